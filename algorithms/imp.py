@@ -1,0 +1,75 @@
+import math
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from algorithms._budgets import allocate
+from algorithms._scores import magnitude
+from benchmark import Fraction, Masks, Run, Share, Target, algorithm, keep_each, keep_top
+
+
+@algorithm(paper="arXiv:1803.03635", once=False)
+def imp(
+    run: Run,
+    *,
+    fraction: Share = 0.2,
+    rewind: Fraction = 0.0,
+    retrain: Literal["weights", "rate", "finetune"] = "weights",
+    scope: Literal["pattern", "layer"] = "pattern",
+) -> None:
+    """IMP: train, prune the smallest weights, rewind, repeat (Frankle & Carbin, 2019; Frankle et al., 2020).
+
+    Options:
+        fraction: share of the surviving weights that a round prunes; the last round meets the target exactly
+        rewind: where on the schedule to rewind to, as a share of a training; 0 is initialisation
+        retrain: from the weights and schedule of that moment; from its schedule alone, keeping the weights
+            (learning-rate rewinding); or at the last learning rate, for as long (Renda et al., 2020)
+        scope: rank as the pattern says; or within each layer, the output layer losing half as much per round
+    """
+    start = round(rewind * run.recipe.steps)
+    run.train(start)
+    early = run.snapshot()
+    run.train()
+    for counts in rounds(run, fraction, scope):
+        run.prune(largest(run, counts, scope))
+        if retrain == "finetune":
+            run.train(run.recipe.steps - start)
+        else:
+            run.restore(early) if retrain == "weights" else run.rewind(start)
+            run.train()
+
+
+def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
+    """The survivors of a round, in number as `counts` says."""
+    scores = magnitude(run.weights)
+    if scope == "layer":
+        return keep_each(scores, counts, among=run.masks)
+    share = sum(counts.values()) / run.masks.total
+    last = sum(counts.values()) == round(run.target.density * run.masks.total)
+    return keep_top(scores, run.target if last else Target(share, run.target.pattern), among=run.masks)
+
+
+def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:
+    """The weights kept after each round: of the whole network, or of each layer."""
+    sizes = {name: mask.numel() for name, mask in run.masks.items()}
+    if scope == "layer":
+        *_, output = sizes
+        return survivors(sizes, {name: 0.5 if name == output else 1.0 for name in sizes}, fraction, run.target.density)
+    return survivors({"all": sum(sizes.values())}, {"all": 1.0}, fraction, run.target.density)
+
+
+def survivors(
+    sizes: Mapping[str, int], rates: Mapping[str, float], fraction: float, density: float
+) -> Iterator[dict[str, int]]:
+    """Each round takes ceil(fraction * rate * live) of every group; the last takes what is left to the target.
+
+    The last round is the one that comes nearest to its size: it removes between about half and one and a half times
+    the fraction.
+    """
+    counts, total = dict(sizes), round(density * sum(sizes.values()))
+    while sum(counts.values()) * (1 - fraction) ** 1.5 > total:
+        counts = {name: live - math.ceil(fraction * rates[name] * live) for name, live in counts.items()}
+        yield counts
+    live = sum(counts.values())
+    if live > total:
+        last = (live - total) / sum(rates[name] * counts[name] for name in counts)
+        yield allocate({name: n * (1 - last * rates[name]) for name, n in counts.items()}, total)

@@ -1,0 +1,322 @@
+"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
+
+@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
+def test_contract(rule):
+    rule("my-algorithm")
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark import registry
+from benchmark.audit import fingerprint
+from benchmark.errors import DataMissing
+from benchmark.harness import Question, answer, build
+from benchmark.record import Cell, Record
+from benchmark.run import Run
+from benchmark.target import Target
+from benchmark.task import Batch, Data, DataFolders, Splits
+from benchmark.toy import toy
+
+Rule = Callable[[str], None]
+Seen = TypeVar("Seen")
+
+
+class Broken(AssertionError):
+    """A plug-in breaks a rule of the contract; the text says which and how."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one rule: its name, and what is wrong; empty where nothing is."""
+
+    rule: str
+    problem: str
+
+
+def check(name: str, kind: registry.Kind) -> Iterator[Finding]:
+    """Run every rule on a plug-in. Data that are not here end the check with DataMissing, not with a finding."""
+    for rule in ALGORITHM_RULES if kind == "algorithm" else TASK_RULES:
+        try:
+            rule(name)
+            yield Finding(rule_name(rule), "")
+        except DataMissing:
+            raise
+        except Exception as problem:
+            text = str(problem) if isinstance(problem, Broken) else f"{type(problem).__name__}: {problem}"
+            yield Finding(rule_name(rule), text)
+
+
+def rule_name(rule: Rule) -> str:
+    """A rule as words."""
+    return rule.__name__.replace("_", " ")
+
+
+def is_documented(name: str) -> None:
+    """The first docstring line says what and whose; every option says what it means."""
+    algorithm = registry.algorithm(name)
+    _expect(bool(algorithm.summary), "the function has no docstring")
+    for option in algorithm.options.values():
+        _expect(bool(option.meaning), f"the docstring does not say what '{option.name}' means")
+
+
+def keeps_exactly_what_is_asked(name: str) -> None:
+    """At every pattern: the exact count, real zeros after training, and nothing else in the audit."""
+    for pattern, sparsity in (("global", 0.8), ("layer", 0.8), ("2:4", 0.5)):
+        record = _record(name, pattern, sparsity)
+        _expect(record.status == "ok", f"at {pattern} it ends as {record.status}: {record.error}")
+
+
+def gives_the_same_bits_again(name: str) -> None:
+    """The same cell in two fresh interpreters, with different hash seeds, has the same weights, masks and metrics."""
+    command = [sys.executable, "-m", "benchmark.check", name]
+    pipes = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        for seed in ("1", "2")
+    ]
+    outcomes = [pipe.communicate() for pipe in pipes]
+    for pipe, (_, errors) in zip(pipes, outcomes, strict=True):
+        _expect(pipe.returncode == 0, f"it fails in a fresh process: {errors.strip().splitlines()[-1:]}")
+    _expect(outcomes[0][0] == outcomes[1][0], "two fresh processes give different results for the same cell")
+
+
+def equals_dense_training_at_density_one(name: str) -> None:
+    """Allowed to keep every weight, a method that trains them once leaves dense training's bits."""
+    algorithm = registry.algorithm(name)
+    if algorithm.once:
+        run, dense = _run(name, 1.0), _watched(1.0)
+        dense.train()
+        _expect(run.state() == dense.state(), "at density 1 its weights are not those of dense training")
+
+
+def leaves_no_trace_when_it_looks(name: str) -> None:
+    """Scoring leaves parameters, buffers, gradients, generators and mode as they were."""
+    for trace in _run(name, 0.2).traces:
+        raise Broken(trace)
+
+
+def cannot_reach_the_test_split(name: str) -> None:
+    """Nothing that hangs on the run leads to the test data."""
+    tests: list[Data] = []
+
+    def data(folder: Path) -> Splits:
+        splits = toy.data(folder)
+        tests.append(splits.test)
+        return splits
+
+    def spy(run: Run, **options: Any) -> None:
+        _expect(not _reaches(run, tests[0]), "the test split can be reached from the run")
+        algorithm(run, **options)
+        _expect(not _reaches(run, tests[0]), "the test split can be reached from the run")
+
+    algorithm = registry.algorithm(name)
+    question = _question(name)
+    record = answer(replace(question, task=replace(toy, data=data), algorithm=replace(algorithm, function=spy)))
+    _expect(record.status == "ok", f"it ends as {record.status}: {record.error}")
+
+
+def counts_its_cost(name: str) -> None:
+    """Steps, operations and seconds are on the meter."""
+    cost = _record(name, "global", 0.8).cost
+    _expect(cost.training_steps >= toy.recipe("smoke").steps, f"only {cost.training_steps} training steps are counted")
+    _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
+
+
+ALGORITHM_RULES: list[Rule] = [
+    is_documented,
+    keeps_exactly_what_is_asked,
+    gives_the_same_bits_again,
+    equals_dense_training_at_density_one,
+    leaves_no_trace_when_it_looks,
+    cannot_reach_the_test_split,
+    counts_its_cost,
+]
+
+
+def has_every_budget(name: str) -> None:
+    """smoke, short and full, each at least as long as the one before."""
+    recipes = registry.task(name).recipes
+    _expect(list(recipes)[:3] == ["smoke", "short", "full"], f"its budgets are {', '.join(recipes)}")
+    steps = [recipe.steps for recipe in recipes.values()]
+    _expect(steps == sorted(steps), f"its budgets are not in order of length: {steps}")
+
+
+def splits_do_not_overlap(name: str) -> None:
+    """Train, validation and test are not empty, share no memory, and are the same on every load."""
+    task = registry.task(name)
+    folder = DataFolders().locate(name, task)
+    first, second = task.data(folder), task.data(folder)
+    for split in ("train", "validation", "test"):
+        data: Data = getattr(first, split)
+        _expect(len(data) > 0, f"{split} is empty")
+        _expect(data.digest == getattr(second, split).digest, f"{split} differs between two loads")
+    digests = {getattr(first, split).digest for split in ("train", "validation", "test")}
+    _expect(len(digests) == 3, "two splits hold the same examples")
+
+
+def models_can_be_pruned(name: str) -> None:
+    """Every model is the same for the same seed, differs for another, and has gradients where it may be pruned."""
+    task = registry.task(name)
+    batch = task.data(DataFolders().locate(name, task)).train.batch(torch.arange(2))
+    for model in task.models:
+        network = build(task, model, 0)
+        _expect(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed")
+        _expect(fingerprint(network) != fingerprint(build(task, model, 1)), f"{model} is the same for every seed")
+        task.loss(network, batch).backward()  # type: ignore[no-untyped-call]
+        prunable = {n: p for n, p in network.named_parameters() if n in task.prunable(network)}
+        _expect(
+            len(prunable) == len(task.prunable(network)) > 0, f"{model} has no prunable tensor, or names a wrong one"
+        )
+        for tensor, parameter in prunable.items():
+            _expect(parameter.dim() >= 2, f"{model}: '{tensor}' is no weight matrix")
+            _expect(parameter.grad is not None, f"{model}: '{tensor}' gets no gradient")
+
+
+def trains_and_measures(name: str) -> None:
+    """A smoke run of every model ends well, with every metric that the task declares, the ranking one first."""
+    task = registry.task(name)
+    folder, dense = DataFolders().locate(name, task), registry.algorithm("dense")
+    for model in task.models:
+        cell = Cell(algorithm="dense", task=name, model=model, sparsity=0, budget="smoke", seed=0)
+        record = answer(Question(cell, dense, task, folder))
+        _expect(record.status == "ok", f"{model}: dense training ends as {record.status}: {record.error}")
+        _expect(list(record.metrics) == list(task.metrics), f"{model}: it measures {', '.join(record.metrics)}")
+
+
+TASK_RULES: list[Rule] = [has_every_budget, splits_do_not_overlap, models_can_be_pruned, trains_and_measures]
+
+
+class Watched(Run):
+    """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
+
+    traces: list[str]
+    _generators: str | None = None
+
+    def batches(self, count: int) -> list[Batch]:
+        return self._looking("batches()", lambda: super(Watched, self).batches(count))
+
+    def gradients(self, count: int = 1) -> dict[str, Tensor]:
+        return self._looking("gradients()", lambda: super(Watched, self).gradients(count))
+
+    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        return self._looking("loss()", lambda: super(Watched, self).loss(batch, weights))
+
+    def state(self) -> str:
+        """Every bit of the network, gradients and mode included."""
+        gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
+        return f"{fingerprint(self._model)} {gradients} {self._model.training}"
+
+    def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
+        before = self.state(), _generators()
+        found = look()
+        if (self.state(), _generators()) != before:
+            self.traces.append(f"{verb} left a trace on the network or on a global generator")
+        return found
+
+    def _untouched(self, when: str) -> None:
+        if self._generators is not None and _generators() != self._generators:
+            self.traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
+        super()._untouched(when)
+
+    @contextmanager
+    def _verb(self, name: str) -> Iterator[None]:
+        with super()._verb(name):
+            yield
+        self._generators = _generators()
+
+
+def _watched(density: float) -> Watched:
+    splits = toy.data(Path())
+    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(density), splits.train, 0)
+    run.traces = []
+    return run
+
+
+def _run(name: str, density: float) -> Watched:
+    """The run of an algorithm on the toy task, after it has returned."""
+    algorithm, run = registry.algorithm(name), _watched(density)
+    with torch.random.fork_rng(devices=[]):
+        algorithm(run, **algorithm.resolve({}))
+        run.finish()
+    return run
+
+
+def _record(name: str, pattern: str = "global", sparsity: float = 0.8) -> Record:
+    """The record of an algorithm on the toy task."""
+    return answer(_question(name, pattern, sparsity))
+
+
+def _question(name: str, pattern: str = "global", sparsity: float = 0.8) -> Question:
+    algorithm = registry.algorithm(name)
+    if not algorithm.prunes:
+        pattern, sparsity = "global", 0.0
+    cell = Cell(
+        algorithm=name,
+        options=algorithm.resolve({}),
+        task="toy",
+        model="net",
+        pattern=pattern,
+        sparsity=sparsity,
+        budget="smoke",
+        seed=0,
+    )
+    return Question(cell, algorithm, toy)
+
+
+def _generators() -> str:
+    """The states of the global generators of torch, Python and numpy."""
+    states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _reaches(start: object, goal: object, depth: int = 12) -> bool:
+    """Whether references lead from one object to another, not counting modules, classes and functions' globals."""
+    seen, frontier = {id(start)}, [start]
+    for _ in range(depth):
+        found = [inner for outer in frontier for inner in _held(outer) if id(inner) not in seen]
+        seen |= {id(inner) for inner in found}
+        if id(goal) in seen:
+            return True
+        frontier = list({id(inner): inner for inner in found}.values())
+    return False
+
+
+def _held(outer: object) -> list[object]:
+    if isinstance(outer, ModuleType | type):
+        return []
+    if isinstance(outer, FunctionType):
+        return [cell.cell_contents for cell in outer.__closure__ or ()]
+    return gc.get_referents(outer)
+
+
+def _expect(fine: bool, problem: str) -> None:
+    if not fine:
+        raise Broken(problem)
+
+
+if __name__ == "__main__":  # what a fresh process of `gives_the_same_bits_again` runs
+    torch.set_num_threads(1)
+    again = _record(sys.argv[1])
+    print(again.status, again.mask_digest, again.metrics, _run(sys.argv[1], 0.2).state())

@@ -1,0 +1,50 @@
+"""The `bench` command. Its modules import torch inside the verbs that need it, so that the others feel instant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from benchmark.cli.check import check
+from benchmark.cli.doctor import doctor
+from benchmark.cli.read import info, leaderboard, list_, show
+from benchmark.cli.run import run
+from benchmark.errors import BenchError
+
+
+class _Failure(click.ClickException):
+    """One of our errors, in click's words: a line on stderr and the right exit code."""
+
+    def __init__(self, error: BenchError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click declares it on the class
+
+
+class _Bench(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            raise _Failure(error) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order a newcomer needs them
+
+
+@click.group(cls=_Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="prunebench", prog_name="bench")
+def main() -> None:
+    """The benchmark for neural-network pruning: run pruners on tasks and compare them on a leaderboard.
+
+    \b
+    Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
+    3 environment or plug-in unfit; 4 data missing; 5 verification failed; 130 interrupted.
+    """
+
+
+for command in (run, leaderboard, show, list_, info, check, doctor):
+    main.add_command(command)

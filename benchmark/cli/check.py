@@ -1,0 +1,37 @@
+"""`bench check`: does a plug-in keep the contract?"""
+
+from __future__ import annotations
+
+import click
+
+from benchmark import registry
+from benchmark.cli.output import emit, format_option
+from benchmark.errors import unknown
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@format_option
+@click.pass_context
+def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
+    """Run the contract's rules on algorithms or tasks, your own or built-in."""
+    kinds: dict[str, registry.Kind] = {}
+    for name in names:
+        kind: registry.Kind = "task" if name in registry.plugins("task") else "algorithm"
+        if name not in registry.plugins(kind):
+            known = registry.plugins("task").keys() | registry.plugins("algorithm").keys()
+            raise unknown("algorithm or task", name, known, "bench list")
+        registry.algorithm(name) if kind == "algorithm" else registry.task(name)
+        kinds[name] = kind
+    from benchmark.check import check as findings_of
+
+    tables, broken = {}, False
+    for name, kind in kinds.items():
+        findings = list(findings_of(name, kind))
+        broken |= any(finding.problem for finding in findings)
+        tables[name] = [{"rule": f.rule, "": f.problem or "ok"} for f in findings]
+    full = [
+        {"name": n, "rule": r["rule"], "problem": r[""] if r[""] != "ok" else ""} for n in tables for r in tables[n]
+    ]
+    emit(form, tables, full)
+    ctx.exit(1 if broken else 0)

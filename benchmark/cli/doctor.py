@@ -1,0 +1,93 @@
+"""`bench doctor`: is this machine fit to run the benchmark?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark import registry
+from benchmark.cli.output import emit, format_option, results_option
+from benchmark.errors import BenchError
+
+
+@click.command()
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
+@results_option
+@format_option
+@click.pass_context
+def doctor(ctx: click.Context, data_root: Path | None, results: Path, form: str) -> None:
+    """Python, torch, devices, plug-ins, data sets, and whether the results folder can be written."""
+    findings = [*_environment(), *_plugins(), *_data(data_root), _writable(results)]
+    emit(form, {"doctor": [{**finding, "ok": "ok" if finding["ok"] else "PROBLEM"} for finding in findings]}, findings)
+    ctx.exit(0 if all(finding["ok"] for finding in findings if finding["about"] != "data") else 3)
+
+
+def _finding(about: str, what: str, ok: bool = True) -> dict[str, Any]:
+    return {"about": about, "ok": ok, "what": what}
+
+
+def _environment() -> list[dict[str, Any]]:
+    found = [_finding("python", platform.python_version(), sys.version_info >= (3, 11))]
+    try:
+        import torch
+    except ImportError as error:
+        return [*found, _finding("torch", f"cannot be imported: {error}", ok=False)]
+    release = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+    found.append(_finding("torch", f"{torch.__version__} (2.11 or later is needed)", release >= (2, 11)))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found.append(_finding("device", f"cpu, {cores} cores"))
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        found.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
+    return found
+
+
+def _plugins() -> list[dict[str, Any]]:
+    found = []
+    load: dict[registry.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
+    for kind, loader in load.items():
+        good = []
+        for name in registry.plugins(kind):
+            try:
+                loader(name)
+                good.append(name)
+            except BenchError as error:
+                found.append(_finding(f"{kind}s", str(error), ok=False))
+        found.insert(0, _finding(f"{kind}s", f"{len(good)} load: {', '.join(good)}"))
+    return found
+
+
+def _data(root: Path | None) -> list[dict[str, Any]]:
+    from benchmark.task import DataFolders
+
+    folders, found = DataFolders(root), []
+    for name in registry.plugins("task"):
+        try:
+            task = registry.task(name)
+        except BenchError:
+            continue  # reported with the plug-ins
+        folder = folders.holding(task)
+        if not task.files:
+            found.append(_finding("data", f"{name}: embedded"))
+        elif folder:
+            found.append(_finding("data", f"{name}: in {folder}"))
+        else:
+            looked = ", ".join(str(place) for place in folders.roots)
+            found.append(_finding("data", f"{name}: not in {looked} (looked for {task.files[0]})", ok=False))
+    return found
+
+
+def _writable(results: Path) -> dict[str, Any]:
+    """Tried in the folder itself, or in the nearest one that exists: looking leaves nothing behind."""
+    folder = next(place for place in (results, *results.resolve().parents) if place.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"test")
+    except OSError as error:
+        return _finding("results", f"{folder} cannot be written: {error.strerror}", ok=False)
+    return _finding("results", f"{results.resolve()} can be written")

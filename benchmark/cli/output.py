@@ -1,0 +1,134 @@
+"""Rows on stdout, in the form that was asked for; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.record import Store
+
+FORMATS = ("table", "json", "csv", "md", "latex")
+Rows = Sequence[Mapping[str, Any]]
+
+
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--format`, as every reading verb has it."""
+    choice = click.Choice(FORMATS)
+    return click.option("--format", "form", type=choice, default="table", show_default=True)(command)
+
+
+def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--results`, the folder that records lie in."""
+    return click.option(
+        "--results",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("results"),
+        envvar="PRUNEBENCH_RESULTS",
+        show_default=True,
+        show_envvar=True,
+        help="Folder of the records.",
+    )(command)
+
+
+class Split(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click alone
+    """A repeatable option that also takes several values with commas between them."""
+
+    def __init__(self, kind: type = str) -> None:
+        self.kind, self.name = kind, {str: "names", float: "numbers", int: "numbers"}[kind]
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pieces = [piece.strip() for piece in value.split(",") if piece.strip()]
+        try:
+            return tuple(self.kind(piece) for piece in pieces)
+        except ValueError:
+            self.fail(f"'{value}' is not a list of {self.name}; write 0.8,0.9 for instance", param, ctx)
+
+
+def flat(values: Sequence[Sequence[Any]]) -> list[Any]:
+    """The values of a repeated `Split` option, in order, each once."""
+    return list(dict.fromkeys(value for group in values for value in group))
+
+
+def console(*, err: bool = False) -> Console:
+    """A console as wide as the terminal; wide enough for any table where there is none."""
+    made = Console(stderr=err, highlight=False)
+    return made if made.is_terminal else Console(stderr=err, highlight=False, width=200)
+
+
+def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
+    """Print titled tables of rows. JSON and CSV print `full`, every value of every row, where it is given."""
+    everything = full if full is not None else [row for rows in tables.values() for row in rows]
+    if form == "json":
+        click.echo(json.dumps(everything, indent=1, default=str))
+    elif form == "csv":
+        click.echo(_csv(everything if isinstance(everything, list) else [everything]), nl=False)
+    elif form == "table":
+        for title, rows in tables.items():
+            console().print(_table(title, rows))
+    else:
+        from tabulate import tabulate
+
+        style = {"md": "github", "latex": "latex_booktabs"}[form]
+        for title, rows in tables.items():
+            cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
+            click.echo(f"**{_plain(title, form)}**\n" if form == "md" else f"% {title}")
+            click.echo(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
+
+
+def warn(store: Store) -> None:
+    """Name the files of a store that could not be read."""
+    for problem in store.problems:
+        click.echo(f"Warning: skipped {problem}", err=True)
+
+
+def _table(title: str, rows: Rows) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]
+    for name in rows[0] if rows else []:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))  # as text: names may hold markup
+    return table
+
+
+def _is_number(value: object) -> bool:
+    return str(value)[:1] in "0123456789-[" or not str(value)
+
+
+def _plain(value: object, form: str) -> str:
+    text = " ".join(str(value).split())
+    return text.replace("|", "\\|") if form == "md" else text
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    flat_rows = [_flatten(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat_rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator=os.linesep)
+    writer.writeheader()
+    writer.writerows(flat_rows)
+    return text.getvalue()
+
+
+def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON in one column; other mappings spread over columns."""
+    flat_row: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping) and name != "options":
+            flat_row |= {f"{name}.{inner}": item for inner, item in value.items()}
+        else:
+            flat_row[name] = json.dumps(value) if isinstance(value, Mapping | list) else value
+    return flat_row

@@ -1,0 +1,190 @@
+"""The verbs that read: list, info, leaderboard, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark import registry
+from benchmark.cli.output import Split, emit, flat, format_option, results_option, warn
+from benchmark.cli.tables import boards
+from benchmark.errors import UsageError
+from benchmark.leaderboard import rows
+from benchmark.record import Record, Store
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["algorithms", "tasks"]), required=False)
+@format_option
+def list_(kind: str | None, form: str) -> None:
+    """Algorithms and tasks, built-in and installed."""
+    kinds: tuple[registry.Kind, ...] = ("algorithm", "task")
+    found = [p for k in kinds if kind in (None, f"{k}s") for p in registry.plugins(k).values()]
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for plugin in found:
+        summary = f"broken: {plugin.problem}" if plugin.problem else plugin.summary
+        row = {"name": plugin.name, "what": summary, "from": plugin.distribution}
+        tables.setdefault(f"{plugin.kind}s", []).append(row)
+    emit(form, tables, [asdict(plugin) for plugin in found])
+
+
+@click.command()
+@click.argument("name")
+@format_option
+def info(name: str, form: str) -> None:
+    """What an algorithm or a task is, and the options it has."""
+    if name in registry.plugins("task"):
+        emit(form, *_task_info(name))
+    else:
+        emit(form, *_algorithm_info(name))
+
+
+def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    known = registry.plugins("task").keys() | registry.plugins("algorithm").keys()
+    if name not in known:
+        from benchmark.errors import unknown
+
+        raise unknown("algorithm or task", name, known, "bench list")
+    algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
+    options = [
+        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
+        for option in algorithm.options.values()
+    ]
+    prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
+    facts = {
+        "name": name,
+        "summary": algorithm.summary,
+        "paper": algorithm.paper,
+        "prunes": prunes,
+        "trains the weights": "once" if algorithm.once else "more than once",
+        "from": plugin.distribution,
+        "source": plugin.module,
+    }
+    tables = {name: [{"": key, "what": value} for key, value in facts.items() if key != "name"]}
+    if options:
+        tables[f"options, as in --algo {name}:{options[0]['option']}=VALUE"] = options
+    return tables, {**facts, "options": options}
+
+
+def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    from benchmark.harness import build
+    from benchmark.task import DataFolders
+
+    task, plugin = registry.task(name), registry.find("task", name)
+    folder = DataFolders().holding(task)
+    facts = {
+        "summary": plugin.summary,
+        "metrics": ", ".join(f"{metric} ({way})" for metric, way in task.metrics.items()),
+        "default sparsity": task.sparsity,
+        "data": "embedded" if not task.files else str(folder or "not found; see bench doctor"),
+        "from": plugin.distribution,
+    }
+    models = []
+    for model in task.models:
+        network = build(task, model, 0)
+        sizes = {n: p.numel() for n, p in network.named_parameters()}
+        prunable = sum(sizes[n] for n in task.prunable(network))
+        models.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
+    recipes = [{"budget": budget, **recipe.describe()} for budget, recipe in task.recipes.items()]
+    spoken = [
+        {
+            "budget": recipe["budget"],
+            "steps": recipe["steps"],
+            "batch": recipe["batch_size"],
+            "optimizer": recipe["optimizer"],
+            "rate": recipe["rate"],
+            "momentum": recipe["momentum"],
+            "weight decay": recipe["weight_decay"],
+        }
+        for recipe in recipes
+    ]
+    tables = {
+        name: [{"": key, "what": value} for key, value in facts.items()],
+        "models, the first by default": models,
+        "budgets": spoken,
+    }
+    return tables, {"name": name, **facts, "models": models, "recipes": recipes}
+
+
+@click.command()
+@click.option("--task", "tasks", type=Split(), multiple=True, help="Only these tasks.")
+@click.option("--model", "models", type=Split(), multiple=True, help="Only these models.")
+@click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets.")
+@click.option("--algo", "algorithms", type=Split(), multiple=True, help="Only these algorithms.")
+@click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns.")
+@click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense.")
+@results_option
+@format_option
+def leaderboard(results: Path, form: str, sparsities: Sequence[Sequence[float]], **names: Any) -> None:
+    """Who is best at what, over seeds, and at which cost."""
+    store = Store(results)
+    records = list(store)
+    warn(store)
+    fields = {"tasks": "task", "models": "model", "budgets": "budget", "algorithms": "algorithm", "patterns": "pattern"}
+    wanted = {fields[name]: flat(values) for name, values in names.items() if values}
+    for field, values in wanted.items():
+        records = [record for record in records if getattr(record.cell, field) in values]
+    if sparsities:
+        records = [record for record in records if record.cell.sparsity in [0.0, *flat(sparsities)]]
+    if not records:
+        raise UsageError(f"no record in {results} fits; fill it with: bench run --algo imp,snip,random --task digits")
+    print_board(records, form)
+
+
+def print_board(records: Sequence[Record], form: str) -> None:
+    """The leaderboard of these records on stdout."""
+    found = rows(records)
+    emit(form, boards(found), [{k: v for k, v in asdict(row).items() if k != "label"} for row in found])
+
+
+@click.command()
+@click.argument("record")
+@results_option
+@format_option
+def show(record: str, results: Path, form: str) -> None:
+    """One record: RECORD is a file, or the first digits of a key."""
+    store = Store(results)
+    found = _record(record, store)
+    full = found.model_dump(mode="json", by_alias=True)
+    facts = {
+        "cell": str(found.cell),
+        "key": found.key,
+        "status": found.status + (f": {found.error}" if found.error else ""),
+        "test": _pairs(found.metrics),
+        "validation": _pairs(found.validation),
+        "density": _pairs(found.density.model_dump(exclude_none=True)) if found.density else "",
+        "cost": _pairs(found.cost.model_dump()),
+        "audit": "not reached" if not found.audit else "; ".join(found.audit.breaches) or "passed",
+        "mask digest": found.mask_digest or "",
+        "where": _pairs({k: v for k, v in found.where.items() if not isinstance(v, dict)}),
+        "log": str(store.log(found.cell)) if store.log(found.cell).exists() else "empty",
+    }
+    layers = [
+        {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / c.total:.4f}"}
+        | {"on a live path": f"{c.effective:,}", "": c.note or ("collapsed" if not c.kept else "")}
+        for name, c in found.layers.items()
+    ]
+    tables = {found.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
+    emit(form, tables | ({"layers": layers} if layers else {}), full)
+
+
+def _record(text: str, store: Store) -> Record:
+    """By the first digits of its key, or by its file, wherever that lies."""
+    path = Path(text)
+    if path.is_file():
+        found = Store(path.resolve().parents[3] if len(path.resolve().parents) > 3 else path.parent).find(path.stem)
+    else:
+        found = store.find(text)
+    if not found:
+        raise UsageError(f"no record '{text}' in {store.root}; give a file, or the first digits of a key")
+    if len(found) > 1:
+        raise UsageError(f"'{text}' begins {len(found)} keys; give more digits")
+    return found[0]
+
+
+def _pairs(values: Any) -> str:
+    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())

@@ -1,0 +1,201 @@
+"""`bench run`: answer the open cells of a selection and show where they stand."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from benchmark.cli.output import Split, console, flat, results_option, warn
+from benchmark.cli.read import print_board
+from benchmark.errors import UsageError
+from benchmark.record import Record, Store
+
+if TYPE_CHECKING:
+    from benchmark.launch import Started
+    from benchmark.sweep import Plan
+
+HEARTBEAT = 30.0
+"""Seconds between two signs of life where there is no terminal."""
+
+
+@click.command()
+@click.option("--algo", "algorithms", multiple=True, required=True, help="Algorithms: imp, or imp:rewind=0.1,snip.")
+@click.option("--task", "tasks", type=Split(), multiple=True, required=True, help="Tasks.")
+@click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
+@click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
+@click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
+@click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
+@click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
+@click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds that a cell may take.")
+@click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print the cells and stop.")
+@click.option(
+    "--data-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
+)
+@results_option
+@click.pass_context
+def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, rerun: Any, **selected: Any) -> None:
+    """Run algorithms on tasks and print the leaderboard.
+
+    Cells that are answered already are not run again. An interrupt keeps what is finished.
+    """
+    from benchmark.sweep import Selection, choices, plan
+
+    store = Store(results)
+    selection = Selection(
+        algorithms=choices(selected["algorithms"]),
+        tasks=flat(selected["tasks"]),
+        budget=selected["budget"],
+        seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
+        models=flat(selected["models"]),
+        sparsities=_in_range(flat(selected["sparsities"])),
+        patterns=flat(selected["patterns"]) or ["global"],
+    )
+    planned, broken = plan(selection, store, rerun)
+    warn(store)
+    for problem in broken:
+        click.echo(f"Warning: {problem}", err=True)
+    jobs, device = _jobs(jobs, selected["device"], len(planned.run))
+    _announce(planned, store, jobs, device)
+    if dry_run:
+        for cell in planned.cells:
+            click.echo(str(cell))
+        return
+    finished = _run(planned, store, jobs, device, selected["timeout"], selected["data_root"]) if planned.run else []
+    records = planned.reused + finished
+    print_board(records, "table")
+    unwell = [record for record in records if record.status not in ("ok", "skipped")]
+    ctx.exit(3 if broken else 1 if unwell else 0)
+
+
+def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
+    for sparsity in sparsities:
+        if not 0 <= sparsity < 1:
+            raise UsageError(f"sparsity must lie in [0, 1), got {sparsity:g}; 90% of the weights removed is 0.9")
+    return sparsities
+
+
+def _jobs(jobs: int | None, device: str, cells: int) -> tuple[int, str]:
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("torch finds no CUDA device here; leave --device out to use the CPU (bench doctor)")
+    if jobs is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        jobs = 1 if kind == "cuda" else max(1, min(cores, cells))
+    return jobs, device
+
+
+def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
+    from benchmark.sweep import estimate
+
+    count, reused = len(planned.cells), len(planned.reused)
+    click.echo(f"{count} cells: {reused} answered already, {count - reused} to run", err=True, nl=False)
+    if planned.run:
+        seconds = estimate(planned.run, store, max(1, jobs))
+        about = "" if seconds is None else f", about {_spoken(seconds)}"
+        click.echo(f" on {device}, {jobs or 1} at a time{about}", err=True, nl=False)
+    click.echo("", err=True)
+
+
+def _run(
+    planned: Plan, store: Store, jobs: int, device: str, timeout: float | None, data_root: Path | None
+) -> list[Record]:
+    from benchmark.launch import Settings, here, local
+    from benchmark.task import DataFolders
+
+    needed = dict.fromkeys(cell.task for cell in planned.run)
+    folders = {name: DataFolders(data_root).locate(name, planned.tasks[name]) for name in needed}
+    settings = Settings(folders, device, timeout)
+    finished: list[Record] = []
+    with _progress(planned, store, max(1, jobs), finished) as (line, show):
+
+        def done(record: Record) -> None:
+            store.put(record)
+            finished.append(record)
+            line(record)
+
+        try:
+            if jobs:
+                local(planned.run, settings, store, jobs, done, show)
+            else:
+                here(planned.run, settings, done)
+        except KeyboardInterrupt:
+            kept = f"{len(finished)} of {len(planned.run)} cells are finished and kept in {store.root}"
+            click.echo(f"\n{kept}; the same command goes on from there.", err=True)
+            raise
+    return finished
+
+
+@contextmanager
+def _progress(
+    planned: Plan, store: Store, jobs: int, finished: list[Record]
+) -> Iterator[tuple[Callable[[Record], None], Callable[[Sequence[Started]], None]]]:
+    """A line for each finished cell; below it, on a terminal, a bar and what is running."""
+    from benchmark.sweep import estimate
+
+    screen = console(err=True)
+    known = list(store)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        bar = progress.add_task("cells", total=len(planned.run), left="")
+        beat = time.monotonic()
+
+        def line(record: Record) -> None:
+            screen.print(Text(_line(record)), soft_wrap=True)
+            progress.update(bar, completed=len(finished))
+
+        def show(running: Sequence[Started]) -> None:
+            nonlocal beat
+            if not screen.is_terminal and time.monotonic() - beat < HEARTBEAT:
+                return
+            beat = time.monotonic()
+            done = {record.key for record in finished}
+            seconds = estimate([c for c in planned.run if c.key not in done], known + finished, jobs)
+            left = "" if seconds is None else f"about {_spoken(seconds)} left"
+            at = ", ".join(f"{s.question.cell.algorithm} {s.question.cell.seed} step {s.steps:,}" for s in running)
+            progress.update(bar, description=at or "cells", left=left)
+            if not screen.is_terminal and running:
+                click.echo(f"{len(finished)}/{len(planned.run)}  {at}  {left}".rstrip(), err=True)
+
+        yield line, show
+
+
+def _line(record: Record) -> str:
+    cell, score = record.cell, record.score
+    outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else record.error
+    where = f"{cell.task}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
+    return f"{record.status:<9}{cell.algorithm:<12}{where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,243 @@
+"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from benchmark.audit import audit
+from benchmark.define import Algorithm
+from benchmark.effective import live_paths
+from benchmark.errors import Breach, Diverged
+from benchmark.meter import live_share
+from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.run import Run, Tick
+from benchmark.streams import stream_seed
+from benchmark.target import Target, pattern_named
+from benchmark.task import Batch, Data, Splits, Task, sealed
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Question:
+    """A cell with everything its names stand for."""
+
+    cell: Cell
+    algorithm: Algorithm
+    task: Task
+    folder: Path = Path()
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    where: dict[str, Any] | None = None
+
+    @property
+    def ranking(self) -> Ranking:
+        """The task's first metric."""
+        metric, direction = next(iter(self.task.metrics.items()))
+        return Ranking(metric=metric, direction=direction)
+
+
+def answer(question: Question, tick: Tick = lambda steps: None) -> Record:
+    """The record of a cell. Nothing the algorithm does raises here: it fails, and the record says how."""
+    if reason := unfit(question.algorithm, question.task):
+        return failure(question.cell, question.ranking, "skipped", reason)
+    with _reproducible(question.device):
+        return _answer(question, tick)
+
+
+def unfit(algorithm: Algorithm, task: Task) -> str | None:
+    """Why this algorithm cannot run on this task; None where it can."""
+    missing = algorithm.prunes - task.prunes
+    return f"'{algorithm.name}' prunes {', '.join(missing)}, and the task has none" if missing else None
+
+
+def _answer(question: Question, tick: Tick) -> Record:
+    cell, task = question.cell, question.task
+    splits = task.data(question.folder)
+    recipe = task.recipe(cell.budget)
+    model = build(task, cell.model, cell.seed).to(question.device)
+    start = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
+    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
+    where = _where() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
+    status, error, notes = _call(question.algorithm, run, cell.options)
+    cost = Cost.model_validate(run.meter.cost(recipe.steps))
+    known: dict[str, Any] = {"cost": cost, "where": where | _device(question.device)}
+    if status is not None:
+        found = Audit(passed=False, breaches=notes) if notes else None
+        return failure(cell, question.ranking, status, error, audit=found, **known)
+    breaches = notes + audit(model, run.masks, target, start)
+    known["audit"] = Audit(passed=not breaches, breaches=breaches)
+    if breaches:
+        return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
+    layers, density = _layers(run, model, target), run.data.edges
+    return Record(
+        key=cell.key,
+        cell=cell,
+        ranking=question.ranking,
+        status="ok",
+        metrics=evaluate(task, model, _edited(splits.test, run), question.device),
+        validation=evaluate(task, model, _edited(splits.validation, run), question.device),
+        density=Density(
+            weights=run.masks.density,
+            parameters=live_share(run.masks, dict(model.named_parameters())),
+            effective=sum(layer.effective for layer in layers.values()) / max(1, run.masks.total),
+            edges=density / splits.train.edges if density is not None and splits.train.edges else None,
+        ),
+        layers=layers,
+        mask_digest=run.masks.digest,
+        **known,
+    )
+
+
+def _call(algorithm: Algorithm, run: Run, options: Any) -> tuple[Any, str, list[str]]:
+    """Let the algorithm run. Status (None where it ended well), the error, and the breaches noted on the way."""
+    status: str | None = None
+    error = ""
+    with sealed() as notes, _counted_updates() as updates:
+        try:
+            algorithm(run, **options)
+            run.finish()
+        except Diverged as problem:
+            status, error = "diverged", str(problem)
+        except Breach as problem:
+            status, error = "failed", f"audit: {problem}"
+        except torch.OutOfMemoryError as problem:
+            status, error = (
+                "failed",
+                f"out of memory ({str(problem).partition('.')[0]}); try a smaller model or --jobs 1",
+            )
+        except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
+            traceback.print_exc()
+            status, error = "failed", f"{type(problem).__name__}: {problem}"
+    if updates[0] > run.meter.training_steps:
+        notes.append(f"{updates[0] - run.meter.training_steps:,} updates were made off the meter by another optimizer")
+    return status, error, notes + run.breaches
+
+
+@contextmanager
+def _counted_updates() -> Iterator[list[int]]:
+    """Counts every step that any torch optimizer makes, the engine's and others."""
+    count = [0]
+
+    def seen(*_: object) -> None:
+        count[0] += 1
+
+    handle = register_optimizer_step_post_hook(seen)
+    try:
+        yield count
+    finally:
+        handle.remove()
+
+
+def build(task: Task, model: str, seed: int) -> nn.Module:
+    """A network of the task, its weights drawn from the `init` stream of the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init"))
+        return task.model(model)()
+
+
+def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> dict[str, float]:
+    """The task's metrics of a network on a split."""
+    model.eval()
+    with torch.no_grad():
+        return task.evaluate(model, _batches(data.to(device)))
+
+
+def _batches(data: Data) -> Iterator[Batch]:
+    for first in range(0, len(data), EVALUATION_BATCH):
+        yield data.batch(torch.arange(first, min(first + EVALUATION_BATCH, len(data))))
+
+
+def _edited(data: Data, run: Run) -> Data:
+    for edit in run.edits:
+        data = data.rewrite(edit)
+    return data
+
+
+def _layers(run: Run, model: nn.Module, target: Target) -> dict[str, LayerCount]:
+    notes = target.pattern.exempt({name: mask.shape for name, mask in run.masks.items()})
+    live = live_paths(model, run.task, run.masks, run.data.batch(torch.zeros(2, dtype=torch.int64)))
+    return {
+        name: LayerCount(
+            total=mask.numel(), kept=int(mask.sum()), effective=int(live[name].sum()), note=notes.get(name, "")
+        )
+        for name, mask in run.masks.items()
+    }
+
+
+@contextmanager
+def _reproducible(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels, and a global generator that is put back as it was."""
+    settings: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
+        try:
+            torch.use_deterministic_algorithms(True)
+            settings.fill_uninitialized_memory = False
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0])
+            settings.fill_uninitialized_memory = before[1]
+
+
+def _digests(splits: Splits) -> dict[str, str]:
+    return {name: getattr(splits, name).digest for name in ("train", "validation", "test")}
+
+
+def _device(device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"device": str(device), "processor": name, "threads": torch.get_num_threads()}
+
+
+@cache
+def _where() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "prunebench": _version("prunebench"),
+        "platform": platform.platform(terse=True),
+        **_commit(),
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the checkout that this code runs from, if it is one."""
+
+    def git(*words: str) -> str:
+        folder = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name):
+            return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return {"commit": None, "dirty": None}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

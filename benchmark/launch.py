@@ -1,0 +1,178 @@
+"""Runs cells in worker processes of one thread each, forked from a server that has imported torch: one crash, one cell.
+
+Workers compute and the parent alone writes, so that an interrupted sweep leaves whole records and nothing else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import registry
+from benchmark.harness import Question, answer
+from benchmark.record import Cell, Record, Store, failure
+from benchmark.registry import Plugin
+
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": "2147483647",  # keep freed activations in the heap: no mmap and munmap in every step
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "67108864",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic matrix products on CUDA ask for
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every cell of a sweep is answered with."""
+
+    folders: dict[str, Path]
+    device: str = "cpu"
+    timeout: float | None = None
+
+
+@dataclass
+class Started:
+    """A cell that a worker is at."""
+
+    question: Question
+    process: ForkServerProcess
+    connection: Connection
+    since: float
+    steps: int = 0
+
+
+Progress = Callable[[Sequence[Started]], None]
+
+
+def question(cell: Cell, settings: Settings) -> Question:
+    """A cell with its plug-ins loaded."""
+    origins = {"algorithm": registry.find("algorithm", cell.algorithm), "task": registry.find("task", cell.task)}
+    return Question(
+        cell,
+        registry.algorithm(cell.algorithm),
+        registry.task(cell.task),
+        settings.folders[cell.task],
+        torch.device(settings.device),
+        {"plugins": {kind: plugin.distribution for kind, plugin in origins.items()}},
+    )
+
+
+def here(cells: Sequence[Cell], settings: Settings, done: Callable[[Record], None]) -> None:
+    """Answer the cells one after the other in this process, where a debugger can follow."""
+    for cell in cells:
+        done(answer(question(cell, settings)))
+
+
+def local(
+    cells: Sequence[Cell],
+    settings: Settings,
+    store: Store,
+    jobs: int,
+    done: Callable[[Record], None],
+    progress: Progress = lambda running: None,
+) -> None:
+    """Answer the cells in `jobs` workers at a time, handing each record to `done` as it comes.
+
+    Whatever ends this early, an interrupt too, ends the workers; what `done` had is kept.
+    """
+    context = _server(cells)
+    waiting, running = list(reversed(cells)), list[Started]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_start(context, waiting.pop(), settings, store))
+            wait([started.connection for started in running], timeout=0.2)
+            for started in list(running):
+                if record := _ended(started, settings):
+                    running.remove(started)
+                    done(record)
+            progress(running)
+    finally:
+        for started in running:
+            started.process.terminate()
+        for started in running:
+            started.process.join()
+
+
+def _server(cells: Sequence[Cell]) -> multiprocessing.context.ForkServerContext:
+    """A server whose forks start warm, with everything the cells need already imported."""
+    names = {("algorithm", cell.algorithm) for cell in cells} | {("task", cell.task) for cell in cells}
+    plugins: list[Plugin] = [registry.find(kind, name) for kind, name in sorted(names)]  # type: ignore[arg-type]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmark.launch", *(plugin.module for plugin in plugins)])
+    for name, value in (ALLOCATOR | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}).items():
+        os.environ.setdefault(name, value)
+    return context
+
+
+def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(cell, settings, store.log(cell), theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return Started(question(cell, settings), process, ours, time.monotonic())
+
+
+def _ended(started: Started, settings: Settings) -> Record | None:
+    """The record of a worker that is through, in whatever way; None while it works."""
+    cell, ranking = started.question.cell, started.question.ranking
+    try:
+        while started.connection.poll():
+            message = started.connection.recv()
+            if isinstance(message, Record):
+                started.process.join()
+                return message
+            started.steps = message
+    except (EOFError, OSError):
+        started.process.join()
+        return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0))
+    if settings.timeout and time.monotonic() - started.since > settings.timeout:
+        started.process.terminate()
+        started.process.join()
+        return failure(cell, ranking, "timeout", f"stopped after {settings.timeout:g} seconds; --timeout allows more")
+    return None
+
+
+def _last_words(code: int) -> str:
+    if code >= 0:
+        return f"the worker ended with exit code {code} before it had an answer"
+    name = signal.Signals(-code).name
+    hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
+    return f"the worker was killed by {name}{hint}"
+
+
+def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> None:
+    """In the worker: answer, with whatever is printed going to the log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    torch.set_num_threads(1)
+    last = time.monotonic()
+
+    def tick(steps: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last > 0.2:
+            last = now
+            with suppress(OSError):
+                connection.send(steps)
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+        record = answer(question(cell, settings), tick)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if log.stat().st_size == 0:
+        log.unlink()
+    connection.send(record)

@@ -1,0 +1,107 @@
+"""Leaderboard rows: pure functions of records. Groups hold everything but the seed; budgets and models never mix."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.record import Cell, Record
+from benchmark.statistics import summarize
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: the cells that differ in the seed alone.
+
+    Args:
+        n: runs that ended well; only they are averaged. The counts of the others stand beside it.
+        cost: means over these runs.
+    """
+
+    task: str
+    model: str
+    budget: str
+    algorithm: str
+    options: dict[str, Any]
+    pattern: str
+    sparsity: float
+    metric: str
+    direction: str
+    n: int
+    mean: float | None
+    std: float | None
+    ci_low: float | None
+    ci_high: float | None
+    cost: dict[str, float]
+    failed: int
+    diverged: int
+    skipped: int
+    timeout: int
+    label: str
+
+    @property
+    def table(self) -> tuple[str, str, str]:
+        """What may stand in one table."""
+        return self.task, self.model, self.budget
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """Best first within each (task, model, budget, pattern, sparsity); groups without a result last."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.cell.group].append(record)
+    labels = _labels([group[0].cell for group in groups.values()])
+    found = [_row(group, labels[key]) for key, group in groups.items()]
+    return sorted(found, key=_place)
+
+
+def _row(group: Sequence[Record], label: str) -> Row:
+    cell, ranking = group[0].cell, group[0].ranking
+    well = [record for record in group if record.score is not None]
+    summary = summarize([record.score for record in well if record.score is not None])
+    costs = [record.cost.model_dump() for record in well]
+    count = Counter(record.status for record in group)
+    return Row(
+        task=cell.task,
+        model=cell.model,
+        budget=cell.budget,
+        algorithm=cell.algorithm,
+        options=dict(cell.options),
+        pattern=cell.pattern,
+        sparsity=cell.sparsity,
+        metric=ranking.metric,
+        direction=ranking.direction,
+        n=summary.n,
+        mean=summary.mean,
+        std=summary.std,
+        ci_low=summary.low,
+        ci_high=summary.high,
+        cost={name: statistics.fmean(cost[name] for cost in costs) for name in (costs[0] if costs else {})},
+        failed=count["failed"],
+        diverged=count["diverged"],
+        skipped=count["skipped"],
+        timeout=count["timeout"],
+        label=label,
+    )
+
+
+def _labels(cells: Sequence[Cell]) -> dict[str, str]:
+    """By key of the group: the algorithm, with those options in which the groups of this algorithm differ."""
+    values: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for cell in cells:
+        for name, value in cell.options.items():
+            values[cell.algorithm, name].add(str(value))
+    labels = {}
+    for cell in cells:
+        telling = [f"{n}={v}" for n, v in cell.options.items() if len(values[cell.algorithm, n]) > 1]
+        labels[cell.group] = f"{cell.algorithm}:{','.join(telling)}" if telling else cell.algorithm
+    return labels
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    mean = row.mean if row.mean is not None else float("inf")
+    better = -mean if row.direction == "max" and row.mean is not None else mean
+    return (*row.table, row.pattern, row.sparsity, row.mean is None, better, row.label)

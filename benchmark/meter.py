@@ -1,0 +1,125 @@
+"""What a run costs: steps, floating-point operations times what is live, seconds, peak memory."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.masks import Masks
+from benchmark.objective import Objective
+from benchmark.task import Batch
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Operations of one dense batch, by torch's own counter (a multiply-add is 2).
+
+    Args:
+        forward: of every prunable tensor's layer, forward alone.
+        both: the same, forward and backward.
+        rest: (forward, both) of everything that no prunable tensor takes part in.
+    """
+
+    forward: Mapping[str, int]
+    both: Mapping[str, int]
+    rest: tuple[int, int]
+
+    @classmethod
+    def of(cls, objective: Objective, batch: Batch, names: list[str]) -> Profile:
+        """Count one forward and one forward-and-backward; the model is left untouched."""
+        leaves = {name: p.detach().requires_grad_(p.requires_grad) for name, p in objective.model.named_parameters()}
+        wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
+        with FlopCounterMode(display=False) as counter:
+            objective.at(batch, leaves)
+        forward, forward_all = _by_layer(counter, names), counter.get_total_flops()
+        with FlopCounterMode(display=False) as counter:
+            torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
+        both, both_all = _by_layer(counter, names), counter.get_total_flops()
+        return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))
+
+
+class Meter:
+    """Adds up the cost of a run. Operations on pruned weights are not counted: they are what a sparse engine saves."""
+
+    def __init__(self, profile: Profile, device: torch.device) -> None:
+        self._profile, self._device = profile, device
+        self._started = time.perf_counter()
+        self.training_steps = self.scoring_passes = 0
+        self.training_flops = self.scoring_flops = 0.0
+        self._live = dict.fromkeys(profile.forward, 1.0)
+        self._refresh()
+        _reset_peak(device)
+
+    def prune(self, masks: Masks) -> None:
+        """From here on, count what these masks keep."""
+        self._live = {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
+        self._refresh()
+
+    def train_step(self, *, dense_gradient: bool) -> None:
+        """One update; with the gradient of pruned weights too where the algorithm looked at it (as RigL counts)."""
+        self.training_steps += 1
+        self.training_flops += self._dense if dense_gradient else self._sparse
+
+    def score(self, *, backward: bool) -> None:
+        """One scoring forward, or the dense backward of one."""
+        self.scoring_passes += not backward
+        self.scoring_flops += self._dense - self._forward if backward else self._forward
+
+    def cost(self, steps: int) -> dict[str, float]:
+        """The totals; `trainings` is in units of one training of `steps` updates."""
+        return {
+            "trainings": self.training_steps / steps,
+            "training_steps": self.training_steps,
+            "scoring_passes": self.scoring_passes,
+            "training_flops": self.training_flops,
+            "scoring_flops": self.scoring_flops,
+            "seconds": time.perf_counter() - self._started,
+            "peak_bytes": _peak(self._device),
+        }
+
+    def _refresh(self) -> None:
+        forward, both, live = self._profile.forward, self._profile.both, self._live
+        rest_forward, rest_both = self._profile.rest
+        self._forward = rest_forward + sum(live[name] * forward[name] for name in forward)
+        self._sparse = rest_both + sum(live[name] * both[name] for name in both)
+        # The gradient of a weight costs as much as the forward of its layer.
+        self._dense = self._sparse + sum((1 - live[name]) * forward[name] for name in forward)
+
+
+def _by_layer(counter: FlopCounterMode, names: list[str]) -> dict[str, int]:
+    counts = counter.get_flop_counts()
+    layers = {name: f"Objective.model.{name.rpartition('.')[0]}" for name in names}
+    return {name: sum(counts.get(layer, {}).values()) for name, layer in layers.items()}
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):  # where it fails the peak is that of the process, which answers one cell
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts again from here
+
+
+def _peak(device: torch.device) -> int:
+    """Bytes: allocated on the GPU, or resident in this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def live_share(masks: Masks, parameters: Mapping[str, Tensor]) -> float:
+    """Density over all parameters: biases and norms count, and are never pruned."""
+    total = sum(p.numel() for p in parameters.values())
+    return (total - masks.total + masks.kept) / total

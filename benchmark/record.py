@@ -1,0 +1,210 @@
+"""Cell, the question; Record, the answer; Store, the folder of answers. None of it needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+NAME = r"[a-z0-9][a-z0-9_-]*"
+"""What an algorithm, a task, a model or a budget may be called: it becomes a folder's name."""
+
+Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Cell(_Value):
+    """One question: this algorithm, on this task, to this sparsity, from this seed."""
+
+    algorithm: str = Field(pattern=rf"^{NAME}$")
+    options: dict[str, JsonValue] = {}
+    task: str = Field(pattern=rf"^{NAME}$")
+    model: str
+    pattern: str = "global"
+    sparsity: float = Field(ge=0, lt=1)
+    budget: str
+    seed: int = Field(ge=0)
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the RFC 8785 canonical JSON: the same question has the same key everywhere."""
+        return hashlib.sha256(rfc8785.dumps(self.model_dump())).hexdigest()
+
+    @cached_property
+    def group(self) -> str:
+        """The key of everything but the seed: cells that share it are averaged."""
+        return hashlib.sha256(rfc8785.dumps(self.model_dump(exclude={"seed"}))).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        options = ",".join(f"{name}={value}" for name, value in self.options.items())
+        algorithm = f"{self.algorithm}:{options}" if options else self.algorithm
+        return (
+            f"{algorithm} on {self.task}/{self.model} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
+        )
+
+
+class Ranking(_Value):
+    """The metric that ranks, and which way is up."""
+
+    metric: str
+    direction: Literal["max", "min"]
+
+
+class Density(_Value):
+    """Kept over prunable weights; over all parameters; of weights on a live path; and of edges, where there are any."""
+
+    weights: float
+    parameters: float
+    effective: float
+    edges: float | None = None
+
+
+class LayerCount(_Value):
+    """Of one prunable tensor. A note says why a pattern left it dense."""
+
+    total: int
+    kept: int
+    effective: int
+    note: str = ""
+
+
+class Cost(_Value):
+    """What the answer cost; `trainings` is in units of one full training of the recipe."""
+
+    trainings: float = 0
+    training_steps: int = 0
+    scoring_passes: int = 0
+    training_flops: float = 0
+    scoring_flops: float = 0
+    seconds: float = 0
+    peak_bytes: int = 0
+
+
+class Audit(_Value):
+    """What was found wrong after the algorithm had returned."""
+
+    passed: bool
+    breaches: list[str] = []
+
+
+class Record(_Value):
+    """One answer: what came out, what it cost, whether it can be trusted, and where it was found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    key: str
+    cell: Cell
+    status: Status
+    ranking: Ranking
+    metrics: dict[str, float] = {}
+    validation: dict[str, float] = {}
+    density: Density | None = None
+    layers: dict[str, LayerCount] = {}
+    cost: Cost = Cost()
+    audit: Audit | None = None
+    where: dict[str, JsonValue] = {}
+    mask_digest: str | None = None
+    error: str | None = None
+
+    @model_validator(mode="after")
+    def _key_is_the_cells(self) -> Record:
+        if self.key != self.cell.key:
+            raise ValueError("the key is not that of the cell")
+        return self
+
+    @property
+    def score(self) -> float | None:
+        """The test metric that ranks; None where the run did not end well."""
+        return self.metrics.get(self.ranking.metric) if self.status == "ok" else None
+
+
+class Store:
+    """A results folder: `records/<task>/<algorithm>/<key>.json`, and `logs/` beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+
+    def path(self, cell: Cell) -> Path:
+        """Where the record of a cell lies, or would lie."""
+        return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
+
+    def log(self, cell: Cell) -> Path:
+        """Where what a run printed, and its traceback, lies."""
+        return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
+
+    def get(self, cell: Cell) -> Record | None:
+        """The record of a cell; None where there is none that can be read."""
+        path = self.path(cell)
+        return self._read(path) if path.exists() else None
+
+    def put(self, record: Record) -> None:
+        """Write a record whole or not at all: a temporary file, fsync, rename."""
+        path = self.path(record.cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(record.model_dump_json(by_alias=True, indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record that can be read. The others are named in `problems`."""
+        self.problems = []
+        for path in sorted((self.root / "records").glob("*/*/*.json")):
+            if record := self._read(path):
+                yield record
+
+    def find(self, prefix: str) -> list[Record]:
+        """The records whose key begins with `prefix`."""
+        if not re.fullmatch(r"[0-9a-f]+", prefix):
+            return []
+        paths = sorted((self.root / "records").glob(f"*/*/{prefix}*.json"))
+        return [record for path in paths if (record := self._read(path))]
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            record = Record.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            self.problems.append(f"{path}: not a record: {place + ': ' if place else ''}{first['msg']}")
+            return None
+        except OSError as error:
+            self.problems.append(f"{path}: {error.strerror}")
+            return None
+        if path != self.path(record.cell):
+            self.problems.append(f"{path}: a record of another place; it belongs at {self.path(record.cell)}")
+            return None
+        return record
+
+
+def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:
+    """The record of a run that has no result, and why."""
+    return Record(key=cell.key, cell=cell, ranking=ranking, status=status, error=error, **known)

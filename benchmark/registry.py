@@ -1,0 +1,180 @@
+"""Finds algorithms and tasks by name. Listing reads files and metadata and runs no plug-in; loading imports one.
+
+A built-in is a file whose name is its name (`algorithms/snip.py` holds `snip`); an outside one is an entry point in the
+group `prunebench.algorithms` or `prunebench.tasks`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from benchmark.errors import PluginError, unknown
+from benchmark.record import NAME
+
+if TYPE_CHECKING:
+    from benchmark.define import Algorithm
+    from benchmark.task import Task
+
+Kind = Literal["algorithm", "task"]
+BUILT_IN = "prunebench"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What is known of a plug-in before it is imported.
+
+    Args:
+        module: where its object lives, under the name `attribute`.
+        distribution: what it came with, name and version.
+        summary: the first line of its docstring.
+        problem: why it cannot be used, as far as its source tells; empty where nothing is wrong.
+    """
+
+    kind: Kind
+    name: str
+    module: str
+    attribute: str
+    distribution: str
+    summary: str = ""
+    problem: str = ""
+
+    def error(self, reason: str) -> PluginError:
+        """The error for this plug-in, named with its distribution."""
+        return PluginError(f"{self.kind} '{self.name}' of {self.distribution} cannot be used: {reason}")
+
+
+@cache
+def plugins(kind: Kind) -> dict[str, Plugin]:
+    """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones stand there with a problem."""
+    found: dict[str, Plugin] = {plugin.name: plugin for plugin in _built_in(kind)}
+    for plugin in _outside(kind):
+        known = _renamed(plugin, found[plugin.name]) if plugin.name in found else plugin
+        found[known.name] = known
+    return found
+
+
+def _renamed(plugin: Plugin, other: Plugin) -> Plugin:
+    """A plug-in whose name was taken first: listed under its distribution, and not to be used."""
+    problem = f"the name '{plugin.name}' is taken by {other.distribution}"
+    return replace(plugin, problem=problem, name=f"{plugin.name}@{plugin.distribution.split()[0]}")
+
+
+def find(kind: Kind, name: str) -> Plugin:
+    """The plug-in of this name. Raises UsageError, with the nearest name there is."""
+    known = plugins(kind)
+    if name not in known:
+        raise unknown(kind, name, known, "bench list")
+    return known[name]
+
+
+def algorithm(name: str) -> Algorithm:
+    """Load an algorithm. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    from benchmark.define import Algorithm
+
+    plugin = find("algorithm", name)
+    loaded = _load(plugin)
+    if not isinstance(loaded, Algorithm):
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no algorithm; decorate it with @algorithm(...)")
+    if loaded.name != name:
+        raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
+    return loaded
+
+
+def task(name: str) -> Task:
+    """Load a task. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    from benchmark.task import Task
+
+    plugin = find("task", name)
+    loaded = _load(plugin)
+    if not isinstance(loaded, Task):
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no Task")
+    return loaded
+
+
+def _load(plugin: Plugin) -> object:
+    if plugin.problem:
+        raise plugin.error(plugin.problem)
+    try:
+        return cast("object", getattr(import_module(plugin.module), plugin.attribute))
+    except Exception as error:  # a plug-in can fail in every way there is, and must not take others with it
+        raise plugin.error(f"{type(error).__name__}: {error}") from error
+
+
+def _built_in(kind: Kind) -> list[Plugin]:
+    package = f"{kind}s"
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+    files = [file for folder in folders for file in Path(folder).glob("*.py") if not file.name.startswith("_")]
+    return [
+        _read(Plugin(kind, file.stem.replace("_", "-"), f"{package}.{file.stem}", file.stem, BUILT_IN), file)
+        for file in sorted(files)
+    ]
+
+
+def _outside(kind: Kind) -> list[Plugin]:
+    found = []
+    for point in sorted(entry_points(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name):
+        distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+        plugin = Plugin(kind, point.name, point.module, point.attr, distribution)
+        if not re.fullmatch(NAME, point.name):
+            plugin = replace(plugin, problem="its name may hold lower-case letters, digits, '-' and '_'")
+        elif file := _source(point):
+            plugin = _read(plugin, file)
+        else:
+            plugin = replace(plugin, problem=f"there is no module '{point.module}'")
+        found.append(plugin)
+    return found
+
+
+def _source(point: EntryPoint) -> Path | None:
+    """The file of an entry point's module. Only the top-level name is looked up: nothing is imported."""
+    top, *inner = point.module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not inner:
+        return Path(spec.origin) if spec.origin else None
+    places = [Path(folder, *inner) for folder in spec.submodule_search_locations or []]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _read(plugin: Plugin, file: Path) -> Plugin:
+    """The plug-in with what its source tells: its summary, or its problem."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError, OSError) as error:
+        return replace(plugin, problem=f"{type(error).__name__}: {error}")
+    if missing := _missing_import(tree):
+        return replace(plugin, problem=f"it imports '{missing}', which is not installed")
+    function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == plugin.attribute), None)
+    if function and plugin.kind == "algorithm" and len(function.args.args) != 1:
+        return replace(plugin, problem=f"its signature must be {plugin.attribute}(run, *, option: type = default, ...)")
+    doc = (ast.get_docstring(function) if function else None) or ast.get_docstring(tree) or ""
+    return replace(plugin, summary=doc.partition("\n")[0])
+
+
+def _missing_import(tree: ast.Module) -> str | None:
+    """The first top-level import of a package that is not there."""
+    for node in tree.body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for top in (name.partition(".")[0] for name in names):
+            try:
+                if find_spec(top) is None:
+                    return top
+            except (ImportError, ValueError):
+                return top
+    return None

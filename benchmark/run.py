@@ -1,0 +1,329 @@
+"""Run: what an algorithm is handed, and the verbs that are its only road to the network and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from benchmark.audit import fingerprint, version
+from benchmark.engine import Engine, Order
+from benchmark.errors import Breach
+from benchmark.masks import Masks
+from benchmark.meter import Meter, Profile
+from benchmark.objective import Objective
+from benchmark.streams import stream
+from benchmark.target import Target
+from benchmark.task import Batch, Data, Recipe, Task
+
+Tick = Callable[[int], None]
+"""Called now and then with the number of updates done."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network at a moment: copies of its parameters and buffers, and where on the schedule it was."""
+
+    state: Mapping[str, Tensor]
+    clock: int
+
+
+@dataclass
+class Step:
+    """The pause between backward and update.
+
+    Args:
+        index: which update of the schedule this is, from 0.
+        loss: of this step's batch, before the update.
+    """
+
+    index: int
+    loss: Tensor
+    _grads: Mapping[str, Tensor]
+    _looked: bool = field(default=False, init=False)
+    _skipped: bool = field(default=False, init=False)
+
+    @property
+    def grads(self) -> Mapping[str, Tensor]:
+        """The dense gradient of what is trained, pruned positions included. Editing it in place changes the update."""
+        self._looked = True
+        return self._grads
+
+    def skip(self) -> None:
+        """Let this step pass without an update; the schedule and the data move on."""
+        self._skipped = True
+
+
+class Run:
+    """One network, one target, one budget of steps. See the verbs: look, then act."""
+
+    def __init__(
+        self,
+        task: Task,
+        model: nn.Module,
+        recipe: Recipe,
+        target: Target,
+        data: Data,
+        seed: int,
+        tick: Tick = lambda steps: None,
+    ) -> None:
+        self.task, self.recipe, self.target = task, recipe, target
+        self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
+        self._device = next(model.parameters()).device
+        self._names = task.prunable(model)
+        self._objective = Objective(model, task)
+        self._engine = self._weight_engine = self._engine_over(dict(model.named_parameters()), self._plain_loss, recipe)
+        self._masks = Masks.ones(self._live_weights)
+        self._rng = stream(seed, "algorithm")
+        self._scoring = Order(len(data), recipe.batch_size, seed, "scoring")
+        self._scored = 0
+        self._paused = False
+        self.edits: list[Callable[[Any], Any]] = []
+        self.breaches: list[str] = []
+        first = data.batch(Order(len(data), recipe.batch_size, seed)[0])
+        self.meter = Meter(Profile.of(self._objective, first, self._names), self._device)
+        self._mark = fingerprint(model)
+
+    # --- look ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of the prunable tensors, by name, in the model's order. Change the real ones through verbs."""
+        return {name: weight.detach().clone() for name, weight in self._live_weights.items()}
+
+    @property
+    def masks(self) -> Masks:
+        """What is kept now; everything before the first `prune`."""
+        return self._masks
+
+    @property
+    def rng(self) -> torch.Generator:
+        """The algorithm's own random stream, on the CPU: draw there and move, so that devices agree."""
+        return self._rng
+
+    @property
+    def clock(self) -> int:
+        """The position on the schedule: updates since its start, moved by training, `restore` and `rewind`."""
+        return self._engine.clock
+
+    def batches(self, count: int) -> list[Batch]:
+        """The next `count` training batches for scoring, from a stream of their own: training order is not moved."""
+        self._scored += count
+        steps = range(self._scored - count, self._scored)
+        return [self._data.batch(self._scoring[step]) for step in steps]
+
+    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The training loss of a batch, differentiable in `weights` (the model's own where a name is missing).
+
+        Parameters, buffers, gradients, random state and mode of the network stay as they are.
+        """
+        self.meter.score(backward=False)
+        own = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
+        loss = self._objective.at(batch, own | dict(weights or {}))
+        if loss.requires_grad:
+            loss.register_hook(  # type: ignore[no-untyped-call]
+                lambda grad: self.meter.score(backward=True)
+            )
+        return loss
+
+    def gradients(self, count: int = 1) -> dict[str, Tensor]:
+        """The dense gradient of the mean loss over the next `count` scoring batches, for every prunable tensor."""
+        leaves = {name: weight.requires_grad_() for name, weight in self.weights.items()}
+        sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
+        for batch in self.batches(count):
+            grads = torch.autograd.grad(self.loss(batch, leaves), list(leaves.values()))
+            for name, grad in zip(sums, grads, strict=True):
+                sums[name] += grad / count
+        return {name: total.detach() for name, total in sums.items()}
+
+    # --- act ----------------------------------------------------------------------------------------------------------
+
+    def prune(self, masks: Masks) -> None:
+        """Keep what `masks` keep, from now on. Pruned weights are zero and stay zero; regrown ones start at zero.
+
+        Raises:
+            ValueError: the masks do not cover the prunable tensors of this task, name by name and shape by shape.
+        """
+        expected = {name: weight.shape for name, weight in self._live_weights.items()}
+        found = {name: mask.shape for name, mask in masks.items()}
+        if found != expected:
+            odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(odd)}")
+        with self._verb("prune"):
+            self._masks = Masks({name: masks[name].to(self._device) for name in expected})
+            self._project()
+            self.meter.prune(self._masks)
+
+    def train(self, steps: int | None = None) -> None:
+        """Train to the end of the recipe, or `steps` updates; past the end, at the last learning rate.
+
+        Raises:
+            Diverged: the loss is no longer finite.
+        """
+        self._not_paused("train")
+        with self._verb("train"):
+            for _ in range(self._remaining(steps)):
+                self._engine.backward()
+                self._update(skip=False, looked=False)
+            self._engine.check()
+
+    def steps(self, steps: int | None = None) -> Iterator[Step]:
+        """Train as `train` does, with a pause between each backward and its update."""
+        self._not_paused("steps")
+        with self._verb("steps"):
+            for _ in range(self._remaining(steps)):
+                loss = self._engine.backward()
+                grads = {name: p.grad for name, p in self._trained.items() if p.grad is not None}
+                step = Step(self._engine.clock, loss, grads)
+                self._version, self._paused = version(self._model), True
+                try:
+                    yield step
+                finally:
+                    self._paused = False
+                    if version(self._model) != self._version:
+                        self._breach("weights were changed by hand in a pause of steps()")
+                self._update(skip=step._skipped, looked=step._looked)
+            self._engine.check()
+
+    def snapshot(self) -> Snapshot:
+        """The network now: every parameter and buffer, copied."""
+        return Snapshot({name: value.detach().clone() for name, value in self._model.state_dict().items()}, self.clock)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Back to a snapshot: its parameters (pruned ones stay zero), buffers and clock, with a fresh optimizer."""
+        self._not_paused("restore")
+        with self._verb("restore"):
+            with torch.no_grad():
+                for name, value in self._model.state_dict().items():
+                    value.copy_(snapshot.state[name])
+            self._engine.rewind(snapshot.clock)
+            self._project()
+
+    def rewind(self, clock: int) -> None:
+        """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""
+        if not 0 <= clock <= self.recipe.steps:
+            raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
+        self._not_paused("rewind")
+        with self._verb("rewind"):
+            self._engine.rewind(clock)
+
+    @contextmanager
+    def learning(
+        self,
+        scores: Mapping[str, Tensor],
+        effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
+        recipe: Recipe | None = None,
+    ) -> Iterator[dict[str, Tensor]]:
+        """Within it, training moves scores instead of weights, which stay frozen, on a schedule of its own.
+
+        Args:
+            scores: where they start, by name of prunable tensor.
+            effective: from the scores to the weights that the network computes with, differentiable.
+            recipe: for training the scores; the run's own by default.
+
+        Yields:
+            The scores in training, live.
+        """
+        self._not_paused("learning")
+        learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
+
+        def loss(batch: Batch) -> Tensor:
+            weights = {f"model.{name}": weight for name, weight in effective(learned).items()}
+            value: Tensor = functional_call(self._objective, weights, (batch,))
+            return value
+
+        frozen = [p for p in self._model.parameters() if p.requires_grad]
+        self._engine = self._engine_over(learned, loss, recipe or self.recipe)
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        try:
+            self._project()
+            yield learned
+        finally:
+            self._engine = self._weight_engine
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> None:
+        """Edit the training data, graph by graph. The harness applies the edit to the other splits at the end.
+
+        Raises:
+            TypeError: the data hold no graph.
+        """
+        self._not_paused("rewrite")
+        with self._verb("rewrite"):
+            self._data = self._data.rewrite(edit)
+            self._engine.data = self._data
+            self.edits.append(edit)
+
+    # --- behind the verbs ---------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Data:
+        """The training data as they stand, edits included."""
+        return self._data
+
+    def finish(self) -> None:
+        """After the algorithm has returned: note anything done since its last verb."""
+        self._untouched("after the last verb")
+
+    @property
+    def _live_weights(self) -> dict[str, Tensor]:
+        parameters = dict(self._model.named_parameters())
+        return {name: parameters[name] for name in self._names}
+
+    @property
+    def _trained(self) -> Mapping[str, Tensor]:
+        return {name: self._engine.parameters[name] for name in self._names if name in self._engine.parameters}
+
+    def _engine_over(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
+        return Engine(parameters, loss, recipe, self._data, self._seed, self._device)
+
+    def _plain_loss(self, batch: Batch) -> Tensor:
+        return self.task.loss(self._model, batch)
+
+    def _project(self) -> None:
+        """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
+        for engine in {self._weight_engine, self._engine}:
+            engine.project(self._masks)
+
+    def _remaining(self, steps: int | None) -> int:
+        return max(0, self._engine.recipe.steps - self.clock) if steps is None else steps
+
+    def _update(self, *, skip: bool, looked: bool) -> None:
+        if not skip:
+            self._engine.update()
+        self._engine.advance()
+        self.meter.train_step(dense_gradient=looked)
+        if self.meter.training_steps % 16 == 0:
+            self._tick(self.meter.training_steps)
+
+    @contextmanager
+    def _verb(self, name: str) -> Iterator[None]:
+        """Only what happens inside a verb may change the network."""
+        if not self._paused:
+            self._untouched(f"before {name}()")
+        try:
+            yield
+        finally:
+            if self._paused:
+                self._version = version(self._model)
+            else:
+                self._mark = fingerprint(self._model)
+
+    def _untouched(self, when: str) -> None:
+        if fingerprint(self._model) != self._mark:
+            self._breach(f"the network was changed outside the verbs of the run, {when}")
+
+    def _breach(self, what: str) -> None:
+        self.breaches.append(what)  # kept even where the algorithm swallows the exception
+        raise Breach(what)
+
+    def _not_paused(self, verb: str) -> None:
+        if self._paused:
+            raise RuntimeError(f"{verb}() cannot be called in a pause of steps()")

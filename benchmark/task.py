@@ -1,0 +1,259 @@
+"""A task: data, models, recipes and a metric, as one record of functions. Nothing here knows of pruning."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import Breach, DataMissing, UsageError
+
+Batch = Any
+"""What `Data.batch` returns and `Task.loss` takes. Only the task's own functions look inside."""
+
+
+class Data(Protocol):
+    """One split: examples that can be drawn by index."""
+
+    def __len__(self) -> int:
+        """How many examples there are; 1 for a single graph."""
+
+    def batch(self, index: Tensor) -> Batch:
+        """The examples at `index`: int64 [b], on the CPU."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same data, resident on `device`."""
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> Self:
+        """The data with `edit` applied to every graph. Raises TypeError where there is none."""
+
+    @property
+    def edges(self) -> int | None:
+        """Undirected edges over all graphs; None where the data are no graphs."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+
+
+@dataclass(frozen=True)
+class TensorData:
+    """Examples as two resident tensors.
+
+    Args:
+        inputs: [n, ...], in the form they are stored in (uint8 pixels, say).
+        targets: [n] or [n, ...].
+        transform: from a batch of stored inputs to what the model takes.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    transform: Callable[[Tensor], Tensor] = torch.Tensor.float
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.targets.device)
+        return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
+
+    def to(self, device: torch.device) -> TensorData:
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
+        raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    @property
+    def edges(self) -> int | None:
+        return None
+
+    @property
+    def digest(self) -> str:
+        sha = hashlib.sha256()
+        for tensor in (self.inputs, self.targets):
+            sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+class Splits:
+    """Train, validation and test. The test split cannot be read while an algorithm runs (`sealed`)."""
+
+    def __init__(self, train: Data, validation: Data, test: Data) -> None:
+        self.train, self.validation, self._test = train, validation, test
+
+    @property
+    def test(self) -> Data:
+        if _watch is not None:
+            _watch.append("the test split was read while the algorithm ran")
+            raise Breach(_watch[-1])
+        return self._test
+
+
+_watch: list[str] | None = None
+
+
+@contextmanager
+def sealed() -> Iterator[list[str]]:
+    """Within it, reading any test split is refused, and noted in the list even where the refusal is swallowed."""
+    global _watch
+    outer, notes = _watch, list[str]()
+    _watch = notes
+    try:
+        yield notes
+    finally:
+        _watch = outer
+
+
+def subset(data: TensorData, index: Tensor) -> TensorData:
+    """The examples at `index`, copied: a split shares no memory with its neighbours."""
+    return replace(data, inputs=data.inputs[index].clone(), targets=data.targets[index].clone())
+
+
+def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
+    """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    return subset(data, order[size:].sort().values), subset(data, order[:size].sort().values)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a task's networks are trained; the same for every algorithm. Lengths are optimizer steps.
+
+    Args:
+        steps: length of one training.
+        milestones: steps at which the rate is multiplied by `gamma`.
+        cosine: anneal to zero along half a cosine instead.
+        warmup: steps over which the rate grows linearly from 0.
+        augment: a batch and a generator -> the augmented batch.
+    """
+
+    steps: int
+    batch_size: int
+    rate: float
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    cosine: bool = False
+    warmup: int = 0
+    augment: Callable[[Batch, torch.Generator], Batch] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of update `step`, from 0. Past the end it stays what it was at the last step."""
+        step = min(step, self.steps - 1)
+        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        if self.cosine:
+            return self.rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+        return self.rate * warm * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe as plain values, for the record."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["milestones"] = list(self.milestones)
+        values["augment"] = getattr(self.augment, "__name__", None)
+        return values
+
+
+def conv_and_linear(model: nn.Module) -> list[str]:
+    """The default prunable policy: `.weight` of every convolution and linear layer; no bias, no norm."""
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return [f"{name}.weight" for name, module in model.named_modules() if isinstance(module, layers)]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is trained for. `loss` and `evaluate` are all that the harness needs to train and judge it.
+
+    Args:
+        models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
+        recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
+        data: from the folder that holds `files` to the splits.
+        loss: the differentiable training loss of a batch, averaged over its examples.
+        evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
+        metrics: direction by name; the first one ranks.
+        files: what `data` reads, relative to the data folder; empty for embedded data.
+        fetch: download the files into a folder.
+        prunable: the names of the tensors that may be pruned.
+        prunes: what there is to prune.
+        sparsity: where no other is asked for.
+    """
+
+    models: Mapping[str, Callable[[], nn.Module]]
+    recipes: Mapping[str, Recipe]
+    data: Callable[[Path], Splits]
+    loss: Callable[[nn.Module, Batch], Tensor]
+    evaluate: Callable[[nn.Module, Iterable[Batch]], dict[str, float]]
+    metrics: Mapping[str, Literal["max", "min"]]
+    files: tuple[str, ...] = ()
+    fetch: Callable[[Path], None] | None = None
+    prunable: Callable[[nn.Module], list[str]] = conv_and_linear
+    prunes: frozenset[str] = frozenset({"weights"})
+    sparsity: float = 0.9
+
+    def model(self, name: str) -> Callable[[], nn.Module]:
+        """The constructor of a model. Raises UsageError, with the names there are."""
+        if name not in self.models:
+            raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(self.models)}")
+        return self.models[name]
+
+    def recipe(self, budget: str) -> Recipe:
+        """The recipe of a budget. Raises UsageError, with the budgets there are."""
+        if budget not in self.recipes:
+            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(self.recipes)}")
+        return self.recipes[budget]
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
+
+    root: Path | None = None
+    cache: Path = field(default_factory=lambda: _user_cache() / "data")
+
+    @property
+    def roots(self) -> list[Path]:
+        """In the order they are searched."""
+        variable = os.environ.get("PRUNEBENCH_DATA")
+        return [p for p in (self.root, Path(variable) if variable else None, self.cache) if p]
+
+    def holding(self, task: Task) -> Path | None:
+        """The first folder that has every file of the task; None where there is none."""
+        return next((root for root in self.roots if all((root / name).is_file() for name in task.files)), None)
+
+    def locate(self, name: str, task: Task) -> Path:
+        """`holding`, after a download into the cache where nothing was found.
+
+        Raises:
+            DataMissing: the files are nowhere, and could not be downloaded.
+        """
+        if folder := self.holding(task):
+            return folder
+        reason = "it has no download"
+        if task.fetch:
+            try:
+                self.cache.mkdir(parents=True, exist_ok=True)
+                task.fetch(self.cache)
+                return self.cache
+            except Exception as error:  # a download fails in many ways, and every one means the same here
+                reason = f"the download failed: {' '.join(str(error).split()) or type(error).__name__}"
+        looked = ", ".join(str(root) for root in self.roots)
+        raise DataMissing(
+            f"data set '{name}' is not in {looked} (looked for {task.files[0]}); {reason}\n"
+            f"  With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
+        )
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"

@@ -1,0 +1,1 @@
+"""The tasks, one per file; the name of the file is the name on the command line."""

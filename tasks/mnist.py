@@ -1,0 +1,75 @@
+"""MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun et al., 1998)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor, nn
+from torchvision import datasets
+
+from benchmark.task import Recipe, Splits, Task, TensorData, carve
+from tasks._classification import METRICS, cross_entropy, evaluate
+from tasks._models import glorot, mlp
+
+EPOCH = 55_000 // 128
+
+
+def load(folder: Path) -> Splits:
+    """55,000 images to train and 5,000 to validate, out of the standard 60,000; the standard 10,000 to test."""
+    train, test = (datasets.MNIST(folder, train=train, download=False) for train in (True, False))
+    everything = TensorData(train.data.unsqueeze(1), train.targets, normalise)
+    return Splits(*carve(everything, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
+
+
+def _download(folder: Path) -> None:
+    for train in (True, False):
+        datasets.MNIST(folder, train=train, download=True)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Bytes -> mean 0, deviation 1, by the training set's .1307 and .3081."""
+    return (pixels.float() - 0.1307 * 255) / (0.3081 * 255)
+
+
+def lenet5() -> nn.Module:
+    """LeNet-5 in Caffe's form: 430,500 weights."""
+    layers: list[tuple[str, nn.Module]] = [
+        ("conv1", nn.Conv2d(1, 20, 5)),
+        ("pool1", nn.MaxPool2d(2)),
+        ("conv2", nn.Conv2d(20, 50, 5)),
+        ("pool2", nn.MaxPool2d(2)),
+        ("flatten", nn.Flatten()),
+        ("fc1", nn.Linear(800, 500)),
+        ("relu", nn.ReLU()),
+        ("fc2", nn.Linear(500, 10)),
+    ]
+    return glorot(nn.Sequential(OrderedDict(layers)))
+
+
+# The recipe of OpenLTH for LeNet-300-100: 40 epochs of plain SGD.
+sgd = partial(Recipe, batch_size=128, rate=0.1)
+
+mnist = Task(
+    models={"lenet-300-100": partial(mlp, 784, 300, 100, 10), "lenet-5": lenet5},
+    recipes={
+        "smoke": sgd(steps=50),
+        "short": sgd(steps=4 * EPOCH),
+        "full": sgd(steps=40 * EPOCH),
+    },
+    data=load,
+    loss=cross_entropy,
+    evaluate=evaluate,
+    metrics=METRICS,
+    files=tuple(
+        f"MNIST/raw/{part}"
+        for part in (
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte",
+        )
+    ),
+    fetch=_download,
+)
