@@ -74,7 +74,7 @@ class Algorithm:
     paper: str = ""
     prunes: frozenset[str] = frozenset({"weights"})
     once: bool = True
-    name: str = field(init=False)
+    name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.function.__name__.rstrip("_").replace("_", "-"))

@@ -182,15 +182,15 @@ def _layers(run: Run, model: nn.Module, target: Target) -> dict[str, LayerCount]
 def _reproducible(device: torch.device) -> Iterator[None]:
     """Deterministic kernels, and a global generator that is put back as it was."""
     settings: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    mode, fill = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
         try:
-            torch.use_deterministic_algorithms(True)
+            torch.set_deterministic_debug_mode("error")  # its sibling use_deterministic_algorithms imports inductor
             settings.fill_uninitialized_memory = False
             yield
         finally:
-            torch.use_deterministic_algorithms(before[0])
-            settings.fill_uninitialized_memory = before[1]
+            torch.set_deterministic_debug_mode(mode)
+            settings.fill_uninitialized_memory = fill
 
 
 def _digests(splits: Splits) -> dict[str, str]:

@@ -1,11 +1,10 @@
-"""Runs cells in worker processes of one thread each, forked from a server that has imported torch: one crash, one cell.
+"""Runs cells in worker processes of one thread each, forked warm from a server: one crash costs one cell.
 
 Workers compute and the parent alone writes, so that an interrupted sweep leaves whole records and nothing else.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -20,17 +19,9 @@ from typing import Any
 
 import torch
 
-from benchmark import registry
+from benchmark import registry, server
 from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record, Store, failure
-from benchmark.registry import Plugin
-
-ALLOCATOR = {
-    "MALLOC_MMAP_THRESHOLD_": "2147483647",  # keep freed activations in the heap: no mmap and munmap in every step
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "67108864",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic matrix products on CUDA ask for
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +78,7 @@ def local(
 
     Whatever ends this early, an interrupt too, ends the workers; what `done` had is kept.
     """
-    context = _server(cells)
+    context = server.start([])
     waiting, running = list(reversed(cells)), list[Started]()
     try:
         while waiting or running:
@@ -104,17 +95,6 @@ def local(
             started.process.terminate()
         for started in running:
             started.process.join()
-
-
-def _server(cells: Sequence[Cell]) -> multiprocessing.context.ForkServerContext:
-    """A server whose forks start warm, with everything the cells need already imported."""
-    names = {("algorithm", cell.algorithm) for cell in cells} | {("task", cell.task) for cell in cells}
-    plugins: list[Plugin] = [registry.find(kind, name) for kind, name in sorted(names)]  # type: ignore[arg-type]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmark.launch", *(plugin.module for plugin in plugins)])
-    for name, value in (ALLOCATOR | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}).items():
-        os.environ.setdefault(name, value)
-    return context
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:

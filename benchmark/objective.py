@@ -25,11 +25,16 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         return self._task_loss(self.model, batch)
 
-    def at(self, batch: Batch, weights: Mapping[str, Tensor]) -> Tensor:
-        """The loss of a batch with `weights` in place of the model's own, differentiable in them."""
+    def at(self, batch: Batch, weights: Mapping[str, Tensor], noise: int = 0) -> Tensor:
+        """The loss of a batch with `weights` in place of the model's own, differentiable in them.
+
+        Args:
+            noise: the seed that dropout draws from.
+        """
         state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         state |= weights
         with torch.random.fork_rng(devices=_cuda_devices(self.model)):
+            torch.manual_seed(noise)
             loss: Tensor = functional_call(self, {f"model.{name}": value for name, value in state.items()}, (batch,))
         return loss
 

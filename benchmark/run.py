@@ -17,7 +17,7 @@ from benchmark.errors import Breach
 from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
 from benchmark.objective import Objective
-from benchmark.streams import stream
+from benchmark.streams import stream, stream_seed
 from benchmark.target import Target
 from benchmark.task import Batch, Data, Recipe, Task
 
@@ -122,9 +122,10 @@ class Run:
 
         Parameters, buffers, gradients, random state and mode of the network stay as they are.
         """
+        noise = stream_seed(self._seed, "scoring noise", self.meter.scoring_passes)
         self.meter.score(backward=False)
         own = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        loss = self._objective.at(batch, own | dict(weights or {}))
+        loss = self._objective.at(batch, own | dict(weights or {}), noise)
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self.meter.score(backward=True)

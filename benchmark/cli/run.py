@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from benchmark import registry, server
 from benchmark.cli.output import Split, console, flat, results_option, warn
 from benchmark.cli.read import print_board
 from benchmark.errors import UsageError
@@ -52,6 +53,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
     Cells that are answered already are not run again. An interrupt keeps what is finished.
     """
+    _warm_up(selected["algorithms"], flat(selected["tasks"]), wanted=jobs != 0 and not dry_run)
     from benchmark.sweep import Selection, choices, plan
 
     store = Store(results)
@@ -79,6 +81,15 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     print_board(records, "table")
     unwell = [record for record in records if record.status not in ("ok", "skipped")]
     ctx.exit(3 if broken else 1 if unwell else 0)
+
+
+def _warm_up(algorithms: Sequence[str], tasks: Sequence[str], wanted: bool) -> None:
+    """Start the workers' server before this process imports torch itself: both then take no longer than one."""
+    names = [piece.partition(":")[0] for text in algorithms for piece in text.split(",")]
+    known = registry.plugins("algorithm") | registry.plugins("task")
+    plugins = [known[name] for name in [*names, *tasks] if name in known]
+    if wanted and plugins and all(name in known or "=" in name for name in [*names, *tasks]):
+        server.start([plugin.module for plugin in plugins if not plugin.problem])
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:

@@ -1,0 +1,33 @@
+"""The process that workers are forked from: it imports what they need once, while the command reads its options."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # two workers of one thread beat one worker of two, by far on small networks
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "2147483647",  # keep freed activations in the heap: no mmap and munmap in every step
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "67108864",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic matrix products on CUDA ask for
+}
+
+
+def start(modules: Iterable[str]) -> ForkServerContext:
+    """The context to fork workers in. The first call starts the server, with `modules` imported; later ones find it."""
+    context = multiprocessing.get_context("forkserver")
+    # torch.optim imports torch._dynamo on first use, which takes a second: here once, not in every worker
+    context.set_forkserver_preload(["benchmark.cli", "benchmark.launch", "torch._dynamo", *modules])
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update({name: value for name, value in ENVIRONMENT.items() if before[name] is None})
+    try:
+        forkserver.ensure_running()
+    finally:
+        for name in (name for name, value in before.items() if value is None):
+            del os.environ[name]
+    return context
