@@ -7,36 +7,30 @@ def test_contract(rule):
 
 from __future__ import annotations
 
-import gc
-import hashlib
 import os
-import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from benchmark import registry
 from benchmark.audit import fingerprint
 from benchmark.define import Algorithm
 from benchmark.errors import DataMissing
+from benchmark.folders import DataFolders
 from benchmark.harness import Question, answer, build
 from benchmark.record import Cell, Record
 from benchmark.run import Run
 from benchmark.target import Target
-from benchmark.task import Batch, Data, DataFolders, Splits
+from benchmark.task import Data, Splits
 from benchmark.toy import toy
+from benchmark.watch import Watched, reaches
 
 Rule = Callable[[str], None]
-Seen = TypeVar("Seen")
 
 
 class Broken(AssertionError):
@@ -128,7 +122,7 @@ def cannot_reach_the_test_split(name: str) -> None:
         return splits
 
     def look(run: Run) -> None:
-        _expect(not _reaches(run, tests[0]), "the test split can be reached from the run")
+        _expect(not reaches(run, tests[0]), "the test split can be reached from the run")
 
     question = _question(name)
     spied = _Spied(question.algorithm.function, prunes=question.algorithm.prunes, look=look)
@@ -219,45 +213,6 @@ class _Spied(Algorithm):
         self.look(run)
 
 
-class Watched(Run):
-    """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
-
-    traces: list[str]
-    _generators: str | None = None
-
-    def batches(self, count: int) -> list[Batch]:
-        return self._looking("batches()", lambda: super(Watched, self).batches(count))
-
-    def gradients(self, count: int = 1) -> dict[str, Tensor]:
-        return self._looking("gradients()", lambda: super(Watched, self).gradients(count))
-
-    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
-        return self._looking("loss()", lambda: super(Watched, self).loss(batch, weights))
-
-    def state(self) -> str:
-        """Every bit of the network, gradients and mode included."""
-        gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
-        return f"{fingerprint(self._model)} {gradients} {self._model.training}"
-
-    def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
-        before = self.state(), _generators()
-        found = look()
-        if (self.state(), _generators()) != before:
-            self.traces.append(f"{verb} left a trace on the network or on a global generator")
-        return found
-
-    def _untouched(self, when: str) -> None:
-        if self._generators is not None and _generators() != self._generators:
-            self.traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
-        super()._untouched(when)
-
-    @contextmanager
-    def _verb(self, name: str) -> Iterator[None]:
-        with super()._verb(name):
-            yield
-        self._generators = _generators()
-
-
 def _watched(density: float) -> Watched:
     splits = toy.data(Path())
     run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(density), splits.train, 0)
@@ -294,32 +249,6 @@ def _question(name: str, pattern: str = "global", sparsity: float = 0.8) -> Ques
         seed=0,
     )
     return Question(cell, algorithm, toy)
-
-
-def _generators() -> str:
-    """The states of the global generators of torch, Python and numpy."""
-    states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
-    return hashlib.sha256(repr(states).encode()).hexdigest()
-
-
-def _reaches(start: object, goal: int, depth: int = 12) -> bool:
-    """Whether references lead to the object of id `goal`, not counting modules, classes and functions' globals."""
-    seen, frontier = {id(start)}, [start]
-    for _ in range(depth):
-        found = [inner for outer in frontier for inner in _held(outer) if id(inner) not in seen]
-        seen |= {id(inner) for inner in found}
-        if goal in seen:
-            return True
-        frontier = list({id(inner): inner for inner in found}.values())
-    return False
-
-
-def _held(outer: object) -> list[object]:
-    if isinstance(outer, ModuleType | type):
-        return []
-    if isinstance(outer, FunctionType):
-        return [cell.cell_contents for cell in outer.__closure__ or ()]
-    return gc.get_referents(outer)
 
 
 def _expect(fine: bool, problem: str) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ from benchmark.run import Run, Tick
 from benchmark.streams import stream_seed
 from benchmark.target import Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
+from benchmark.where import device_facts, software_facts
 
 EVALUATION_BATCH = 1000
 
@@ -71,10 +68,10 @@ def _answer(question: Question, tick: Tick) -> Record:
     start = {name: value.detach().clone() for name, value in model.state_dict().items()}
     target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
-    where = _where() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
+    where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question.algorithm, run, cell.options)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | _device(question.device)}
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
@@ -195,49 +192,3 @@ def _reproducible(device: torch.device) -> Iterator[None]:
 
 def _digests(splits: Splits) -> dict[str, str]:
     return {name: getattr(splits, name).digest for name in ("train", "validation", "test")}
-
-
-def _device(device: torch.device) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"device": str(device), "processor": name, "threads": torch.get_num_threads()}
-
-
-@cache
-def _where() -> dict[str, Any]:
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "prunebench": _version("prunebench"),
-        "platform": platform.platform(terse=True),
-        **_commit(),
-    }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> dict[str, Any]:
-    """The commit of the checkout that this code runs from, if it is one."""
-
-    def git(*words: str) -> str:
-        folder = Path(__file__).parent
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        if git("ls-files", Path(__file__).name):
-            return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    return {"commit": None, "dirty": None}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -63,7 +63,7 @@ def _plugins() -> list[dict[str, Any]]:
 
 
 def _data(root: Path | None) -> list[dict[str, Any]]:
-    from benchmark.task import DataFolders
+    from benchmark.folders import DataFolders
 
     folders, found = DataFolders(root), []
     for name in registry.plugins("task"):

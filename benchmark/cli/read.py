@@ -71,8 +71,8 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
 
 
 def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    from benchmark.folders import DataFolders
     from benchmark.harness import build
-    from benchmark.task import DataFolders
 
     task, plugin = registry.task(name), registry.find("task", name)
     folder = DataFolders().holding(task)

@@ -131,8 +131,8 @@ def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
 def _run(
     planned: Plan, store: Store, jobs: int, device: str, timeout: float | None, data_root: Path | None
 ) -> list[Record]:
+    from benchmark.folders import DataFolders
     from benchmark.launch import Settings, here, local
-    from benchmark.task import DataFolders
 
     needed = dict.fromkeys(cell.task for cell in planned.run)
     folders = {name: DataFolders(data_root).locate(name, planned.tasks[name]) for name in needed}

@@ -1,0 +1,54 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.errors import DataMissing
+from benchmark.task import Task
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
+
+    root: Path | None = None
+    cache: Path = field(default_factory=lambda: _user_cache() / "data")
+
+    @property
+    def roots(self) -> list[Path]:
+        """In the order they are searched."""
+        variable = os.environ.get("PRUNEBENCH_DATA")
+        return [p for p in (self.root, Path(variable) if variable else None, self.cache) if p]
+
+    def holding(self, task: Task) -> Path | None:
+        """The first folder that has every file of the task; None where there is none."""
+        return next((root for root in self.roots if all((root / name).is_file() for name in task.files)), None)
+
+    def locate(self, name: str, task: Task) -> Path:
+        """`holding`, after a download into the cache where nothing was found.
+
+        Raises:
+            DataMissing: the files are nowhere, and could not be downloaded.
+        """
+        if folder := self.holding(task):
+            return folder
+        reason = "it has no download"
+        if task.fetch:
+            try:
+                self.cache.mkdir(parents=True, exist_ok=True)
+                task.fetch(self.cache)
+                return self.cache
+            except Exception as error:  # a download fails in many ways, and every one means the same here
+                reason = f"the download failed: {' '.join(str(error).split()) or type(error).__name__}"
+        looked = ", ".join(str(root) for root in self.roots)
+        raise DataMissing(
+            f"data set '{name}' is not in {looked} (looked for {task.files[0]}); {reason}\n"
+            f"  With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
+        )
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"

@@ -1,0 +1,86 @@
+"""What the contract battery sees that no record holds: traces of looking, and ways to the test split."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FunctionType, ModuleType
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.audit import fingerprint
+from benchmark.run import Run
+from benchmark.task import Batch
+
+Seen = TypeVar("Seen")
+
+
+class Watched(Run):
+    """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
+
+    traces: list[str]
+    _generators: str | None = None
+
+    def batches(self, count: int) -> list[Batch]:
+        return self._looking("batches()", lambda: super(Watched, self).batches(count))
+
+    def gradients(self, count: int = 1) -> dict[str, Tensor]:
+        return self._looking("gradients()", lambda: super(Watched, self).gradients(count))
+
+    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        return self._looking("loss()", lambda: super(Watched, self).loss(batch, weights))
+
+    def state(self) -> str:
+        """Every bit of the network, gradients and mode included."""
+        gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
+        return f"{fingerprint(self._model)} {gradients} {self._model.training}"
+
+    def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
+        before = self.state(), generators()
+        found = look()
+        if (self.state(), generators()) != before:
+            self.traces.append(f"{verb} left a trace on the network or on a global generator")
+        return found
+
+    def _untouched(self, when: str) -> None:
+        if self._generators is not None and generators() != self._generators:
+            self.traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
+        super()._untouched(when)
+
+    @contextmanager
+    def _verb(self, name: str) -> Iterator[None]:
+        with super()._verb(name):
+            yield
+        self._generators = generators()
+
+
+def generators() -> str:
+    """The states of the global generators of torch, Python and numpy."""
+    states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def reaches(start: object, goal: int, depth: int = 12) -> bool:
+    """Whether references lead to the object of id `goal`, not counting modules, classes and functions' globals."""
+    seen, frontier = {id(start)}, [start]
+    for _ in range(depth):
+        found = [inner for outer in frontier for inner in _held(outer) if id(inner) not in seen]
+        seen |= {id(inner) for inner in found}
+        if goal in seen:
+            return True
+        frontier = list({id(inner): inner for inner in found}.values())
+    return False
+
+
+def _held(outer: object) -> list[object]:
+    if isinstance(outer, ModuleType | type):
+        return []
+    if isinstance(outer, FunctionType):
+        return [cell.cell_contents for cell in outer.__closure__ or ()]
+    return gc.get_referents(outer)
