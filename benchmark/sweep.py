@@ -88,7 +88,7 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     broken: list[PluginError] = []
     algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
     tasks = _load(selection.tasks, registry.task, broken)
-    cells = list(dict.fromkeys(_cells(selection, algorithms, tasks)))
+    cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)  # whole rows first
     if not cells and broken:
         raise broken[0]
     if not cells:
