@@ -15,6 +15,20 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
     return {name: weight.abs() for name, weight in weights.items()}
 
 
+def lamp(weights: Tensors) -> dict[str, Tensor]:
+    """w^2 over the sum of all u^2 with |u| >= |w| in the tensor, comparable between tensors (Lee et al., 2021, eq. 4).
+
+    A tensor's largest weight has score 1, so that ranking globally empties no layer before its time.
+    """
+    return {name: _lamp(weight.reshape(-1)).view(weight.shape) for name, weight in weights.items()}
+
+
+def _lamp(weights: Tensor) -> Tensor:
+    squares, order = weights.double().square().sort()
+    rest = squares.flip(0).cumsum(0).flip(0)
+    return torch.empty_like(squares).scatter_(0, order, squares / rest.clamp_min(torch.finfo(rest.dtype).tiny))
+
+
 def sensitivity(weights: Tensors, gradients: Tensors) -> dict[str, Tensor]:
     """|w dL/dw|, the derivative of the loss by a gate on the connection (Lee et al., 2019, eq. 4, unnormalised)."""
     return {name: (weight * gradients[name]).abs() for name, weight in weights.items()}

@@ -3,7 +3,7 @@ from benchmark import Count, Run, algorithm, keep_top
 
 
 @algorithm(paper="arXiv:1810.02340")
-def snip(run: Run, *, batches: Count = 1) -> None:
+def snip(run: Run, *, batches: Count = 1, rounds: Count = 1) -> None:
     """SNIP: keep the connections the loss is most sensitive to, at initialisation (Lee et al., 2019).
 
     The weights that are scored are the weights that are trained, as later work has it; the original code trains
@@ -11,6 +11,10 @@ def snip(run: Run, *, batches: Count = 1) -> None:
 
     Options:
         batches: training batches whose mean gradient is scored
+        rounds: prune along a geometric schedule, scoring what is left; 1 is the paper's single shot, more is
+            iterative SNIP (de Jorge et al., 2021)
     """
-    run.prune(keep_top(sensitivity(run.weights, run.gradients(batches)), run.target))
+    for done in range(1, rounds + 1):
+        scores = sensitivity(run.weights, run.gradients(batches))
+        run.prune(keep_top(scores, run.target.at(done / rounds), among=run.masks))
     run.train()

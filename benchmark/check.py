@@ -133,7 +133,7 @@ def cannot_reach_the_test_split(name: str) -> None:
 def counts_its_cost(name: str) -> None:
     """Steps, operations and seconds are on the meter."""
     cost = _record(name, "global", 0.8).cost
-    _expect(cost.training_steps >= toy.recipe("smoke").steps, f"only {cost.training_steps} training steps are counted")
+    _expect(cost.training_steps >= toy.recipe("full").steps, f"only {cost.training_steps} training steps are counted")
     _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
 
 
@@ -215,7 +215,7 @@ class _Spied(Algorithm):
 
 def _watched(density: float) -> Watched:
     splits = toy.data(Path())
-    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(density), splits.train, 0)
+    run = Watched(toy, build(toy, "net", 0), toy.recipe("full"), Target(density), splits.train, 0)
     run.traces = []
     return run
 
@@ -245,7 +245,7 @@ def _question(name: str, pattern: str = "global", sparsity: float = 0.8) -> Ques
         model="net",
         pattern=pattern,
         sparsity=sparsity,
-        budget="smoke",
+        budget="full",
         seed=0,
     )
     return Question(cell, algorithm, toy)

@@ -22,13 +22,22 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 """An option strictly between 0 and 1."""
 
+Sparsity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+"""An option in [0, 1)."""
+
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """An option of at least 0."""
 
 Count = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
 
-_SPOKEN = {Fraction: "number in [0, 1]", Share: "number in (0, 1)", Amount: "number >= 0", Count: "whole number >= 1"}
+_SPOKEN = {
+    Fraction: "number in [0, 1]",
+    Sparsity: "number in [0, 1)",
+    Share: "number in (0, 1)",
+    Amount: "number >= 0",
+    Count: "whole number >= 1",
+}
 
 
 @dataclass(frozen=True)

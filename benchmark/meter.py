@@ -68,10 +68,10 @@ class Meter:
         self.training_steps += 1
         self.training_flops += self._dense if dense_gradient else self._sparse
 
-    def score(self, *, backward: bool) -> None:
-        """One scoring forward, or the dense backward of one."""
+    def score(self, *, backward: bool, share: float = 1.0) -> None:
+        """One scoring forward, or the dense backward of one, on a `share` of a batch."""
         self.scoring_passes += not backward
-        self.scoring_flops += self._dense - self._forward if backward else self._forward
+        self.scoring_flops += share * (self._dense - self._forward if backward else self._forward)
 
     def cost(self, steps: int) -> dict[str, float]:
         """The totals; `trainings` is in units of one training of `steps` updates."""

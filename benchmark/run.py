@@ -117,20 +117,50 @@ class Run:
         steps = range(self._scored - count, self._scored)
         return [self._data.batch(self._scoring[step]) for step in steps]
 
-    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+    def balanced_batch(self, per_class: int) -> Batch:
+        """One training batch with `per_class` examples of every class; a plain one where the data have no classes."""
+        classes = self._data.classes
+        if classes is None:
+            return self.batches(1)[0]
+        self._scored += 1
+        order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
+        groups = [order[classes[order] == number][:per_class] for number in torch.unique(classes)]
+        return self._data.batch(torch.cat(groups))
+
+    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0) -> Tensor:
         """The training loss of a batch, differentiable in `weights` (the model's own where a name is missing).
+
+        The model's output is divided by `temperature`.
 
         Parameters, buffers, gradients, random state and mode of the network stay as they are.
         """
         noise = stream_seed(self._seed, "scoring noise", self.meter.scoring_passes)
         self.meter.score(backward=False)
         own = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        loss = self._objective.at(batch, own | dict(weights or {}), noise)
+        loss = self._objective.at(batch, own | dict(weights or {}), noise, temperature)
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self.meter.score(backward=True)
             )
         return loss
+
+    def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """The network's summed output for an input of ones, differentiable in `weights`, in eval mode and their type.
+
+        Every other parameter and buffer is taken by its absolute value (Tanaka et al., 2020). No data are looked at.
+        """
+        kind = next(iter(weights.values())).dtype
+        named = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
+        others = {n: v.detach().abs().to(kind) if v.is_floating_point() else v.clone() for n, v in named.items()}
+        batch = self._data.batch(torch.zeros(1, dtype=torch.int64))
+        share = 1 / min(self.recipe.batch_size, len(self._data))
+        self.meter.score(backward=False, share=share)
+        total = self._objective.flow(batch, others | dict(weights))
+        if total.requires_grad:
+            total.register_hook(  # type: ignore[no-untyped-call]
+                lambda grad: self.meter.score(backward=True, share=share)
+            )
+        return total
 
     def gradients(self, count: int = 1) -> dict[str, Tensor]:
         """The dense gradient of the mean loss over the next `count` scoring batches, for every prunable tensor."""

@@ -35,6 +35,10 @@ class Data(Protocol):
         """The data with `edit` applied to every graph. Raises TypeError where there is none."""
 
     @property
+    def classes(self) -> Tensor | None:
+        """The class of every example, int64 [n], on the CPU; None where examples have no single class."""
+
+    @property
     def edges(self) -> int | None:
         """Undirected edges over all graphs; None where the data are no graphs."""
 
@@ -69,6 +73,11 @@ class TensorData:
 
     def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
         raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    @property
+    def classes(self) -> Tensor | None:
+        single = self.targets.dim() == 1 and not self.targets.is_floating_point()
+        return self.targets.cpu() if single else None
 
     @property
     def edges(self) -> int | None:

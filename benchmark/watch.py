@@ -19,6 +19,7 @@ from benchmark.run import Run
 from benchmark.task import Batch
 
 Seen = TypeVar("Seen")
+Tensors = Mapping[str, Tensor]
 
 
 class Watched(Run):
@@ -33,8 +34,15 @@ class Watched(Run):
     def gradients(self, count: int = 1) -> dict[str, Tensor]:
         return self._looking("gradients()", lambda: super(Watched, self).gradients(count))
 
-    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
-        return self._looking("loss()", lambda: super(Watched, self).loss(batch, weights))
+    def balanced_batch(self, per_class: int) -> Batch:
+        return self._looking("balanced_batch()", lambda: super(Watched, self).balanced_batch(per_class))
+
+    def loss(self, batch: Batch, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
+        look = super().loss
+        return self._looking("loss()", lambda: look(batch, weights, temperature=temperature))
+
+    def flow(self, weights: Tensors) -> Tensor:
+        return self._looking("flow()", lambda: super(Watched, self).flow(weights))
 
     def state(self) -> str:
         """Every bit of the network, gradients and mode included."""

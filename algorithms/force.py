@@ -1,0 +1,18 @@
+from algorithms._scores import sensitivity
+from benchmark import Count, Run, algorithm, keep_top
+
+
+@algorithm(paper="arXiv:2006.09081")
+def force(run: Run, *, batches: Count = 1, rounds: Count = 10) -> None:
+    """FORCE: SNIP in rounds, where what was sparsified may come back (de Jorge et al., 2021).
+
+    Options:
+        batches: training batches whose mean gradient is scored in a round
+        rounds: steps of the geometric schedule
+    """
+    initial, weights = run.snapshot(), run.weights
+    for done in range(1, rounds + 1):
+        gradients = run.gradients(batches)  # of the sparsified network, at every position
+        run.prune(keep_top(sensitivity(weights, gradients), run.target.at(done / rounds)))
+        run.restore(initial)
+    run.train()

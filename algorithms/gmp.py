@@ -1,0 +1,20 @@
+from algorithms._schedules import cubic, due
+from algorithms._scores import magnitude
+from benchmark import Count, Fraction, Run, Target, algorithm, keep_top
+
+
+@algorithm(paper="arXiv:1710.01878")
+def gmp(run: Run, *, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count = 100) -> None:
+    """GMP: prune the smallest weights little by little while training, along a cubic (Zhu & Gupta, 2017).
+
+    Options:
+        begin: where pruning begins, as a share of training
+        end: where the target is met, exactly; the rest of training is for recovery
+        interval: steps between two prunings
+    """
+    first, last = round(begin * run.recipe.steps), round(end * (run.recipe.steps - 1))
+    for step in run.steps():
+        if due(step.index, first, last, interval):
+            density = cubic(1.0, run.target.density, (step.index - first) / max(1, last - first))
+            target = Target(density, run.target.pattern)
+            run.prune(keep_top(magnitude(run.weights), target, among=run.masks))

@@ -1,0 +1,30 @@
+from algorithms._regrowth import Distribution, regrow, sparse_start
+from algorithms._schedules import cosine
+from algorithms._scores import magnitude
+from benchmark import Count, Fraction, Run, algorithm
+
+
+@algorithm(paper="arXiv:1911.11134")
+def rigl(
+    run: Run,
+    *,
+    interval: Count = 100,
+    fraction: Fraction = 0.3,
+    end: Fraction = 0.75,
+    distribution: Distribution = "auto",
+) -> None:
+    """RigL: train sparse; drop the smallest weights, grow where the gradient is largest (Evci et al., 2020).
+
+    Options:
+        interval: steps between two mask updates, which take the place of the optimizer's
+        fraction: share of each layer's weights that the first update moves; it falls to 0 along a cosine
+        end: when the last update is, as a share of training
+        distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set
+    """
+    run.prune(sparse_start(run, run.target, distribution))
+    last = round(end * run.recipe.steps)
+    for step in run.steps():
+        if 0 < step.index < last and step.index % interval == 0 and run.target.density < 1:  # else nothing can grow
+            share = cosine(fraction, 0.0, step.index / last)
+            run.prune(regrow(run.masks, magnitude(run.weights), magnitude(step.grads), share, run.target))
+            step.skip()
