@@ -8,12 +8,12 @@ from typing import Literal
 
 import torch
 
-from algorithms._budgets import budgets
+from algorithms import _budgets
 from algorithms._scores import Tensors, noise
 from benchmark import Masks, Run, Target, keep_each, keep_top
 from benchmark.target import Anywhere
 
-Distribution = Literal["auto", "uniform", "erk"]
+Distribution = Literal["auto"] | _budgets.Distribution
 
 
 def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") -> Masks:
@@ -25,9 +25,11 @@ def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") 
     scores = noise(run.weights, run.rng)
     if isinstance(target.pattern, Anywhere):
         shapes = {name: weight.shape for name, weight in run.weights.items()}
-        return keep_each(scores, budgets("erk" if distribution == "auto" else distribution, shapes, target.density))
+        return keep_each(
+            scores, _budgets.budgets("erk" if distribution == "auto" else distribution, shapes, target.density)
+        )
     if distribution != "auto":
-        raise ValueError(f"pattern {target.pattern.name} sets the layer densities; distribution must be 'auto'")
+        raise ValueError(f"pattern {target.pattern.name} sets the layer densities; leave distribution out")
     return keep_top(scores, target)
 
 

@@ -1,18 +1,26 @@
 from typing import Literal
 
-from algorithms._scores import magnitude as score
+from algorithms import _scores
 from benchmark import Amount, Run, algorithm, keep_top
 
 
 @algorithm(paper="arXiv:1506.02626", once=False)
-def magnitude(run: Run, *, when: Literal["end", "init"] = "end", finetune: Amount = 1.0) -> None:
+def magnitude(
+    run: Run,
+    *,
+    when: Literal["end", "init"] = "end",
+    finetune: Amount = 1.0,
+    score: Literal["magnitude", "lamp"] = "magnitude",
+) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
 
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning in trainings, at the last learning rate; only after `end`
+        score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
     """
+    rank = {"magnitude": _scores.magnitude, "lamp": _scores.lamp}[score]
     if when == "end":
         run.train()
-    run.prune(keep_top(score(run.weights), run.target))
+    run.prune(keep_top(rank(run.weights), run.target))
     run.train(round(finetune * run.recipe.steps) if when == "end" else None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -60,8 +61,8 @@ class Option:
         for kind, words in _SPOKEN.items():
             if self.kind == kind:
                 return words
-        if get_origin(self.kind) is Literal:
-            return " | ".join(str(value) for value in get_args(self.kind))
+        if literals := list(_literals(self.kind)):
+            return " | ".join(literals)
         return {bool: "true | false", int: "whole number", float: "number", str: "text"}.get(self.kind, str(self.kind))
 
     def parse(self, value: Any) -> Any:
@@ -136,6 +137,15 @@ class Algorithm:
             raise UsageError(
                 f"option '{option.name}' of '{self.name}' cannot be {value!r}; it takes {option.values}"
             ) from None
+
+
+def _literals(kind: Any) -> Iterator[str]:
+    """The values of a Literal, or of a union of Literals."""
+    if get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+    elif get_origin(kind) in (Union, UnionType):
+        for part in get_args(kind):
+            yield from _literals(part)
 
 
 def algorithm(

@@ -1,0 +1,37 @@
+from algorithms._budgets import budgets
+from algorithms._learned import search_recipe, signed_constant, straight_through
+from algorithms._scores import Tensors, magnitude, noise
+from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
+from benchmark.target import Anywhere
+
+
+@algorithm(paper="arXiv:1911.13299", once=False)
+def edge_popup(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4, constant: bool = True) -> None:
+    """Edge-popup: leave the weights as drawn and learn which of them to use (Ramanujan et al., 2020).
+
+    Every forward uses the weights with the largest |score|, the same share of each layer under `global`.
+
+    Options:
+        rate: learning rate of the scores, falling to 0 along a cosine
+        weight_decay: of the scores
+        constant: give all weights of a layer one size, keeping their signs
+    """
+    if constant:
+        signed_constant(run)
+    weights = run.weights
+    counts = budgets("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
+    draws = noise(weights, run.rng)
+    start = {
+        n: ((2 * draws[n] - 1) / w[0].numel() ** 0.5).to(w.dtype) for n, w in weights.items()
+    }  # Kaiming, a = sqrt 5
+
+    def used(scores: Tensors) -> Masks:
+        if isinstance(run.target.pattern, Anywhere):
+            return keep_each(magnitude(scores), counts)
+        return keep_top(magnitude(scores), run.target)
+
+    with run.learning(
+        start, lambda s: straight_through(weights, used(s), magnitude(s)), search_recipe(run, rate, weight_decay)
+    ) as scores:
+        run.train()
+    run.prune(used(scores))

@@ -1,0 +1,42 @@
+import torch
+
+from algorithms._learned import search_recipe, signed_constant, straight_through
+from algorithms._scores import Tensors, noise
+from benchmark import Amount, Count, Run, algorithm, keep_top
+
+
+@algorithm(paper="arXiv:2202.12002", once=False)
+def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amount = 0.1) -> None:
+    """Gem-Miner: learn scores of frozen weights, freeze the weakest away, then train (Sreenivasan et al., 2022).
+
+    A weight is used where its score, kept in [0, 1], rounds to 1. The mask that is trained at the end is that of the
+    freezing schedule, as with the authors' `unflag_before_finetune`.
+
+    Options:
+        rounds: how often, evenly over the search, the smallest scores are frozen to 0 for good
+        penalty: weight of the sum of squared scores in the loss
+        rate: learning rate of the scores, falling to 0 along a cosine
+    """
+    signed_constant(run)
+    weights, steps = run.weights, run.recipe.steps
+    events = {round(done / (rounds + 1) * steps): done for done in range(1, rounds + 1)}
+
+    def rounded(scores: Tensors) -> Tensors:
+        with torch.no_grad():
+            for score in scores.values():
+                score.clamp_(0, 1)
+        used = {name: (score > 0.5) & run.masks[name] for name, score in scores.items()}
+        return straight_through(weights, used, scores)
+
+    start = {name: draw.to(weights[name].dtype) for name, draw in noise(weights, run.rng).items()}
+    with run.learning(start, rounded, search_recipe(run, rate, 0.0)) as scores:
+        for step in run.steps():
+            for name, score in scores.items():
+                step.grads[name].add_(score.detach(), alpha=2 * penalty)
+            if step.index in events:
+                run.prune(keep_top(scores, run.target.at(events[step.index] / rounds), among=run.masks))
+            if not any(bool((score > 0.5).any()) for score in scores.values()):
+                break  # rounding has emptied the network
+    run.prune(keep_top(scores, run.target, among=run.masks))
+    run.rewind(0)
+    run.train()
