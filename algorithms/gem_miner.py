@@ -28,15 +28,20 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
         used = {name: (score > 0.5) & run.masks[name] for name, score in scores.items()}
         return straight_through(weights, used, scores)
 
+    def distinct(scores: Tensors) -> Tensors:
+        """Scores clipped to 0 or 1 tie by the thousand: chance decides between them, and only between them."""
+        draws = noise(scores, run.rng)
+        return {name: score.detach().double() + 1e-9 * draws[name] for name, score in scores.items()}
+
     start = {name: draw.to(weights[name].dtype) for name, draw in noise(weights, run.rng).items()}
     with run.learning(start, rounded, search_recipe(run, rate, 0.0)) as scores:
         for step in run.steps():
             for name, score in scores.items():
                 step.grads[name].add_(score.detach(), alpha=2 * penalty)
             if step.index in events:
-                run.prune(keep_top(scores, run.target.at(events[step.index] / rounds), among=run.masks))
+                run.prune(keep_top(distinct(scores), run.target.at(events[step.index] / rounds), among=run.masks))
             if not any(bool((score > 0.5).any()) for score in scores.values()):
                 break  # rounding has emptied the network
-    run.prune(keep_top(scores, run.target, among=run.masks))
+    run.prune(keep_top(distinct(scores), run.target, among=run.masks))
     run.rewind(0)
     run.train()
