@@ -29,7 +29,7 @@ def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") 
             scores, _budgets.budgets("erk" if distribution == "auto" else distribution, shapes, target.density)
         )
     if distribution != "auto":
-        raise ValueError(f"pattern {target.pattern.name} sets the layer densities; leave distribution out")
+        raise ValueError(f"pattern {target.pattern.name} sets the layer densities; distribution must be left out")
     return keep_top(scores, target)
 
 

@@ -2,9 +2,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from scipy.optimize import brentq
+
 from algorithms._budgets import allocate
 from algorithms._scores import magnitude
 from benchmark import Fraction, Masks, Run, Share, Target, algorithm, keep_each, keep_top
+from benchmark.target import Anywhere
 
 
 @algorithm(paper="arXiv:1803.03635", once=False)
@@ -25,12 +28,17 @@ def imp(
             (learning-rate rewinding); or at the last learning rate, for as long (Renda et al., 2020)
         scope: rank as the pattern says; or within each layer, the output layer losing half as much per round
     """
+    if scope == "layer" and not isinstance(run.target.pattern, Anywhere):
+        raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
     start = round(rewind * run.recipe.steps)
     run.train(start)
     early = run.snapshot()
     run.train()
     for counts in rounds(run, fraction, scope):
-        run.prune(largest(run, counts, scope))
+        masks = largest(run, counts, scope)
+        if masks == run.masks:
+            continue  # N:M, say, has no step as small as this round's
+        run.prune(masks)
         if retrain == "finetune":
             run.train(run.recipe.steps - start)
         else:
@@ -63,13 +71,22 @@ def survivors(
     """Each round takes ceil(fraction * rate * live) of every group; the last takes what is left to the target.
 
     The last round is the one that comes nearest to its size: it removes between about half and one and a half times
-    the fraction.
+    the fraction, of a group its rate in proportion.
     """
-    counts, total = dict(sizes), round(density * sum(sizes.values()))
-    while sum(counts.values()) * (1 - fraction) ** 1.5 > total:
-        counts = {name: live - math.ceil(fraction * rates[name] * live) for name, live in counts.items()}
-        yield counts
-    live = sum(counts.values())
-    if live > total:
-        last = (live - total) / sum(rates[name] * counts[name] for name in counts)
-        yield allocate({name: n * (1 - last * rates[name]) for name, n in counts.items()}, total)
+    live, total = dict(sizes), round(density * sum(sizes.values()))
+    while sum(live.values()) > total:
+        left = {name: n - math.ceil(fraction * rates[name] * n - 1e-9) for name, n in live.items()}
+        if sum(live.values()) * (1 - fraction) ** 1.5 <= total or sum(left.values()) <= total:
+            left = _last(live, rates, total)
+        live = left
+        yield live
+
+
+def _last(live: Mapping[str, int], rates: Mapping[str, float], total: int) -> dict[str, int]:
+    """The round that ends at `total`: every group keeps share ** rate of what it has, with one share for all."""
+
+    def surplus(share: float) -> float:
+        return float(sum(n * share ** rates[name] for name, n in live.items()) - total)
+
+    share = brentq(surplus, 0, 1, xtol=1e-15)
+    return allocate({name: n * share ** rates[name] for name, n in live.items()}, total)

@@ -12,18 +12,23 @@ from benchmark.masks import Masks
 from benchmark.target import Target
 
 
+def tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer, detached, those that `state_dict` leaves out too."""
+    return {n: value.detach() for n, value in (*model.named_parameters(), *model.named_buffers())}
+
+
 def fingerprint(model: nn.Module) -> str:
     """SHA-256 of every parameter and buffer."""
     sha = hashlib.sha256()
-    for name, value in model.state_dict().items():
+    for name, value in tensors(model).items():
         sha.update(name.encode())
-        sha.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        sha.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 
 def version(model: nn.Module) -> int:
-    """Grows with every in-place change of a parameter: what is cheap enough to look at in every step."""
-    return sum(parameter._version for parameter in model.parameters())
+    """Grows with every in-place change of a parameter or buffer: cheap enough to look at in every step."""
+    return sum(value._version for value in (*model.parameters(), *model.buffers()))
 
 
 def audit(model: nn.Module, masks: Masks, target: Target, start: Mapping[str, Tensor]) -> list[str]:
@@ -33,7 +38,7 @@ def audit(model: nn.Module, masks: Masks, target: Target, start: Mapping[str, Te
         masks: what the run says is kept.
         start: the state of the network before the algorithm was called.
     """
-    state = model.state_dict()
+    state = tensors(model)
     breaches = _shape(state, start) + _finite(state) + _zeros(state, masks)
     breaches += _outside({name: p.detach() for name, p in model.named_parameters() if name not in masks}, start)
     if wrong := target.pattern.breach(masks, target.density):

@@ -26,7 +26,7 @@ from benchmark.harness import Question, answer, build
 from benchmark.record import Cell, Record
 from benchmark.run import Run
 from benchmark.target import Target
-from benchmark.task import Data, Splits
+from benchmark.task import Data, Splits, TensorData
 from benchmark.toy import toy
 from benchmark.watch import Watched, reaches
 
@@ -167,6 +167,20 @@ def splits_do_not_overlap(name: str) -> None:
         _expect(data.digest == getattr(second, split).digest, f"{split} differs between two loads")
     digests = {getattr(first, split).digest for split in ("train", "validation", "test")}
     _expect(len(digests) == 3, "two splits hold the same examples")
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        _do_not_overlap(getattr(first, one), getattr(first, other), f"{one} and {other}")
+
+
+def _do_not_overlap(one: Data, other: Data, names: str) -> None:
+    """Real data hold a few examples twice; a hundredth of a split that stands in another is a mistake."""
+    if not (isinstance(one, TensorData) and isinstance(other, TensorData)):
+        return
+    _expect(
+        one.inputs.untyped_storage().data_ptr() != other.inputs.untyped_storage().data_ptr(), f"{names} share memory"
+    )
+    seen = {row.tobytes() for row in one.inputs.numpy()}
+    shared = sum(row.tobytes() in seen for row in other.inputs.numpy())
+    _expect(shared <= len(other) / 100, f"{names} share {shared} examples")
 
 
 def models_can_be_pruned(name: str) -> None:
@@ -215,15 +229,14 @@ class _Spied(Algorithm):
 
 def _watched(density: float) -> Watched:
     splits = toy.data(Path())
-    run = Watched(toy, build(toy, "net", 0), toy.recipe("full"), Target(density), splits.train, 0)
-    run.traces = []
-    return run
+    return Watched(toy, build(toy, "net", 0), toy.recipe("full"), Target(density), splits.train, 0)
 
 
 def _run(name: str, density: float) -> Watched:
     """The run of an algorithm on the toy task, after it has returned."""
     algorithm, run = registry.algorithm(name), _watched(density)
     with torch.random.fork_rng(devices=[]):
+        run.begin()
         algorithm(run, **algorithm.resolve({}))
         run.finish()
     return run

@@ -13,21 +13,31 @@ from benchmark.task import Batch, Task
 def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Masks:
     """The kept weights that a signal can pass through.
 
-    The masks, scaled to a mean over the fan-in, stand in for the weights, zeros for the biases, and ones for the input;
-    norms are passed by. A weight is live where the summed output depends on it. Nothing can cancel: every term is
-    positive. Scaling keeps hundreds of layers within float64.
+    Every kept weight is replaced by a random positive one, scaled so that those into a unit sum to 1; biases are zero,
+    inputs one, norms passed by and maxima replaced by means. A weight is live where a random projection of the outputs
+    depends on it: all terms are positive inside the network, and none can cancel by symmetry at its end. The sums of 1
+    keep hundreds of layers within float64.
     """
-    leaves = {name: (mask / max(1, mask[0].numel())).double().requires_grad_() for name, mask in masks.items()}
+    draw = torch.Generator().manual_seed(0)
+    leaves = {name: _row_stochastic(mask, draw).requires_grad_() for name, mask in masks.items()}
     others = {name: _bare(name, p) for name, p in model.named_parameters() if name not in masks}
     buffers = {name: b.double() if b.is_floating_point() else b.clone() for name, b in model.named_buffers()}
     with torch.enable_grad():
-        total = Objective(model, task).flow(batch, others | buffers | leaves, norms=False)
-        grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        outputs = Objective(model, task).flow(batch, others | buffers | leaves, bare=True)
+        projection = torch.rand(outputs.shape, generator=draw, dtype=torch.float64).to(outputs.device)
+        grads = torch.autograd.grad((outputs * projection).sum(), list(leaves.values()), allow_unused=True)
     live = {
-        name: torch.zeros_like(masks[name]) if grad is None else grad > 0
+        name: torch.zeros_like(masks[name]) if grad is None else grad != 0
         for name, grad in zip(leaves, grads, strict=True)
     }
     return masks & Masks(live)
+
+
+def _row_stochastic(mask: Tensor, draw: torch.Generator) -> Tensor:
+    """Random positive float64 where the mask keeps, summing to 1 over the inputs of every unit."""
+    weights = mask * (0.5 + torch.rand(mask.shape, generator=draw, dtype=torch.float64)).to(mask.device)
+    into_unit = weights.flatten(1).sum(dim=1).clamp_min(torch.finfo(weights.dtype).tiny)
+    return weights / into_unit.view(-1, *[1] * (mask.dim() - 1))
 
 
 def _bare(name: str, parameter: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ class Engine:
         device: torch.device,
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
+        self.batch_size = min(recipe.batch_size, len(data))
         self.data, self._loss, self._seed, self._device = data, loss, seed, device
         self._order = Order(len(data), recipe.batch_size, seed)
         self._noise = default_generator(device)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from benchmark.audit import audit
+from benchmark.audit import audit, tensors
 from benchmark.define import Algorithm
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged
@@ -65,7 +65,7 @@ def _answer(question: Question, tick: Tick) -> Record:
     splits = task.data(question.folder)
     recipe = task.recipe(cell.budget)
     model = build(task, cell.model, cell.seed).to(question.device)
-    start = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    start = {name: value.clone() for name, value in tensors(model).items()}
     target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
     where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
@@ -79,7 +79,21 @@ def _answer(question: Question, tick: Tick) -> Record:
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
-    layers, density = _layers(run, model, target), run.data.edges
+    try:
+        return _tested(question, run, splits, known)
+    except Exception as problem:  # a metric that is not finite, say
+        traceback.print_exc()
+        return failure(cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}", **known)
+
+
+def _tested(question: Question, run: Run, splits: Splits, known: dict[str, Any]) -> Record:
+    """Measure a network that has passed its audit: its tensors in a body of our own, without hooks or wrappers."""
+    cell, task = question.cell, question.task
+    model, state = build(task, cell.model, cell.seed).to(question.device), run.snapshot().state
+    with torch.no_grad():
+        for name, value in tensors(model).items():
+            value.copy_(state[name])
+    layers, edges = _layers(run, model), run.data.edges
     return Record(
         key=cell.key,
         cell=cell,
@@ -91,7 +105,7 @@ def _answer(question: Question, tick: Tick) -> Record:
             weights=run.masks.density,
             parameters=live_share(run.masks, dict(model.named_parameters())),
             effective=sum(layer.effective for layer in layers.values()) / max(1, run.masks.total),
-            edges=density / splits.train.edges if density is not None and splits.train.edges else None,
+            edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
         mask_digest=run.masks.digest,
@@ -119,8 +133,8 @@ def _call(algorithm: Algorithm, run: Run, options: Any) -> tuple[Any, str, list[
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if updates[0] > run.meter.training_steps:
-        notes.append(f"{updates[0] - run.meter.training_steps:,} updates were made off the meter by another optimizer")
+    if updates[0] > run.meter.updates:
+        notes.append(f"{updates[0] - run.meter.updates:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 
 
@@ -164,8 +178,8 @@ def _edited(data: Data, run: Run) -> Data:
     return data
 
 
-def _layers(run: Run, model: nn.Module, target: Target) -> dict[str, LayerCount]:
-    notes = target.pattern.exempt({name: mask.shape for name, mask in run.masks.items()})
+def _layers(run: Run, model: nn.Module) -> dict[str, LayerCount]:
+    notes = run.target.pattern.exempt({name: mask.shape for name, mask in run.masks.items()})
     live = live_paths(model, run.task, run.masks, run.data.batch(torch.zeros(2, dtype=torch.int64)))
     return {
         name: LayerCount(

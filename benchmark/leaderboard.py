@@ -90,13 +90,19 @@ def _row(group: Sequence[Record], label: str) -> Row:
 
 def _labels(cells: Sequence[Cell]) -> dict[str, str]:
     """By key of the group: the algorithm, with those options in which the groups of this algorithm differ."""
-    values: dict[tuple[str, str], set[str]] = defaultdict(set)
+    values: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    groups = Counter(cell.algorithm for cell in cells)
     for cell in cells:
         for name, value in cell.options.items():
-            values[cell.algorithm, name].add(str(value))
+            values[cell.algorithm, name][str(value)] += 1
     labels = {}
     for cell in cells:
-        telling = [f"{n}={v}" for n, v in cell.options.items() if len(values[cell.algorithm, n]) > 1]
+        shared = [
+            name
+            for name, value in cell.options.items()
+            if values[cell.algorithm, name][str(value)] == groups[cell.algorithm]
+        ]
+        telling = [f"{name}={value}" for name, value in cell.options.items() if name not in shared]
         labels[cell.group] = f"{cell.algorithm}:{','.join(telling)}" if telling else cell.algorithm
     return labels
 

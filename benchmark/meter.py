@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.masks import Masks
@@ -37,12 +38,16 @@ class Profile:
         """Count one forward and one forward-and-backward; the model is left untouched."""
         leaves = {name: p.detach().requires_grad_(p.requires_grad) for name, p in objective.model.named_parameters()}
         wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
-        with FlopCounterMode(display=False) as counter:
+        layers = {name: name.rpartition(".")[0] for name in names}
+        fed: set[str] = set()  # layers whose input has a gradient, which costs as much again
+        with FlopCounterMode(display=False) as counter, _watching(objective.model, set(layers.values()), fed):
             objective.at(batch, leaves)
-        forward, forward_all = _by_layer(counter, names), counter.get_total_flops()
+        counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
+        forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
         with FlopCounterMode(display=False) as counter:
             torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
-        both, both_all = _by_layer(counter, names), counter.get_total_flops()
+        both = {name: forward[name] * (3 if layers[name] in fed else 2) for name in names}
+        both_all = counter.get_total_flops()
         return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))
 
 
@@ -52,7 +57,7 @@ class Meter:
     def __init__(self, profile: Profile, device: torch.device) -> None:
         self._profile, self._device = profile, device
         self._started = time.perf_counter()
-        self.training_steps = self.scoring_passes = 0
+        self.training_steps = self.scoring_passes = self.updates = 0
         self.training_flops = self.scoring_flops = 0.0
         self._live = dict.fromkeys(profile.forward, 1.0)
         self._refresh()
@@ -63,10 +68,11 @@ class Meter:
         self._live = {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
         self._refresh()
 
-    def train_step(self, *, dense_gradient: bool) -> None:
-        """One update; with the gradient of pruned weights too where the algorithm looked at it (as RigL counts)."""
+    def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:
+        """One step on a `share` of a batch, with pruned weights' gradients if they were read (as RigL counts)."""
         self.training_steps += 1
-        self.training_flops += self._dense if dense_gradient else self._sparse
+        self.updates += updated
+        self.training_flops += share * (self._dense if dense_gradient else self._sparse)
 
     def score(self, *, backward: bool, share: float = 1.0) -> None:
         """One scoring forward, or the dense backward of one, on a `share` of a batch."""
@@ -94,10 +100,23 @@ class Meter:
         self._dense = self._sparse + sum((1 - live[name]) * forward[name] for name in forward)
 
 
-def _by_layer(counter: FlopCounterMode, names: list[str]) -> dict[str, int]:
-    counts = counter.get_flop_counts()
-    layers = {name: f"Objective.model.{name.rpartition('.')[0]}" for name in names}
-    return {name: sum(counts.get(layer, {}).values()) for name, layer in layers.items()}
+@contextmanager
+def _watching(model: nn.Module, layers: set[str], fed: set[str]) -> Iterator[None]:
+    """Note in `fed` the layers that are called with an input that has a gradient."""
+
+    def look(layer: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+            if any(isinstance(value, Tensor) and value.requires_grad for value in args):
+                fed.add(layer)
+
+        return hook
+
+    handles = [m.register_forward_pre_hook(look(name)) for name, m in model.named_modules() if name in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _reset_peak(device: torch.device) -> None:

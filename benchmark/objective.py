@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
 from torch.utils._pytree import tree_map
 
 from benchmark.task import Batch, Task
@@ -20,6 +21,8 @@ NORMS = (
     nn.LayerNorm,
     nn.RMSNorm,
 )
+
+POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 
 
 class Objective(nn.Module):
@@ -54,13 +57,13 @@ class Objective(nn.Module):
                 handles.append(self.model.register_forward_hook(cool))
             return self._call(state | dict(weights), batch)
 
-    def flow(self, batch: Batch, state: Mapping[str, Tensor], *, norms: bool = True) -> Tensor:
-        """The sum of the model's outputs where every input is 1, in eval mode.
+    def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
+        """The model's outputs where every input is 1, in eval mode, flat.
 
         Args:
             batch: gives the shapes; its floating-point inputs are replaced by ones.
             state: every parameter and buffer, all in one floating-point type; differentiable in them.
-            norms: False lets the signal pass norm layers unchanged.
+            bare: let the signal pass norm layers unchanged, and take means where the model takes maxima.
         """
         outputs: list[Tensor] = []
         kind = next(value.dtype for value in state.values() if value.is_floating_point())
@@ -72,27 +75,36 @@ class Objective(nn.Module):
             return tree_map(one, args), tree_map(one, kwargs)
 
         def collect(module: nn.Module, args: Any, output: Tensor) -> None:
-            outputs.append(output.sum())
+            outputs.append(output.reshape(-1))
 
-        def skip(module: nn.Module, args: Any, output: Any) -> Any:
-            return args[0]
-
-        training = self.training
+        modes = {module: module.training for module in self.modules()}
         with _hooked(self.model) as handles:
             handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
-            if not norms:
-                handles += [m.register_forward_hook(skip) for m in self.model.modules() if isinstance(m, NORMS)]
+            if bare:
+                handles += [m.register_forward_hook(_skip) for m in self.model.modules() if isinstance(m, NORMS)]
+                handles += [m.register_forward_hook(_mean) for m in self.model.modules() if isinstance(m, POOLS)]
             try:
                 self.eval()
                 self._call(state, batch)
             finally:
-                self.train(training)
-        return torch.stack(outputs).sum()
+                for module, mode in modes.items():
+                    module.training = mode
+        return torch.cat(outputs)
 
     def _call(self, state: Mapping[str, Tensor], batch: Batch) -> Tensor:
         value: Tensor = functional_call(self, {f"model.{name}": tensor for name, tensor in state.items()}, (batch,))
         return value
+
+
+def _skip(module: nn.Module, args: Any, output: Any) -> Any:
+    return args[0]
+
+
+def _mean(module: Any, args: Any, output: Any) -> Any:
+    """The mean over the windows that a layer takes the maximum of."""
+    pool = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}[output.dim() - 2]
+    return pool(args[0], module.kernel_size, module.stride, module.padding, module.ceil_mode)
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def _load(plugin: Plugin) -> object:
         raise plugin.error(plugin.problem)
     try:
         return cast("object", getattr(import_module(plugin.module), plugin.attribute))
-    except Exception as error:  # a plug-in can fail in every way there is, and must not take others with it
+    except (Exception, SystemExit) as error:  # a plug-in can fail in every way there is; no other goes with it
         raise plugin.error(f"{type(error).__name__}: {error}") from error
 
 
@@ -123,13 +123,16 @@ def _outside(kind: Kind) -> list[Plugin]:
     found = []
     for point in sorted(entry_points(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name):
         distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
-        plugin = Plugin(kind, point.name, point.module, point.attr, distribution)
+        module, _, attribute = point.value.partition(":")
+        plugin = Plugin(kind, point.name, module.strip(), attribute.strip(), distribution)
         if not re.fullmatch(NAME, point.name):
             plugin = replace(plugin, problem="its name may hold lower-case letters, digits, '-' and '_'")
+        elif not (module and attribute and point.pattern.match(point.value)):
+            plugin = replace(plugin, problem=f"its entry point '{point.value}' is not of the form MODULE:NAME")
         elif file := _source(point):
             plugin = _read(plugin, file)
         else:
-            plugin = replace(plugin, problem=f"there is no module '{point.module}'")
+            plugin = replace(plugin, problem=f"there is no module '{plugin.module}'")
         found.append(plugin)
     return found
 

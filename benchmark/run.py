@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from benchmark.audit import fingerprint, version
-from benchmark.engine import Engine, Order
+from benchmark.audit import fingerprint, tensors, version
+from benchmark.engine import CHECK_EVERY, Engine, Order
 from benchmark.errors import Breach
 from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
@@ -155,7 +155,7 @@ class Run:
         batch = self._data.batch(torch.zeros(1, dtype=torch.int64))
         share = 1 / min(self.recipe.batch_size, len(self._data))
         self.meter.score(backward=False, share=share)
-        total = self._objective.flow(batch, others | dict(weights))
+        total = self._objective.flow(batch, others | dict(weights)).sum()
         if total.requires_grad:
             total.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self.meter.score(backward=True, share=share)
@@ -211,26 +211,29 @@ class Run:
                 loss = self._engine.backward()
                 grads = {name: p.grad for name, p in self._trained.items() if p.grad is not None}
                 step = Step(self._engine.clock, loss, grads)
-                self._version, self._paused = version(self._model), True
+                self._pause(thorough=step.index % CHECK_EVERY == 0)
                 try:
                     yield step
+                except GeneratorExit:  # the algorithm leaves its loop here
+                    with suppress(Breach):
+                        self._still()
+                    raise
                 finally:
                     self._paused = False
-                    if version(self._model) != self._version:
-                        self._breach("weights were changed by hand in a pause of steps()")
+                self._still()
                 self._update(skip=step._skipped, looked=step._looked)
             self._engine.check()
 
     def snapshot(self) -> Snapshot:
         """The network now: every parameter and buffer, copied."""
-        return Snapshot({name: value.detach().clone() for name, value in self._model.state_dict().items()}, self.clock)
+        return Snapshot({name: value.clone() for name, value in tensors(self._model).items()}, self.clock)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Back to a snapshot: its parameters (pruned ones stay zero), buffers and clock, with a fresh optimizer."""
         self._not_paused("restore")
         with self._verb("restore"):
             with torch.no_grad():
-                for name, value in self._model.state_dict().items():
+                for name, value in tensors(self._model).items():
                     value.copy_(snapshot.state[name])
             self._engine.rewind(snapshot.clock)
             self._project()
@@ -289,7 +292,7 @@ class Run:
         self._not_paused("rewrite")
         with self._verb("rewrite"):
             self._data = self._data.rewrite(edit)
-            self._engine.data = self._data
+            self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
 
     # --- behind the verbs ---------------------------------------------------------------------------------------------
@@ -330,29 +333,39 @@ class Run:
         if not skip:
             self._engine.update()
         self._engine.advance()
-        self.meter.train_step(dense_gradient=looked)
+        share = self._engine.batch_size / self._weight_engine.batch_size
+        self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
         if self.meter.training_steps % 16 == 0:
             self._tick(self.meter.training_steps)
 
     @contextmanager
     def _verb(self, name: str) -> Iterator[None]:
         """Only what happens inside a verb may change the network."""
-        if not self._paused:
-            self._untouched(f"before {name}()")
+        self._still() if self._paused else self._untouched(f"before {name}()")
         try:
             yield
         finally:
             if self._paused:
-                self._version = version(self._model)
+                self._pause(thorough=bool(self._mark))
             else:
                 self._mark = fingerprint(self._model)
+
+    def _pause(self, *, thorough: bool) -> None:
+        """Remember the network at a pause: by its versions, which is cheap; now and then by its bits."""
+        self._paused, self._version = True, version(self._model)
+        self._mark = fingerprint(self._model) if thorough else ""
+
+    def _still(self) -> None:
+        if version(self._model) != self._version or (self._mark and fingerprint(self._model) != self._mark):
+            self._breach("weights were changed by hand in a pause of steps()")
 
     def _untouched(self, when: str) -> None:
         if fingerprint(self._model) != self._mark:
             self._breach(f"the network was changed outside the verbs of the run, {when}")
 
     def _breach(self, what: str) -> None:
-        self.breaches.append(what)  # kept even where the algorithm swallows the exception
+        if what not in self.breaches:
+            self.breaches.append(what)  # kept even where the algorithm swallows the exception
         raise Breach(what)
 
     def _not_paused(self, verb: str) -> None:

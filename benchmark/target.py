@@ -128,8 +128,10 @@ class NofM:
         return channels_last.reshape(*channels_last.shape[:-1], -1, self.m)
 
     def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> Tensor:
-        grouped = self._groups(score.masked_fill(~live, -torch.inf))
-        best = grouped.sort(dim=-1, descending=True, stable=True).indices[..., :count]
+        grouped = self._groups(score)
+        order = grouped.sort(dim=-1, descending=True, stable=True).indices
+        dead_last = self._groups(~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
+        best = order.gather(-1, dead_last)[..., :count]
         mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, best, True)
         kept = mask.flatten(-2).movedim(-1, 1)
         if bool((kept & ~live).any()):

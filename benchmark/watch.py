@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmark.audit import fingerprint
-from benchmark.run import Run
+from benchmark.run import Run, Step
 from benchmark.task import Batch
 
 Seen = TypeVar("Seen")
@@ -25,8 +25,18 @@ Tensors = Mapping[str, Tensor]
 class Watched(Run):
     """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
 
-    traces: list[str]
     _generators: str | None = None
+
+    def begin(self) -> None:
+        """From here on, global generators are watched."""
+        self.traces: list[str] = []
+        self._generators = generators()
+
+    def steps(self, steps: int | None = None) -> Iterator[Step]:
+        for step in super().steps(steps):
+            self._generators = generators()
+            yield step
+            self._not_drawn("in a pause of steps()")
 
     def batches(self, count: int) -> list[Batch]:
         return self._looking("batches()", lambda: super(Watched, self).batches(count))
@@ -56,9 +66,12 @@ class Watched(Run):
             self.traces.append(f"{verb} left a trace on the network or on a global generator")
         return found
 
-    def _untouched(self, when: str) -> None:
+    def _not_drawn(self, when: str) -> None:
         if self._generators is not None and generators() != self._generators:
             self.traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
+
+    def _untouched(self, when: str) -> None:
+        self._not_drawn(when)
         super()._untouched(when)
 
     @contextmanager

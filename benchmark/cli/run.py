@@ -89,7 +89,7 @@ def _warm_up(algorithms: Sequence[str], tasks: Sequence[str], wanted: bool) -> N
     known = registry.plugins("algorithm") | registry.plugins("task")
     plugins = [known[name] for name in [*names, *tasks] if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in [*names, *tasks]):
-        server.start([plugin.module for plugin in plugins if not plugin.problem])
+        server.start([plugin.module for plugin in plugins if plugin.distribution == registry.BUILT_IN])
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
