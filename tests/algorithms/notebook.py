@@ -1,0 +1,133 @@
+"""A run that writes down what a method did to it, and when. Not a test; several test files read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark import Masks, Recipe, Run, Step, Target, Task
+from benchmark.define import Algorithm
+from benchmark.harness import build
+from benchmark.target import pattern_named
+from benchmark.toy import toy
+
+RECIPE = Recipe(steps=12, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-2)
+SIZES = {"0.weight": 96, "4.weight": 256, "6.weight": 32}
+"""The prunable tensors of the toy's network: 384 weights."""
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One call of `prune`: the step it fell on, and the masks, weights and optimizer memory on both sides of it."""
+
+    step: int
+    before: Masks
+    after: Masks
+    weights: Tensors
+    weights_after: Tensors
+    memory: Tensors
+    memory_after: Tensors
+    gradients: Tensors
+
+
+@dataclass
+class Pause:
+    """One pause of `steps()`: as it began, and what the method did in it."""
+
+    index: int
+    loss: float
+    weights: Tensors
+    gradients: Tensors
+    edited: Tensors = field(default_factory=dict)
+    looked: bool = False
+    skipped: bool = False
+
+
+class Notebook(Run):
+    """The toy, or another task, with every change of the masks and every pause written down."""
+
+    def __init__(
+        self,
+        density: float = 0.2,
+        pattern: str = "global",
+        recipe: Recipe = RECIPE,
+        seed: int = 0,
+        task: Task = toy,
+    ) -> None:
+        self.changes: list[Change] = []
+        self.pauses: list[Pause] = []
+        self.trainings: list[Tensors] = []
+        self.scores: list[dict[str, Tensor]] = []
+        target = Target(density, pattern_named(pattern))
+        super().__init__(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed)
+
+    def prune(self, masks: Masks) -> None:
+        step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
+        gradients = self._gradients() if self._paused else {}
+        super().prune(masks)
+        self.changes.append(
+            Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),
+        )
+
+    def steps(self, steps: int | None = None) -> Iterator[Step]:
+        for step in super().steps(steps):
+            pause = Pause(step.index, float(step.loss), self.weights, self._gradients())
+            self.pauses.append(pause)
+            yield step
+            pause.edited, pause.looked, pause.skipped = self._gradients(), step._looked, step._skipped
+
+    def train(self, steps: int | None = None) -> None:
+        """Weights are trained as ever; scores step by step, which is the same, so that the pauses can be read."""
+        if self._engine is self._weight_engine:
+            self.trainings.append(self.weights)
+            return super().train(steps)
+        for _ in self.steps(steps):
+            pass
+        return None
+
+    @contextmanager
+    def learning(
+        self, scores: Tensors, effective: Callable[[Tensors], Tensors], recipe: Recipe | None = None
+    ) -> Iterator[dict[str, Tensor]]:
+        with super().learning(scores, effective, recipe) as learned:
+            self.learned = learned
+            yield learned
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What the optimizer remembers of every weight: [slots, *shape]; one slot of zeros before it has a memory."""
+        states = {name: self._engine._optimizer.state.get(w, {}) for name, w in self._live_weights.items()}
+        slots = {n: [slot for slot in state.values() if slot is not None and slot.dim()] for n, state in states.items()}
+        return {n: torch.stack(slots[n]) if slots[n] else torch.zeros(1, *w.shape) for n, w in self.weights.items()}
+
+    def _gradients(self) -> dict[str, Tensor]:
+        return {name: p.grad.clone() for name, p in self._trained.items() if p.grad is not None}
+
+
+def after(algorithm: Algorithm, density: float = 0.2, pattern: str = "global", **options: object) -> Notebook:
+    """The notebook of an algorithm on the toy."""
+    return written(algorithm, Notebook(density, pattern), **options)
+
+
+def written(algorithm: Algorithm, run: Notebook, **options: object) -> Notebook:
+    """The notebook, after the algorithm has returned and left nothing behind."""
+    algorithm(run, **options)
+    run.finish()
+    return run
+
+
+def same(left: Tensors, right: Tensors) -> bool:
+    """Equal bit for bit."""
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def state(run: Run) -> dict[str, Tensor]:
+    """Every parameter and buffer."""
+    return {name: value.clone() for name, value in run._model.state_dict().items()}

@@ -1,0 +1,89 @@
+"""What every test starts from: one thread, its own environment, no network, and the real data if they are here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from support import ROOT, Bench, Ended
+
+from benchmark import registry
+from benchmark.cli import main
+
+collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
+
+_DATA_BEFORE = os.environ.get("PRUNEBENCH_DATA")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads the user's cache, data or results, writes into the checkout, or reaches the network."""
+    home = tmp_path_factory.mktemp("home")
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PRUNEBENCH_")]:
+            patch.delenv(name)
+        patch.setenv("PRUNEBENCH_RESULTS", str(home / "results"))
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        for scheme in ("http", "https"):
+            patch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # nobody listens: whoever calls out is refused
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets: $PRUNEBENCH_DATA as it was, or ../shared/data beside the checkout."""
+    places = [Path(place) for place in (_DATA_BEFORE, ROOT.parent / "shared" / "data") if place]
+    for place in places:
+        if (place / "MNIST" / "raw").is_dir():
+            return place
+    pytest.skip(f"no real data: looked for MNIST/raw in {', '.join(map(str, places))}; set PRUNEBENCH_DATA")
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
+    """`bench(*words)`: the command in this process, where torch is there already; what it ends with and prints."""
+
+    def run(*words: str | Path) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words], prog_name="bench")
+        assert isinstance(end.value.code, int)
+        return Ended(end.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """`known(folder)`: plug-ins in a folder are known to this process, until the test is over."""
+    before = set(sys.modules)
+
+    def put(folder: Path) -> None:
+        monkeypatch.syspath_prepend(folder)
+        registry.plugins.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    registry.plugins.cache_clear()
+    for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def example_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that tests/plugin is installed into, as a user's `pip install` would."""
+    folder = tmp_path_factory.mktemp("site")
+    quietly = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
+    place = ["--no-compile", "--target", str(folder)]
+    plugin = str(ROOT / "tests" / "plugin")
+    subprocess.run([sys.executable, "-m", "pip", "install", *quietly, *place, plugin], check=True, capture_output=True)
+    return folder

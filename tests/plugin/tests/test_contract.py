@@ -1,0 +1,15 @@
+"""What prunebench asks of every plug-in. `bench check` runs the same rules without pytest."""
+
+import pytest
+
+from benchmark.check import ALGORITHM_RULES, TASK_RULES, Rule, rule_name
+
+
+@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
+def test_algorithm(rule: Rule) -> None:
+    rule("drift")
+
+
+@pytest.mark.parametrize("rule", TASK_RULES, ids=rule_name)
+def test_task(rule: Rule) -> None:
+    rule("breast-cancer")

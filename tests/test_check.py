@@ -1,0 +1,390 @@
+"""The contract battery: every built-in plug-in keeps every rule, and every rule finds the plug-in that breaks it."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support import plant
+from torch import Tensor, nn
+
+from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, registry
+from benchmark.check import ALGORITHM_RULES, TASK_RULES, Broken, Rule, rule_name
+from benchmark.define import Algorithm
+from benchmark.toy import toy
+
+ALGORITHMS = [name for name, plugin in registry.plugins("algorithm").items() if plugin.distribution == "prunebench"]
+TASKS = [name for name, plugin in registry.plugins("task").items() if plugin.distribution == "prunebench"]
+IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_the_same_bits_again]
+
+# --- what is built in -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_built_in_algorithm(name: str, rule: Rule) -> None:
+    rule(name)
+
+
+TWICE = "import sys, torch; torch.set_num_threads(1); from benchmark import check\n" + (
+    "for n in sys.argv[1:]:\n  r = check._record(n); print(n, r.mask_digest, r.metrics, check._run(n, 0.2).state())"
+)
+
+
+@pytest.fixture(scope="module")
+def two_processes() -> list[dict[str, str]]:
+    """What two fresh interpreters, with different hash seeds, make of every algorithm: by name, bit for bit.
+
+    `gives_the_same_bits_again` for all at once: starting Python and torch is nine tenths of that rule.
+    """
+    pipes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWICE, *names], env=os.environ | {"PYTHONHASHSEED": seed}, stdout=-1, text=True
+        )
+        for seed, names in (("1", ALGORITHMS), ("2", ALGORITHMS[::-1]))
+    ]
+    printed = [pipe.communicate()[0] for pipe in pipes]
+    assert all(pipe.returncode == 0 for pipe in pipes)
+    return [dict(line.split(maxsplit=1) for line in text.splitlines()) for text in printed]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_built_in_algorithm_gives_the_same_bits_again(two_processes: list[dict[str, str]], name: str) -> None:
+    first, second = two_processes
+    assert first[name] == second[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_built_in_algorithm_keeps_the_rule_on_bits_itself(name: str) -> None:
+    check.gives_the_same_bits_again(name)
+
+
+@pytest.mark.parametrize("rule", TASK_RULES, ids=rule_name)
+@pytest.mark.parametrize("name", TASKS)
+def test_built_in_task(name: str, rule: Rule, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if registry.task(name).files and rule is not check.has_every_budget:
+        monkeypatch.setenv("PRUNEBENCH_DATA", str(request.getfixturevalue("real_data")))
+    rule(name)
+
+
+# --- algorithms that break a rule -------------------------------------------------------------------------------------
+
+
+def magnitudes(run: Run) -> dict[str, Tensor]:
+    return {name: weight.abs() for name, weight in run.weights.items()}
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """`broken(rule, algorithm or task)`: what the rule says of a plug-in that nobody installed."""
+
+    def told(rule: Rule, plugin: Algorithm | Task) -> str:
+        kind = "task" if isinstance(plugin, Task) else "algorithm"
+        real = getattr(registry, kind)
+        monkeypatch.setattr(registry, kind, lambda name: plugin if name == "suspect" else real(name))
+        with pytest.raises(Broken) as found:
+            rule("suspect")
+        return str(found.value)
+
+    return told
+
+
+def test_a_missing_docstring_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.train()
+
+    assert broken(check.is_documented, suspect) == "the function has no docstring"
+
+
+def test_an_option_without_a_meaning_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run, *, known: int = 1, obscure: int = 2) -> None:
+        """Suspect: does little (Nobody, 2026).
+
+        Options:
+            known: is told
+        """
+
+    assert broken(check.is_documented, suspect) == "the docstring does not say what 'obscure' means"
+
+
+def test_one_weight_too_few_is_told_with_the_pattern(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.prune(keep_top(magnitudes(run), replace(run.target, density=run.target.density - 1 / 384)))
+        run.train()
+
+    assert broken(check.keeps_exactly_what_is_asked, suspect).startswith(
+        "at global it ends as failed: audit: 76 of 384"
+    )
+
+
+def test_more_than_dense_training_at_density_one_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        start = run.snapshot()
+        run.train()
+        run.prune(keep_top(magnitudes(run), run.target))
+        run.restore(start)
+        run.train(run.recipe.steps - 1)
+
+    told = broken(check.equals_dense_training_at_density_one, suspect)
+    assert told == "at density 1 its weights are not those of dense training"
+
+
+def test_a_method_that_trains_more_than_once_need_not_equal_dense_training() -> None:
+    assert not registry.algorithm("imp").once
+    check.equals_dense_training_at_density_one("imp")
+
+
+DRAWS: dict[str, Callable[[], object]] = {
+    "torch": lambda: torch.rand(1),
+    "python": random.random,
+    "numpy": np.random.rand,
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_a_draw_from_a_global_generator_is_told(broken: Callable[..., str], draw: Callable[[], object]) -> None:
+    @algorithm(once=False)
+    def suspect(run: Run) -> None:
+        run.train(1)
+        draw()
+        run.prune(keep_top(magnitudes(run), run.target))
+        run.train()
+
+    told = broken(check.leaves_no_trace_when_it_looks, suspect)
+    assert told == "a global generator was drawn from, before prune(); draw from run.rng"
+
+
+def test_a_draw_in_a_pause_of_training_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.prune(keep_top(magnitudes(run), run.target))
+        for step in run.steps():
+            if step.index == 3:
+                random.random()
+
+    assert "a global generator was drawn from" in broken(check.leaves_no_trace_when_it_looks, suspect)
+
+
+def test_a_draw_after_the_last_verb_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.train()
+        torch.rand(1)
+
+    assert "after the last verb" in broken(check.leaves_no_trace_when_it_looks, suspect)
+
+
+def test_a_draw_before_the_first_verb_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.prune(keep_top({name: torch.rand_like(weight) for name, weight in run.weights.items()}, run.target))
+        run.train()
+
+    assert "a global generator was drawn from" in broken(check.leaves_no_trace_when_it_looks, suspect)
+
+
+def test_a_look_that_leaves_a_gradient_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        live = next(run._model.parameters())
+        real = run._objective.at
+        run._objective.at = lambda *words: setattr(live, "grad", torch.ones_like(live)) or real(*words)  # type: ignore
+        run.gradients()
+        run.train()
+
+    assert "left a trace" in broken(check.leaves_no_trace_when_it_looks, suspect)
+
+
+def test_a_way_to_the_test_split_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        frame: Any = sys._getframe()
+        while "splits" not in frame.f_locals:
+            frame = frame.f_back
+        run.for_later = [frame.f_locals["splits"]]  # type: ignore[attr-defined]
+        run.prune(keep_top(magnitudes(run), run.target))
+        run.train()
+
+    assert "the test split can be reached from the run" in broken(check.cannot_reach_the_test_split, suspect)
+
+
+def test_a_method_that_hardly_trains_is_told(broken: Callable[..., str]) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        run.prune(keep_top(magnitudes(run), run.target))
+        run.train(3)
+
+    assert broken(check.counts_its_cost, suspect) == "only 3 training steps are counted"
+
+
+BY_HASH = """
+    import torch
+    from benchmark import Run, algorithm, keep_top
+
+    @algorithm()
+    def by_hash(run: Run) -> None:
+        draw = torch.Generator().manual_seed(hash("by-hash") % 2**31)
+        run.prune(keep_top({n: torch.rand(w.shape, generator=draw) for n, w in run.weights.items()}, run.target))
+        run.train()
+"""
+
+RAISES = """
+    from benchmark import Run, algorithm
+
+    @algorithm()
+    def raises(run: Run) -> None:
+        raise OSError("only in a fresh process")
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """Plants an algorithm where fresh processes find it."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return partial(plant, tmp_path, "algorithm")
+
+
+def test_results_that_depend_on_the_hash_seed_are_told(installed: Callable[[str, str], str]) -> None:
+    installed("by-hash", BY_HASH)
+    with pytest.raises(Broken, match="two fresh processes give different results for the same cell"):
+        check.gives_the_same_bits_again("by-hash")
+
+
+@pytest.mark.slow
+def test_a_failure_in_a_fresh_process_is_told(installed: Callable[[str, str], str]) -> None:
+    installed("raises", RAISES)
+    with pytest.raises(Broken, match=r"it fails in a fresh process: .*only in a fresh process"):
+        check.gives_the_same_bits_again("raises")
+
+
+# --- tasks that break a rule ------------------------------------------------------------------------------------------
+
+
+def data_of(edit: Callable[[Splits], Splits]) -> Task:
+    """The toy task with its splits changed."""
+    return replace(toy, data=lambda folder: edit(toy.data(folder)))
+
+
+def test_a_missing_budget_is_told(broken: Callable[..., str]) -> None:
+    task = replace(toy, recipes={"smoke": toy.recipe("smoke")})
+    assert broken(check.has_every_budget, task) == "its budgets are smoke"
+
+
+def test_budgets_out_of_order_are_told(broken: Callable[..., str]) -> None:
+    task = replace(toy, recipes=dict(zip(toy.recipes, reversed(toy.recipes.values()), strict=True)))
+    assert broken(check.has_every_budget, task) == "its budgets are not in order of length: [240, 120, 24]"
+
+
+def test_a_validation_split_that_is_the_training_split_is_told(broken: Callable[..., str]) -> None:
+    task = data_of(lambda s: Splits(s.train, s.train, s.test))
+    assert broken(check.splits_do_not_overlap, task) == "two splits hold the same examples"
+
+
+def test_an_empty_split_is_told(broken: Callable[..., str]) -> None:
+    task = data_of(lambda s: Splits(s.train, TensorData(torch.empty(0, 6), torch.empty(0)), s.test))
+    assert broken(check.splits_do_not_overlap, task) == "validation is empty"
+
+
+def test_splits_that_are_drawn_anew_are_told(broken: Callable[..., str]) -> None:
+    def draws(splits: Splits) -> Splits:
+        assert isinstance(splits.train, TensorData)
+        order = torch.randperm(200)
+        return Splits(
+            TensorData(splits.train.inputs[order], splits.train.targets[order]), splits.validation, splits.test
+        )
+
+    assert broken(check.splits_do_not_overlap, data_of(draws)) == "train differs between two loads"
+
+
+def slices(*ends: tuple[int, int]) -> Task:
+    """The toy task with splits cut out of one tensor."""
+    points, labels = torch.randn(300, 6, generator=torch.Generator().manual_seed(1)), torch.arange(300) % 2
+    return replace(toy, data=lambda folder: Splits(*(TensorData(points[a:b], labels[a:b]) for a, b in ends)))
+
+
+def test_splits_that_share_examples_are_told(broken: Callable[..., str]) -> None:
+    broken(check.splits_do_not_overlap, slices((0, 200), (180, 240), (240, 300)))
+
+
+def test_splits_that_share_memory_are_told(broken: Callable[..., str]) -> None:
+    broken(check.splits_do_not_overlap, slices((0, 200), (200, 240), (240, 300)))
+
+
+def tiny(weight: Tensor) -> nn.Module:
+    """One linear layer that starts from given weights."""
+    layer = nn.Linear(6, 2)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def test_a_model_that_draws_from_nowhere_is_told(broken: Callable[..., str]) -> None:
+    same, clock = torch.ones(2, 6), iter(range(1, 100))
+    stuck = replace(toy, models={"net": lambda: tiny(same)})
+    assert broken(check.models_can_be_pruned, stuck) == "net is the same for every seed"
+    wild = replace(toy, models={"net": lambda: tiny(same * next(clock))})
+    assert broken(check.models_can_be_pruned, wild) == "net differs for the same seed"
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ([], "net has no prunable tensor, or names a wrong one"),
+        (["0.weight", "nowhere.weight"], "net has no prunable tensor, or names a wrong one"),
+        (["0.weight", "0.bias"], "net: '0.bias' is no weight matrix"),
+    ],
+)
+def test_a_wrong_prunable_policy_is_told(broken: Callable[..., str], names: list[str], says: str) -> None:
+    assert broken(check.models_can_be_pruned, replace(toy, prunable=lambda model: names)) == says
+
+
+def test_a_weight_without_a_gradient_is_told(broken: Callable[..., str]) -> None:
+    class Idle(nn.Sequential):
+        def forward(self, points: Tensor) -> Tensor:
+            return self[0](points)  # type: ignore[no-any-return]
+
+    task = replace(toy, models={"net": lambda: Idle(nn.Linear(6, 2), nn.Linear(6, 2))})
+    assert broken(check.models_can_be_pruned, task) == "net: '1.weight' gets no gradient"
+
+
+def test_a_metric_that_was_not_declared_is_told(broken: Callable[..., str]) -> None:
+    def evaluate(model: nn.Module, batches: Iterable[Any]) -> dict[str, float]:
+        list(batches)
+        return {"accuracy": 0.5, "surprise": 1.0}
+
+    assert broken(check.trains_and_measures, replace(toy, evaluate=evaluate)) == "net: it measures accuracy, surprise"
+
+
+# --- the battery as a whole -------------------------------------------------------------------------------------------
+
+
+def test_check_goes_on_after_a_broken_rule_and_tells_of_any_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(name: str) -> None:
+        raise Broken("so it is")
+
+    def falls(name: str) -> None:
+        raise ZeroDivisionError("by accident")
+
+    def holds(name: str) -> None:
+        assert zlib.crc32(name.encode())
+
+    monkeypatch.setattr(check, "ALGORITHM_RULES", [breaks, falls, holds])
+    found = {finding.rule: finding.problem for finding in check.check("dense", "algorithm")}
+    assert found == {"breaks": "so it is", "falls": "ZeroDivisionError: by accident", "holds": ""}
