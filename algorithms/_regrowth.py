@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -11,7 +12,8 @@ import torch
 from algorithms import _budgets
 from algorithms._scores import Tensors, noise
 from benchmark import Masks, Run, Target, keep_each, keep_top
-from benchmark.target import Anywhere
+from benchmark.patterns import Anywhere
+from benchmark.units import Blocks, Channels
 
 Distribution = Literal["auto"] | _budgets.Distribution
 
@@ -44,8 +46,11 @@ def regrow(
     """In every tensor, drop `share` of the live weights, lowest `drop` first, and grow as many, highest `grow` first.
 
     What was dropped may grow again at once. The number of live weights of a tensor does not change, and under N:M
-    not that of a group.
+    not that of a group; blocks and channels are dropped and grown whole, over all tensors.
     """
+    if isinstance(target.pattern, Blocks | Channels):
+        kept = keep_top(drop, replace(target, density=(1 - share) * target.density), among=masks)
+        return keep_top({name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}, target)
     left = {name: count - rounding(share * count) for name, count in masks.counts.items()}
     kept = keep_each(drop, left, among=masks)
     scores = {name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}

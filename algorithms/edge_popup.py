@@ -2,7 +2,7 @@ from algorithms._budgets import budgets
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import Tensors, magnitude, noise
 from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
-from benchmark.target import Anywhere
+from benchmark.patterns import Anywhere
 
 
 @algorithm(paper="arXiv:1911.13299", once=False)

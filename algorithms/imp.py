@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from algorithms._budgets import allocate
 from algorithms._scores import magnitude
 from benchmark import Fraction, Masks, Run, Share, Target, algorithm, keep_each, keep_top
-from benchmark.target import Anywhere
+from benchmark.patterns import Anywhere
 
 
 @algorithm(paper="arXiv:1803.03635", once=False)

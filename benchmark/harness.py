@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
+from benchmark.channels import trace
 from benchmark.define import Algorithm
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged
@@ -21,7 +22,7 @@ from benchmark.meter import live_share
 from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
 from benchmark.run import Run, Tick
 from benchmark.streams import stream_seed
-from benchmark.target import Target, pattern_named
+from benchmark.target import Channels, Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
 from benchmark.where import device_facts, software_facts
 
@@ -66,7 +67,10 @@ def _answer(question: Question, tick: Tick) -> Record:
     recipe = task.recipe(cell.budget)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
-    target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
+    pattern = pattern_named(cell.pattern)
+    if isinstance(pattern, Channels):
+        pattern = trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64)))
+    target = Target(1 - cell.sparsity, pattern)
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
     where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question.algorithm, run, cell.options)

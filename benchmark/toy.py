@@ -43,7 +43,7 @@ toy = Task(
     models={"net": _model},
     recipes={
         budget: Recipe(steps=steps, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-4)
-        for budget, steps in {"smoke": 24, "short": 120, "full": 480}.items()
+        for budget, steps in {"smoke": 24, "short": 120, "full": 240}.items()
     },
     data=_data,
     loss=_loss,

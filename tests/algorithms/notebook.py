@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Step, Target, Task
 from benchmark.define import Algorithm
@@ -18,9 +18,18 @@ from benchmark.toy import toy
 
 RECIPE = Recipe(steps=12, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-2)
 SIZES = {"0.weight": 96, "4.weight": 256, "6.weight": 32}
-"""The prunable tensors of the toy's network: 384 weights."""
+"""The prunable tensors of `smooth`: 384 weights."""
 
 Tensors = Mapping[str, Tensor]
+
+
+def _net() -> nn.Module:
+    first = [nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.1)]
+    return nn.Sequential(*first, nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
+
+
+smooth = replace(toy, models={"net": _net})
+"""The toy with a network in which no unit dies, so that gradients and scores are nowhere 0."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ class Pause:
 
 
 class Notebook(Run):
-    """The toy, or another task, with every change of the masks and every pause written down."""
+    """A run of `smooth`, or of another task, with every change of the masks and every pause written down."""
 
     def __init__(
         self,
@@ -59,7 +68,7 @@ class Notebook(Run):
         pattern: str = "global",
         recipe: Recipe = RECIPE,
         seed: int = 0,
-        task: Task = toy,
+        task: Task = smooth,
     ) -> None:
         self.changes: list[Change] = []
         self.pauses: list[Pause] = []
@@ -112,7 +121,7 @@ class Notebook(Run):
 
 
 def after(algorithm: Algorithm, density: float = 0.2, pattern: str = "global", **options: object) -> Notebook:
-    """The notebook of an algorithm on the toy."""
+    """The notebook of an algorithm on `smooth`."""
     return written(algorithm, Notebook(density, pattern), **options)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from notebook import RECIPE, Notebook, after, same, state, written
+from notebook import RECIPE, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from algorithms.grasp import grasp
 from benchmark import Masks, Recipe, Splits, Target, Task, TensorData, keep_top
 from benchmark.task import Batch
-from benchmark.toy import toy
 from benchmark.watch import Watched
 
 ONLY_SCORE = replace(RECIPE, steps=0)
@@ -36,7 +35,7 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
 
 def task_of(net: Callable[[], nn.Module], data: TensorData, loss: Callable[[nn.Module, Batch], Tensor]) -> Task:
     splits = Splits(data, data, data)
-    return replace(toy, models={"net": net}, data=lambda folder: splits, loss=loss)
+    return replace(smooth, models={"net": net}, data=lambda folder: splits, loss=loss)
 
 
 # --- the score --------------------------------------------------------------------------------------------------------
@@ -48,7 +47,7 @@ def tanh_task() -> Task:
     data = TensorData(
         torch.randn(40, 3, generator=draw, dtype=torch.float64), torch.arange(40) % 2, transform=lambda stored: stored
     )
-    return task_of(lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double(), data, toy.loss)
+    return task_of(lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double(), data, smooth.loss)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 200.0])
@@ -142,12 +141,11 @@ def test_signed_and_by_magnitude_are_two_rankings(scores):
 
 
 def test_with_the_sign_flipped_the_other_half_is_kept(monkeypatch):
-    """Where no unit is dead: a dead one's weights all score 0, and tie."""
-    half = written(grasp, Notebook(0.5, recipe=ONLY_SCORE, task=tanh_task())).masks
+    half = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     monkeypatch.setattr(
         "algorithms.grasp.keep_top", lambda scores, target: keep_top({n: -s for n, s in scores.items()}, target)
     )
-    other = written(grasp, Notebook(0.5, recipe=ONLY_SCORE, task=tanh_task())).masks
+    other = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     assert other == ~half
 
 
@@ -172,7 +170,7 @@ def test_the_sample_has_as_many_of_every_class_as_asked(samples):
 def test_of_a_rare_class_there_are_all_that_there_are():
     draw = torch.Generator().manual_seed(0)
     data = TensorData(torch.randn(50, 6, generator=draw), (torch.arange(50) < 3).long())
-    run = written(grasp, Sampled(recipe=ONLY_SCORE, task=replace(toy, data=lambda folder: Splits(data, data, data))))
+    run = written(grasp, Sampled(recipe=ONLY_SCORE, task=replace(smooth, data=lambda folder: Splits(data, data, data))))
     assert torch.bincount(run.drawn).tolist() == [10, 3]
 
 
@@ -185,7 +183,7 @@ def test_the_sample_follows_the_seed():
 
 
 def test_scoring_leaves_no_trace():
-    run = Watched(toy, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0)
+    run = Watched(smooth, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0)
     before = state(run)
     run.begin()
     grasp(run)
@@ -214,6 +212,6 @@ def test_data_without_classes_are_sampled_as_they_come():
     """A graph, say, whose nodes are no examples: one ordinary batch."""
     draw = torch.Generator().manual_seed(0)
     data = TensorData(torch.randn(64, 6, generator=draw), torch.rand(64, 2, generator=draw))
-    task = replace(toy, data=lambda folder: Splits(data, data, data))
+    task = replace(smooth, data=lambda folder: Splits(data, data, data))
     assert data.classes is None
     assert written(grasp, Notebook(recipe=ONLY_SCORE, task=task)).masks.kept == 77

@@ -8,14 +8,13 @@ from itertools import pairwise
 
 import pytest
 import torch
-from notebook import RECIPE, SIZES, Notebook, after, same, state, written
+from notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
 from algorithms._scores import sensitivity
 from algorithms.magnitude import magnitude
 from algorithms.synflow import synflow
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
-from benchmark.toy import toy
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
@@ -39,7 +38,7 @@ def task_of(net: Callable[[], nn.Module], *shape: int) -> Task:
     """Another network, for inputs of this shape."""
     inputs = torch.randn(64, *shape, generator=torch.Generator().manual_seed(0))
     data = TensorData(inputs, torch.arange(64) % 2)
-    return replace(toy, models={"net": net}, data=lambda folder: Splits(data, data, data))
+    return replace(smooth, models={"net": net}, data=lambda folder: Splits(data, data, data))
 
 
 def mlp() -> nn.Module:
@@ -135,13 +134,13 @@ def test_the_scores_that_are_ranked_are_in_float64(rounds):
 def test_the_data_have_no_say():
     points = torch.full((64, 6), 7.0), torch.zeros(64, dtype=torch.int64)
     data = TensorData(*points)
-    elsewhere = replace(toy, data=lambda folder: Splits(data, data, data))
+    elsewhere = replace(smooth, data=lambda folder: Splits(data, data, data))
     assert after(synflow).masks == written(synflow, Notebook(task=elsewhere)).masks
 
 
 def test_the_signs_of_the_weights_have_no_say(rounds):
     def flipped() -> nn.Module:
-        net = toy.model("net")()
+        net = smooth.model("net")()
         draw = torch.Generator().manual_seed(5)
         with torch.no_grad():
             for parameter in net.parameters():
@@ -149,7 +148,7 @@ def test_the_signs_of_the_weights_have_no_say(rounds):
         return net
 
     plain = Notebook(recipe=ONLY_SCORE)
-    other = Notebook(recipe=ONLY_SCORE, task=replace(toy, models={"net": flipped}))
+    other = Notebook(recipe=ONLY_SCORE, task=replace(smooth, models={"net": flipped}))
     assert not same(plain.weights, other.weights)
     written(synflow, plain, rounds=5)
     written(synflow, other, rounds=5)

@@ -1,0 +1,93 @@
+"""Finds a network's removable channels, and cuts them out. Which layers are tied is torch-pruning's to trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.masks import Masks
+from benchmark.task import Batch, Task
+from benchmark.units import Channels
+
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
+    """The channels of a network whose removal leaves its inputs and outputs as they are.
+
+    Raises:
+        ValueError: there is none.
+    """
+    names = task.prunable(model)
+    body = deepcopy(model).cpu()
+    layers: dict[nn.Module, str] = {m: name for name, m in body.named_modules() if isinstance(m, LAYERS)}
+    shapes = {name: p.shape for name, p in body.named_parameters() if name in names}
+    outputs = {name: torch.full((shape[0],), -1) for name, shape in shapes.items()}
+    inputs = {name: torch.full((shape[1],), -1) for name, shape in shapes.items()}
+    sets: list[int] = []
+    graph = _graph(body, task, batch)
+    for number, (root, prune, width) in enumerate(_groups(graph, layers)):
+        for channel in range(width):
+            for dependency, places in graph.get_pruning_group(root, prune, [channel]):
+                name = f"{layers.get(dependency.target.module)}.weight"
+                if name in shapes:
+                    side = outputs if graph.is_out_channel_pruning_fn(dependency.handler) else inputs
+                    side[name][torch.tensor(places)] = len(sets)
+            sets.append(number)
+    if not sets:
+        raise ValueError("this network has no channel that could be removed")
+    members = {
+        name: tuple(
+            numbers.view([-1 if axis == dim else 1 for axis in range(len(shapes[name]))])
+            for dim, numbers in enumerate((outputs[name], inputs[name]))
+            if bool((numbers >= 0).any())
+        )
+        for name in shapes
+    }
+    return Channels({name: several for name, several in members.items() if several}, torch.tensor(sets))
+
+
+def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:
+    """A smaller dense network: a copy of a masked one without the channels that its masks drop whole."""
+    body = deepcopy(model).cpu()
+    layers: dict[nn.Module, str] = {m: name for name, m in body.named_modules() if isinstance(m, LAYERS)}
+    graph = _graph(body, task, batch)
+    for root, prune, width in list(_groups(graph, layers)):
+        mask = masks[f"{layers[root]}.weight"].cpu()
+        gone = [channel for channel in range(width) if not bool(mask[channel].any())]
+        if gone:
+            graph.get_pruning_group(root, prune, gone).prune()
+    return body
+
+
+def _graph(body: nn.Module, task: Task, batch: Batch) -> Any:
+    """torch-pruning's dependency graph, traced with what the task calls the network with."""
+    from torch_pruning import DependencyGraph  # heavy, and needed for this pattern alone
+
+    with _called(body) as calls, torch.no_grad():
+        task.loss(body.eval(), batch)
+    return DependencyGraph().build_dependency(body, example_inputs=calls[0])
+
+
+@contextmanager
+def _called(body: nn.Module) -> Iterator[list[tuple[Tensor, ...]]]:
+    calls: list[tuple[Tensor, ...]] = []
+    handle = body.register_forward_pre_hook(lambda module, args: calls.append(args))
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def _groups(graph: Any, layers: dict[nn.Module, str]) -> Iterator[tuple[nn.Module, Any, int]]:
+    """A root layer, how its outputs are pruned, and how many it has, for each set of tied layers but the outputs'."""
+    for group in graph.get_all_groups(root_module_types=list(LAYERS)):
+        feeds = any(graph.is_in_channel_pruning_fn(dep.handler) and dep.target.module in layers for dep, _ in group)
+        root = group[0].dep
+        if feeds:
+            yield root.target.module, root.handler, graph.get_out_channels(root.target.module)

@@ -1,0 +1,63 @@
+"""Choice by rank with a fixed tie-break: the higher score stays, and among equal scores the one that comes first.
+
+Exactly the asked number is kept; no threshold is ever compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.masks import Masks
+
+Scores = Mapping[str, Tensor]
+
+
+def keep_each(scores: Scores, counts: Mapping[str, int], among: Masks | None = None) -> Masks:
+    """The `counts[name]` highest-scoring weights of every tensor: for methods that set layer budgets themselves."""
+    masks = {}
+    for name, score in scores.items():
+        live = None if among is None else among[name].reshape(-1)
+        masks[name] = top(checked(name, score).reshape(-1), counts[name], live).view(score.shape)
+    return Masks(masks)
+
+
+def count_of(density: float, total: int) -> int:
+    count = round(density * total)
+    if count == 0:
+        raise ValueError(f"density {density:g} keeps none of {total:,} weights")
+    return count
+
+
+def checked(name: str, score: Tensor) -> Tensor:
+    if bool(score.isnan().any()):
+        raise ValueError(f"the scores of '{name}' hold NaN; they cannot be ranked")
+    return score.detach()
+
+
+def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
+    """[n] -> bool [n]: the `count` best of the live ones, the earlier one where scores tie."""
+    if live is not None:
+        where = live.nonzero().squeeze(1)
+        if count > where.numel():
+            raise ValueError(f"{count:,} weights were asked, only {where.numel():,} are left to choose from")
+        chosen = torch.zeros_like(live)
+        chosen[where] = top(scores[where], count, None)
+        return chosen
+    if count == scores.numel() or count == 0:
+        return torch.full_like(scores, count > 0, dtype=torch.bool)
+    bar = _kth_smallest(scores, scores.numel() - count)
+    chosen = scores > bar
+    ties = (scores == bar).nonzero().squeeze(1)
+    chosen[ties[: count - int(chosen.sum())]] = True
+    return chosen
+
+
+def _kth_smallest(scores: Tensor, k: int) -> Tensor:
+    """The value at index k of the ascending order. On a CPU numpy's select is three times as fast as torch's."""
+    if scores.device.type == "cpu" and scores.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.partition(scores.numpy(), k)[k : k + 1])
+    return scores.kthvalue(k + 1).values

@@ -1,0 +1,155 @@
+"""Blocks and channels: units are kept whole, exactly as many as asked, and what is cut out was not needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.channels import cut, trace
+from benchmark.masks import Masks
+from benchmark.target import Blocks, Channels, Target, keep_top, pattern_named
+from benchmark.toy import toy
+
+BATCH = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
+
+
+class Residual(nn.Module):
+    """A stem, a block with a projection shortcut, a grouped-free head: what ties channels in a ResNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm0 = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv1, self.norm1 = nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6)
+        self.conv2, self.norm2 = nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.shortcut, self.norm3 = nn.Conv2d(4, 8, 1, stride=2), nn.BatchNorm2d(8)
+        self.head = nn.Linear(8 * 16, 2)
+        for norm in (self.norm0, self.norm1, self.norm2, self.norm3):
+            nn.init.normal_(norm.bias)  # a removed channel must not leak its bias
+
+    def forward(self, images: Tensor) -> Tensor:
+        start = F.relu(self.norm0(self.stem(images)))
+        block = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(start)))))
+        return self.head(F.relu(block + self.norm3(self.shortcut(start))).flatten(1))
+
+
+def magnitudes(model: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach().abs() for name, p in model.named_parameters() if name in toy.prunable(model)}
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    torch.manual_seed(1)
+    return Residual()
+
+
+def test_channels_that_are_added_are_one_channel(network: nn.Module) -> None:
+    channels = trace(network, toy, BATCH)
+    assert sorted(torch.bincount(channels.layers).tolist()) == [4, 6, 8]
+    outputs, inputs = channels.members["conv2.weight"]
+    assert torch.equal(outputs.flatten(), channels.members["shortcut.weight"][0].flatten())
+    assert torch.equal(inputs.flatten(), channels.members["conv1.weight"][0].flatten())
+    assert channels.members["head.weight"][0].flatten().bincount().tolist()[-8:] == [16] * 8
+
+
+def test_inputs_and_outputs_of_the_network_stay(network: nn.Module) -> None:
+    channels = trace(network, toy, BATCH)
+    assert channels.members["stem.weight"][0].shape == (4, 1, 1, 1)  # by output alone: pixels are no channels
+    assert channels.members["head.weight"][0].shape == (1, 128)
+
+
+@pytest.mark.parametrize("density", [0.9, 0.5, 0.2, 0.01])
+def test_the_smaller_network_is_the_masked_one(network: nn.Module, density: float) -> None:
+    masks = keep_top(magnitudes(network), Target(density, trace(network, toy, BATCH)))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in masks:
+                parameter.mul_(masks[name])
+    smaller = cut(network, toy, BATCH, masks)
+    images = torch.randn(5, 3, 8, 8)
+    assert torch.allclose(network.eval()(images), smaller.eval()(images), atol=1e-5)
+    assert sum(p.numel() for p in smaller.parameters()) < sum(p.numel() for p in network.parameters())
+
+
+def test_every_layer_keeps_a_channel(network: nn.Module) -> None:
+    channels = trace(network, toy, BATCH)
+    scores = magnitudes(network)
+    scores["conv1.weight"] = torch.zeros_like(scores["conv1.weight"])
+    masks = keep_top(scores, Target(0.2, channels))
+    assert channels.breach(masks, 0.2) is None
+    assert all(count > 0 for count in masks.counts.values())
+
+
+def test_channels_by_rank_on_four_numbers() -> None:
+    """Means 1, 3 and 2 over each unit's own weights: the middle one stays."""
+    units = Channels({"w": (torch.tensor([[0], [1], [2]]),)}, torch.zeros(3, dtype=torch.int64))
+    kept = units.keep({"w": torch.tensor([[1.0, 1.0], [0.0, 6.0], [2.0, 2.0]])}, 1 / 3)
+    assert kept["w"].tolist() == [[False, False], [True, True], [False, False]]
+
+
+def test_a_network_without_removable_channels_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no channel that could be removed"):
+        trace(nn.Sequential(nn.Linear(6, 2)), toy, (torch.ones(2, 6), torch.tensor([0, 1])))
+
+
+def test_channels_in_part_are_found(network: nn.Module) -> None:
+    channels = trace(network, toy, BATCH)
+    masks = keep_top(magnitudes(network), Target(0.5, channels))
+    spoiled = dict(masks)
+    spoiled["conv2.weight"] = spoiled["conv2.weight"].clone()
+    kept = spoiled["conv2.weight"].nonzero()[0]
+    spoiled["conv2.weight"][tuple(kept)] = False
+    assert channels.breach(Masks(spoiled), 0.5) == "'conv2.weight' keeps channels in part"
+    assert "were asked" in str(channels.breach(masks, 0.9))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 9),
+    kernel=st.sampled_from([(), (1, 1), (3, 3)]),
+    block=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    density=st.floats(0.05, 1.0),
+    seed=st.integers(0, 99),
+)
+def test_blocks_are_kept_whole_and_exactly(rows, columns, kernel, block, density, seed) -> None:
+    pattern = Blocks(*block)
+    draw = torch.Generator().manual_seed(seed)
+    scores = {"a": torch.rand(rows, columns, *kernel, generator=draw), "b": torch.rand(4, 4, generator=draw)}
+    blocks = -(-rows // block[0]) * -(-columns // block[1]) * (9 if kernel == (3, 3) else 1)
+    blocks += -(-4 // block[0]) * -(-4 // block[1])
+    if round(density * blocks) == 0:
+        with pytest.raises(ValueError, match="keeps none"):
+            pattern.keep(scores, density)
+        return
+    masks = pattern.keep(scores, density)
+    assert pattern.breach(masks, density) is None
+    fewer = pattern.keep(scores, density, among=masks)
+    assert fewer == masks
+
+
+def test_blocks_on_four_numbers() -> None:
+    """Two blocks of one row and two columns, means 2.5 and 2."""
+    kept = Blocks(1, 2).keep({"w": torch.tensor([[5.0, 0.0, 2.0, 2.0]])}, 0.5)
+    assert kept["w"].tolist() == [[True, True, False, False]]
+
+
+@pytest.mark.parametrize("name", ["blocks:4x4", "blocks:1x16", "channels"])
+def test_spellings(name: str) -> None:
+    assert pattern_named(name).name == name
+
+
+@pytest.mark.parametrize("name", ["blocks:0x4", "blocks:4", "blocks", "channel"])
+def test_wrong_spellings(name: str) -> None:
+    with pytest.raises(ValueError, match="no pattern named"):
+        pattern_named(name)
+
+
+def test_the_toy_task_runs_with_channels() -> None:
+    task = replace(toy, models={"net": Residual})
+    assert trace(task.model("net")(), task, BATCH).layers.numel() == 18
