@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -49,7 +48,7 @@ def regrow(
     not that of a group; blocks and channels are dropped and grown whole, over all tensors.
     """
     if isinstance(target.pattern, Blocks | Channels):
-        kept = keep_top(drop, replace(target, density=(1 - share) * target.density), among=masks)
+        kept = keep_top(drop, target.to((1 - share) * target.density), among=masks)
         return keep_top({name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}, target)
     left = {name: count - rounding(share * count) for name, count in masks.counts.items()}
     kept = keep_each(drop, left, among=masks)

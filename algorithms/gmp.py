@@ -1,6 +1,6 @@
 from algorithms._schedules import cubic, due
 from algorithms._scores import magnitude
-from benchmark import Count, Fraction, Run, Target, algorithm, keep_top
+from benchmark import Count, Fraction, Run, algorithm, keep_top
 
 
 @algorithm(paper="arXiv:1710.01878")
@@ -16,5 +16,4 @@ def gmp(run: Run, *, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count
     for step in run.steps():
         if due(step.index, first, last, interval):
             density = cubic(1.0, run.target.density, (step.index - first) / max(1, last - first))
-            target = Target(density, run.target.pattern)
-            run.prune(keep_top(magnitude(run.weights), target, among=run.masks))
+            run.prune(keep_top(magnitude(run.weights), run.target.to(density), among=run.masks))

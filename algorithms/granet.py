@@ -1,10 +1,9 @@
 import math
-from dataclasses import replace
 
 from algorithms._regrowth import regrow, sparse_start
 from algorithms._schedules import cosine, cubic, due
 from algorithms._scores import magnitude
-from benchmark import Count, Fraction, Run, Sparsity, Target, algorithm, keep_top
+from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
 
 
 @algorithm(paper="arXiv:2106.10404")
@@ -28,14 +27,14 @@ def granet(
     """
     if 1 - initial < run.target.density:
         raise ValueError(f"initial sparsity {initial:g} is above the target's {1 - run.target.density:g}")
-    steps, target = run.recipe.steps, Target(1 - initial, run.target.pattern)
+    steps, target = run.recipe.steps, run.target.to(1 - initial)
     first, last = round(begin * steps), round(end * (steps - 1))
     if initial:
         run.prune(sparse_start(run, target))
     for step in run.steps():
         if due(step.index, first, last, interval):  # gradual pruning
             progress = (step.index - first) / max(1, last - first)
-            target = replace(target, density=cubic(1 - initial, run.target.density, progress))
+            target = target.to(cubic(1 - initial, run.target.density, progress))
             run.prune(keep_top(magnitude(run.weights), target, among=run.masks))
         if fraction and due(step.index, first, steps, interval):  # zero-cost neuroregeneration
             share = cosine(fraction, 0.005, step.index / steps)

@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from algorithms._budgets import allocate
 from algorithms._scores import magnitude
-from benchmark import Fraction, Masks, Run, Share, Target, algorithm, keep_each, keep_top
+from benchmark import Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
 from benchmark.patterns import Anywhere
 
 
@@ -53,7 +53,7 @@ def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
         return keep_each(scores, counts, among=run.masks)
     share = sum(counts.values()) / run.masks.total
     last = sum(counts.values()) == round(run.target.density * run.masks.total)
-    return keep_top(scores, run.target if last else Target(share, run.target.pattern), among=run.masks)
+    return keep_top(scores, run.target if last else run.target.to(share), among=run.masks)
 
 
 def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:

@@ -41,6 +41,10 @@ _SPOKEN = {
 }
 
 
+Control = Literal["shuffle", "reinit", "invert", "random-labels"]
+"""What `--control` takes, and the option `control` that every algorithm has (`benchmark.control`)."""
+
+
 @dataclass(frozen=True)
 class Option:
     """A keyword-only parameter of an algorithm.
@@ -68,6 +72,9 @@ class Option:
     def parse(self, value: Any) -> Any:
         """The value in the option's type, from text or from a value. Raises ValidationError."""
         return TypeAdapter(self.kind).validate_python(value)
+
+
+_CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
 
 
 @dataclass(frozen=True)
@@ -112,14 +119,18 @@ class Algorithm:
         Raises:
             UsageError: an unknown option or a wrong value, with the valid ones.
         """
+        options = self.options | _CONTROL
         for name in given:
-            if name not in self.options:
+            if name not in options:
                 there = ", ".join(self.options) or "it has none"
                 raise unknown(f"option of '{self.name}'", name, self.options, f"its options: {there}")
-        return {name: self._value(option, given.get(name, option.default)) for name, option in self.options.items()}
+        own = {name: self._value(option, given.get(name, option.default)) for name, option in self.options.items()}
+        return own | {name: self._value(_CONTROL[name], given[name]) for name in _CONTROL if name in given}
 
     def _option(self, parameter: inspect.Parameter) -> Option:
         where = f"{self.function.__name__}: option '{parameter.name}'"
+        if parameter.name in _CONTROL:
+            raise TypeError(f"{where} is one that every algorithm has")
         if parameter.kind is not parameter.KEYWORD_ONLY:
             raise TypeError(f"{where} must be keyword-only: put it after `*`")
         if parameter.default is parameter.empty or parameter.annotation is parameter.empty:

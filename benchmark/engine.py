@@ -59,7 +59,7 @@ class Engine:
         device: torch.device,
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
-        self.batch_size = min(recipe.batch_size, len(data))
+        self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
         self.data, self._loss, self._seed, self._device = data, loss, seed, device
         self._order = Order(len(data), recipe.batch_size, seed)
         self._noise = default_generator(device)
@@ -106,6 +106,7 @@ class Engine:
         if live:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
         self._optimizer.step()
+        self.updates += 1
 
     def advance(self) -> None:
         """On to the next step. Raises Diverged within CHECK_EVERY steps of a loss that is not finite."""

@@ -34,6 +34,10 @@ class Diverged(Exception):
     """The training loss, or a weight, is no longer a finite number."""
 
 
+class Inapplicable(Exception):
+    """A control has nothing to change about this method: the cell is skipped, with this reason."""
+
+
 class Breach(Exception):
     """An algorithm did something that no verb of the run allows."""
 

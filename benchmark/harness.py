@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
 from benchmark.channels import trace
-from benchmark.define import Algorithm
+from benchmark.control import CONTROLS
+from benchmark.define import Algorithm, Control
 from benchmark.effective import live_paths
-from benchmark.errors import Breach, Diverged
+from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
 from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
 from benchmark.run import Run, Tick
@@ -73,7 +74,7 @@ def _answer(question: Question, tick: Tick) -> Record:
     target = Target(1 - cell.sparsity, pattern)
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
     where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
-    status, error, notes = _call(question.algorithm, run, cell.options)
+    status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
     known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
     if status is not None:
@@ -117,16 +118,30 @@ def _tested(question: Question, run: Run, splits: Splits, known: dict[str, Any])
     )
 
 
-def _call(algorithm: Algorithm, run: Run, options: Any) -> tuple[Any, str, list[str]]:
+def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
     """Let the algorithm run. Status (None where it ended well), the error, and the breaches noted on the way."""
+    cell = question.cell
+    options = {name: value for name, value in cell.options.items() if name != "control"}
+
+    def subject(run: Run) -> None:
+        question.algorithm(run, **options)
+
+    def redraw() -> dict[str, Tensor]:
+        return tensors(build(question.task, cell.model, stream_seed(cell.seed, "another")).to(question.device))
+
     status: str | None = None
     error = ""
     with sealed() as notes, _counted_updates() as updates:
         try:
-            algorithm(run, **options)
+            if control := cell.options.get("control"):
+                CONTROLS[cast("Control", control)](run, subject, redraw)
+            else:
+                subject(run)
             run.finish()
         except Diverged as problem:
             status, error = "diverged", str(problem)
+        except Inapplicable as problem:
+            status, error = "skipped", str(problem)
         except Breach as problem:
             status, error = "failed", f"audit: {problem}"
         except torch.OutOfMemoryError as problem:

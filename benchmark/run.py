@@ -82,6 +82,8 @@ class Run:
         self._rng = stream(seed, "algorithm")
         self._scoring = Order(len(data), recipe.batch_size, seed, "scoring")
         self._scored = 0
+        self._scoring_data = data
+        self.restored: Snapshot | None = None
         self._paused = False
         self.edits: list[Callable[[Any], Any]] = []
         self.breaches: list[str] = []
@@ -115,17 +117,17 @@ class Run:
         """The next `count` training batches for scoring, from a stream of their own: training order is not moved."""
         self._scored += count
         steps = range(self._scored - count, self._scored)
-        return [self._data.batch(self._scoring[step]) for step in steps]
+        return [self._scoring_data.batch(self._scoring[step]) for step in steps]
 
     def balanced_batch(self, per_class: int) -> Batch:
         """One training batch with `per_class` examples of every class; a plain one where the data have no classes."""
-        classes = self._data.classes
+        classes = self._scoring_data.classes
         if classes is None:
             return self.batches(1)[0]
         self._scored += 1
         order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
         groups = [order[classes[order] == number][:per_class] for number in torch.unique(classes)]
-        return self._data.batch(torch.cat(groups))
+        return self._scoring_data.batch(torch.cat(groups))
 
     def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0) -> Tensor:
         """The training loss of a batch, differentiable in `weights` (the model's own where a name is missing).
@@ -237,6 +239,7 @@ class Run:
                     value.copy_(snapshot.state[name])
             self._engine.rewind(snapshot.clock)
             self._project()
+            self.restored = snapshot
 
     def rewind(self, clock: int) -> None:
         """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""
@@ -291,9 +294,25 @@ class Run:
         """
         self._not_paused("rewrite")
         with self._verb("rewrite"):
-            self._data = self._data.rewrite(edit)
+            self._data, self._scoring_data = self._data.rewrite(edit), self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
+
+    # --- for controls ------------------------------------------------------------------------------------------------
+
+    @property
+    def scored(self) -> bool:
+        """Whether any batch was asked for to score."""
+        return self._scored > 0
+
+    @property
+    def weights_trained(self) -> bool:
+        """Whether the weights themselves were trained at all."""
+        return self._weight_engine.updates > 0
+
+    def permute_scoring_labels(self) -> None:
+        """From here on, batches that are scored have the labels of other examples."""
+        self._scoring_data = self._data.relabelled(stream(self._seed, "labels"))
 
     # --- behind the verbs ---------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Selection:
     models: Sequence[str] = ()
     sparsities: Sequence[float] = ()
     patterns: Sequence[str] = ("global",)
+    controls: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[st
 
 def _cells(selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, Task]) -> Iterable[Cell]:
     chosen = [choice for choice in selection.algorithms if choice.name in algorithms]
+    subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
+    chosen += [_with(choice, f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
     for name, choice, pattern in product((t for t in selection.tasks if t in tasks), chosen, selection.patterns):
         task, algorithm = tasks[name], algorithms[choice.name]

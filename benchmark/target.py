@@ -24,9 +24,19 @@ __all__ = [
 ]
 
 
+@dataclass
+class Inversion:
+    """Turns every ranking over, and remembers whether there was one."""
+
+    used: bool = False
+
+
 @dataclass(frozen=True)
 class Target:
     """What is asked of an algorithm: a density (kept / prunable) and the pattern it is kept in.
+
+    Args:
+        inversion: set by the control of that name.
 
     Raises:
         ValueError: density outside (0, 1].
@@ -34,6 +44,7 @@ class Target:
 
     density: float
     pattern: Pattern = field(default_factory=Anywhere)
+    inversion: Inversion | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.density <= 1:
@@ -41,7 +52,11 @@ class Target:
 
     def at(self, progress: float) -> Target:
         """The target part of the way: density ** progress, the geometric schedule; progress in [0, 1]."""
-        return replace(self, density=self.density**progress)
+        return self.to(self.density**progress)
+
+    def to(self, density: float) -> Target:
+        """The target at another density."""
+        return replace(self, density=density)
 
 
 def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Masks:
@@ -54,6 +69,9 @@ def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Mask
     Raises:
         ValueError: a score is NaN, or more weights are asked than `among` has.
     """
+    if target.inversion:
+        target.inversion.used = True
+        scores = {name: -score for name, score in scores.items()}
     return target.pattern.keep(scores, target.density, among)
 
 

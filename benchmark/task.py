@@ -34,6 +34,9 @@ class Data(Protocol):
     def rewrite(self, edit: Callable[[Any], Any]) -> Self:
         """The data with `edit` applied to every graph. Raises TypeError where there is none."""
 
+    def relabelled(self, draw: torch.Generator) -> Self:
+        """The same examples with the targets permuted among them."""
+
     @property
     def classes(self) -> Tensor | None:
         """The class of every example, int64 [n], on the CPU; None where examples have no single class."""
@@ -73,6 +76,10 @@ class TensorData:
 
     def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
         raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    def relabelled(self, draw: torch.Generator) -> TensorData:
+        order = torch.randperm(len(self), generator=draw).to(self.targets.device)
+        return replace(self, targets=self.targets[order])
 
     @property
     def classes(self) -> Tensor | None:

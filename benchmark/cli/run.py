@@ -33,6 +33,7 @@ HEARTBEAT = 30.0
 @click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
 @click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
 @click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
+@click.option("--control", "controls", type=Split(), multiple=True, help="shuffle, reinit, invert, random-labels.")
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -59,6 +60,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     store = Store(results)
     selection = Selection(
         algorithms=choices(selected["algorithms"]),
+        controls=flat(selected["controls"]),
         tasks=flat(selected["tasks"]),
         budget=selected["budget"],
         seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
