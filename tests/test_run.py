@@ -200,12 +200,43 @@ def test_the_toy_learns():
 
 
 def test_bfloat16_trains_float32_weights_and_keeps_zeros():
-    run = toy_run(replace(SGD, precision="bfloat16", steps=60, weight_decay=0, milestones=()))
+    computed: set[torch.dtype] = set()
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        outputs = model(batch[0])
+        computed.add(outputs.dtype)
+        return nn.functional.cross_entropy(outputs, batch[1])
+
+    recipe = replace(SGD, precision="bfloat16", steps=60, weight_decay=0, milestones=())
+    run = toy_run(recipe, task=replace(toy, loss=loss))
+    computed.clear()
     run.prune(smallest(run))
     losses = [float(step.loss) for step in run.steps()]
+    assert computed == {torch.bfloat16}
     assert {weight.dtype for weight in run.weights.values()} == {torch.float32}
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
     assert not pruned_values(run).any()
+
+
+@RECIPES
+def test_training_is_what_the_optimizer_of_the_recipe_does(recipe):
+    """Against torch's own loop, one tensor at a time, on the same batches."""
+    run = toy_run(recipe, task=replace(toy, models={"net": still}))
+    model = build(run.task, "net", 0).train()
+    if recipe.optimizer == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), lr=1.0, weight_decay=recipe.weight_decay, foreach=False)
+    else:
+        settings = {name: getattr(recipe, name) for name in ("momentum", "nesterov", "weight_decay")}
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0, foreach=False, **settings)
+    order = Order(len(run.data), recipe.batch_size, seed=0)
+    for step in range(recipe.steps):
+        optimizer.zero_grad()
+        toy.loss(model, run.data.batch(order[step])).backward()
+        optimizer.param_groups[0]["lr"] = recipe.rate_at(step)
+        optimizer.step()
+    run.train()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(network(run)[name], value)
 
 
 def test_progress_is_told_every_sixteen_updates():
@@ -782,6 +813,7 @@ def test_while_learning_scores_every_parameter_is_frozen_bit_for_bit(recipe):
     before = parameters(run)
     ones, opened = gates(run)
     with run.learning(ones, opened) as scores:
+        assert not any(parameter.requires_grad for parameter in run._model.parameters())
         run.train(4)
         assert not any(torch.equal(score, ones[name]) for name, score in scores.items())
         for step in run.steps(4):
@@ -1062,3 +1094,14 @@ def test_divergence_is_noticed_within_so_many_steps():
 def test_no_training_ends_quietly_after_a_loss_that_is_not_finite(steps):
     with pytest.raises(Diverged):
         exploding().train(steps)
+
+
+def test_a_single_loss_that_is_not_finite_is_not_forgotten():
+    """Infinite once, with a gradient like any other: every later loss is finite again."""
+    losses = iter([0.0, 0.0, float("inf")])
+    task = replace(toy, loss=lambda model, batch: toy.loss(model, batch) + next(losses, 0.0))
+    run = toy_run(PLAIN, task=task)
+    losses = iter([0.0, 0.0, float("inf")])
+    with pytest.raises(Diverged):
+        run.train()
+    assert run.clock == PLAIN.steps

@@ -128,7 +128,7 @@ def test_the_target_is_met_exactly_whatever_the_rhythm(window, interval, density
 
 @BOTH
 @pytest.mark.parametrize(("steps", "begin", "end"), [(12, 0.5, 0.5), (12, 0.0, 0.0), (12, 1.0, 1.0), (2, 0.0, 0.5)])
-@pytest.mark.xfail(strict=True, reason="gmp.py:20, granet.py:38: where first >= last, progress is 0 or below, not 1")
+@pytest.mark.xfail(strict=True, reason="gmp.py, granet.py: where first >= last, progress is 0 or below in place of 1")
 def test_a_window_without_length_is_one_shot_too(method, steps, begin, end):
     run = Notebook(0.2, recipe=replace(RECIPE, steps=steps))
     written(method, run, begin=begin, end=end)
@@ -171,7 +171,7 @@ def test_granet_from_half_sparse_on_paper():
 
 
 def regenerated(change: Change, share: float) -> tuple[Masks, Masks]:
-    """What stays and what is live after the paper's step 3 in every layer, by sorting: drop ceil(share n), grow as many."""
+    """What stays, and what is live after that, in every layer, by sorting: drop ceil(share * n), grow as many."""
     stay, live = {}, {}
     for name, mask in change.before.items():
         size, slope = change.weights[name].abs().flatten(), change.gradients[name].abs().flatten()
@@ -269,7 +269,7 @@ def test_starting_at_the_target_is_training_with_a_constant_number_of_weights(sp
 
 
 @pytest.mark.parametrize("target", [0.2, 0.1])
-@pytest.mark.xfail(strict=True, reason="granet.py:30: 1 - 0.8 is 0.19999999999999996, which is below 0.2")
+@pytest.mark.xfail(strict=True, reason="granet.py: 1 - 0.8 is 0.19999999999999996, which is below 0.2")
 def test_starting_at_the_target_however_it_is_rounded(target):
     run = Notebook(target)
     granet(run, initial=round(1 - target, 6), interval=4)

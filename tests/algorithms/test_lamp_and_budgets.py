@@ -1,0 +1,199 @@
+"""LAMP on paper, and the corners of the layer budgets: see test_budgets for their worked examples."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from notebook import Notebook, after
+from torch import Size, Tensor
+
+from algorithms._budgets import budgets, er, erk, igq, smart_ratio, uniform_plus
+from algorithms._scores import lamp
+from algorithms._scores import magnitude as size_of
+from algorithms.magnitude import magnitude
+from algorithms.random import random
+from benchmark import Target, keep_top
+
+quick = settings(max_examples=40, deadline=None)
+
+RULES = ["uniform", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
+LENET = {"fc1": Size((300, 784)), "fc2": Size((100, 300)), "fc3": Size((10, 100))}
+
+
+def sizes(shapes: dict[str, Size]) -> dict[str, int]:
+    return {name: math.prod(shape) for name, shape in shapes.items()}
+
+
+def total(shapes: dict[str, Size], densities: dict[str, float]) -> float:
+    return sum(densities[name] * size for name, size in sizes(shapes).items())
+
+
+def on_budget_or_told(distribution: str, shapes: dict[str, Size], density: float) -> None:
+    """Whole numbers that are possible and add up; or an error that names the rule and the density."""
+    try:
+        counts = budgets(distribution, shapes, density)
+    except ValueError as error:
+        told = str(error)
+    else:
+        assert sum(counts.values()) == round(density * sum(sizes(shapes).values()))
+        assert all(0 <= counts[name] <= size for name, size in sizes(shapes).items())
+        return
+    assert f"distribution '{distribution}'" in told
+    assert f"density {density:g}" in told
+
+
+# --- LAMP -------------------------------------------------------------------------------------------------------------
+
+
+def drawn(*scales: float) -> dict[str, Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    return {f"layer{number}": scale * torch.randn(8, 12, generator=draw) for number, scale in enumerate(scales)}
+
+
+def test_lamp_on_paper():
+    """w^2 = 9, 1, 4, 0 over what is as large or larger: 9/9, 1/14, 4/13, 0/14."""
+    found = lamp({"fc": torch.tensor([[3.0, 1.0], [-2.0, 0.0]])})["fc"]
+    assert found.flatten().tolist() == pytest.approx([1, 1 / 14, 4 / 13, 0])
+    assert found.shape == (2, 2)
+
+
+def test_the_largest_weight_of_every_layer_scores_one_and_no_other_does():
+    weights = drawn(0.001, 1.0, 50.0)
+    for name, score in lamp(weights).items():
+        assert score.max() == 1
+        assert (score == 1).sum() == 1
+        assert score.argmax() == weights[name].abs().argmax()
+        assert score.min() > 0
+
+
+def test_lamp_is_invariant_to_the_scale_of_a_layer():
+    plain, other = drawn(1.0, 1.0), drawn(1.0, 1000.0)
+    for name in plain:
+        torch.testing.assert_close(lamp(other)[name], lamp(plain)[name], rtol=1e-5, atol=1e-12)
+    assert keep_top(lamp(plain), Target(0.2)) == keep_top(lamp(other), Target(0.2))
+    assert keep_top(size_of(plain), Target(0.2)) != keep_top(size_of(other), Target(0.2))
+
+
+def test_lamp_empties_no_layer_where_magnitude_does():
+    weights = drawn(0.001, 1.0, 50.0)
+    assert min(keep_top(lamp(weights), Target(3 / 288)).counts.values()) == 1
+    assert min(keep_top(size_of(weights), Target(0.3)).counts.values()) == 0
+
+
+def test_tiny_and_huge_weights_have_finite_scores():
+    found = lamp({"fc": torch.tensor([[1e-30, 1e30], [1e-38, -1e38]])})["fc"]
+    assert found.isfinite().all()
+    assert found.max() == 1
+
+
+@pytest.mark.parametrize("when", ["end", "init"])
+def test_magnitude_may_rank_by_lamp(when):
+    plain = Notebook()
+    if when == "end":
+        plain.train()
+    run = after(magnitude, score="lamp", when=when)
+    assert run.masks == keep_top(lamp(plain.weights), Target(0.2))
+    assert run.masks != after(magnitude, when=when).masks
+
+
+def test_lamp_has_one_memory_format():
+    weight = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    plain, other = (lamp({"conv": w})["conv"] for w in (weight, weight.to(memory_format=torch.channels_last)))
+    assert torch.equal(plain, other)
+
+
+# --- uniform+ ---------------------------------------------------------------------------------------------------------
+
+SMALL = {"conv1": Size((4, 3, 3, 3)), "conv2": Size((8, 4, 3, 3)), "fc": Size((10, 8))}
+"""108, 288 and 80 weights, 476 in all."""
+
+
+def test_above_a_fifth_uniform_plus_spares_the_first_convolution_alone():
+    found = uniform_plus(SMALL, 0.3)
+    assert found["conv1"] == 1
+    assert found["conv2"] == found["fc"] == pytest.approx((0.3 * 476 - 108) / 368)
+
+
+TOO_SMALL = {"fc": Size((10, 8))}, {"conv": Size((8, 3, 3, 3)), "fc": Size((10, 8))}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "shapes"),
+    [("uniform+", TOO_SMALL[0]), ("uniform+", TOO_SMALL[1]), ("smart-ratio", TOO_SMALL[0])],
+)
+@pytest.mark.xfail(strict=True, reason="_budgets.py: uniform_plus unpacks one tensor into two; both rules divide by 0")
+def test_a_network_too_small_for_a_rule_is_on_budget_or_told_so(distribution, shapes):
+    on_budget_or_told(distribution, shapes, 0.1)
+
+
+# --- Erdos-Renyi ------------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=6), st.floats(0.01, 1))
+def test_er_is_erk_where_all_layers_are_linear(pairs, density):
+    shapes = {f"layer{number}": Size(pair) for number, pair in enumerate(pairs)}
+    assert er(shapes, density) == erk(shapes, density)
+
+
+# --- smart ratio ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(
+    strict=True, reason="_budgets.py, smart_ratio: L counts the classifier too: depth is len(shapes), not len(body)"
+)
+def test_smart_ratios_on_paper():
+    """Two layers and a classifier, L = 3: raw 3^2 + 3 = 12 and 2^2 + 2 = 6; for VGG over l^2, 12 and 3/2."""
+    shapes = {"one": Size((10, 10)), "two": Size((10, 10)), "fc": Size((10, 10))}
+    left = 0.2 * 300 - 0.3 * 100
+    assert list(smart_ratio(shapes, 0.2).values()) == pytest.approx([left * 2 / 3 / 100, left / 3 / 100, 0.3])
+    assert list(smart_ratio(shapes, 0.2, power=2).values()) == pytest.approx([left * 8 / 9 / 100, left / 9 / 100, 0.3])
+
+
+def test_a_surplus_of_one_layer_goes_to_the_next():
+    """The first layer is full, and of its surplus nothing is lost."""
+    shapes = {"one": Size((10, 10)), "two": Size((10, 20)), "three": Size((10, 40)), "fc": Size((10, 10))}
+    found = smart_ratio(shapes, 0.5)
+    assert found["one"] == 1
+    assert found["fc"] == 0.3
+    assert found["two"] > found["three"]
+    assert total(shapes, found) == pytest.approx(0.5 * 800)
+
+
+@pytest.mark.parametrize("distribution", ["smart-ratio", "smart-ratio-vgg"])
+@pytest.mark.xfail(
+    strict=True,
+    reason="_budgets.py, smart_ratio: what no layer takes is lost, and allocate() then keeps 30,001 of 30,000 weights",
+)
+def test_near_density_one_the_surplus_is_not_lost(distribution):
+    on_budget_or_told(distribution, LENET, 0.999)
+
+
+# --- ideal-gas quotas -------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(
+    st.lists(st.integers(1, 5000), min_size=1, max_size=6),
+    st.one_of(st.floats(0.001, 0.999), st.just(1.0)),
+)
+def test_ideal_gas_quotas_share_one_force_and_meet_the_total(widths, density):
+    shapes = {f"layer{number}": Size((width, 2)) for number, width in enumerate(widths)}
+    found = igq(shapes, density)
+    forces = [(1 / found[name] - 1) / size for name, size in sizes(shapes).items()]
+    assert forces == pytest.approx(forces[:1] * len(forces), rel=1e-6, abs=1e-12)
+    assert total(shapes, found) == pytest.approx(density * sum(sizes(shapes).values()), rel=1e-9)
+
+
+# --- on a network -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distribution", RULES)
+def test_random_masks_have_the_counts_of_the_rule(distribution):
+    run = after(random, 0.3, distribution=distribution)
+    assert run.masks.counts == budgets(distribution, {name: w.shape for name, w in run.weights.items()}, 0.3)
+    assert run.masks.kept == 115

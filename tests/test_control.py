@@ -1,0 +1,144 @@
+"""Controls really change what they say, and nothing else; where there is nothing to change they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark import Run, registry
+from benchmark.control import CONTROLS, shuffled
+from benchmark.define import Algorithm
+from benchmark.errors import UsageError
+from benchmark.harness import Question, answer, build
+from benchmark.masks import Masks
+from benchmark.record import Cell, Record
+from benchmark.target import Target, pattern_named
+from benchmark.toy import toy
+
+
+def record(name: str, control: str | None = None, sparsity: float = 0.8, pattern: str = "global") -> Record:
+    """Of an algorithm, or of its control, on the toy task."""
+    algorithm = registry.algorithm(name)
+    options = algorithm.resolve({"control": control} if control else {})
+    cell = Cell(
+        algorithm=name,
+        options=options,
+        task="toy",
+        model="net",
+        pattern=pattern,
+        sparsity=sparsity,
+        budget="smoke",
+        seed=0,
+    )
+    return answer(Question(cell, algorithm, toy))
+
+
+class Watched(Run):
+    """Remembers the state that every training of the whole recipe starts from."""
+
+    def train(self, steps: int | None = None) -> None:
+        self.starts = [*getattr(self, "starts", []), (self.weights, self.masks)]
+        super().train(steps)
+
+
+def watched(name: str, control: str) -> Watched:
+    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), toy.data(Path()).train, 0)
+    algorithm: Algorithm = registry.algorithm(name)
+    another = dict(build(toy, "net", 7).named_parameters()) | dict(build(toy, "net", 7).named_buffers())
+    with torch.random.fork_rng(devices=[]):
+        CONTROLS[control](run, algorithm, lambda: {n: value.detach() for n, value in another.items()})
+    return run
+
+
+@pytest.mark.parametrize("name", ["snip", "imp", "granet", "synflow"])
+def test_shuffling_moves_masks_within_layers_and_keeps_the_initial_weights(name: str) -> None:
+    subject, control = record(name), record(name, "shuffle")
+    assert control.status == "ok"
+    assert {n: c.kept for n, c in control.layers.items()} == {n: c.kept for n, c in subject.layers.items()}
+    assert control.mask_digest != subject.mask_digest
+    weights, masks = watched(name, "shuffle").starts[-1]
+    initial = dict(build(toy, "net", 0).named_parameters())
+    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+
+
+@pytest.mark.parametrize("name", ["snip", "imp", "granet"])
+def test_reinitialising_keeps_the_masks_and_draws_other_weights(name: str) -> None:
+    subject, control = record(name), record(name, "reinit")
+    assert control.mask_digest == subject.mask_digest
+    assert control.metrics != subject.metrics or control.validation != subject.validation
+    weights, masks = watched(name, "reinit").starts[-1]
+    another = dict(build(toy, "net", 7).named_parameters())
+    assert all(torch.equal(weights[n], another[n].detach() * mask) for n, mask in masks.items())
+
+
+def test_inverting_keeps_what_the_method_would_remove() -> None:
+    """Half the weights: what is kept and what is kept upside down are complements."""
+    runs = []
+    for control in (None, "invert"):
+        run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0)
+        subject = registry.algorithm("snip")
+        with torch.random.fork_rng(devices=[]):
+            subject(run) if control is None else CONTROLS["invert"](run, subject, dict)
+        runs.append(run.masks)
+    assert runs[1] == ~runs[0]
+
+
+@pytest.mark.parametrize("name", ["imp", "gmp", "granet", "synflow", "grasp", "force", "magnitude"])
+def test_every_ranking_can_be_inverted(name: str) -> None:
+    assert record(name, "invert").mask_digest != record(name).mask_digest
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "force"])
+def test_random_labels_change_the_masks_and_not_the_training_data(name: str) -> None:
+    subject, control = record(name), record(name, "random-labels")
+    assert control.status == "ok"
+    assert control.mask_digest != subject.mask_digest
+
+
+def test_random_labels_are_the_same_labels_in_another_order() -> None:
+    data = toy.data(Path()).train
+    other = data.relabelled(torch.Generator().manual_seed(0))
+    assert torch.equal(other.inputs, data.inputs)
+    assert not torch.equal(other.targets, data.targets)
+    assert torch.equal(other.targets.sort().values, data.targets.sort().values)
+
+
+@pytest.mark.parametrize(
+    ("name", "control", "reason"),
+    [
+        ("synflow", "random-labels", "scores no batch"),
+        ("imp", "random-labels", "scores no batch"),
+        ("rigl", "invert", "ranks nothing through its target"),
+    ],
+)
+def test_a_control_with_nothing_to_change_is_skipped_and_says_why(name: str, control: str, reason: str) -> None:
+    found = record(name, control)
+    assert found.status == "skipped"
+    assert reason in str(found.error)
+
+
+def test_nothing_can_be_shuffled_where_everything_is_kept() -> None:
+    assert record("snip", "shuffle", sparsity=0.0).status == "skipped"
+
+
+def test_shuffled_two_of_four_is_two_of_four() -> None:
+    assert record("snip", "shuffle", 0.5, "2:4").status == "ok"
+    assert record("snip", "shuffle", 0.5, "blocks:2x2").status == "skipped"
+
+
+def test_shuffles_of_two_seeds_differ() -> None:
+    found: list[Masks] = []
+    for seed in (0, 1):
+        target = Target(0.2, pattern_named("global"))
+        run = Run(toy, build(toy, "net", 0), toy.recipe("smoke"), target, toy.data(Path()).train, seed)
+        run.prune(target.pattern.keep({n: w.abs() for n, w in run.weights.items()}, 0.2))
+        found.append(shuffled(run))
+    assert found[0].counts == found[1].counts
+    assert found[0] != found[1]
+
+
+def test_an_unknown_control_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"shuffle \| reinit \| invert \| random-labels"):
+        registry.algorithm("snip").resolve({"control": "scramble"})
