@@ -11,6 +11,7 @@ from torch import Size
 
 Shapes = Mapping[str, Size]
 Densities = dict[str, float]
+"""By tensor; a negative one says that the rule cannot meet the total."""
 Distribution = Literal["uniform", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
 
 
@@ -22,7 +23,7 @@ def budgets(distribution: Distribution, shapes: Shapes, density: float) -> dict[
     """
     densities = _RULES[distribution](shapes, density)
     if any(share < 0 for share in densities.values()):
-        raise ValueError(f"distribution '{distribution}' cannot go down to density {density:g} on this network")
+        raise ValueError(f"distribution '{distribution}' cannot meet density {density:g} on this network")
     sizes = _sizes(shapes)
     return allocate({name: densities[name] * sizes[name] for name in shapes}, round(density * sum(sizes.values())))
 
@@ -34,13 +35,14 @@ def uniform(shapes: Shapes, density: float) -> Densities:
 
 def uniform_plus(shapes: Shapes, density: float) -> Densities:
     """The first convolution dense, the classifier at 0.2 or above, the rest alike (Gale et al., 2019)."""
-    first, *_, last = shapes
-    fixed = {first: 1.0} if len(shapes[first]) > 2 else {}
+    names, sizes = list(shapes), _sizes(shapes)
+    fixed = {names[0]: 1.0} if len(shapes[names[0]]) > 2 else {}
     if density < 0.2:
-        fixed[last] = 0.2
-    sizes = _sizes(shapes)
-    budget = density * sum(sizes.values()) - sum(fixed[name] * sizes[name] for name in fixed)
-    rest = budget / sum(size for name, size in sizes.items() if name not in fixed)
+        fixed[names[-1]] = 0.2
+    free = sum(size for name, size in sizes.items() if name not in fixed)
+    if not free:
+        return dict.fromkeys(shapes, -1.0)  # the first and the last layer are set, and no other can make up for it
+    rest = (density * sum(sizes.values()) - sum(fixed[name] * sizes[name] for name in fixed)) / free
     return {name: fixed.get(name, rest) for name in shapes}
 
 
@@ -60,16 +62,19 @@ def smart_ratio(shapes: Shapes, density: float, power: int = 0) -> Densities:
     Where a density would pass 1, the surplus goes to the next layers in order.
     """
     *body, head = shapes
-    sizes, depth = _sizes(shapes), len(body)
+    sizes, depth = _sizes(shapes), len(shapes)
     raw = {name: ((depth - place) ** 2 + depth - place) / (place + 1) ** power for place, name in enumerate(body)}
     budget = density * sum(sizes.values()) - 0.3 * sizes[head]
+    if not body or budget > sum(sizes[name] for name in body):
+        return dict.fromkeys(shapes, -1.0)  # out of reach with 0.3 of the classifier
     scale = budget / sum(raw[name] * sizes[name] for name in body)
-    densities, surplus = {}, 0.0
-    for name in body:
-        wanted = scale * raw[name] * sizes[name] + surplus
-        kept = min(wanted, sizes[name])
-        densities[name], surplus = kept / sizes[name], wanted - kept
-    return {**densities, head: 0.3}
+    wanted = {name: scale * raw[name] * sizes[name] for name in body}
+    kept, surplus = dict.fromkeys(body, 0.0), 0.0
+    for name in (*body, *body):  # what is left over at the end goes where there is room, from the front
+        asked = wanted.pop(name, kept[name]) + surplus
+        kept[name] = min(asked, sizes[name])
+        surplus = asked - kept[name]
+    return {name: kept[name] / sizes[name] for name in body} | {head: 0.3}
 
 
 def igq(shapes: Shapes, density: float) -> Densities:

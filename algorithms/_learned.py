@@ -22,11 +22,19 @@ def straight_through(
     weights: Mapping[str, Tensor], kept: Mapping[str, Tensor], scores: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """The kept weights, whose gradient by a score is as if the mask were the score itself (Bengio et al., 2013)."""
-    return {name: w * (kept[name].to(w.dtype) + scores[name] - scores[name].detach()) for name, w in weights.items()}
+    return {name: w * (kept[name].to(w.dtype) + (scores[name] - scores[name].detach())) for name, w in weights.items()}
 
 
 def search_recipe(run: Run, rate: float, weight_decay: float) -> Recipe:
     """The run's recipe for training scores: SGD with momentum along a cosine."""
     return replace(
-        run.recipe, optimizer="sgd", rate=rate, momentum=0.9, weight_decay=weight_decay, cosine=True, milestones=()
+        run.recipe,
+        optimizer="sgd",
+        rate=rate,
+        momentum=0.9,
+        nesterov=False,
+        weight_decay=weight_decay,
+        cosine=True,
+        milestones=(),
+        warmup=0,
     )

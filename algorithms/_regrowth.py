@@ -48,11 +48,11 @@ def regrow(
     not that of a group; blocks and channels are dropped and grown whole, over all tensors.
     """
     if isinstance(target.pattern, Blocks | Channels):
-        kept = keep_top(drop, target.to((1 - share) * target.density), among=masks)
-        return keep_top({name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}, target)
-    left = {name: count - rounding(share * count) for name, count in masks.counts.items()}
-    kept = keep_each(drop, left, among=masks)
-    scores = {name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}
+        kept = target.pattern.keep(drop, (1 - share) * target.density, among=masks)
+    else:
+        left = {name: count - rounding(share * count) for name, count in masks.counts.items()}
+        kept = keep_each(drop, left, among=masks)
+    scores = {name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}  # what is kept, stays
     if isinstance(target.pattern, Anywhere):
         return keep_each(scores, masks.counts)
-    return keep_top(scores, target)
+    return target.pattern.keep(scores, target.density)

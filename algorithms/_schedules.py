@@ -18,3 +18,20 @@ def cosine(start: float, end: float, progress: float) -> float:
 def due(step: int, first: int, last: int, interval: int) -> bool:
     """Whether a mask update falls on `step`: every `interval` after `first`, and on `last` whatever the rhythm."""
     return step == last or (first < step < last and (step - first) % interval == 0)
+
+
+def window(begin: float, end: float, steps: int) -> tuple[int, int]:
+    """The first and the last step of pruning, from shares of training.
+
+    Raises:
+        ValueError: it would end before it begins.
+    """
+    if end < begin:
+        raise ValueError(f"option end, {end:g}, must not lie before begin, {begin:g}")
+    last = round(end * (steps - 1))
+    return min(round(begin * steps), last), last
+
+
+def progress(step: int, first: int, last: int) -> float:
+    """How far `step` lies from `first` to `last`; 1 where there is no way between them."""
+    return (step - first) / (last - first) if last > first else 1.0

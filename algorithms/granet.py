@@ -1,9 +1,14 @@
 import math
 
 from algorithms._regrowth import regrow, sparse_start
-from algorithms._schedules import cosine, cubic, due
+from algorithms._schedules import cosine, cubic, due, progress, window
 from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
+
+
+def ceil(share: float) -> int:
+    """Up, but not for the last bit of a product that should be whole."""
+    return math.ceil(share - 1e-9)
 
 
 @algorithm(paper="arXiv:2106.10404")
@@ -25,18 +30,17 @@ def granet(
         interval: steps between two mask updates
         fraction: share of each layer's weights that regeneration moves; it falls to 0.005 along a cosine
     """
-    if 1 - initial < run.target.density:
+    steps, start = run.recipe.steps, max(1 - initial, run.target.density)
+    if start > 1 - initial + 1e-9:
         raise ValueError(f"initial sparsity {initial:g} is above the target's {1 - run.target.density:g}")
-    steps, target = run.recipe.steps, run.target.to(1 - initial)
-    first, last = round(begin * steps), round(end * (steps - 1))
+    (first, last), target = window(begin, end, steps), run.target.to(start)
     if initial:
         run.prune(sparse_start(run, target))
     for step in run.steps():
         if due(step.index, first, last, interval):  # gradual pruning
-            progress = (step.index - first) / max(1, last - first)
-            target = target.to(cubic(1 - initial, run.target.density, progress))
+            target = target.to(cubic(start, run.target.density, progress(step.index, first, last)))
             run.prune(keep_top(magnitude(run.weights), target, among=run.masks))
         if fraction and due(step.index, first, steps, interval):  # zero-cost neuroregeneration
             share = cosine(fraction, 0.005, step.index / steps)
             grow = magnitude(step.grads)
-            run.prune(regrow(run.masks, magnitude(run.weights), grow, share, target, rounding=math.ceil))
+            run.prune(regrow(run.masks, magnitude(run.weights), grow, share, target, rounding=ceil))

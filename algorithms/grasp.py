@@ -3,12 +3,12 @@ from typing import Literal
 import torch
 
 from algorithms._scores import magnitude
-from benchmark import Amount, Count, Run, algorithm, keep_top
+from benchmark import Count, Positive, Run, algorithm, keep_top
 
 
 @algorithm(paper="arXiv:2002.07376")
 def grasp(
-    run: Run, *, samples: Count = 10, temperature: Amount = 200.0, rank: Literal["signed", "magnitude"] = "signed"
+    run: Run, *, samples: Count = 10, temperature: Positive = 200.0, rank: Literal["signed", "magnitude"] = "signed"
 ) -> None:
     """GraSP: remove the weights whose removal keeps, or raises, the gradient's flow (Wang, Zhang & Grosse, 2020).
 

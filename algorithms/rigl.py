@@ -23,8 +23,9 @@ def rigl(
     """
     run.prune(sparse_start(run, run.target, distribution))
     last = round(end * run.recipe.steps)
+    moves = fraction > 0 and run.target.density < 1  # else no update may be skipped for one of the masks
     for step in run.steps():
-        if 0 < step.index < last and step.index % interval == 0 and run.target.density < 1:  # else nothing can grow
+        if 0 < step.index < last and step.index % interval == 0 and moves:
             share = cosine(fraction, 0.0, step.index / last)
             run.prune(regrow(run.masks, magnitude(run.weights), magnitude(step.grads), share, run.target))
             step.skip()

@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.define import Amount, Count, Fraction, Share, Sparsity, algorithm
+    from benchmark.define import Amount, Count, Fraction, Positive, Share, Sparsity, algorithm
     from benchmark.masks import Masks
     from benchmark.run import Run, Snapshot, Step
     from benchmark.target import Target, keep_each, keep_top
     from benchmark.task import Data, Recipe, Splits, Task, TensorData
 
 _HOME = {
-    "benchmark.define": ("Amount", "Count", "Fraction", "Share", "Sparsity", "algorithm"),
+    "benchmark.define": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity", "algorithm"),
     "benchmark.masks": ("Masks",),
     "benchmark.run": ("Run", "Snapshot", "Step"),
     "benchmark.target": ("Target", "keep_each", "keep_top"),
@@ -29,6 +29,7 @@ __all__ = [
     "Data",
     "Fraction",
     "Masks",
+    "Positive",
     "Recipe",
     "Run",
     "Share",

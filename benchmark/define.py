@@ -29,6 +29,9 @@ Sparsity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """An option of at least 0."""
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""An option above 0."""
+
 Count = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
 
@@ -37,6 +40,7 @@ _SPOKEN = {
     Sparsity: "number in [0, 1)",
     Share: "number in (0, 1)",
     Amount: "number >= 0",
+    Positive: "number > 0",
     Count: "whole number >= 1",
 }
 

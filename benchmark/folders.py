@@ -27,6 +27,22 @@ class DataFolders:
         """The first folder that has every file of the task; None where there is none."""
         return next((root for root in self.roots if all((root / name).is_file() for name in task.files)), None)
 
+    def readable(self, name: str, task: Task) -> Path:
+        """`locate`, and a look whether what lies there can be read.
+
+        Raises:
+            DataMissing: it is not there, or corrupt.
+        """
+        folder = self.locate(name, task)
+        try:
+            task.data(folder)
+        except Exception as error:  # whatever a reader of foreign files can raise
+            reason = " ".join(str(error).split())
+            raise DataMissing(
+                f"data set '{name}' in {folder} cannot be read: {type(error).__name__}: {reason}"
+            ) from error
+        return folder
+
     def locate(self, name: str, task: Task) -> Path:
         """`holding`, after a download into the cache where nothing was found.
 

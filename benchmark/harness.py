@@ -53,7 +53,11 @@ def answer(question: Question, tick: Tick = lambda steps: None) -> Record:
     if reason := unfit(question.algorithm, question.task):
         return failure(question.cell, question.ranking, "skipped", reason)
     with _reproducible(question.device):
-        return _answer(question, tick)
+        try:
+            return _answer(question, tick)
+        except Exception as problem:  # before the algorithm had its turn: a model or a data set that is unfit
+            traceback.print_exc()
+            return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
 
 
 def unfit(algorithm: Algorithm, task: Task) -> str | None:

@@ -61,9 +61,14 @@ def question(cell: Cell, settings: Settings) -> Question:
 
 
 def here(cells: Sequence[Cell], settings: Settings, done: Callable[[Record], None]) -> None:
-    """Answer the cells one after the other in this process, where a debugger can follow."""
-    for cell in cells:
-        done(answer(question(cell, settings)))
+    """Answer the cells one by one in this process, where a debugger can follow; in one thread, as workers do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for cell in cells:
+            done(answer(question(cell, settings)))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def local(
@@ -94,7 +99,7 @@ def local(
         for started in running:
             started.process.terminate()
         for started in running:
-            started.process.join()
+            _end(started.process)
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
@@ -119,10 +124,18 @@ def _ended(started: Started, settings: Settings) -> Record | None:
         started.process.join()
         return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0))
     if settings.timeout and time.monotonic() - started.since > settings.timeout:
-        started.process.terminate()
-        started.process.join()
+        _end(started.process)
         return failure(cell, ranking, "timeout", f"stopped after {settings.timeout:g} seconds; --timeout allows more")
     return None
+
+
+def _end(process: ForkServerProcess) -> None:
+    """Ask a worker to end, and make it if it does not."""
+    process.terminate()
+    process.join(timeout=5)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def _last_words(code: int) -> str:

@@ -23,6 +23,9 @@ NORMS = (
 )
 
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+ADAPTIVE = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
+SPEAKING = (nn.Sigmoid, nn.Softplus, nn.LogSigmoid, nn.Hardsigmoid)
+"""Activations that answer even where nothing is said to them."""
 
 
 class Objective(nn.Module):
@@ -63,13 +66,20 @@ class Objective(nn.Module):
         Args:
             batch: gives the shapes; its floating-point inputs are replaced by ones.
             state: every parameter and buffer, all in one floating-point type; differentiable in them.
-            bare: let the signal pass norm layers unchanged, and take means where the model takes maxima.
+            bare: follow the signal alone: inputs near 1 that all differ, norm layers passed by, means where a layer
+                takes maxima, activations shifted to 0 at 0. Functions called outside a layer stay as they are.
         """
         outputs: list[Tensor] = []
         kind = next(value.dtype for value in state.values() if value.is_floating_point())
 
+        draw = torch.Generator().manual_seed(0)
+
         def one(value: Any) -> Any:
-            return torch.ones_like(value, dtype=kind) if _is_float(value) else value
+            if not _is_float(value):
+                return value
+            if bare:
+                return (0.5 + torch.rand(value.shape, generator=draw, dtype=torch.float64)).to(value.device, kind)
+            return torch.ones_like(value, dtype=kind)
 
         def ones(module: nn.Module, args: Any, kwargs: Any) -> Any:
             return tree_map(one, args), tree_map(one, kwargs)
@@ -82,8 +92,8 @@ class Objective(nn.Module):
             handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
             if bare:
-                handles += [m.register_forward_hook(_skip) for m in self.model.modules() if isinstance(m, NORMS)]
-                handles += [m.register_forward_hook(_mean) for m in self.model.modules() if isinstance(m, POOLS)]
+                for kinds, hook in ((NORMS, _skip), (POOLS, _mean), (ADAPTIVE, _adaptive_mean), (SPEAKING, _shift)):
+                    handles += [m.register_forward_hook(hook) for m in self.model.modules() if isinstance(m, kinds)]
             try:
                 self.eval()
                 self._call(state, batch)
@@ -105,6 +115,15 @@ def _mean(module: Any, args: Any, output: Any) -> Any:
     """The mean over the windows that a layer takes the maximum of."""
     pool = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}[output.dim() - 2]
     return pool(args[0], module.kernel_size, module.stride, module.padding, module.ceil_mode)
+
+
+def _adaptive_mean(module: Any, args: Any, output: Any) -> Any:
+    pool: Any = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}[args[0].dim() - 2]
+    return pool(args[0], module.output_size)
+
+
+def _shift(module: Any, args: Any, output: Any) -> Any:
+    return output - type(module).forward(module, torch.zeros_like(args[0]))
 
 
 @contextmanager

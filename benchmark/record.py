@@ -15,6 +15,8 @@ from typing import Any, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from benchmark.errors import PluginError
+
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """What an algorithm, a task, a model or a budget may be called: it becomes a folder's name."""
 
@@ -151,6 +153,15 @@ class Store:
     def log(self, cell: Cell) -> Path:
         """Where what a run printed, and its traceback, lies."""
         return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
+
+    def check(self) -> None:
+        """Raises PluginError where records cannot be written."""
+        try:
+            (self.root / "records").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "records"):
+                pass
+        except OSError as error:
+            raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
 
     def get(self, cell: Cell) -> Record | None:
         """The record of a cell; None where there is none that can be read."""

@@ -95,7 +95,12 @@ class Run:
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Copies of the prunable tensors, by name, in the model's order. Change the real ones through verbs."""
+        """Copies of the prunable tensors, by name, in the model's order. Change the real ones through verbs.
+
+        Raises:
+            Diverged: training has left them without meaning.
+        """
+        self._engine.check()
         return {name: weight.detach().clone() for name, weight in self._live_weights.items()}
 
     @property

@@ -47,6 +47,8 @@ def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
         chosen = torch.zeros_like(live)
         chosen[where] = top(scores[where], count, None)
         return chosen
+    if count > scores.numel():
+        raise ValueError(f"{count:,} weights were asked, only {scores.numel():,} are left to choose from")
     if count == scores.numel() or count == 0:
         return torch.full_like(scores, count > 0, dtype=torch.bool)
     bar = _kth_smallest(scores, scores.numel() - count)

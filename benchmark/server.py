@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -25,9 +26,11 @@ def start(modules: Iterable[str]) -> ForkServerContext:
     context.set_forkserver_preload(["benchmark.cli", "benchmark.launch", "torch._dynamo", *modules])
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update({name: value for name, value in ENVIRONMENT.items() if before[name] is None})
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is for this process, not the server
     try:
         forkserver.ensure_running()
     finally:
+        signal.signal(signal.SIGINT, interrupt)
         for name in (name for name, value in before.items() if value is None):
             del os.environ[name]
     return context

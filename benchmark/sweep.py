@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
+import rfc8785
+from pydantic import ValidationError
+
 from benchmark import registry
 from benchmark.define import Algorithm
 from benchmark.errors import PluginError, UsageError
@@ -89,7 +92,13 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     broken: list[PluginError] = []
     algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
     tasks = _load(selection.tasks, registry.task, broken)
-    cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)  # whole rows first
+    try:  # whole rows first
+        cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from None
+    except rfc8785.CanonicalizationError as error:
+        raise UsageError(f"a number that no record can hold: {error}") from None
     if not cells and broken:
         raise broken[0]
     if not cells:

@@ -255,7 +255,6 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="the ValidationError or IntegerDomainError of the cell reaches the user")
 @pytest.mark.parametrize("words", NUMBERS, ids=" ".join)
 def test_a_number_that_no_cell_can_hold_is_one_clear_line(own: Store, bench: Bench, words: list[str]) -> None:
     assert_one_clear_line(bench("run", "--algo", words[0], "--task", "digits", *words[1:], "--dry-run"), 2)
@@ -270,9 +269,6 @@ def test_missing_data_are_one_clear_error_with_the_remedy_and_exit_code_4(
     assert not own.root.exists()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a task's data() raises reaches the user, or ends the worker without a word"
-)
 def test_corrupt_data_are_one_clear_error_and_exit_code_4(own: Store, bench: Bench, tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -282,9 +278,6 @@ def test_corrupt_data_are_one_clear_error_and_exit_code_4(own: Store, bench: Ben
     assert_one_clear_line(ended, 4, "mnist")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the OSError of the first record reaches the user, when a cell was computed in vain"
-)
 def test_a_results_folder_that_cannot_be_written_is_one_clear_error(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert_one_clear_line(here(bench, "dense", "--results", tmp_path / "file" / "results"), 3)
@@ -418,7 +411,6 @@ def test_show_finds_a_record_by_its_file_in_another_folder(filled: Store, bench:
     assert bench("show", filled.path(record.cell), "--results", tmp_path).code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a file is looked up by its name in a results folder, and not read")
 def test_show_reads_a_file_wherever_it_lies(filled: Store, bench: Bench, tmp_path: Path) -> None:
     record = next(iter(filled))
     shutil.copy(filled.path(record.cell), tmp_path / "from-a-friend.json")
@@ -439,7 +431,6 @@ def test_show_of_what_is_no_record_is_one_clear_line(filled: Store, bench: Bench
     assert_one_clear_line(bench("show", text), 2, f"no record '{text}' in {filled.root}")
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="Path.is_file() raises for a name that is too long")
 def test_show_of_a_very_long_text_is_one_clear_line(filled: Store, bench: Bench) -> None:
     assert_one_clear_line(bench("show", "a" * 300), 2)
 
@@ -601,7 +592,6 @@ def escaping(text: str) -> Any:
     return [character for character in text if ord(character) < 32 and character not in "\n\t"]
 
 
-@pytest.mark.xfail(strict=True, reason="rich passes ESC through, and so does click")
 def test_no_escape_sequence_reaches_the_terminal(own: Store, bench: Bench) -> None:
     own.put(hostile("\x1b]0;owned\x07\x1b[2J"))
     own.put(hostile("plain"))
@@ -610,7 +600,6 @@ def test_no_escape_sequence_reaches_the_terminal(own: Store, bench: Bench) -> No
             assert not escaping(bench(*words, "--format", form).out)
 
 
-@pytest.mark.xfail(strict=True, reason="the title of a table is a comment in LaTeX, and a new line ends a comment")
 def test_no_metric_name_leaves_its_latex_comment(own: Store, bench: Bench) -> None:
     cell = Cell(algorithm="imp", task="digits", model="mlp", sparsity=0.9, budget="smoke", seed=0)
     own.put(failure(cell, Ranking(metric="accuracy\n\\input{secrets}", direction="max"), "failed", "no reason"))
@@ -639,7 +628,6 @@ def test_markup_in_an_error_is_shown_as_it_is(own: Store, bench: Bench, loud: No
     assert "ValueError: first [red]line[/red]" in ended.err
 
 
-@pytest.mark.xfail(strict=True, reason="_line() prints the error with its line breaks")
 def test_an_error_of_several_lines_is_one_line_per_cell(own: Store, bench: Bench, loud: None) -> None:
     [line] = [line for line in here(bench, "loud").err.splitlines() if line.startswith("failed ")]
     assert "second line" in line

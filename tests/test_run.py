@@ -948,6 +948,7 @@ def test_a_rewrite_while_learning_holds_afterwards():
     run = graph_run()
     with run.learning(run.weights, lambda scores: scores):
         run.rewrite(without_last)
+        assert [step.grads["0.weight"].tolist() for step in run.steps(1)] == [[[2.0, 3.0, 3.0, 2.0, 1.0]]]
     assert [step.grads["0.weight"].tolist() for step in run.steps(1)] == [[[2.0, 3.0, 3.0, 2.0, 1.0]]]
 
 
@@ -1026,18 +1027,24 @@ def test_changing_the_network_between_two_verbs_is_a_breach(change, verb, when):
     assert run.breaches == [f"the network was changed outside the verbs of the run, {when}"]
 
 
-def hand_in_a_pause(run: Run, change: Callable[[Run], None], then: Callable[[Run], None] = lambda run: None) -> None:
-    for _ in run.steps(2):
-        change(run)
-        then(run)
+def hand_in_a_pause(
+    run: Run, change: Callable[[Run], None], then: Callable[[Run], None] = lambda run: None, at: int = 0
+) -> None:
+    for step in run.steps(4):
+        if step.index == at:
+            change(run)
+            then(run)
     run.finish()
 
 
-def test_changing_weights_in_a_pause_is_a_breach():
+@pytest.mark.parametrize("change", [revive, recentre])
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_changing_weights_in_a_pause_is_a_breach(change, at):
     run = toy_run()
     with pytest.raises(Breach, match=r"weights were changed by hand in a pause of steps\(\)"):
-        hand_in_a_pause(run, revive)
+        hand_in_a_pause(run, change, at=at)
     assert run.breaches == ["weights were changed by hand in a pause of steps()"]
+    assert run.clock == at
 
 
 def test_a_breach_is_noted_even_where_it_is_swallowed():
@@ -1054,10 +1061,22 @@ def test_pruning_after_a_change_by_hand_in_a_pause_does_not_hide_it():
         hand_in_a_pause(toy_run(), revive, then=lambda run: run.prune(run.masks))
 
 
-@pytest.mark.parametrize("change", [recentre, behind_autograd])
-def test_changing_buffers_or_data_in_a_pause_is_a_breach(change):
+def test_changing_data_behind_autograd_is_found_at_the_first_pause_and_now_and_then_later():
+    """Every pause would be dear: only the bits tell, and these are looked at every CHECK_EVERY steps."""
     with pytest.raises(Breach):
-        hand_in_a_pause(toy_run(), change)
+        hand_in_a_pause(toy_run(), behind_autograd)
+    run = toy_run()
+    run.train(CHECK_EVERY - 1)
+    with pytest.raises(Breach):
+        hand_in_a_pause(run, behind_autograd, at=CHECK_EVERY)
+
+
+def test_leaving_a_pause_for_good_does_not_hide_a_change_by_hand():
+    run = toy_run()
+    for _ in run.steps():
+        revive(run)
+        break
+    assert run.breaches == ["weights were changed by hand in a pause of steps()"]
 
 
 def test_honest_pruning_in_a_pause_is_no_breach():

@@ -316,7 +316,6 @@ def test_keep_each_chooses_among_what_is_left():
         keep_each(scores, {"a": 3, "b": 0}, among)
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="target.py: _top compares count and size only among masks")
 def test_keep_each_cannot_keep_more_than_there_are():
     with pytest.raises(ValueError, match="3 weights were asked, only 2 are left to choose from"):
         keep_each({"a": torch.zeros(1, 2)}, {"a": 3})

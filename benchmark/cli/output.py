@@ -84,24 +84,29 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
         style = {"md": "github", "latex": "latex_booktabs"}[form]
         for title, rows in tables.items():
             cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
-            click.echo(f"**{_plain(title, form)}**\n" if form == "md" else f"% {title}")
+            click.echo(f"**{_plain(title, form)}**\n" if form == "md" else f"% {plain(title)}")
             click.echo(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
 
 
 def warn(store: Store) -> None:
     """Name the files of a store that could not be read."""
     for problem in store.problems:
-        click.echo(f"Warning: skipped {problem}", err=True)
+        click.echo(f"Warning: skipped {plain(problem)}", err=True)
 
 
 def _table(title: str, rows: Rows) -> Table:
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(plain(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]
     for name in rows[0] if rows else []:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))  # as text: names may hold markup
+        table.add_row(*(Text(plain(value)) for value in row.values()))  # as text: names may hold markup
     return table
+
+
+def plain(value: object) -> str:
+    """A value on one line, without control characters: a name in a record cannot move the cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(value).split()))
 
 
 def _is_number(value: object) -> bool:
@@ -109,7 +114,7 @@ def _is_number(value: object) -> bool:
 
 
 def _plain(value: object, form: str) -> str:
-    text = " ".join(str(value).split())
+    text = plain(value)
     return text.replace("|", "\\|") if form == "md" else text
 
 

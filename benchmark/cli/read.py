@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from benchmark import registry
 from benchmark.cli.output import Split, emit, flat, format_option, results_option, warn
@@ -174,11 +177,10 @@ def show(record: str, results: Path, form: str) -> None:
 
 def _record(text: str, store: Store) -> Record:
     """By the first digits of its key, or by its file, wherever that lies."""
-    path = Path(text)
-    if path.is_file():
-        found = Store(path.resolve().parents[3] if len(path.resolve().parents) > 3 else path.parent).find(path.stem)
-    else:
-        found = store.find(text)
+    if os.path.isfile(text):
+        with suppress(ValidationError):
+            return Record.model_validate_json(Path(text).read_bytes())
+    found = store.find(text)
     if not found:
         raise UsageError(f"no record '{text}' in {store.root}; give a file, or the first digits of a key")
     if len(found) > 1:

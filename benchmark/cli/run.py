@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from benchmark import registry, server
-from benchmark.cli.output import Split, console, flat, results_option, warn
+from benchmark.cli.output import Split, console, flat, plain, results_option, warn
 from benchmark.cli.read import print_board
 from benchmark.errors import UsageError
 from benchmark.record import Record, Store
@@ -137,7 +137,8 @@ def _run(
     from benchmark.launch import Settings, here, local
 
     needed = dict.fromkeys(cell.task for cell in planned.run)
-    folders = {name: DataFolders(data_root).locate(name, planned.tasks[name]) for name in needed}
+    folders = {name: DataFolders(data_root).readable(name, planned.tasks[name]) for name in needed}
+    store.check()
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
@@ -203,7 +204,7 @@ def _progress(
 
 def _line(record: Record) -> str:
     cell, score = record.cell, record.score
-    outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else record.error
+    outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = f"{cell.task}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
     return f"{record.status:<9}{cell.algorithm:<12}{where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from algorithms.imp import imp, survivors
+from algorithms.imp import imp, largest, survivors
 from benchmark import Masks, Recipe, Run, Snapshot, Target, keep_top
 from benchmark.harness import build
 from benchmark.target import pattern_named
@@ -199,6 +199,20 @@ def test_layerwise_rates_under_a_pattern_that_sets_them_are_refused_before_train
     with pytest.raises(ValueError, match="scope must be 'pattern'"):
         imp(run, scope="layer")
     assert run.trainings == []
+
+
+@pytest.mark.parametrize("scope", ["pattern", "layer"])
+def test_a_live_weight_that_is_exactly_zero_is_kept_before_a_dead_one(scope):
+    """Dead weights are left out by their mask, not by their value."""
+    run = Diary()
+    zeros = {name: torch.zeros_like(weight) for name, weight in run.weights.items()}
+    start = run.snapshot()
+    run.restore(replace(start, state={**start.state, **zeros}))
+    run.prune(Masks({name: torch.arange(w.numel()).view(w.shape) >= w.numel() // 2 for name, w in zeros.items()}))
+    counts = {name: w.numel() // 4 for name, w in zeros.items()}
+    left = largest(run, counts, scope)
+    assert left & run.masks == left
+    assert left.kept == 96
 
 
 def test_at_density_one_imp_is_dense_training():

@@ -33,7 +33,7 @@ def total(shapes: dict[str, Size], densities: dict[str, float]) -> float:
 
 
 def on_budget_or_told(distribution: str, shapes: dict[str, Size], density: float) -> None:
-    """Whole numbers that are possible and add up; or an error that names the rule and the density."""
+    """Whole numbers that are possible and add up; or an error that names the rule."""
     try:
         counts = budgets(distribution, shapes, density)
     except ValueError as error:
@@ -43,7 +43,6 @@ def on_budget_or_told(distribution: str, shapes: dict[str, Size], density: float
         assert all(0 <= counts[name] <= size for name, size in sizes(shapes).items())
         return
     assert f"distribution '{distribution}'" in told
-    assert f"density {density:g}" in told
 
 
 # --- LAMP -------------------------------------------------------------------------------------------------------------
@@ -118,14 +117,17 @@ def test_above_a_fifth_uniform_plus_spares_the_first_convolution_alone():
     assert found["conv2"] == found["fc"] == pytest.approx((0.3 * 476 - 108) / 368)
 
 
-TOO_SMALL = {"fc": Size((10, 8))}, {"conv": Size((8, 3, 3, 3)), "fc": Size((10, 8))}
+ONE, TWO = {"fc": Size((10, 8))}, {"conv": Size((8, 3, 3, 3)), "fc": Size((10, 8))}
 
 
 @pytest.mark.parametrize(
     ("distribution", "shapes"),
-    [("uniform+", TOO_SMALL[0]), ("uniform+", TOO_SMALL[1]), ("smart-ratio", TOO_SMALL[0])],
+    [
+        ("uniform+", ONE),
+        ("uniform+", TWO),
+        ("smart-ratio", ONE),
+    ],
 )
-@pytest.mark.xfail(strict=True, reason="_budgets.py: uniform_plus unpacks one tensor into two; both rules divide by 0")
 def test_a_network_too_small_for_a_rule_is_on_budget_or_told_so(distribution, shapes):
     on_budget_or_told(distribution, shapes, 0.1)
 
@@ -143,9 +145,6 @@ def test_er_is_erk_where_all_layers_are_linear(pairs, density):
 # --- smart ratio ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_budgets.py, smart_ratio: L counts the classifier too: depth is len(shapes), not len(body)"
-)
 def test_smart_ratios_on_paper():
     """Two layers and a classifier, L = 3: raw 3^2 + 3 = 12 and 2^2 + 2 = 6; for VGG over l^2, 12 and 3/2."""
     shapes = {"one": Size((10, 10)), "two": Size((10, 10)), "fc": Size((10, 10))}
@@ -165,10 +164,6 @@ def test_a_surplus_of_one_layer_goes_to_the_next():
 
 
 @pytest.mark.parametrize("distribution", ["smart-ratio", "smart-ratio-vgg"])
-@pytest.mark.xfail(
-    strict=True,
-    reason="_budgets.py, smart_ratio: what no layer takes is lost, and allocate() then keeps 30,001 of 30,000 weights",
-)
 def test_near_density_one_the_surplus_is_not_lost(distribution):
     on_budget_or_told(distribution, LENET, 0.999)
 

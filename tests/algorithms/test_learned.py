@@ -152,18 +152,10 @@ def drawn(count: int) -> tuple[Tensor, Tensor, Tensor]:
     return weights, scores > 0.5, scores
 
 
-@pytest.mark.xfail(strict=True, reason="_learned.py: (kept + s) - s is not kept in floating point; kept + (s - s) is")
 def test_the_effective_weights_are_the_kept_weights_bit_for_bit():
     weights, kept, scores = drawn(1000)
     used = straight_through({"fc": weights}, {"fc": kept}, {"fc": scores})["fc"]
     assert torch.equal(used, weights * kept)
-
-
-def test_the_effective_weights_are_the_kept_weights():
-    weights, kept, scores = drawn(1000)
-    used = straight_through({"fc": weights}, {"fc": kept}, {"fc": scores})["fc"]
-    torch.testing.assert_close(used, weights * kept, rtol=1e-6, atol=0)
-    assert not used[~kept].any()
 
 
 @BOTH
@@ -397,21 +389,25 @@ def test_where_rounding_empties_the_network_it_goes_to_the_target_at_once():
     assert run.breaches == []
 
 
-def tie(value: float) -> Callable[[Tensors, torch.Generator], dict[str, Tensor]]:
-    """`noise`, whose first draw, where the scores start, is the same number everywhere."""
+def starting(start: Callable[[Tensor], Tensor]) -> Callable[[Tensors, torch.Generator], dict[str, Tensor]]:
+    """`noise`, whose first draw, where the scores start, is another."""
     calls = []
 
     def draw(tensors: Tensors, rng: torch.Generator) -> dict[str, Tensor]:
         calls.append(1)
         found = noise(tensors, rng)
-        return {n: torch.full_like(v, value) for n, v in found.items()} if len(calls) == 1 else found
+        return {name: start(value) for name, value in found.items()} if len(calls) == 1 else found
 
     return draw
 
 
+def odd(value: Tensor) -> Tensor:
+    return (torch.arange(value.numel()) % 2).view(value.shape).double()
+
+
 def test_ties_are_broken_by_chance_and_not_by_position(monkeypatch):
     """All scores are 1: 77 of 384 stay. By position they would be the first 77, all in the first layer."""
-    monkeypatch.setattr("algorithms.gem_miner.noise", tie(1.0))
+    monkeypatch.setattr("algorithms.gem_miner.noise", starting(torch.ones_like))
     run = watched(gem_miner, rounds=1, rate=0.0)
     assert all((score == 1).all() for score in run.scores[0].values())
     assert run.masks.kept == 77
@@ -423,10 +419,20 @@ def test_ties_are_broken_by_chance_and_not_by_position(monkeypatch):
     assert 10 < hidden[8:].sum() < 40
 
 
+def test_a_frozen_weight_does_not_come_back_in_a_tie(monkeypatch):
+    """Every other score is 0: 278, then 202 of 384 stay, and some of the zeros both times."""
+    monkeypatch.setattr("algorithms.gem_miner.noise", starting(odd))
+    run = watched(gem_miner, rounds=5, rate=0.0, penalty=0.0)
+    assert [change.after.kept for change in run.changes[:3]] == [278, 202, 146]
+    assert all(run.changes[1].after[name][odd(weight) == 1].all() for name, weight in run.weights.items())
+    for earlier, later in pairwise(run.changes):
+        assert later.after & earlier.after == later.after
+
+
 def test_ties_fall_otherwise_for_another_seed(monkeypatch):
     masks = []
     for seed in (0, 0, 1):
-        monkeypatch.setattr("algorithms.gem_miner.noise", tie(1.0))
+        monkeypatch.setattr("algorithms.gem_miner.noise", starting(torch.ones_like))
         masks.append(written(gem_miner, Notebook(seed=seed), rounds=1, rate=0.0).masks)
     assert masks[0] == masks[1] != masks[2]
 
