@@ -20,10 +20,13 @@ def lamp(weights: Tensors) -> dict[str, Tensor]:
 
     A tensor's largest weight has score 1, so that ranking globally empties no layer before its time.
     """
-    return {name: _lamp(weight.reshape(-1)).view(weight.shape) for name, weight in weights.items()}
+    return {
+        name: _lamp(weight.reshape(-1).cpu()).view(weight.shape).to(weight.device) for name, weight in weights.items()
+    }
 
 
 def _lamp(weights: Tensor) -> Tensor:
+    """[n] -> [n], on the CPU: on a GPU a cumulative sum is not deterministic."""
     squares, order = weights.double().square().sort()
     rest = squares.flip(0).cumsum(0).flip(0)
     return torch.empty_like(squares).scatter_(0, order, squares / rest.clamp_min(torch.finfo(rest.dtype).tiny))

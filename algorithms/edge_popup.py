@@ -20,10 +20,8 @@ def edge_popup(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4, con
         signed_constant(run)
     weights = run.weights
     counts = budgets("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
-    draws = noise(weights, run.rng)
-    start = {
-        n: ((2 * draws[n] - 1) / w[0].numel() ** 0.5).to(w.dtype) for n, w in weights.items()
-    }  # Kaiming, a = sqrt 5
+    draws = noise(weights, run.rng)  # below: Kaiming uniform with a = sqrt(5)
+    start = {name: ((2 * draws[name] - 1) / w[0].numel() ** 0.5).to(w.dtype) for name, w in weights.items()}
 
     def used(scores: Tensors) -> Masks:
         if isinstance(run.target.pattern, Anywhere):

@@ -30,6 +30,12 @@ class DataMissing(BenchError):
     exit_code = 4
 
 
+class VerificationFailed(BenchError):
+    """A record does not hold when it is looked into."""
+
+    exit_code = 5
+
+
 class Diverged(Exception):
     """The training loss, or a weight, is no longer a finite number."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from benchmark.task import Batch, Data, Splits, Task, sealed
 from benchmark.where import device_facts, software_facts
 
 EVALUATION_BATCH = 1000
+Keep = Callable[[nn.Module, Run], None]
+"""Called with the network that is tested, and the run that it comes from."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ class Question:
         return Ranking(metric=metric, direction=direction)
 
 
-def answer(question: Question, tick: Tick = lambda steps: None) -> Record:
+def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lambda model, run: None) -> Record:
     """The record of a cell. Nothing the algorithm does raises here: it fails, and the record says how."""
     if reason := unfit(question.algorithm, question.task):
         return failure(question.cell, question.ranking, "skipped", reason)
     with _reproducible(question.device):
         try:
-            return _answer(question, tick)
+            return _answer(question, tick, keep)
         except Exception as problem:  # before the algorithm had its turn: a model or a data set that is unfit
             traceback.print_exc()
             return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
@@ -66,7 +68,7 @@ def unfit(algorithm: Algorithm, task: Task) -> str | None:
     return f"'{algorithm.name}' prunes {', '.join(missing)}, and the task has none" if missing else None
 
 
-def _answer(question: Question, tick: Tick) -> Record:
+def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     cell, task = question.cell, question.task
     splits = task.data(question.folder)
     recipe = task.recipe(cell.budget)
@@ -89,13 +91,13 @@ def _answer(question: Question, tick: Tick) -> Record:
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
     try:
-        return _tested(question, run, splits, known)
+        return _tested(question, run, splits, keep, known)
     except Exception as problem:  # a metric that is not finite, say
         traceback.print_exc()
         return failure(cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}", **known)
 
 
-def _tested(question: Question, run: Run, splits: Splits, known: dict[str, Any]) -> Record:
+def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dict[str, Any]) -> Record:
     """Measure a network that has passed its audit: its tensors in a body of our own, without hooks or wrappers."""
     cell, task = question.cell, question.task
     model, state = build(task, cell.model, cell.seed).to(question.device), run.snapshot().state
@@ -103,6 +105,7 @@ def _tested(question: Question, run: Run, splits: Splits, known: dict[str, Any])
         for name, value in tensors(model).items():
             value.copy_(state[name])
     layers, edges = _layers(run, model), run.data.edges
+    keep(model, run)
     return Record(
         key=cell.key,
         cell=cell,

@@ -30,8 +30,8 @@ class Profile:
     """
 
     forward: Mapping[str, int]
-    both: Mapping[str, int]
-    rest: tuple[int, int]
+    both: Mapping[str, float]
+    rest: tuple[float, float]
 
     @classmethod
     def of(cls, objective: Objective, batch: Batch, names: list[str]) -> Profile:
@@ -39,14 +39,14 @@ class Profile:
         leaves = {name: p.detach().requires_grad_(p.requires_grad) for name, p in objective.model.named_parameters()}
         wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
         layers = {name: name.rpartition(".")[0] for name in names}
-        fed: set[str] = set()  # layers whose input has a gradient, which costs as much again
+        fed: dict[str, list[bool]] = {}  # by layer and call: an input with a gradient costs as much again
         with FlopCounterMode(display=False) as counter, _watching(objective.model, set(layers.values()), fed):
             objective.at(batch, leaves)
         counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
         forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
         with FlopCounterMode(display=False) as counter:
             torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
-        both = {name: forward[name] * (3 if layers[name] in fed else 2) for name in names}
+        both = {name: forward[name] * (2 + _share(fed.get(layers[name], []))) for name in names}
         both_all = counter.get_total_flops()
         return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))
 
@@ -101,13 +101,12 @@ class Meter:
 
 
 @contextmanager
-def _watching(model: nn.Module, layers: set[str], fed: set[str]) -> Iterator[None]:
-    """Note in `fed` the layers that are called with an input that has a gradient."""
+def _watching(model: nn.Module, layers: set[str], fed: dict[str, list[bool]]) -> Iterator[None]:
+    """Note in `fed`, for every call of a layer, whether an input of it has a gradient."""
 
     def look(layer: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
-            if any(isinstance(value, Tensor) and value.requires_grad for value in args):
-                fed.add(layer)
+            fed.setdefault(layer, []).append(any(isinstance(v, Tensor) and v.requires_grad for v in args))
 
         return hook
 
@@ -117,6 +116,10 @@ def _watching(model: nn.Module, layers: set[str], fed: set[str]) -> Iterator[Non
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _share(calls: list[bool]) -> float:
+    return sum(calls) / len(calls) if calls else 1.0
 
 
 def _reset_peak(device: torch.device) -> None:

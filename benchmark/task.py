@@ -184,7 +184,8 @@ class Recipe:
 def conv_and_linear(model: nn.Module) -> list[str]:
     """The default prunable policy: `.weight` of every convolution and linear layer; no bias, no norm."""
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return [f"{name}.weight".lstrip(".") for name, module in model.named_modules() if isinstance(module, layers)]
+    names = [f"{name}.weight".lstrip(".") for name, module in model.named_modules() if isinstance(module, layers)]
+    return [name for name, _ in model.named_parameters() if name in names]  # a tied weight has one name
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PRUNEBENCH_RESULTS", str(home / "results"))
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         patch.setenv("OMP_NUM_THREADS", "1")
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.delenv(name, raising=False)
         for scheme in ("http", "https"):
             patch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")  # nobody listens: whoever calls out is refused
         torch.set_num_threads(1)

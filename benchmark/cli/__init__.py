@@ -8,6 +8,7 @@ import click
 
 from benchmark.cli.check import check
 from benchmark.cli.doctor import doctor
+from benchmark.cli.export import export
 from benchmark.cli.read import info, leaderboard, list_, show
 from benchmark.cli.run import run
 from benchmark.errors import BenchError
@@ -46,5 +47,5 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, show, list_, info, check, doctor):
+for command in (run, leaderboard, show, list_, info, export, check, doctor):
     main.add_command(command)

@@ -151,7 +151,7 @@ def print_board(records: Sequence[Record], form: str) -> None:
 def show(record: str, results: Path, form: str) -> None:
     """One record: RECORD is a file, or the first digits of a key."""
     store = Store(results)
-    found = _record(record, store)
+    found = find_record(record, store)
     full = found.model_dump(mode="json", by_alias=True)
     facts = {
         "cell": str(found.cell),
@@ -175,7 +175,7 @@ def show(record: str, results: Path, form: str) -> None:
     emit(form, tables | ({"layers": layers} if layers else {}), full)
 
 
-def _record(text: str, store: Store) -> Record:
+def find_record(text: str, store: Store) -> Record:
     """By the first digits of its key, or by its file, wherever that lies."""
     if os.path.isfile(text):
         with suppress(ValidationError):

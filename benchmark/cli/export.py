@@ -1,0 +1,83 @@
+"""`bench export`: the network of a record, as files that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.output import results_option
+from benchmark.cli.read import find_record
+from benchmark.errors import UsageError, VerificationFailed
+from benchmark.record import Record, Store
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from benchmark.run import Run
+
+
+@click.command()
+@click.argument("record")
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to make.")
+@click.option("--device", default="cpu", show_default=True, help="Where to train it again.")
+@click.option("--data-root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for run.")
+@results_option
+def export(record: str, folder: Path, device: str, data_root: Path | None, results: Path) -> None:
+    """Train a record's network again and write it to a folder.
+
+    Records hold no weights: the same cell has the same bits. Written are weights.safetensors (parameters and buffers,
+    pruned weights zero), masks.safetensors (True = kept), record.json, and for the pattern `channels`
+    smaller.safetensors, the dense network without the removed channels.
+    """
+    wanted = find_record(record, Store(results))
+    if wanted.status != "ok":
+        raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; name a new folder")
+    import torch
+
+    from benchmark import registry
+    from benchmark.folders import DataFolders
+    from benchmark.harness import answer
+    from benchmark.launch import Settings, question
+
+    cell = wanted.cell
+    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task))
+    torch.set_num_threads(1)
+    kept: list[tuple[nn.Module, Run]] = []
+    again = answer(question(cell, Settings({cell.task: data}, device)), keep=lambda *pair: kept.append(pair))
+    _same(wanted, again)
+    _write(folder, wanted, *kept[0])
+    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
+
+
+def _same(wanted: Record, again: Record) -> None:
+    """Raises VerificationFailed where training again gave something else."""
+    for what, before, after in (
+        ("mask digest", wanted.mask_digest, again.mask_digest),
+        ("metrics", wanted.metrics, again.metrics),
+    ):
+        if before != after:
+            raise VerificationFailed(
+                f"trained again, record {wanted.key[:8]} has another {what}: {after} in place of {before}. Nothing is "
+                f"written. It was made with torch {wanted.where.get('torch')} on {wanted.where.get('processor')}"
+            )
+
+
+def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from benchmark.audit import tensors
+    from benchmark.channels import cut
+    from benchmark.target import Channels
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")
+    save_file({n: mask.contiguous() for n, mask in run.masks.items()}, folder / "masks.safetensors")
+    (folder / "record.json").write_text(record.model_dump_json(by_alias=True, indent=1) + "\n")
+    if isinstance(run.target.pattern, Channels):
+        smaller = cut(model, run.task, run.data.batch(torch.zeros(2, dtype=torch.int64)), run.masks)
+        save_file({n: v.contiguous() for n, v in tensors(smaller).items()}, folder / "smaller.safetensors")

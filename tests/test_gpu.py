@@ -1,0 +1,47 @@
+"""On a CUDA device: the same bits again, and the masks that the CPU finds where only chance decides."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmark import registry
+from benchmark.harness import Question, answer
+from benchmark.record import Cell, Record
+from benchmark.toy import toy
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
+]
+NAMES = [name for name, plugin in registry.plugins("algorithm").items() if plugin.distribution == registry.BUILT_IN]
+
+
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def on(device: str, name: str) -> Record:
+    algorithm = registry.algorithm(name)
+    cell = Cell(
+        algorithm=name,
+        options=algorithm.resolve({}),
+        task="toy",
+        model="net",
+        sparsity=0.8 if algorithm.prunes else 0.0,
+        budget="smoke",
+        seed=0,
+    )
+    return answer(Question(cell, algorithm, toy, device=torch.device(device)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_cell_has_the_same_bits(name: str) -> None:
+    first, second = on("cuda", name), on("cuda", name)
+    assert first.status == "ok", first.error
+    assert (first.mask_digest, first.metrics) == (second.mask_digest, second.metrics)
+
+
+def test_chance_is_the_same_on_every_device() -> None:
+    assert on("cuda", "random").mask_digest == on("cpu", "random").mask_digest
