@@ -9,7 +9,6 @@ that would change nothing is skipped and says why: the published shuffles of two
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import torch
 
@@ -17,7 +16,7 @@ from benchmark.define import Control
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
 from benchmark.run import Run, Snapshot
-from benchmark.target import Anywhere, Inversion, Layer, NofM, keep_top
+from benchmark.target import Anywhere, Layer, NofM, keep_top
 
 Subject = Callable[[Run], None]
 Redraw = Callable[[], Mapping[str, torch.Tensor]]
@@ -41,9 +40,9 @@ def reinit(run: Run, subject: Subject, redraw: Redraw) -> None:
 
 def invert(run: Run, subject: Subject, redraw: Redraw) -> None:
     """Every ranking is turned over: what the method would keep longest goes first (Frankle et al., 2021)."""
-    run.target = replace(run.target, inversion=Inversion())
+    inversion = run.invert_rankings()
     subject(run)
-    if run.target.inversion and not run.target.inversion.used:
+    if not inversion.used:
         raise Inapplicable("this method ranks nothing through its target; there is nothing to invert")
 
 

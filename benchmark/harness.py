@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,6 +219,7 @@ def _layers(run: Run, model: nn.Module) -> dict[str, LayerCount]:
 @contextmanager
 def _reproducible(device: torch.device) -> Iterator[None]:
     """Deterministic kernels, and a global generator that is put back as it was."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     settings: Any = torch.utils.deterministic
     mode, fill = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):

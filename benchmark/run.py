@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
 from benchmark.objective import Objective
 from benchmark.streams import stream, stream_seed
-from benchmark.target import Target
+from benchmark.target import Inversion, Target
 from benchmark.task import Batch, Data, Recipe, Task
 
 Tick = Callable[[int], None]
@@ -72,7 +72,7 @@ class Run:
         seed: int,
         tick: Tick = lambda steps: None,
     ) -> None:
-        self.task, self.recipe, self.target = task, recipe, target
+        self._task, self._recipe, self._target = task, recipe, target
         self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
@@ -92,6 +92,21 @@ class Run:
         self._mark = fingerprint(model)
 
     # --- look ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """What the network is trained for."""
+        return self._task
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained; one training is `recipe.steps` updates."""
+        return self._recipe
+
+    @property
+    def target(self) -> Target:
+        """What is asked: a density and a pattern."""
+        return self._target
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -314,6 +329,12 @@ class Run:
     def weights_trained(self) -> bool:
         """Whether the weights themselves were trained at all."""
         return self._weight_engine.updates > 0
+
+    def invert_rankings(self) -> Inversion:
+        """From here on, what ranks through the target ranks the other way; the value tells whether anything did."""
+        inversion = Inversion()
+        self._target = replace(self._target, inversion=inversion)
+        return inversion
 
     def permute_scoring_labels(self) -> None:
         """From here on, batches that are scored have the labels of other examples."""

@@ -103,14 +103,17 @@ class Splits:
     """Train, validation and test. The test split cannot be read while an algorithm runs (`sealed`)."""
 
     def __init__(self, train: Data, validation: Data, test: Data) -> None:
-        self.train, self.validation, self._test = train, validation, test
+        def opened() -> Data:
+            if _watch is not None:
+                _watch.append("the test split was read while the algorithm ran")
+                raise Breach(_watch[-1])
+            return test
+
+        self.train, self.validation, self._open = train, validation, opened
 
     @property
     def test(self) -> Data:
-        if _watch is not None:
-            _watch.append("the test split was read while the algorithm ran")
-            raise Breach(_watch[-1])
-        return self._test
+        return self._open()
 
 
 _watch: list[str] | None = None

@@ -314,9 +314,6 @@ def test_a_change_that_is_undone_leaves_nothing_to_find() -> None:
     assert outcome(looks).status == "ok"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="run.task is a plain attribute, and the engine asks it for the loss at every step"
-)
 def test_the_loss_cannot_be_swapped() -> None:
     def swaps(run: Run) -> None:
         run.task = replace(run.task, loss=lambda model, batch: 2 * toy.loss(model, batch))

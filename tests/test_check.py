@@ -68,7 +68,7 @@ def test_built_in_algorithm_gives_the_same_bits_again(fresh_process: dict[str, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ["dense", "snip"])
 def test_built_in_algorithm_keeps_the_rule_on_bits_itself(name: str) -> None:
     check.gives_the_same_bits_again(name)
 

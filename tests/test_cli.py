@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from support import Bench, Ended, bench_process, plant
 
 from benchmark import check, launch
@@ -504,6 +505,19 @@ def test_check_ends_with_1_where_a_rule_is_broken(
     ended = bench("check", "dense", "--format", "json")
     assert ended.code == code
     assert json.loads(ended.out) == [{"name": "dense", "rule": rule.__name__, "problem": problem}]
+
+
+def test_check_has_one_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def counts(name: str) -> None:
+        raise check.Broken(f"{torch.get_num_threads()} threads")
+
+    monkeypatch.setattr(check, "ALGORITHM_RULES", [counts])
+    torch.set_num_threads(2)
+    try:
+        [row] = json.loads(bench("check", "dense", "--format", "json").out)
+    finally:
+        torch.set_num_threads(1)
+    assert row["problem"] == "1 threads"
 
 
 def test_check_of_a_task_without_its_data_ends_with_4(bench: Bench) -> None:

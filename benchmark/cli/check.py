@@ -23,8 +23,11 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
             raise unknown("algorithm or task", name, known, "bench list")
         registry.algorithm(name) if kind == "algorithm" else registry.task(name)
         kinds[name] = kind
+    import torch
+
     from benchmark.check import check as findings_of
 
+    torch.set_num_threads(1)  # as in a worker; small networks are slower on two
     tables, broken = {}, False
     for name, kind in kinds.items():
         findings = list(findings_of(name, kind))
