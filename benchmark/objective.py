@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from benchmark.task import Batch, Task
@@ -22,7 +24,6 @@ NORMS = (
     nn.RMSNorm,
 )
 
-POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 ADAPTIVE = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
 SPEAKING = (nn.Sigmoid, nn.Softplus, nn.LogSigmoid, nn.Hardsigmoid)
 """Activations that answer even where nothing is said to them."""
@@ -66,8 +67,8 @@ class Objective(nn.Module):
         Args:
             batch: gives the shapes; its floating-point inputs are replaced by ones.
             state: every parameter and buffer, all in one floating-point type; differentiable in them.
-            bare: follow the signal alone: inputs near 1 that all differ, norm layers passed by, means where a layer
-                takes maxima, activations shifted to 0 at 0. Functions called outside a layer stay as they are.
+            bare: follow the signal alone: inputs near 1 that all differ, norm layers passed by, means in place of
+                maxima, activations shifted to 0 at 0.
         """
         outputs: list[Tensor] = []
         kind = next(value.dtype for value in state.values() if value.is_floating_point())
@@ -92,11 +93,12 @@ class Objective(nn.Module):
             handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
             if bare:
-                for kinds, hook in ((NORMS, _skip), (POOLS, _mean), (ADAPTIVE, _adaptive_mean), (SPEAKING, _shift)):
+                for kinds, hook in ((NORMS, _skip), (ADAPTIVE, _adaptive_mean), (SPEAKING, _shift)):
                     handles += [m.register_forward_hook(hook) for m in self.model.modules() if isinstance(m, kinds)]
             try:
                 self.eval()
-                self._call(state, batch)
+                with _Means() if bare else nullcontext():
+                    self._call(state, batch)
             finally:
                 for module, mode in modes.items():
                     module.training = mode
@@ -111,10 +113,39 @@ def _skip(module: nn.Module, args: Any, output: Any) -> Any:
     return args[0]
 
 
-def _mean(module: Any, args: Any, output: Any) -> Any:
-    """The mean over the windows that a layer takes the maximum of."""
-    pool = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}[output.dim() - 2]
-    return pool(args[0], module.kernel_size, module.stride, module.padding, module.ceil_mode)
+class _Means(TorchFunctionMode):
+    """Means over whatever windows or dimensions a maximum is taken, by a layer or by a function."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.amax, torch.amax):
+            return torch.mean(*args, **(kwargs or {}))
+        if func not in _POOLS:
+            return func(*args, **(kwargs or {}))
+        call = inspect.signature(_pool).bind(*args, **(kwargs or {}))
+        return _pool(**call.arguments, mean=_POOLS[func])
+
+
+def _pool(
+    input: Tensor,  # noqa: A002  # torch's name
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    mean: Any = None,
+) -> Tensor:
+    return cast("Tensor", mean(input, kernel_size, stride or kernel_size, padding, ceil_mode))
+
+
+_POOLS = {
+    torch.max_pool1d: F.avg_pool1d,
+    torch.max_pool2d: F.avg_pool2d,
+    torch.max_pool3d: F.avg_pool3d,
+    F.max_pool1d: F.avg_pool1d,
+    F.max_pool2d: F.avg_pool2d,
+    F.max_pool3d: F.avg_pool3d,
+}
 
 
 def _adaptive_mean(module: Any, args: Any, output: Any) -> Any:
