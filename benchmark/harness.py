@@ -210,7 +210,11 @@ def _layers(run: Run, model: nn.Module) -> dict[str, LayerCount]:
     live = live_paths(model, run.task, run.masks, run.data.batch(torch.zeros(2, dtype=torch.int64)))
     return {
         name: LayerCount(
-            total=mask.numel(), kept=int(mask.sum()), effective=int(live[name].sum()), note=notes.get(name, "")
+            total=mask.numel(),
+            kept=int(mask.sum()),
+            effective=int(live[name].sum()),
+            dead=int((~live[name].flatten(1).any(dim=1)).sum()),
+            note=notes.get(name, ""),
         )
         for name, mask in run.masks.items()
     }

@@ -80,11 +80,17 @@ class Density(_Value):
 
 
 class LayerCount(_Value):
-    """Of one prunable tensor. A note says why a pattern left it dense."""
+    """Of one prunable tensor.
+
+    Args:
+        dead: outputs (channels, units) that no live path runs through.
+        note: why a pattern left the tensor dense.
+    """
 
     total: int
     kept: int
     effective: int
+    dead: int | None = None
     note: str = ""
 
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import Masks
+from benchmark import Masks, Run, algorithm
 from benchmark.effective import live_paths
+from benchmark.harness import Question, answer
+from benchmark.record import Cell
 from benchmark.task import conv_and_linear
 from benchmark.toy import toy
 
@@ -326,3 +328,22 @@ def test_the_model_is_left_untouched(training):
     before = look()
     live_paths(model, toy, masks, batch)
     assert look() == before
+
+
+def test_a_record_counts_the_outputs_that_no_path_runs_through():
+    """One hidden unit has lost its inputs, another its outputs."""
+    task = replace(toy, models={"net": lambda: mlp(6, 4, 2)})
+
+    @algorithm()
+    def cuts(run: Run) -> None:
+        masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in run.weights.items()}
+        masks["fc1.weight"][0], masks["fc2.weight"][:, 1] = False, False
+        run.prune(Masks(masks))
+        run.train()
+
+    cell = Cell(algorithm="cuts", task="toy", model="net", sparsity=0.25, budget="smoke", seed=0)
+    layers = answer(Question(cell, cuts, task)).layers
+    assert {name: (layer.kept, layer.effective, layer.dead) for name, layer in layers.items()} == {
+        "fc1.weight": (18, 12, 2),
+        "fc2.weight": (6, 4, 0),
+    }

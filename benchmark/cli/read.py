@@ -168,7 +168,8 @@ def show(record: str, results: Path, form: str) -> None:
     }
     layers = [
         {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / c.total:.4f}"}
-        | {"on a live path": f"{c.effective:,}", "": c.note or ("collapsed" if not c.kept else "")}
+        | {"on a live path": f"{c.effective:,}", "dead outputs": "" if c.dead is None else f"{c.dead:,}"}
+        | {"": c.note or ("collapsed" if not c.kept else "")}
         for name, c in found.layers.items()
     ]
     tables = {found.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
