@@ -131,6 +131,11 @@ class Algorithm:
         own = {name: self._value(option, given.get(name, option.default)) for name, option in self.options.items()}
         return own | {name: self._value(_CONTROL[name], given[name]) for name in _CONTROL if name in given}
 
+    def unusual(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the options that are not at their default."""
+        defaults = {name: option.default for name, option in self.options.items()}
+        return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}
+
     def _option(self, parameter: inspect.Parameter) -> Option:
         where = f"{self.function.__name__}: option '{parameter.name}'"
         if parameter.name in _CONTROL:

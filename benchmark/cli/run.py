@@ -20,6 +20,7 @@ from benchmark.errors import UsageError
 from benchmark.record import Record, Store
 
 if TYPE_CHECKING:
+    from benchmark.define import Algorithm
     from benchmark.launch import Started
     from benchmark.sweep import Plan
 
@@ -183,7 +184,7 @@ def _progress(
         beat = time.monotonic()
 
         def line(record: Record) -> None:
-            screen.print(Text(_line(record)), soft_wrap=True)
+            screen.print(Text(_line(record, planned.algorithms[record.cell.algorithm])), soft_wrap=True)
             progress.update(bar, completed=len(finished))
 
         def show(running: Sequence[Started]) -> None:
@@ -202,11 +203,13 @@ def _progress(
         yield line, show
 
 
-def _line(record: Record) -> str:
+def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = f"{cell.task}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
-    return f"{record.status:<9}{cell.algorithm:<12}{where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
+    given = ",".join(f"{name}={value}" for name, value in algorithm.unusual(cell.options).items())
+    label = f"{cell.algorithm}:{given}" if given else cell.algorithm
+    return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
 
 
 def _spoken(seconds: float) -> str:
