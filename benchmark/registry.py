@@ -75,6 +75,15 @@ def find(kind: Kind, name: str) -> Plugin:
     return known[name]
 
 
+def kind_of(name: str) -> Kind:
+    """Whether a name is a task's or an algorithm's. Raises UsageError, with the nearest name there is."""
+    kinds: tuple[Kind, ...] = ("task", "algorithm")
+    for kind in kinds:
+        if name in plugins(kind):
+            return kind
+    raise unknown("algorithm or task", name, plugins("task").keys() | plugins("algorithm").keys(), "bench list")
+
+
 def algorithm(name: str) -> Algorithm:
     """Load an algorithm. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
     from benchmark.define import Algorithm

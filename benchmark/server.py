@@ -19,6 +19,11 @@ ENVIRONMENT = {
 }
 
 
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def start(modules: Iterable[str]) -> ForkServerContext:
     """The context to fork workers in. The first call starts the server, with `modules` imported; later ones find it."""
     context = multiprocessing.get_context("forkserver")

@@ -6,7 +6,6 @@ import click
 
 from benchmark import registry
 from benchmark.cli.output import emit, format_option
-from benchmark.errors import unknown
 
 
 @click.command()
@@ -17,12 +16,8 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     """Run the contract's rules on algorithms or tasks, your own or built-in."""
     kinds: dict[str, registry.Kind] = {}
     for name in names:
-        kind: registry.Kind = "task" if name in registry.plugins("task") else "algorithm"
-        if name not in registry.plugins(kind):
-            known = registry.plugins("task").keys() | registry.plugins("algorithm").keys()
-            raise unknown("algorithm or task", name, known, "bench list")
-        registry.algorithm(name) if kind == "algorithm" else registry.task(name)
-        kinds[name] = kind
+        kinds[name] = registry.kind_of(name)
+        registry.algorithm(name) if kinds[name] == "algorithm" else registry.task(name)
     import torch
 
     from benchmark.check import check as findings_of

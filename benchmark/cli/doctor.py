@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmark import registry
+from benchmark import registry, server
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import BenchError
 
@@ -40,8 +39,7 @@ def _environment() -> list[dict[str, Any]]:
         return [*found, _finding("torch", f"cannot be imported: {error}", ok=False)]
     release = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
     found.append(_finding("torch", f"{torch.__version__} (2.11 or later is needed)", release >= (2, 11)))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found.append(_finding("device", f"cpu, {cores} cores"))
+    found.append(_finding("device", f"cpu, {server.cores()} cores"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         found.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
     return found

@@ -40,18 +40,13 @@ def list_(kind: str | None, form: str) -> None:
 @format_option
 def info(name: str, form: str) -> None:
     """What an algorithm or a task is, and the options it has."""
-    if name in registry.plugins("task"):
+    if registry.kind_of(name) == "task":
         emit(form, *_task_info(name))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    known = registry.plugins("task").keys() | registry.plugins("algorithm").keys()
-    if name not in known:
-        from benchmark.errors import unknown
-
-        raise unknown("algorithm or task", name, known, "bench list")
     algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
     options = [
         {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,8 +113,7 @@ def _jobs(jobs: int | None, device: str, cells: int) -> tuple[int, str]:
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError("torch finds no CUDA device here; leave --device out to use the CPU (bench doctor)")
     if jobs is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        jobs = 1 if kind == "cuda" else max(1, min(cores, cells))
+        jobs = 1 if kind == "cuda" else max(1, min(server.cores(), cells))
     return jobs, device
 
 
