@@ -45,7 +45,7 @@ _SPOKEN = {
 }
 
 
-Control = Literal["shuffle", "reinit", "invert", "random-labels"]
+Control = Literal["shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small"]
 """What `--control` takes, and the option `control` that every algorithm has (`benchmark.control`)."""
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +15,7 @@ from rich.text import Text
 from benchmark import registry, server
 from benchmark.cli.output import Split, console, flat, plain, results_option, warn
 from benchmark.cli.read import print_board
+from benchmark.define import Control
 from benchmark.errors import UsageError
 from benchmark.record import Record, Store
 
@@ -33,7 +34,13 @@ HEARTBEAT = 30.0
 @click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
 @click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
 @click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
-@click.option("--control", "controls", type=Split(), multiple=True, help="shuffle, reinit, invert, random-labels.")
+@click.option(
+    "--control",
+    "controls",
+    type=Split(),
+    multiple=True,
+    help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
+)
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
