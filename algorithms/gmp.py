@@ -20,6 +20,6 @@ def gmp(
     start = starting_density(initial, run.target.density)
     first, last = window(begin, end, run.recipe.steps)
     for step in run.steps():
-        if step.index == first or due(step.index, first, last, interval):
+        if due(step.index, first, last, interval) or (initial and step.index == first):
             density = cubic(start, run.target.density, progress(step.index, first, last))
             run.prune(keep_top(magnitude(run.weights), run.target.to(density), among=run.masks))
