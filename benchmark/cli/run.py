@@ -150,8 +150,8 @@ def _run(
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
 
-        def done(record: Record) -> None:
-            store.put(record)
+        def done(record: Record, masks: bytes | None) -> None:
+            store.put(record, masks)
             finished.append(record)
             line(record)
 
