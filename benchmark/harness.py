@@ -93,7 +93,10 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
-    breaches = notes + audit(model, run.masks, target, start)
+    asked = target if "weights" in question.algorithm.prunes else Target(1.0)
+    breaches = notes + audit(model, run.masks, asked, start)
+    if run.edits and "edges" not in question.algorithm.prunes:
+        breaches.append("the graphs were edited by a method that does not say it prunes edges")
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)

@@ -57,14 +57,17 @@ Done = Callable[[Record, bytes | None], None]
 
 def question(cell: Cell, settings: Settings) -> Question:
     """A cell with its plug-ins loaded."""
-    origins = {"algorithm": registry.find("algorithm", cell.algorithm), "task": registry.find("task", cell.task)}
+    origins = {
+        "algorithm": registry.origin("algorithm", cell.algorithm),
+        "task": registry.origin("task", cell.task),
+    }
     return Question(
         cell,
         registry.algorithm(cell.algorithm),
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        {"plugins": {kind: plugin.distribution for kind, plugin in origins.items()}},
+        {"plugins": origins},
     )
 
 

@@ -40,7 +40,7 @@ class _Value(BaseModel):
 class Cell(_Value):
     """One question: this algorithm, on this task, to this sparsity, from this seed."""
 
-    algorithm: str = Field(pattern=rf"^{NAME}$")
+    algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: dict[str, JsonValue] = {}
     task: str = Field(pattern=rf"^{NAME}$")
     task_options: dict[str, JsonValue] = {}
