@@ -77,7 +77,7 @@ class Engine:
         """Put pruned weights, and their optimizer memory, to zero; from here on they stay there."""
         partly = {n: mask for n, mask in masks.items() if n in self.parameters and not bool(mask.all())}
         self._masked = [self.parameters[name] for name in partly]
-        self._floats = [mask.to(self.parameters[name].dtype) for name, mask in partly.items()]
+        self._floats = [torch.empty_like(self.parameters[name]).copy_(mask) for name, mask in partly.items()]
         with torch.no_grad():
             for weight, mask in zip(self._masked, partly.values(), strict=True):
                 weight.masked_fill_(~mask, 0)

@@ -187,10 +187,14 @@ def _counted_updates() -> Iterator[list[int]]:
 
 
 def build(task: Task, model: str, seed: int) -> nn.Module:
-    """A network of the task, its weights drawn from the `init` stream of the seed."""
+    """A network of the task, its weights drawn from the `init` stream of the seed.
+
+    Convolutions lie in memory with their channels last, which oneDNN and cuDNN are faster with.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "init"))
-        return task.model(model)()
+        network: nn.Module = task.model(model)().to(memory_format=torch.channels_last)
+        return network
 
 
 def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> dict[str, float]:
