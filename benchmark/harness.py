@@ -6,17 +6,18 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
 from benchmark.channels import trace
-from benchmark.control import CONTROLS
+from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
@@ -58,6 +59,8 @@ def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lam
     with _reproducible(question.device):
         try:
             return _answer(question, tick, keep)
+        except Inapplicable as problem:
+            return failure(question.cell, question.ranking, "skipped", str(problem))
         except Exception as problem:  # before the algorithm had its turn: a model or a data set that is unfit
             traceback.print_exc()
             return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
@@ -71,15 +74,18 @@ def unfit(algorithm: Algorithm, task: Task) -> str | None:
 
 def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     cell, task = question.cell, question.task
+    target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
+    if cell.options.get("control") == "dense-small":
+        question = replace(question, task=(task := narrowed(task, cell.model, target.density)))
+        target = Target(1.0)
     splits = task.data(question.folder)
     recipe = task.recipe(cell.budget)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
-    pattern = pattern_named(cell.pattern)
-    if isinstance(pattern, Channels):
-        pattern = trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64)))
-    target = Target(1 - cell.sparsity, pattern)
-    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
+    if isinstance(target.pattern, Channels):
+        target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
+    another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
+    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
     where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
@@ -134,15 +140,12 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
     def subject(run: Run) -> None:
         question.algorithm(run, **options)
 
-    def redraw() -> dict[str, Tensor]:
-        return tensors(build(question.task, cell.model, stream_seed(cell.seed, "another")).to(question.device))
-
     status: str | None = None
     error = ""
     with sealed() as notes, _counted_updates() as updates:
         try:
             if control := cell.options.get("control"):
-                CONTROLS[cast("Control", control)](run, subject, redraw)
+                CONTROLS[cast("Control", control)](run, subject)
             else:
                 subject(run)
             run.finish()

@@ -26,7 +26,11 @@ from benchmark.record import Cell, Record, Store, failure
 
 @dataclass(frozen=True)
 class Settings:
-    """What every cell of a sweep is answered with."""
+    """What every cell of a sweep is answered with.
+
+    Args:
+        folders: by `Cell.setting`, where its data lie.
+    """
 
     folders: dict[str, Path]
     device: str = "cpu"
@@ -53,8 +57,8 @@ def question(cell: Cell, settings: Settings) -> Question:
     return Question(
         cell,
         registry.algorithm(cell.algorithm),
-        registry.task(cell.task),
-        settings.folders[cell.task],
+        registry.task(cell.task, cell.task_options),
+        settings.folders[cell.setting],
         torch.device(settings.device),
         {"plugins": {kind: plugin.distribution for kind, plugin in origins.items()}},
     )

@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from benchmark.errors import PluginError
+from benchmark.options import spelled
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """What an algorithm, a task, a model or a budget may be called: it becomes a folder's name."""
@@ -33,11 +43,25 @@ class Cell(_Value):
     algorithm: str = Field(pattern=rf"^{NAME}$")
     options: dict[str, JsonValue] = {}
     task: str = Field(pattern=rf"^{NAME}$")
+    task_options: dict[str, JsonValue] = {}
     model: str
     pattern: str = "global"
     sparsity: float = Field(ge=0, lt=1)
     budget: str
     seed: int = Field(ge=0)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A task without options has no field for them: its cells keep the keys that they had before there were any."""
+        values: dict[str, Any] = dump(self)
+        if not self.task_options:
+            values.pop("task_options", None)
+        return values
+
+    @property
+    def setting(self) -> str:
+        """The task with all its options, as on the command line."""
+        return spelled(self.task, self.task_options)
 
     @cached_property
     def key(self) -> str:
@@ -56,11 +80,8 @@ class Cell(_Value):
         return hash(self.key)
 
     def __str__(self) -> str:
-        options = ",".join(f"{name}={value}" for name, value in self.options.items())
-        algorithm = f"{self.algorithm}:{options}" if options else self.algorithm
-        return (
-            f"{algorithm} on {self.task}/{self.model} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
-        )
+        algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.model}"
+        return f"{algorithm} on {where} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
 
 
 class Ranking(_Value):

@@ -141,7 +141,7 @@ def test_one_weight_too_few_is_told_with_the_pattern(broken: Callable[..., str])
         run.train()
 
     assert broken(check.keeps_exactly_what_is_asked, suspect).startswith(
-        "at global it ends as failed: audit: 76 of 384"
+        "'net' at global ends as failed: audit: 76 of 384"
     )
 
 
@@ -155,7 +155,7 @@ def test_more_than_dense_training_at_density_one_is_told(broken: Callable[..., s
         run.train(run.recipe.steps - 1)
 
     told = broken(check.equals_dense_training_at_density_one, suspect)
-    assert told == "at density 1 its weights are not those of dense training"
+    assert told == "at density 1 'net' has not the weights of dense training"
 
 
 def test_a_method_that_trains_more_than_once_need_not_equal_dense_training() -> None:

@@ -224,7 +224,7 @@ ERRORS: list[tuple[str, list[str], str]] = [
     ("wrong value", ["--algo", "snip:batches=0"], "option 'batches' of 'snip' cannot be '0'; it takes whole number"),
     ("not a number", ["--algo", "imp:fraction=nan"], "option 'fraction' of 'imp' cannot be 'nan'; it takes number in"),
     ("no value", ["--algo", "imp:fraction"], "option 'fraction' of 'imp' has no value; write imp:OPTION=VALUE"),
-    ("option first", ["--algo", "fraction=0.5,imp"], "option 'fraction=0.5' comes before any algorithm"),
+    ("option first", ["--algo", "fraction=0.5,imp"], "option 'fraction=0.5' comes before any name"),
     ("nothing", ["--algo", ","], "nothing selected: name at least one --algo and one --task (bench list)"),
     ("percent", ["--algo", "snip", "--sparsity", "90"], "sparsity must lie in [0, 1), got 90; 90% of the weights"),
     ("everything", ["--algo", "snip", "--sparsity", "1"], "sparsity must lie in [0, 1), got 1"),

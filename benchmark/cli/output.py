@@ -132,7 +132,7 @@ def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
     """Options as JSON in one column; other mappings spread over columns."""
     flat_row: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping) and name != "options":
+        if isinstance(value, Mapping) and name not in ("options", "task_options"):
             flat_row |= {f"{name}.{inner}": item for inner, item in value.items()}
         else:
             flat_row[name] = json.dumps(value) if isinstance(value, Mapping | list) else value

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
@@ -17,7 +17,11 @@ from benchmark.cli.output import Split, emit, flat, format_option, results_optio
 from benchmark.cli.tables import boards
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
+from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record, Store
+
+if TYPE_CHECKING:
+    from benchmark.define import Algorithm, Family
 
 
 @click.command("list")
@@ -39,19 +43,19 @@ def list_(kind: str | None, form: str) -> None:
 @click.argument("name")
 @format_option
 def info(name: str, form: str) -> None:
-    """What an algorithm or a task is, and the options it has."""
-    if registry.kind_of(name) == "task":
-        emit(form, *_task_info(name))
+    """What an algorithm or a task is, and the options it has; a task may stand with options, as for run."""
+    asked = choices([name])
+    if len(asked) != 1:
+        raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
+    if registry.kind_of(asked[0].name) == "task":
+        emit(form, *_task_info(asked[0]))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
-    options = [
-        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
-        for option in algorithm.options.values()
-    ]
+    options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     facts = {
         "name": name,
@@ -68,11 +72,20 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     return tables, {**facts, "options": options}
 
 
-def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
+    return [
+        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
+        for option in plugin.options.values()
+    ]
+
+
+def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     from benchmark.folders import DataFolders
     from benchmark.harness import build
 
-    task, plugin = registry.task(name), registry.find("task", name)
+    name = choice.name
+    task, plugin = registry.task(name, choice.options), registry.find("task", name)
+    options = _options(registry.family(name))
     folder = DataFolders().holding(task)
     facts = {
         "summary": plugin.summary,
@@ -100,12 +113,14 @@ def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, An
         }
         for recipe in recipes
     ]
-    tables = {
-        name: [{"": key, "what": value} for key, value in facts.items()],
+    tables: dict[str, list[dict[str, Any]]] = {
+        spelled(name, choice.options): [{"": key, "what": value} for key, value in facts.items()],
         "models, the first by default": models,
         "budgets": spoken,
     }
-    return tables, {"name": name, **facts, "models": models, "recipes": recipes}
+    if options:
+        tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
+    return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
 
 
 @click.command()

@@ -1,9 +1,10 @@
-"""Leaderboard rows as a reader wants them: a table for each task, model and budget."""
+"""Leaderboard rows as a reader wants them: a table for each task (with its options), model and budget."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark import registry
 from benchmark.leaderboard import Row
 
 
@@ -13,7 +14,8 @@ def boards(rows: Sequence[Row]) -> dict[str, list[dict[str, str]]]:
     patterns = len({row.pattern for row in rows}) > 1
     for row in rows:
         way = "higher" if row.direction == "max" else "lower"
-        title = f"{row.task} / {row.model}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
+        task = registry.label(row.task, row.task_options)
+        title = f"{task} / {row.model}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
         found.setdefault(title, []).append(_spoken(row, patterns))
     return found
 

@@ -20,9 +20,6 @@ CLAIMS = {
 }
 """By control, what is said where the method does better than its control, and where it does worse."""
 
-RANDOM_AT_ERK = ("random", {"distribution": "erk"})
-"""The row that every method of its column is held against as `erk-random`."""
-
 
 @dataclass(frozen=True)
 class Questioned:
@@ -77,13 +74,11 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
 def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row]]:
     if subject.control is not None or subject.sparsity == 0:
         return []
-    found = []
-    for row in beside:
-        if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject):
-            found.append((row.control, row))
-        elif row.control is None and (row.algorithm, row.options) == RANDOM_AT_ERK and row is not subject:
-            found.append(("erk-random", row))
-    return found
+    return [
+        (row.control, row)
+        for row in beside
+        if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
+    ]
 
 
 def _method(row: Row) -> dict[str, Any]:

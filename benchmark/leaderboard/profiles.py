@@ -147,18 +147,19 @@ def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
     ranked = {
         key: dict(zip(complete, ranks([own[label] for label in complete]), strict=True)) for key, own in losses.items()
     }
-    tasks = sorted({str(key[0]) for key in grid})
+    tasks = {key: column[0].task for key, column in grid.items()}
     found = []
     for label, algorithm in algorithms.items():
-        means = [_mean(ranked, label, task) for task in tasks] if len(tasks) > 1 and label in complete else []
-        mean = _mean(ranked, label) if label in complete else None
+        own = {key: of[label] for key, of in ranked.items() if label in of}
+        means = _without_each(own, tasks) if label in complete else []
         low, high = (min(means), max(means)) if means else (None, None)
+        mean = statistics.fmean(own.values()) if label in complete else None
         found.append(MeanRank(label, algorithm, mean, low, high, missing[label]))
     found.sort(key=lambda method: (method.mean is None, method.mean, method.label))
     tested = len(complete) > 2 and len(grid) > 1
     p = friedman([[own[label] for label in complete] for own in losses.values()]) if tested else None
     critical = critical_difference(len(complete), len(grid)) if tested else None
-    return MeanRanks(tuple(found), len(grid), len(tasks), p, critical)
+    return MeanRanks(tuple(found), len(grid), len(set(tasks.values())), p, critical)
 
 
 def winners(rows: Iterable[Row]) -> list[Region]:
@@ -194,8 +195,10 @@ def _area(profile: Profile) -> float:
     return sum(2 - log for log in logs) / len(profile.ratios)
 
 
-def _mean(ranked: Mapping[Column, Mapping[str, float]], label: str, without: str | None = None) -> float:
-    return statistics.fmean(own[label] for key, own in ranked.items() if key[0] != without)
+def _without_each(own: Mapping[Column, float], tasks: Mapping[Column, str]) -> list[float]:
+    """The mean with each task left out in turn; none where there is a single one."""
+    left = [[rank for key, rank in own.items() if tasks[key] != task] for task in sorted(set(tasks.values()))]
+    return [statistics.fmean(ranks) for ranks in left if ranks]
 
 
 def _level(pattern: str, sparsity: float, tables: Sequence[Sequence[Row]], first: set[int]) -> Region:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.options import spelled
 from benchmark.record import Cell, Cost, Record
 from benchmark.statistics import summarize
 
@@ -25,6 +26,7 @@ class Row:
     """
 
     task: str
+    task_options: dict[str, Any]
     model: str
     budget: str
     algorithm: str
@@ -50,7 +52,7 @@ class Row:
     @property
     def table(self) -> tuple[str, str, str]:
         """What may stand in one table."""
-        return self.task, self.model, self.budget
+        return spelled(self.task, self.task_options), self.model, self.budget
 
     @property
     def column(self) -> tuple[str, str, str, str, float]:
@@ -82,7 +84,7 @@ class Row:
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
-    """Best first within each (task, model, budget, pattern, sparsity); groups without a result last."""
+    """Best first within each column of each table; groups without a result last."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.cell.group].append(record)
@@ -100,6 +102,7 @@ def _row(group: Sequence[Record], label: str) -> Row:
     count = Counter(record.status for record in group)
     return Row(
         task=cell.task,
+        task_options=dict(cell.task_options),
         model=cell.model,
         budget=cell.budget,
         algorithm=cell.algorithm,
@@ -140,8 +143,8 @@ def _labels(cells: Sequence[Cell]) -> dict[str, str]:
             for name, value in cell.options.items()
             if values[cell.algorithm, name][str(value)] == groups[cell.algorithm]
         ]
-        telling = [f"{name}={value}" for name, value in cell.options.items() if name not in shared]
-        labels[cell.group] = f"{cell.algorithm}:{','.join(telling)}" if telling else cell.algorithm
+        telling = {name: value for name, value in cell.options.items() if name not in shared}
+        labels[cell.group] = spelled(cell.algorithm, telling)
     return labels
 
 
