@@ -56,7 +56,7 @@ def generated(
             yield _full(cell("dense", seed, task=task, sparsity=0.0), top + shared, 1.0, 0)
             for rank, name in enumerate(algorithms):
                 for sparsity in sparsities:
-                    fall = (0.004 + 0.006 * rank) * -(np.log10(1 - sparsity) ** 2)
+                    fall = (0.004 + 0.006 * rank) * np.log10(1 - sparsity) ** 2
                     score = top + shared - fall + rng.normal(0, 0.002)
                     yield _full(
                         cell(name, seed, task=task, sparsity=sparsity), score, 16.0 if name == "imp" else 1, rank

@@ -29,6 +29,11 @@ class Comparison:
     family: int
 
     @property
+    def place(self) -> Row:
+        """The sparser of the two, which says at what sparsity they are compared."""
+        return max(self.a, self.b, key=lambda row: row.sparsity)
+
+    @property
     def separated(self) -> bool:
         """Whether the two differ by more than seeds do."""
         return self.p is not None and self.p <= ALPHA
@@ -45,9 +50,9 @@ class Comparison:
 
     def facts(self) -> dict[str, Any]:
         """Every number, for a program."""
-        of = {name: getattr(self.a, name) for name in ("task", "model", "budget", "pattern", "sparsity", "metric")}
+        shared = ("task", "task_options", "model", "budget", "pattern", "sparsity", "metric", "direction")
         return {
-            **of,
+            **{name: getattr(self.place, name) for name in shared},
             "a": self.a.label,
             "b": self.b.label,
             "a_mean": self.a.mean,
@@ -106,8 +111,14 @@ def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
 
 
 def compare_rows(rows: Iterable[Row]) -> list[Comparison]:
-    """Every pair of these rows that shares a column and has results, each row minus those that come after it."""
-    return compare_pairs([(a, b) for a, b in combinations(rows, 2) if a.column == b.column and a.scores and b.scores])
+    """Every pair of these rows that can be compared, each row minus those that come after it."""
+    return compare_pairs([pair for pair in combinations(rows, 2) if comparable(*pair)])
+
+
+def comparable(a: Row, b: Row) -> bool:
+    """Both have results, and stand in one column; or in one table where one of them is dense, whatever the column."""
+    dense = a.table == b.table and (a.sparsity == 0) != (b.sparsity == 0)
+    return bool(a.scores and b.scores) and (dense or a.column == b.column)
 
 
 def compare_all(rows: Iterable[Row]) -> list[Comparison]:
@@ -121,16 +132,20 @@ def compare_with_best(rows: Sequence[Row]) -> list[Comparison]:
     return [comparison for comparison in compare_all(rows) if id(comparison.a) in best]
 
 
-def standings(rows: Sequence[Row]) -> list[Standing | None]:
-    """For each row; None for a control, a row without a result, and one that has no other to be ranked with."""
-    comparisons = defaultdict(list)
-    for comparison in compare_all(rows):
-        comparisons[comparison.a.column].append(comparison)
+def standings(rows: Sequence[Row], comparisons: Iterable[Comparison] | None = None) -> list[Standing | None]:
+    """For each row; None for a control, a row without a result, and one that has no other to be ranked with.
+
+    Args:
+        comparisons: `compare_all` of these rows, where that is known already.
+    """
+    apart: dict[tuple[Any, ...], list[Comparison]] = defaultdict(list)
+    for comparison in compare_all(rows) if comparisons is None else comparisons:
+        if comparison.separated:
+            apart[comparison.a.column].append(comparison)
     found: dict[int, Standing] = {}
     for column in (column for column in columns(rows) if len(column) > 1):
         place = {id(row): i for i, row in enumerate(column)}
-        apart = [c for c in comparisons[column[0].column] if c.separated]
-        better = [(place[id(c.better)], place[id(c.worse)]) for c in apart]
+        better = [(place[id(c.better)], place[id(c.worse)]) for c in apart[column[0].column]]
         seeds = {seed for row in column for seed in row.scores}
         for row, (best, worst) in zip(column, rank_intervals(len(column), better), strict=True):
             found[id(row)] = Standing(best, worst, len(column), tuple(sorted(seeds - row.scores.keys())))

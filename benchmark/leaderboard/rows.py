@@ -86,8 +86,11 @@ class Row:
 def rows(records: Iterable[Record]) -> list[Row]:
     """Best first within each column of each table; groups without a result last."""
     groups: dict[str, list[Record]] = defaultdict(list)
+    keys: dict[str, str] = {}  # a group's key takes longer to compute than to look up, and there are thousands of cells
     for record in records:
-        groups[record.cell.group].append(record)
+        cell = record.cell
+        told = repr([getattr(cell, name) for name in Cell.model_fields if name != "seed"])
+        groups[keys.get(told) or keys.setdefault(told, cell.group)].append(record)
     labels = _labels([group[0].cell for group in groups.values()])
     found = [_row(group, labels[key]) for key, group in groups.items()]
     return sorted(found, key=_place)
