@@ -208,7 +208,7 @@ class Store:
     def __iter__(self) -> Iterator[Record]:
         """Every record that can be read. The others are named in `problems`."""
         self.problems = []
-        for path in sorted((self.root / "records").glob("*/*/*.json")):
+        for path in sorted((self.root / "records").glob("*/*/*.json"), key=str):
             if record := self._read(path):
                 yield record
 

@@ -1,9 +1,8 @@
-"""The verbs that read: list, info, leaderboard, show."""
+"""The verbs that read what there is: list, info, show."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,8 @@ import click
 from pydantic import ValidationError
 
 from benchmark import registry
-from benchmark.cli.output import Split, emit, flat, format_option, results_option, warn
-from benchmark.cli.tables import boards
+from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
 from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record, Store
 
@@ -121,37 +118,6 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     if options:
         tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
     return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
-
-
-@click.command()
-@click.option("--task", "tasks", type=Split(), multiple=True, help="Only these tasks.")
-@click.option("--model", "models", type=Split(), multiple=True, help="Only these models.")
-@click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets.")
-@click.option("--algo", "algorithms", type=Split(), multiple=True, help="Only these algorithms.")
-@click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns.")
-@click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense.")
-@results_option
-@format_option
-def leaderboard(results: Path, form: str, sparsities: Sequence[Sequence[float]], **names: Any) -> None:
-    """Who is best at what, over seeds, and at which cost."""
-    store = Store(results)
-    records = list(store)
-    warn(store)
-    fields = {"tasks": "task", "models": "model", "budgets": "budget", "algorithms": "algorithm", "patterns": "pattern"}
-    wanted = {fields[name]: flat(values) for name, values in names.items() if values}
-    for field, values in wanted.items():
-        records = [record for record in records if getattr(record.cell, field) in values]
-    if sparsities:
-        records = [record for record in records if record.cell.sparsity in [0.0, *flat(sparsities)]]
-    if not records:
-        raise UsageError(f"no record in {results} fits; fill it with: bench run --algo imp,snip,random --task digits")
-    print_board(records, form)
-
-
-def print_board(records: Sequence[Record], form: str) -> None:
-    """The leaderboard of these records on stdout."""
-    found = rows(records)
-    emit(form, boards(found), [{k: v for k, v in asdict(row).items() if k != "label"} for row in found])
 
 
 @click.command()

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from benchmark import registry, server
+from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, plain, results_option, warn
-from benchmark.cli.read import print_board
 from benchmark.define import Control
 from benchmark.errors import UsageError
 from benchmark.options import choices, spelled
