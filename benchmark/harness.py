@@ -79,7 +79,7 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
         question = replace(question, task=(task := narrowed(task, cell.model, target.density)))
         target = Target(1.0)
     splits = task.data(question.folder)
-    recipe = task.recipe(cell.budget)
+    recipe = task.recipe(cell.budget, cell.model)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):

@@ -128,7 +128,6 @@ def _cells(
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
     for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
         algorithm, given = algorithms[choice.name], options[id(choice)]
-        task.recipe(selection.budget)
         if "weights" in algorithm.prunes:
             sparsities = _sparsities(selection, task, pattern)
         else:
@@ -137,6 +136,7 @@ def _cells(
             selection.models or [next(iter(task.models))], sparsities, selection.seeds
         ):
             task.model(model)
+            task.recipe(selection.budget, model)
             yield Cell(
                 algorithm=choice.name,
                 options=given,
