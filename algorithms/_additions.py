@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from algorithms._edges import Floats, Ints
+from algorithms._modes import Modes
 from algorithms._pairs import bounded_pairs, extreme_pairs
-from algorithms._proxies import Vector, eldan, eldan_bound, rise, scored_by
-from algorithms._spectrum import Modes
+from algorithms._proxies import Vector, eldan, eldan_bound, rise, scored_by, term_size
 from algorithms._wiring import Wiring
 
 
@@ -19,8 +19,8 @@ def proxy_additions(wiring: Wiring, modes: Modes, vector: Vector, count: int) ->
         return rise(gap, x, rows, columns)
 
     if x.shape[1] == 1 and gap < 1:  # (1 - gap)(x_i^2 + x_j^2) - 2 x_i x_j is convex in each
-        return extreme_pairs(wiring, x[:, 0], block, count)
-    return bounded_pairs(wiring, (2 - gap) * (x**2).mean(axis=1), block, count)
+        return extreme_pairs(wiring, x[:, 0], block, count, term_size(gap, x))
+    return bounded_pairs(wiring, (2 - gap) * (x**2).mean(axis=1), block, count, term_size(gap, x))
 
 
 def eldan_additions(wiring: Wiring, modes: Modes, count: int) -> Ints:
@@ -33,4 +33,4 @@ def eldan_additions(wiring: Wiring, modes: Modes, count: int) -> Ints:
         return np.asarray(-total / f.shape[1])
 
     bound = np.mean([eldan_bound(gap, c, degrees, edges) for c in f.T], axis=0)
-    return bounded_pairs(wiring, bound, block, count)
+    return bounded_pairs(wiring, bound, block, count, term_size(gap, f))

@@ -106,7 +106,7 @@ def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
     """A copy of a `Data` whose edges are those after `log`; the tensor of every other attribute is shared.
 
     Kept edges keep their order, their copies and their attributes, and self-loops stay. New edges come last, first in
-    the direction i -> j, then j -> i; their attributes are zeros (for a category, the first one), an `edge_weight` is 1.
+    the direction i -> j, then j -> i; their attributes are zeros (of a category, the first), an `edge_weight` is 1.
     The copy carries `edits`, int64 [k, 3], the log in order, which a batch concatenates; and `edits_asked`, an int.
     Where the graph was edited before, both go on from there.
     """

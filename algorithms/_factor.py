@@ -22,7 +22,8 @@ class Factor:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self._z = np.empty((wiring.nodes, UPDATES), order="F")
+        self._z: Floats = np.empty((wiring.nodes, UPDATES), order="F")
+        self._middle: Floats = np.empty((0, 0))
         self._refactor()
 
     def solve(self, right: Floats) -> Floats:
@@ -42,7 +43,8 @@ class Factor:
         self._z[:, self._count] = self._between(i, j)
         self._i[self._count], self._j[self._count], self._signs[self._count] = i, j, sign
         self._count += 1
-        self._middle = np.linalg.inv(np.diag(self._signs[: self._count]) + self._across(self._z[:, : self._count]))
+        middle = np.diag(self._signs[: self._count]) + self._across(self._z[:, : self._count])
+        self._middle = np.asarray(np.linalg.inv(middle), np.float64)
 
     def _refactor(self) -> None:
         laplacian = diags_array(self._wiring.degrees - self._wiring.loops) - self._wiring.adjacency()
@@ -52,7 +54,6 @@ class Factor:
         self._lu = splu(grounded.tocsc(), **settings)
         self._count, self._solved = 0, (-1, -1)
         self._i, self._j, self._signs = (np.zeros(UPDATES, dtype) for dtype in (np.int64, np.int64, np.float64))
-        self._middle = np.empty((0, 0))
 
     def _base(self, right: Floats) -> Floats:
         found = np.zeros(right.shape, order="F")

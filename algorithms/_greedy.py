@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from algorithms._edges import Edit, Floats, Graph, Ints
 from algorithms._additions import eldan_additions, proxy_additions
+from algorithms._edges import Edit, Floats, Graph, Ints
+from algorithms._modes import Spectrum
 from algorithms._pairs import ranked
-from algorithms._proxies import Vector, block_rise, eldan_deletion, rise, scored_by
-from algorithms._spectrum import Spectrum, spectrum_of
+from algorithms._proxies import Vector, block_rise, eldan_deletion, rise, scored_by, term_size
+from algorithms._spectrum import spectrum_of
 from algorithms._wiring import Wiring
 
 SIGNS = {"delete": (-1,), "add": (1,), "both": (-1, 1)}
@@ -114,8 +115,8 @@ def _deletions(spectrum: Spectrum, rule: Rule, wanted: int) -> Iterator[int]:
     scores = np.full(len(wiring.u), -np.inf)
     slots = np.flatnonzero(wiring.deletable)
     pairs = np.stack([wiring.u[slots], wiring.v[slots]], axis=1)
-    scores[slots] = _worth_deleting(spectrum, rule, pairs)
-    order = ranked(scores)
+    scores[slots], scale = _worth_deleting(spectrum, rule, pairs)
+    order = ranked(scores, scale)
     if checks := rule.checks(wiring.nodes):
         unlocked = (slot for slot in order if rule.connectivity == "free" or not _locked(spectrum, slot))
         short = np.array(list(islice(unlocked, max(checks, wanted))), np.int64)
@@ -131,16 +132,17 @@ def _locked(spectrum: Spectrum, slot: int) -> bool:
     return found
 
 
-def _worth_deleting(spectrum: Spectrum, rule: Rule, pairs: Ints) -> Floats:
-    """[k, 2] -> [k]: the criterion for deleting each edge."""
+def _worth_deleting(spectrum: Spectrum, rule: Rule, pairs: Ints) -> tuple[Floats, float]:
+    """[k, 2] -> [k]: the criterion for deleting each edge, and the size of the terms it is made of."""
     if rule.criterion == "exact":
-        return spectrum.gaps(pairs, -1)
+        return spectrum.gaps(pairs, -1), 0.0
     modes, degrees, (i, j) = spectrum.modes(), spectrum.wiring.degrees, pairs.T
-    if rule.criterion == "eldan":
-        return eldan_deletion(modes, degrees, i, j)
     if rule.criterion == "block-proxy":
-        return block_rise(modes, float(degrees.sum()), i, j, -1)
-    return -rise(modes.gap, scored_by(modes, degrees, rule.vector), i, j)
+        return block_rise(modes, float(degrees.sum()), i, j, -1), modes.gap
+    if rule.criterion == "eldan":
+        return eldan_deletion(modes, degrees, i, j), term_size(modes.gap, scored_by(modes, degrees, "raw"))
+    x = scored_by(modes, degrees, rule.vector)
+    return -rise(modes.gap, x, i, j), term_size(modes.gap, x)
 
 
 def _add(spectrum: Spectrum, rule: Rule, wanted: int) -> tuple[list[Edit], bool]:
@@ -166,6 +168,6 @@ def _additions(spectrum: Spectrum, rule: Rule, count: int) -> Ints:
         return eldan_additions(wiring, modes, count)
     if rule.criterion == "block-proxy":
         pairs = proxy_additions(wiring, modes, "generalised", SHORTLIST)
-        rises = block_rise(modes, float(degrees.sum()), *pairs.T, 1)
-        return pairs[list(islice(ranked(rises), count))]
+        rises = block_rise(modes, float(degrees.sum()), pairs[:, 0], pairs[:, 1], 1)
+        return pairs[list(islice(ranked(rises, modes.gap), count))]
     return proxy_additions(wiring, modes, rule.vector, count)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from algorithms._edges import Floats, Ints
-from algorithms._spectrum import Modes
+from algorithms._modes import Modes
 
 Vector = Literal["generalised", "raw", "rownorm"]
 
@@ -26,7 +26,7 @@ def scored_by(modes: Modes, degrees: Floats, vector: Vector) -> Floats:
         return np.asarray(y * np.sqrt(degrees)[:, None])
     if vector == "rownorm":
         return np.asarray(y / np.sqrt(y**2 + 1 / degrees.sum()))
-    return y
+    return np.asarray(y)
 
 
 def rise(gap: float, x: Floats, i: Ints, j: Ints) -> Floats:
@@ -36,6 +36,11 @@ def rise(gap: float, x: Floats, i: Ints, j: Ints) -> Floats:
     """
     total = sum((c[i] - c[j]) ** 2 - gap * (c[i] ** 2 + c[j] ** 2) for c in x.T)
     return np.asarray(total / x.shape[1])
+
+
+def term_size(gap: float, x: Floats) -> float:
+    """The largest of the terms whose sums are scores: what their round-off is measured by."""
+    return gap * float((x**2).mean(axis=1).max())
 
 
 def block_rise(modes: Modes, volume: float, i: Ints, j: Ints, sign: int) -> Floats:
@@ -103,4 +108,4 @@ def eldan_deletion(modes: Modes, degrees: Floats, i: Ints, j: Ints) -> Floats:
         ends = stepped(column, i, j), stepped(column, j, i)
         norm = np.sqrt(1 - column[i] ** 2 - column[j] ** 2 + ends[0] ** 2 + ends[1] ** 2)
         total += eldan(without, (ends[0] / norm, ends[1] / norm), (degrees[i] - 1, degrees[j] - 1), edges - 1)
-    return total / f.shape[1]
+    return np.asarray(total / f.shape[1])

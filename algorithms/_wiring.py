@@ -8,6 +8,8 @@ from scipy.sparse import coo_array, csr_array
 
 from algorithms._edges import Floats, Graph, Ints
 
+Flags = NDArray[np.bool_]
+
 
 class Wiring:
     """The edges of a connected graph in slots: those it came with, in lexicographic order, then those added.
@@ -19,10 +21,10 @@ class Wiring:
     def __init__(self, graph: Graph, loops: float = 0.0) -> None:
         self.nodes = graph.nodes
         self._given = self._count = graph.size
-        self._u, self._v = (np.r_[end, np.empty(64, np.int64)] for end in graph.ends.T)
-        self._there = np.r_[np.ones(graph.size, bool), np.zeros(64, bool)]
-        self._free = self._there.copy()
-        self.degrees: Floats = graph.degrees + float(loops)
+        self._u, self._v = (np.concatenate([end, np.empty(64, np.int64)]) for end in graph.ends.T)
+        self._there: Flags = np.arange(graph.size + 64) < graph.size
+        self._free: Flags = self._there.copy()
+        self.degrees: Floats = graph.degrees.astype(np.float64) + loops
         self.loops = float(loops)
 
     @property
@@ -36,12 +38,12 @@ class Wiring:
         return self._v[: self._count]
 
     @property
-    def there(self) -> NDArray[np.bool_]:
+    def there(self) -> Flags:
         """By slot: the edge has not been deleted."""
         return self._there[: self._count]
 
     @property
-    def deletable(self) -> NDArray[np.bool_]:
+    def deletable(self) -> Flags:
         """By slot: it is there, came with the graph, and is not known to be a bridge."""
         return self._free[: self._count]
 
@@ -67,7 +69,8 @@ class Wiring:
         """Add an edge that is not there."""
         if self._count == len(self._u):
             self._u, self._v = np.resize(self._u, 2 * self._count), np.resize(self._v, 2 * self._count)
-            self._there, self._free = (np.r_[x, np.zeros(self._count, bool)] for x in (self._there, self._free))
+            more = np.zeros(self._count, bool)
+            self._there, self._free = np.concatenate([self._there, more]), np.concatenate([self._free, more])
         self._u[self._count], self._v[self._count] = min(i, j), max(i, j)
         self._there[self._count] = True
         self._count += 1
@@ -78,7 +81,7 @@ class Wiring:
         u, v = self.u[self.there], self.v[self.there]
         return coo_array((np.ones(2 * len(u)), (np.r_[u, v], np.r_[v, u])), (self.nodes, self.nodes)).tocsr()
 
-    def taken(self, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+    def taken(self, rows: Ints, columns: Ints) -> Flags:
         """[r, c]: a pair that is no candidate for an addition: an edge, one that was deleted, or a node with itself."""
         row, column = (np.full(self.nodes, -1) for _ in range(2))
         row[rows], column[columns] = np.arange(len(rows)), np.arange(len(columns))
