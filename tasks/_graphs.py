@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
 
@@ -67,6 +68,14 @@ class GraphData:
         drawn = {of: _rows(ptr, index) for of, ptr in self.ptr.items()}
         values = {name: value.index_select(0, drawn[self.per[name]][0]) for name, value in self.values.items()}
         return self._joined(values, self._sizes(index), {of: owner for of, (_, owner) in drawn.items()})
+
+    def select(self, index: Tensor) -> GraphData:
+        """The graphs at `index`, copied."""
+        drawn = {of: _rows(ptr, index)[0] for of, ptr in self.ptr.items()}
+        values = {name: value.index_select(0, drawn[self.per[name]]) for name, value in self.values.items()}
+        sizes = {of: ptr[index + 1] - ptr[index] for of, ptr in self.ptr.items()}
+        ptr = {of: torch.cat([counts.new_zeros(1), counts.cumsum(0)]) for of, counts in sizes.items()}
+        return replace(self, values=values, ptr=ptr)
 
     @cached_property
     def _whole(self) -> Graph:
@@ -157,6 +166,23 @@ class GraphData:
 def inputs(batch: Graph) -> dict[str, Any]:
     """What a model is handed of a batch, by name: `model(**inputs(batch))`. Labels and masks stay behind."""
     return {name: batch[name] for name in INPUTS if batch.get(name) is not None}
+
+
+def cross_entropy(model: nn.Module, batch: Graph) -> Tensor:
+    """Mean cross-entropy, where `y` has a class for every output."""
+    return F.cross_entropy(model(**inputs(batch)), batch.y)
+
+
+def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
+    """Top-1 accuracy and mean cross-entropy, where `y` has a class for every output."""
+    right = count = 0
+    loss = 0.0
+    for batch in batches:
+        logits = model(**inputs(batch))
+        right += int((logits.argmax(dim=1) == batch.y).sum())
+        loss += float(F.cross_entropy(logits.double(), batch.y, reduction="sum"))
+        count += len(batch.y)
+    return {"accuracy": right / count, "loss": loss / count}
 
 
 def for_nodes(graph: Graph, mask: Tensor) -> GraphData:
