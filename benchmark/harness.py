@@ -78,7 +78,7 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     if cell.options.get("control") == "dense-small":
         question = replace(question, task=(task := narrowed(task, cell.model, target.density)))
         target = Target(1.0)
-    splits = task.data(question.folder)
+    splits = task.splits(question.folder, cell.seed)
     recipe = task.recipe(cell.budget, cell.model)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}

@@ -151,13 +151,14 @@ class Recipe:
         milestones: steps at which the rate is multiplied by `gamma`.
         cosine: anneal to zero along half a cosine instead.
         warmup: steps over which the rate grows linearly from 0.
+        clip: the norm that the gradient of what is kept is scaled down to where it is longer; 0 leaves it as it is.
         augment: a batch and a generator -> the augmented batch.
     """
 
     steps: int
     batch_size: int
     rate: float
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
@@ -165,6 +166,7 @@ class Recipe:
     gamma: float = 0.1
     cosine: bool = False
     warmup: int = 0
+    clip: float = 0.0
     augment: Callable[[Batch, torch.Generator], Batch] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -215,6 +217,7 @@ class Task:
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
         sparsity: where no other is asked for.
+        fold: `data` of a seed, where several splits are published and the seed chooses among them; `data` is seed 0's.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -229,6 +232,11 @@ class Task:
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
     special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
+    fold: Callable[[Path, int], Splits] | None = None
+
+    def splits(self, folder: Path, seed: int) -> Splits:
+        """The splits that a run of this seed trains and is tested on."""
+        return self.fold(folder, seed) if self.fold else self.data(folder)
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the names there are."""
