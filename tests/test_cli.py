@@ -662,3 +662,33 @@ def test_no_color_means_no_colour_even_on_a_terminal(
 
 def test_a_pipe_gets_no_escape_sequences(main_job: Ended) -> None:
     assert "\x1b" not in main_job.out + main_job.err
+
+
+def test_info_tries_what_a_method_costs(bench: Bench) -> None:
+    """IMP prunes a fifth of what is left ten times to a tenth, and trains once more."""
+    facts = json.loads(bench("info", "imp", "--format", "json").out)
+    assert facts["cost"] == "11 dense trainings at sparsity 0.9"
+    assert json.loads(bench("info", "snip", "--format", "json").out)["cost"].startswith("1 dense training and 1 scoring")
+
+
+def test_masks_are_compared_by_algorithm_over_common_seeds(filled: Store, bench: Bench) -> None:
+    """Random masks overlap as chance has it; a method's masks with themselves entirely."""
+    found = json.loads(bench("compare", "--masks", "snip", "random", "--format", "json").out)
+    assert [(row["sparsity"], row["n"]) for row in found] == [(0.9, 2)]
+    assert abs(found[0]["beyond chance"]) < 0.1
+    assert json.loads(bench("compare", "--masks", "snip", "snip", "--format", "json").out)[0]["beyond chance"] == 1.0
+
+
+def test_masks_of_two_records_are_compared_layer_by_layer(filled: Store, bench: Bench) -> None:
+    records = [record for record in filled if record.cell.algorithm in ("snip", "magnitude") and record.cell.seed == 0]
+    found = json.loads(bench("compare", "--masks", *(record.key[:12] for record in records), "--format", "json").out)
+    assert [row["layer"] for row in found] == [*records[0].layers, "all"]
+    assert [row["first"] for row in found[:-1]] == [layer.kept for layer in records[0].layers.values()]
+    assert found[-1]["weights"] == sum(layer.total for layer in records[0].layers.values())
+
+
+def test_masks_that_are_not_there_are_told(filled: Store, bench: Bench, tmp_path: Path) -> None:
+    shutil.copytree(filled.root / "records", tmp_path / "records")
+    words = ("compare", "--masks", "snip", "random", "--results", tmp_path)
+    assert_one_clear_line(bench(*words), 4, "the masks of record", "--rerun all")
+    assert_one_clear_line(bench("compare", "--masks", "snip"), 2, "two records, or two algorithms")
