@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.labels import label_ends
-from benchmark.leaderboard.profiles import MeanRank, mean_ranks, profiles
+from benchmark.leaderboard.panels import panels
+from benchmark.leaderboard.profiles import MeanRank, counted, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row
-from benchmark.leaderboard.style import looks, panels, styled
+from benchmark.leaderboard.style import looks, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,20 +35,24 @@ def profile(rows: Sequence[Row]) -> Figure:
     columns = len(found[0].ratios)
     with styled():
         look = looks({one.label: (one.algorithm, None) for one in found})
-        figure, [axes] = panels([f"performance profiles over {columns} columns (task, pattern, sparsity)"], (6.4, 4.2))
+        figure, [axes] = panels(
+            [f"performance profiles over {counted(columns, 'column')} (table, pattern, sparsity)"], (6.4, 4.2)
+        )
+        finite = [ratio for one in found for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST]
+        last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
         ends = []
-        for one in found:
-            ratios = sorted(ratio for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST)
-            xs = [1.0, *ratios, FARTHEST]
+        for one in reversed(found):  # where several end alike, the first name is the topmost
+            ratios = sorted(ratio for ratio in one.ratios.values() if ratio is not None and ratio <= last)
+            xs = [1.0, *ratios, last]
             shares = [one.within(x) for x in xs]
             drawn = look[one.label]
-            axes.step(xs, shares, where="post", color=drawn.colour, linestyle=drawn.dashes)
+            axes.step(xs, shares, where="post", **drawn.line(), markersize=3.5)
             name = f"{one.label} (lacks {one.missing})" if one.missing else one.label
-            ends.append((FARTHEST, shares[-1], name, drawn.colour))
+            ends.append((last, shares[-1], name, drawn.ink))
         axes.set_xscale("log", base=2)
-        axes.set_xlim(1, FARTHEST)
+        axes.set_xlim(1, last)
         axes.set_ylim(-0.02, 1.04)
-        ticks = [1, 1.25, 1.5, 2, 3, 4]
+        ticks = [tick for tick in (1, 1.1, 1.2, 1.35, 1.5, 2, 3, 4) if tick <= last]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel("error, as a multiple of the least of the column (log scale)")
@@ -70,7 +75,7 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
             f"{len(methods)} are in all of {found.columns} (bench leaderboard --view profile)"
         )
     lacking = [one.label for one in found.methods if one.mean is None]
-    about = f"mean rank over {found.columns} columns of {found.tasks} task{'s' * (found.tasks > 1)}"
+    about = f"mean rank over {counted(found.columns, 'column')} of {counted(found.tasks, 'task')}"
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
         _number_line(axes, len(methods), found.critical)
@@ -86,7 +91,7 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
 def _number_line(axes: Axes, count: int, critical: float) -> None:
     """Ranks from 1 to the last along the top, with a ruler as long as the critical difference."""
     axes.set_xlim(0.5, count + 0.5)
-    axes.set_ylim(-(count + 1) / 2 - 1.2, 1.6)
+    axes.set_ylim(-((count + 1) // 2) - 0.6, 1.7)
     axes.axis("off")
     axes.plot([1, count], [0, 0], color="black", lw=1)
     for rank in range(1, count + 1):
@@ -106,7 +111,7 @@ def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
     for place, one in enumerate(methods):
         left = place < half
         y = -1.0 - (place if left else len(methods) - 1 - place)
-        colour = look[one.label].colour
+        colour, ink = look[one.label].colour, look[one.label].ink
         edge = 0.5 if left else len(methods) + 0.5
         mean = one.mean or 0.0
         axes.plot([mean, mean, edge], [0, y, y], color=colour, lw=1)
@@ -119,7 +124,7 @@ def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
             ha="right" if left else "left",
             va="center",
             fontsize=8,
-            color=colour,
+            color=ink,
             annotation_clip=False,
         )
 

@@ -13,6 +13,7 @@ Labelled = tuple[float, float, str, Any]
 """x and y in data, a name, its colour."""
 
 AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+FARTHEST = 8
 SIZE = 8.0
 
 
@@ -38,7 +39,7 @@ def label_ends(axes: Axes, ends: Sequence[Labelled]) -> None:
             fontsize=size,
             color=colour,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 3},
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 3},
         )
 
 
@@ -72,8 +73,12 @@ def _inside(centre: float, count: int, gap: float) -> float:
     return min(max(centre, half), 1 - half) if 2 * half <= 1 else 0.5
 
 
-def label_points(axes: Axes, points: Sequence[Labelled]) -> None:
-    """Names beside points: each at the nearest place that covers no point and no name before it."""
+def label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[tuple[float, float, float]] = ()) -> None:
+    """Names beside points: each at the nearest place that covers no point, no bar and no name before it.
+
+    Args:
+        bars: x, and both ends in y, of what else is drawn.
+    """
     from matplotlib.transforms import Bbox
 
     figure: Any = axes.figure
@@ -81,21 +86,24 @@ def label_points(axes: Axes, points: Sequence[Labelled]) -> None:
     pixel = figure.dpi / 72
     marks = [axes.transData.transform((x, y)) for x, y, _, _ in points]
     taken = [Bbox.from_bounds(x - 3 * pixel, y - 3 * pixel, 6 * pixel, 6 * pixel) for x, y in marks]
-    for x, y, name, colour in sorted(points):
+    for x, low, high in bars:
+        (left, bottom), (_, top) = axes.transData.transform([(x, low), (x, high)])
+        taken.append(Bbox.from_extents(left - pixel, bottom, left + pixel, top))
+    for x, y, name, colour in sorted(points, key=lambda point: point[:3]):
         boxes: list[tuple[float, int, int, int, Bbox]] = []
-        for far in (1, 2, 3, 4):
+        for far in range(1, FARTHEST):
             for right, up in AROUND:
-                text = _beside(axes, (x, y), name, colour, right * far, up * far)
+                text = _beside(axes, (x, y), name, colour, right * far, up * far, line=False)
                 box = text.get_window_extent()
                 boxes.append((_covered(box, taken, axes.get_window_extent()), len(boxes), right * far, up * far, box))
                 text.remove()
         _, _, right, up, box = min(boxes, key=lambda found: found[:2])
-        _beside(axes, (x, y), name, colour, right, up)
+        _beside(axes, (x, y), name, colour, right, up, line=max(abs(right), abs(up)) > 1)
         taken.append(box)
 
 
-def _beside(axes: Axes, point: tuple[float, float], name: str, colour: Any, right: int, up: int) -> Any:
-    """A name so many steps right of and above a point, with a line to it where it is far."""
+def _beside(axes: Axes, point: tuple[float, float], name: str, colour: Any, right: int, up: int, *, line: bool) -> Any:
+    """A name so many steps right of and above a point, perhaps with a line to it."""
     return axes.annotate(
         name,
         point,
@@ -105,7 +113,7 @@ def _beside(axes: Axes, point: tuple[float, float], name: str, colour: Any, righ
         va="center",
         fontsize=SIZE,
         color=colour,
-        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5} if max(abs(right), abs(up)) > 1 else None,
+        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5} if line else None,
     )
 
 
@@ -113,7 +121,7 @@ def _covered(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:
     """Area of others, and of what is outside, that a box covers."""
     from matplotlib.transforms import Bbox
 
-    over = [both for other in [*taken] if (both := Bbox.intersection(box, other)) is not None]
+    over = [both for other in taken if (both := Bbox.intersection(box, other)) is not None]
     within = Bbox.intersection(box, inside)
     out = box.width * box.height - (within.width * within.height if within is not None else 0.0)
     return sum(both.width * both.height for both in over) + out

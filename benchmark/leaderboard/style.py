@@ -1,4 +1,4 @@
-"""How pictures look: one colour and marker for a method everywhere, labels at the lines, panels, files.
+"""How pictures look: one colour and marker for a method everywhere; and how they become files.
 
 matplotlib and seaborn are imported inside functions, so that reading verbs start without them. Nothing here is global:
 figures are made without pyplot.
@@ -7,36 +7,39 @@ figures are made without pyplot.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchmark.leaderboard.rows import Row
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 KNOWN = {
     "dense": (7, "s"),
     "random": (5, "X"),
-    "magnitude": (8, "v"),
+    "magnitude": (5, "v"),
     "imp": (0, "o"),
     "gmp": (2, "^"),
     "granet": (3, "D"),
     "snip": (1, "o"),
     "grasp": (4, "P"),
-    "synflow": (6, "s"),
-    "force": (9, "v"),
-    "set": (2, "h"),
+    "synflow": (4, "s"),
+    "force": (1, "<"),
+    "set": (9, "h"),
     "rigl": (9, "D"),
-    "edge-popup": (8, "*"),
+    "edge-popup": (2, "*"),
     "gem-miner": (0, "*"),
-    "lamp": (4, "<"),
+    "lamp": (3, ">"),
 }
 """Place in seaborn's colour-blind-safe palette, and marker. Other names get theirs from their SHA-256."""
+
+READABLE = (0, 1, 2, 3, 4, 5, 9)
+"""Places of the palette that can be seen on white; its grey is for dense."""
 
 MARKERS = "oDs^vPX<>*hpd"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -45,9 +48,14 @@ SUFFIXES = (".svg", ".png", ".pdf")
 
 @dataclass(frozen=True)
 class Look:
-    """Of one row's line: options of one algorithm differ in their dashes, a control in its hollow marker."""
+    """Of one row's line: options of one algorithm differ in their dashes, a control in its hollow marker.
+
+    Args:
+        ink: the colour, dark enough for small text.
+    """
 
     colour: tuple[float, float, float]
+    ink: tuple[float, float, float]
     marker: str
     dashes: Any
     hollow: bool
@@ -66,16 +74,22 @@ def looks(labels: Mapping[str, tuple[str, str | None]]) -> dict[str, Look]:
     seen: dict[str, int] = {}
     found = {}
     for label, (algorithm, control) in sorted(labels.items()):
-        colour, marker = KNOWN.get(algorithm) or _drawn(algorithm, len(palette))
+        colour, marker = KNOWN.get(algorithm) or _drawn(algorithm)
         turn = seen.get(algorithm, 0)
         seen[algorithm] = turn + 1
-        found[label] = Look(palette[colour], marker, DASHES[turn % len(DASHES)], control is not None)
+        ink = tuple(0.72 * part for part in palette[colour])
+        found[label] = Look(palette[colour], ink, marker, DASHES[turn % len(DASHES)], control is not None)
     return found
 
 
-def _drawn(name: str, colours: int) -> tuple[int, str]:
+def names(found: Iterable[Row]) -> dict[str, tuple[str, str | None]]:
+    """What `looks` takes, of rows."""
+    return {row.label: (row.algorithm, row.control) for row in found}
+
+
+def _drawn(name: str) -> tuple[int, str]:
     digest = hashlib.sha256(name.encode()).digest()
-    return digest[0] % colours, MARKERS[digest[1] % len(MARKERS)]
+    return READABLE[digest[0] % len(READABLE)], MARKERS[digest[1] % len(MARKERS)]
 
 
 @contextmanager
@@ -96,23 +110,6 @@ def styled() -> Iterator[None]:
     }
     with matplotlib.rc_context({**seaborn.axes_style("whitegrid"), **own}):
         yield
-
-
-def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with a titled panel for each, and the panels. Size in inches, of one panel."""
-    import seaborn
-    from matplotlib.figure import Figure
-
-    columns = min(across, len(titles))
-    lines = math.ceil(len(titles) / columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
-    for axes, title in zip(grid, titles, strict=False):
-        axes.set_title(title, loc="left")
-    for axes in grid[len(titles) :]:
-        axes.remove()
-    seaborn.despine(figure)
-    return figure, grid[: len(titles)]
 
 
 def encoded(figure: Figure, form: Literal["svg", "png", "pdf"], dpi: int = 150) -> bytes:
