@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from benchmark.leaderboard.costs import Priced, priced
@@ -61,4 +62,6 @@ def _against_cost(axes: Axes, group: Sequence[Priced], dense: Sequence[Priced], 
     axes.set_ylabel(metric(group[0].row))
     axes.margins(0.12, 0.08)
     ticks(axes.xaxis, lambda flops, _: EngFormatter()(flops))
-    label_points(axes, points, [(one.flops, low(one.row), high(one.row)) for one in [*group, *dense]])
+    bars = [(one.flops, low(one.row), one.flops, high(one.row)) for one in [*group, *dense]]
+    bars += [(a.flops, a.row.mean or 0.0, b.flops, a.row.mean or 0.0) for a, b in pairwise(front)]
+    label_points(axes, points, bars)

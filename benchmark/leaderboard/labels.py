@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Labelled = tuple[float, float, str, Any]
 """x and y in data, a name, its colour."""
 
+Bar = tuple[float, float, float, float]
+"""From x and y to x and y in data: a line that is drawn."""
+
 AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 FARTHEST = 8
 SIZE = 8.0
@@ -73,22 +76,18 @@ def _inside(centre: float, count: int, gap: float) -> float:
     return min(max(centre, half), 1 - half) if 2 * half <= 1 else 0.5
 
 
-def label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[tuple[float, float, float]] = ()) -> None:
-    """Names beside points: each at the nearest place that covers no point, no bar and no name before it.
-
-    Args:
-        bars: x, and both ends in y, of what else is drawn.
-    """
+def label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar] = ()) -> None:
+    """Names beside points: each at the nearest place that covers no point, no bar and no name before it."""
     from matplotlib.transforms import Bbox
 
     figure: Any = axes.figure
     figure.draw_without_rendering()
     pixel = figure.dpi / 72
     marks = [axes.transData.transform((x, y)) for x, y, _, _ in points]
-    taken = [Bbox.from_bounds(x - 3 * pixel, y - 3 * pixel, 6 * pixel, 6 * pixel) for x, y in marks]
-    for x, low, high in bars:
-        (left, bottom), (_, top) = axes.transData.transform([(x, low), (x, high)])
-        taken.append(Bbox.from_extents(left - pixel, bottom, left + pixel, top))
+    taken = [Bbox.from_bounds(x - 4 * pixel, y - 4 * pixel, 8 * pixel, 8 * pixel) for x, y in marks]
+    for left, low, right, high in bars:
+        (x0, y0), (x1, y1) = axes.transData.transform([(left, low), (right, high)])
+        taken.append(Bbox.from_extents(x0 - pixel, y0 - pixel, x1 + pixel, y1 + pixel))
     for x, y, name, colour in sorted(points, key=lambda point: point[:3]):
         boxes: list[tuple[float, int, int, int, Bbox]] = []
         for far in range(1, FARTHEST):
@@ -107,7 +106,7 @@ def _beside(axes: Axes, point: tuple[float, float], name: str, colour: Any, righ
     return axes.annotate(
         name,
         point,
-        xytext=(6 * right, 9 * up),
+        xytext=(7 * right, 9 * up),
         textcoords="offset points",
         ha="left" if right > 0 else "right" if right < 0 else "center",
         va="center",

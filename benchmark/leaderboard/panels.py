@@ -49,9 +49,9 @@ def check(groups: Mapping[Any, Any], reason: str) -> None:
 
 
 def title(row: Row, *, budget: bool = True) -> str:
-    """What a panel is about."""
-    words = [f"{registry.label(row.task, row.task_options)} / {row.model}"]
-    return ", ".join([*words, *[f"budget {row.budget}"] * budget, row.pattern])
+    """What a panel is about, on two lines."""
+    where = f"{registry.label(row.task, row.task_options)} / {row.model}"
+    return f"{where}\nbudget {row.budget}, {row.pattern}" if budget else f"{where}\n{row.pattern}"
 
 
 def low(row: Row) -> float:
@@ -79,6 +79,6 @@ def ticks(axis: Axis, spoken: Callable[[float, int], str]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     least, most = sorted(axis.get_view_interval())
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 300 * least else (1,)))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 2000 * least else (1,)))
     axis.set_major_formatter(FuncFormatter(spoken))
     axis.set_minor_locator(NullLocator())
