@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli import views
+from benchmark.cli import across, views
 from benchmark.cli.output import Split, emit, flat, format_option
 from benchmark.cli.select import filters, selected
 from benchmark.cli.tables import board_facts, boards
@@ -45,7 +45,7 @@ def leaderboard(view: str, flops: Sequence[Sequence[float]], form: str, **wanted
     elif view == "controls":
         emit(form, *views.controlled(rows(records)))
     else:
-        emit(form, *views.profile(rows(records), form))
+        emit(form, *across.profile(rows(records), form))
 
 
 def print_board(records: Sequence[Record], form: str) -> None:

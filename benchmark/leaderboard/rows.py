@@ -85,6 +85,11 @@ class Row:
 
 def rows(records: Iterable[Record]) -> list[Row]:
     """Best first within each column of each table; groups without a result last."""
+    return [row for row, _ in grouped(records)]
+
+
+def grouped(records: Iterable[Record]) -> list[tuple[Row, list[Record]]]:
+    """The same rows, each with the records that it is made of."""
     groups: dict[str, list[Record]] = defaultdict(list)
     keys: dict[str, str] = {}  # a group's key takes longer to compute than to look up, and there are thousands of cells
     for record in records:
@@ -92,8 +97,8 @@ def rows(records: Iterable[Record]) -> list[Row]:
         told = repr([getattr(cell, name) for name in Cell.model_fields if name != "seed"])
         groups[keys.get(told) or keys.setdefault(told, cell.group)].append(record)
     labels = _labels([group[0].cell for group in groups.values()])
-    found = [_row(group, labels[key]) for key, group in groups.items()]
-    return sorted(found, key=_place)
+    found = [(_row(group, labels[key]), group) for key, group in groups.items()]
+    return sorted(found, key=lambda pair: _place(pair[0]))
 
 
 def _row(group: Sequence[Record], label: str) -> Row:
