@@ -138,8 +138,14 @@ def subset(data: TensorData, index: Tensor) -> TensorData:
 
 def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
     """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    return subset(data, order[size:].sort().values), subset(data, order[:size].sort().values)
+    rest, held = carved(len(data), size, seed)
+    return subset(data, rest), subset(data, held)
+
+
+def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[size:].sort().values, order[:size].sort().values
 
 
 @dataclass(frozen=True)
@@ -210,7 +216,7 @@ class Task:
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
         metrics: direction by name; the first one ranks.
-        files: what `data` reads, relative to the data folder; empty for embedded data.
+        files: what `data` reads, files or folders, relative to the data folder; empty for embedded data.
         fetch: download the files into a folder.
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
