@@ -212,6 +212,8 @@ class Task:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
         recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
         special: by model, the recipes of those that are trained otherwise.
+        zoos: where further models come from, by prefix: `zoos["timm"]` makes the constructor of `timm:resnet50` from
+            `resnet50`, and raises UsageError where there is none, or it does not fit.
         data: from the folder that holds `files` to the splits.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
@@ -235,12 +237,17 @@ class Task:
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
     special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
+    zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the names there are."""
-        if name not in self.models:
-            raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(self.models)}")
-        return self.models[name]
+        if name in self.models:
+            return self.models[name]
+        zoo, _, inner = name.partition(":")
+        if inner and zoo in self.zoos:
+            return self.zoos[zoo](inner)
+        there = [*self.models, *(f"{zoo}:NAME" for zoo in self.zoos)]
+        raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(there)}")
 
     def recipe(self, budget: str, model: str = "") -> Recipe:
         """The recipe of a budget, as this model is trained. Raises UsageError, with the budgets there are."""

@@ -9,6 +9,7 @@ from benchmark.define import task
 from benchmark.errors import UsageError
 from tasks._classification import METRICS
 from tasks._imagenet import DOWNLOADS, KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from tasks._timm import zoo
 
 Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="a folder's name below the data root")]
 
@@ -72,6 +73,7 @@ def imagenet_subset(
         loss=partial(smoothed, size=size, smoothing=style.smoothing),
         evaluate=partial(measured, size=size),
         metrics=METRICS,
+        zoos=zoo(count.classes, channels=3, size=size),
         files=(f"{folder}/train", f"{folder}/val"),
         fetch=selected.fetch if folder in DOWNLOADS else None,
     )
