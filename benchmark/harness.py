@@ -27,7 +27,7 @@ from benchmark.run import Run, Tick
 from benchmark.streams import stream_seed
 from benchmark.target import Channels, Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
-from benchmark.where import device_facts, software_facts
+from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000
 Keep = Callable[[nn.Module, Run], None]
@@ -86,7 +86,8 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
         target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
     another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
-    where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
+    where = software_facts() | zoo_facts(cell.model) | (question.where or {})
+    where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
     known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}

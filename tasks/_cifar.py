@@ -16,6 +16,7 @@ from benchmark.task import Recipe, Splits, Task, TensorData, carve, shortened
 from tasks import _cifar_models as networks
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._images import IMAGENET, Channels, Normalise, ShiftAndFlip
+from tasks._timm import zoo
 
 Source = Literal["openlth", "renda", "synflow", "granet", "rigl"]
 
@@ -101,6 +102,7 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,
+        zoos=zoo(classes, channels=3, size=32),
         files=tuple(f"{data_set.base_folder}/{name}" for name in _checksums(data_set)),
         fetch=partial(_download, data_set),
     )

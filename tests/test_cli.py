@@ -668,7 +668,9 @@ def test_info_tries_what_a_method_costs(bench: Bench) -> None:
     """IMP prunes a fifth of what is left ten times to a tenth, and trains once more."""
     facts = json.loads(bench("info", "imp", "--format", "json").out)
     assert facts["cost"] == "11 dense trainings at sparsity 0.9"
-    assert json.loads(bench("info", "snip", "--format", "json").out)["cost"].startswith("1 dense training and 1 scoring")
+    assert json.loads(bench("info", "snip", "--format", "json").out)["cost"].startswith(
+        "1 dense training and 1 scoring"
+    )
 
 
 def test_masks_are_compared_by_algorithm_over_common_seeds(filled: Store, bench: Bench) -> None:
