@@ -34,7 +34,8 @@ def pairs_of(graph: Graph) -> set[tuple[int, int]]:
 
 
 def non_edges(graph: Graph) -> list[tuple[int, int]]:
-    return [pair for pair in combinations(range(graph.nodes), 2) if pair not in pairs_of(graph)]
+    edges = pairs_of(graph)
+    return [pair for pair in combinations(range(graph.nodes), 2) if pair not in edges]
 
 
 def laplacians(graph: Graph, loops: float = 0) -> tuple[Floats, Floats]:
