@@ -1,7 +1,7 @@
-from algorithms._budgets import budgets
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import Tensors, magnitude, noise
 from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
+from benchmark.budgets import budgets
 from benchmark.patterns import Anywhere
 
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
-from algorithms._budgets import allocate
 from algorithms._scores import magnitude
 from benchmark import Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
+from benchmark.budgets import allocate
 from benchmark.patterns import Anywhere
 
 

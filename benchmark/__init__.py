@@ -9,15 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.define import Amount, Count, Fraction, Positive, Share, Sparsity, algorithm
+    from benchmark.define import algorithm
     from benchmark.masks import Masks
+    from benchmark.options import Amount, Count, Fraction, Positive, Share, Sparsity
     from benchmark.run import Run, Snapshot, Step
     from benchmark.target import Target, keep_each, keep_top
     from benchmark.task import Data, Recipe, Splits, Task, TensorData
 
 _HOME = {
-    "benchmark.define": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity", "algorithm"),
+    "benchmark.define": ("algorithm",),
     "benchmark.masks": ("Masks",),
+    "benchmark.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.run": ("Run", "Snapshot", "Step"),
     "benchmark.target": ("Target", "keep_each", "keep_top"),
     "benchmark.task": ("Data", "Recipe", "Splits", "Task", "TensorData"),

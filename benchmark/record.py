@@ -13,9 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from benchmark.errors import PluginError
+from benchmark.options import spelled
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """What an algorithm, a task, a model or a budget may be called: it becomes a folder's name."""
@@ -30,14 +40,28 @@ class _Value(BaseModel):
 class Cell(_Value):
     """One question: this algorithm, on this task, to this sparsity, from this seed."""
 
-    algorithm: str = Field(pattern=rf"^{NAME}$")
+    algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: dict[str, JsonValue] = {}
     task: str = Field(pattern=rf"^{NAME}$")
+    task_options: dict[str, JsonValue] = {}
     model: str
     pattern: str = "global"
     sparsity: float = Field(ge=0, lt=1)
     budget: str
     seed: int = Field(ge=0)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A task without options has no field for them: its cells keep the keys that they had before there were any."""
+        values: dict[str, Any] = dump(self)
+        if not self.task_options:
+            values.pop("task_options", None)
+        return values
+
+    @property
+    def setting(self) -> str:
+        """The task with all its options, as on the command line."""
+        return spelled(self.task, self.task_options)
 
     @cached_property
     def key(self) -> str:
@@ -56,11 +80,8 @@ class Cell(_Value):
         return hash(self.key)
 
     def __str__(self) -> str:
-        options = ",".join(f"{name}={value}" for name, value in self.options.items())
-        algorithm = f"{self.algorithm}:{options}" if options else self.algorithm
-        return (
-            f"{algorithm} on {self.task}/{self.model} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
-        )
+        algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.model}"
+        return f"{algorithm} on {where} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
 
 
 class Ranking(_Value):
@@ -146,7 +167,7 @@ class Record(_Value):
 
 
 class Store:
-    """A results folder: `records/<task>/<algorithm>/<key>.json`, and `logs/` beside it."""
+    """A results folder: `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` beside it are laid out alike."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -155,6 +176,10 @@ class Store:
     def path(self, cell: Cell) -> Path:
         """Where the record of a cell lies, or would lie."""
         return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
+
+    def masks(self, cell: Cell) -> Path:
+        """Where the packed masks of a cell lie, or would lie (`benchmark.bits`)."""
+        return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
 
     def log(self, cell: Cell) -> Path:
         """Where what a run printed, and its traceback, lies."""
@@ -174,27 +199,16 @@ class Store:
         path = self.path(cell)
         return self._read(path) if path.exists() else None
 
-    def put(self, record: Record) -> None:
-        """Write a record whole or not at all: a temporary file, fsync, rename."""
-        path = self.path(record.cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(record.model_dump_json(by_alias=True, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+    def put(self, record: Record, masks: bytes | None = None) -> None:
+        """Write a record, its packed masks before it, each whole or not at all."""
+        if masks is not None:
+            _write(self.masks(record.cell), masks)
+        _write(self.path(record.cell), f"{record.model_dump_json(by_alias=True, indent=1)}\n".encode())
 
     def __iter__(self) -> Iterator[Record]:
         """Every record that can be read. The others are named in `problems`."""
         self.problems = []
-        for path in sorted((self.root / "records").glob("*/*/*.json")):
+        for path in sorted((self.root / "records").glob("*/*/*.json"), key=str):
             if record := self._read(path):
                 yield record
 
@@ -220,6 +234,23 @@ class Store:
             self.problems.append(f"{path}: a record of another place; it belongs at {self.path(record.cell)}")
             return None
         return record
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: a temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from benchmark.errors import PluginError, unknown
+from benchmark.errors import BenchError, PluginError, unknown
+from benchmark.options import spelled, unusual
 from benchmark.record import NAME
 
 if TYPE_CHECKING:
-    from benchmark.define import Algorithm
+    from benchmark.define import Algorithm, Family
     from benchmark.task import Task
 
 Kind = Literal["algorithm", "task"]
@@ -36,6 +39,7 @@ class Plugin:
         distribution: what it came with, name and version.
         summary: the first line of its docstring.
         problem: why it cannot be used, as far as its source tells; empty where nothing is wrong.
+        defaults: of its options, those that its source writes out as literals.
     """
 
     kind: Kind
@@ -45,6 +49,7 @@ class Plugin:
     distribution: str
     summary: str = ""
     problem: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def error(self, reason: str) -> PluginError:
         """The error for this plug-in, named with its distribution."""
@@ -75,6 +80,11 @@ def find(kind: Kind, name: str) -> Plugin:
     return known[name]
 
 
+def origin(kind: Kind, name: str) -> str:
+    """The distribution, or those of a chain, with versions."""
+    return ", ".join(dict.fromkeys(find(kind, part).distribution for part in name.split("+")))
+
+
 def kind_of(name: str) -> Kind:
     """Whether a name is a task's or an algorithm's. Raises UsageError, with the nearest name there is."""
     kinds: tuple[Kind, ...] = ("task", "algorithm")
@@ -85,8 +95,12 @@ def kind_of(name: str) -> Kind:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Load an algorithm. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    """Load an algorithm, or a chain of them. Raises UsageError for an unknown name, PluginError for an unfit one."""
+    from benchmark.chain import chain
     from benchmark.define import Algorithm
+
+    if "+" in name:
+        return chain([algorithm(part) for part in name.split("+")])
 
     plugin = find("algorithm", name)
     loaded = _load(plugin)
@@ -97,15 +111,48 @@ def algorithm(name: str) -> Algorithm:
     return loaded
 
 
-def task(name: str) -> Task:
-    """Load a task. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+def family(name: str) -> Family:
+    """Load a task's options. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    from benchmark.define import Family
     from benchmark.task import Task
 
     plugin = find("task", name)
     loaded = _load(plugin)
-    if not isinstance(loaded, Task):
-        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no Task")
+    if isinstance(loaded, Task):
+        return Family(lambda: loaded, name)
+    if not isinstance(loaded, Family):
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no Task, and no function of options under @task")
+    if loaded.name != name:
+        raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
     return loaded
+
+
+def task(name: str, options: Mapping[str, Any] | None = None) -> Task:
+    """Load a task with these options over its defaults.
+
+    Raises:
+        UsageError: an unknown name, an unknown option, or a wrong value.
+        PluginError: it cannot be used.
+    """
+    from benchmark.task import Task
+
+    made = family(name)
+    values = made.resolve(options or {})
+    try:
+        loaded = made(**values)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise find("task", name).error(f"{type(error).__name__}: {error}") from error
+    if not isinstance(loaded, Task):
+        raise find("task", name).error(f"its function gives {type(loaded).__name__}, and no Task")
+    return loaded
+
+
+def label(name: str, options: Mapping[str, Any]) -> str:
+    """A task with those of its options that are not at their default; nothing is imported."""
+    plugin = plugins("task").get(name)
+    return spelled(name, unusual(options, plugin.defaults if plugin else {}))
 
 
 def _load(plugin: Plugin) -> object:
@@ -171,10 +218,22 @@ def _read(plugin: Plugin, file: Path) -> Plugin:
     if missing := _missing_import(tree):
         return replace(plugin, problem=f"it imports '{missing}', which is not installed")
     function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == plugin.attribute), None)
-    if function and plugin.kind == "algorithm" and len(function.args.args) != 1:
-        return replace(plugin, problem=f"its signature must be {plugin.attribute}(run, *, option: type = default, ...)")
+    leading = ["run"] if plugin.kind == "algorithm" else []
+    if function and len(function.args.args) != len(leading):
+        signature = ", ".join([*leading, "*", "option: type = default", "..."])
+        return replace(plugin, problem=f"its signature must be {plugin.attribute}({signature})")
     doc = (ast.get_docstring(function) if function else None) or ast.get_docstring(tree) or ""
-    return replace(plugin, summary=doc.partition("\n")[0])
+    return replace(plugin, summary=doc.partition("\n")[0], defaults=_defaults(function) if function else {})
+
+
+def _defaults(function: ast.FunctionDef) -> dict[str, Any]:
+    """The defaults of its keyword-only parameters that are written out as literals."""
+    found = {}
+    for parameter, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        if default is not None:
+            with suppress(ValueError):
+                found[parameter.arg] = ast.literal_eval(default)
+    return found
 
 
 def _missing_import(tree: ast.Module) -> str | None:

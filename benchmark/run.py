@@ -71,9 +71,11 @@ class Run:
         data: Data,
         seed: int,
         tick: Tick = lambda steps: None,
+        another: Callable[[], nn.Module] | None = None,
     ) -> None:
         self._task, self._recipe, self._target = task, recipe, target
         self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
+        self._another = another
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
         self._objective = Objective(model, task)
@@ -260,6 +262,16 @@ class Run:
             self._engine.rewind(snapshot.clock)
             self._project()
             self.restored = snapshot
+
+    def redraw(self) -> Snapshot:
+        """Another draw of the initial network, from a stream of its own, at the start of the schedule.
+
+        Raises:
+            RuntimeError: the run was made without one.
+        """
+        if self._another is None:
+            raise RuntimeError("this run was made without another draw of its network")
+        return Snapshot({name: value.to(self._device) for name, value in tensors(self._another()).items()}, 0)
 
     def rewind(self, clock: int) -> None:
         """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""

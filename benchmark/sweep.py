@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
@@ -14,19 +14,14 @@ from benchmark import registry
 from benchmark.define import Algorithm
 from benchmark.errors import PluginError, UsageError
 from benchmark.harness import unfit
+from benchmark.options import Choice, spelled
 from benchmark.record import Cell, Record, Store
 from benchmark.target import NofM, pattern_named
 from benchmark.task import Task
 
 Rerun = Literal["missing", "failed", "all"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A name with options, as in `imp:rewind=0.1`."""
-
-    name: str
-    options: Mapping[str, str] = field(default_factory=dict)
+EDGES = 0.1
+"""The share of edges that an edge method removes where nothing else is asked."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +29,23 @@ class Selection:
     """What is to be compared. Where models or sparsities are empty, each task's default stands."""
 
     algorithms: Sequence[Choice]
-    tasks: Sequence[str]
+    tasks: Sequence[Choice]
     budget: str
     seeds: Sequence[int]
     models: Sequence[str] = ()
     sparsities: Sequence[float] = ()
     patterns: Sequence[str] = ("global",)
     controls: Sequence[str] = ()
+    edges: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of a selection: those to run, and those whose record is there already."""
+    """The cells of a selection: those to run, and those whose record is there already.
+
+    Args:
+        tasks: by `Cell.setting`.
+    """
 
     run: list[Cell]
     reused: list[Record]
@@ -58,31 +58,6 @@ class Plan:
         return [record.cell for record in self.reused] + self.run
 
 
-def choices(texts: Iterable[str]) -> list[Choice]:
-    """`granet:init_density=0.5,end=0.6,snip` is granet with two options, and snip.
-
-    Raises:
-        UsageError: an option without a value, or before any name.
-    """
-    found: list[Choice] = []
-    for piece in filter(None, (piece.strip() for text in texts for piece in text.split(","))):
-        name, _, option = piece.partition(":")
-        if "=" in name and not found:
-            raise UsageError(f"option '{piece}' comes before any algorithm; write NAME:{piece}")
-        if "=" in name:  # a further option of the algorithm before
-            found[-1] = _with(found[-1], piece)
-        else:
-            found.append(_with(Choice(name), option) if option else Choice(name))
-    return found
-
-
-def _with(choice: Choice, option: str) -> Choice:
-    key, _, value = option.partition("=")
-    if not (key and value):
-        raise UsageError(f"option '{option}' of '{choice.name}' has no value; write {choice.name}:OPTION=VALUE")
-    return Choice(choice.name, {**choice.options, key: value})
-
-
 def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[PluginError]]:
     """The cells of a selection, split into open and answered ones, and the plug-ins that could not be loaded.
 
@@ -91,7 +66,7 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     """
     broken: list[PluginError] = []
     algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
-    tasks = _load(selection.tasks, registry.task, broken)
+    tasks = _tasks(selection.tasks, broken)
     try:  # whole rows first
         cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
     except ValidationError as error:
@@ -103,11 +78,12 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
         raise broken[0]
     if not cells:
         raise UsageError("nothing selected: name at least one --algo and one --task (bench list)")
-    if all(unfit(algorithms[cell.algorithm], tasks[cell.task]) for cell in cells):
+    loaded = {setting: task for setting, (_, task) in tasks.items()}
+    if all(unfit(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
         raise UsageError(_nothing_fits(cells[0], algorithms))
     answered = {cell: record for cell in cells if (record := store.get(cell))}
     kept = {c: r for c, r in answered.items() if rerun == "missing" or (rerun == "failed" and r.status == "ok")}
-    return Plan([c for c in cells if c not in kept], list(kept.values()), algorithms, tasks), broken
+    return Plan([c for c in cells if c not in kept], list(kept.values()), algorithms, loaded), broken
 
 
 def estimate(cells: Sequence[Cell], records: Iterable[Record], jobs: int) -> float | None:
@@ -131,29 +107,65 @@ def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[st
     return loaded
 
 
-def _cells(selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, Task]) -> Iterable[Cell]:
-    chosen = [choice for choice in selection.algorithms if choice.name in algorithms]
+def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tuple[Choice, Task]]:
+    """By `Cell.setting`: a task's name with the value of every option, and the task."""
+    found = {}
+    for choice in chosen:
+        try:
+            options = registry.family(choice.name).resolve(choice.options)
+            found[spelled(choice.name, options)] = Choice(choice.name, options), registry.task(choice.name, options)
+        except PluginError as error:
+            broken.append(error)
+    return found
+
+
+def _cells(
+    selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, tuple[Choice, Task]]
+) -> Iterable[Cell]:
+    chosen = list(_with_edges(selection, algorithms))
     subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
-    chosen += [_with(choice, f"control={control}") for choice in subjects for control in selection.controls]
+    chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
-    for name, choice, pattern in product((t for t in selection.tasks if t in tasks), chosen, selection.patterns):
-        task, algorithm = tasks[name], algorithms[choice.name]
-        task.recipe(selection.budget)
+    for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
+        algorithm, given = algorithms[choice.name], options[id(choice)]
+        if "weights" in algorithm.prunes:
+            sparsities = _sparsities(selection, task, pattern)
+        else:
+            pattern, sparsities = "global", _of_edges(selection, algorithm, given)  # noqa: PLW2901
         for model, sparsity, seed in product(
-            selection.models or [next(iter(task.models))], _sparsities(selection, task, pattern), selection.seeds
+            selection.models or [next(iter(task.models))], sparsities, selection.seeds
         ):
             task.model(model)
-            dense = not algorithm.prunes  # it keeps everything, whatever is asked: one cell for all
+            task.recipe(selection.budget, model)
             yield Cell(
                 algorithm=choice.name,
-                options=options[id(choice)],
-                task=name,
+                options=given,
+                task=setting.name,
+                task_options=dict(setting.options),
                 model=model,
-                pattern="global" if dense else pattern,
-                sparsity=0.0 if dense else sparsity,
+                pattern=pattern,
+                sparsity=sparsity,
                 budget=selection.budget,
                 seed=seed,
             )
+
+
+def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> Iterable[Choice]:
+    """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
+    for choice in selection.algorithms:
+        if choice.name in algorithms:
+            names = [name for name in algorithms[choice.name].options if name.rpartition(".")[2] == "edges"]
+            yield from [choice.having(f"{names[0]}={edges}") for edges in selection.edges if names] or [choice]
+
+
+def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, Any]) -> Sequence[float]:
+    """The sparsities of a method that leaves the weights alone: shares of edges, unless an option tells their number.
+
+    A method that keeps everything has one cell, whatever is asked.
+    """
+    if not algorithm.prunes or any(name.rpartition(".")[2] == "edges" and given[name] is not None for name in given):
+        return [0.0]
+    return selection.sparsities or [EDGES]
 
 
 def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:

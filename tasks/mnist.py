@@ -11,7 +11,7 @@ from torchvision import datasets
 
 from benchmark.task import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
-from tasks._models import glorot, mlp
+from tasks._models import glorot, mlp, scaled
 
 EPOCH = 55_000 // 128
 
@@ -33,17 +33,18 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() - 0.1307 * 255) / (0.3081 * 255)
 
 
-def lenet5() -> nn.Module:
+def lenet5(width: float = 1.0) -> nn.Module:
     """LeNet-5 in Caffe's form: 430,500 weights."""
+    first, second, third = (scaled(units, width) for units in (20, 50, 500))
     layers: list[tuple[str, nn.Module]] = [
-        ("conv1", nn.Conv2d(1, 20, 5)),
+        ("conv1", nn.Conv2d(1, first, 5)),
         ("pool1", nn.MaxPool2d(2)),
-        ("conv2", nn.Conv2d(20, 50, 5)),
+        ("conv2", nn.Conv2d(first, second, 5)),
         ("pool2", nn.MaxPool2d(2)),
         ("flatten", nn.Flatten()),
-        ("fc1", nn.Linear(800, 500)),
+        ("fc1", nn.Linear(16 * second, third)),
         ("relu", nn.ReLU()),
-        ("fc2", nn.Linear(500, 10)),
+        ("fc2", nn.Linear(third, 10)),
     ]
     return glorot(nn.Sequential(OrderedDict(layers)))
 

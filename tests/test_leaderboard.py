@@ -85,6 +85,7 @@ def test_seeds_are_averaged() -> None:
 
 DIFFERENCES: list[dict[str, Any]] = [
     {"task": "mnist"},
+    {"task_options": {"protocol": "paper"}},
     {"model": "cnn"},
     {"budget": "full"},
     {"algorithm": "snip"},
@@ -100,7 +101,11 @@ def test_nothing_but_the_seed_is_averaged_over(difference: dict[str, Any]) -> No
     assert sorted(row.n for row in found) == [1, 2]
 
 
-@pytest.mark.parametrize("difference", [{"task": "mnist"}, {"model": "cnn"}, {"budget": "full"}], ids=str)
+@pytest.mark.parametrize(
+    "difference",
+    [{"task": "mnist"}, {"task_options": {"protocol": "paper"}}, {"model": "cnn"}, {"budget": "full"}],
+    ids=str,
+)
 def test_tasks_models_and_budgets_never_share_a_table(difference: dict[str, Any]) -> None:
     found = rows([ran(cell(), 0.8), ran(cell(**difference), 0.9), ran(cell("snip"), 0.7)])
     assert len({row.table for row in found}) == 2

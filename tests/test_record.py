@@ -89,6 +89,7 @@ def test_the_key_does_not_depend_on_the_order_of_options(names: list[str]) -> No
         {"options": {"fraction": 0.3, "retrain": "weights"}},
         {"options": {}},
         {"task": "mnist"},
+        {"task_options": {"protocol": "paper"}},
         {"model": "cnn"},
         {"pattern": "layer"},
         {"sparsity": 0.95},

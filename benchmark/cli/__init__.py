@@ -7,9 +7,12 @@ from typing import Any
 import click
 
 from benchmark.cli.check import check
+from benchmark.cli.compare import compare
 from benchmark.cli.doctor import doctor
 from benchmark.cli.export import export
-from benchmark.cli.read import info, leaderboard, list_, show
+from benchmark.cli.leaderboard import leaderboard
+from benchmark.cli.plot import plot
+from benchmark.cli.read import info, list_, show
 from benchmark.cli.run import run
 from benchmark.errors import BenchError
 
@@ -47,5 +50,5 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, show, list_, info, export, check, doctor):
+for command in (run, leaderboard, compare, plot, show, list_, info, export, check, doctor):
     main.add_command(command)

@@ -44,10 +44,10 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
     from benchmark.launch import Settings, question
 
     cell = wanted.cell
-    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task))
+    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task, cell.task_options))
     torch.set_num_threads(1)
     kept: list[tuple[nn.Module, Run]] = []
-    again = answer(question(cell, Settings({cell.task: data}, device)), keep=lambda *pair: kept.append(pair))
+    again = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
     _same(wanted, again)
     _write(folder, wanted, *kept[0])
     click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)

@@ -77,7 +77,8 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
         click.echo(_csv(everything if isinstance(everything, list) else [everything]), nl=False)
     elif form == "table":
         for title, rows in tables.items():
-            console().print(_table(title, rows))
+            console().print(Text(plain(title), style="bold"), soft_wrap=True)
+            console().print(_table(rows))
     else:
         from tabulate import tabulate
 
@@ -94,8 +95,8 @@ def warn(store: Store) -> None:
         click.echo(f"Warning: skipped {plain(problem)}", err=True)
 
 
-def _table(title: str, rows: Rows) -> Table:
-    table = Table(title=Text(plain(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(rows: Rows) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]
     for name in rows[0] if rows else []:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -129,10 +130,10 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON in one column; other mappings spread over columns."""
+    """Options, and scores by seed, as JSON in one column; other mappings spread over columns."""
     flat_row: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping) and name != "options":
+        if isinstance(value, Mapping) and name not in ("options", "task_options", "scores"):
             flat_row |= {f"{name}.{inner}": item for inner, item in value.items()}
         else:
             flat_row[name] = json.dumps(value) if isinstance(value, Mapping | list) else value

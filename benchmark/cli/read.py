@@ -1,23 +1,24 @@
-"""The verbs that read: list, info, leaderboard, show."""
+"""The verbs that read what there is: list, info, show."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
 
 from benchmark import registry
-from benchmark.cli.output import Split, emit, flat, format_option, results_option, warn
-from benchmark.cli.tables import boards
+from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
+from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record, Store
+
+if TYPE_CHECKING:
+    from benchmark.define import Algorithm, Family
 
 
 @click.command("list")
@@ -39,19 +40,19 @@ def list_(kind: str | None, form: str) -> None:
 @click.argument("name")
 @format_option
 def info(name: str, form: str) -> None:
-    """What an algorithm or a task is, and the options it has."""
-    if registry.kind_of(name) == "task":
-        emit(form, *_task_info(name))
+    """What an algorithm or a task is, and the options it has; a task may stand with options, as for run."""
+    asked = choices([name])
+    if len(asked) != 1:
+        raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
+    if registry.kind_of(asked[0].name) == "task":
+        emit(form, *_task_info(asked[0]))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
-    options = [
-        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
-        for option in algorithm.options.values()
-    ]
+    options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     facts = {
         "name": name,
@@ -68,11 +69,20 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     return tables, {**facts, "options": options}
 
 
-def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
+    return [
+        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
+        for option in plugin.options.values()
+    ]
+
+
+def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     from benchmark.folders import DataFolders
     from benchmark.harness import build
 
-    task, plugin = registry.task(name), registry.find("task", name)
+    name = choice.name
+    task, plugin = registry.task(name, choice.options), registry.find("task", name)
+    options = _options(registry.family(name))
     folder = DataFolders().holding(task)
     facts = {
         "summary": plugin.summary,
@@ -87,9 +97,15 @@ def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, An
         sizes = {n: p.numel() for n, p in network.named_parameters()}
         prunable = sum(sizes[n] for n in task.prunable(network))
         models.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
-    recipes = [{"budget": budget, **recipe.describe()} for budget, recipe in task.recipes.items()]
+    by_model = {"every other" if task.special else "every": task.recipes} | dict(task.special)
+    recipes = [
+        {"model": model, "budget": budget, **recipe.describe()}
+        for model, group in by_model.items()
+        for budget, recipe in group.items()
+    ]
     spoken = [
         {
+            **({"model": recipe["model"]} if task.special else {}),
             "budget": recipe["budget"],
             "steps": recipe["steps"],
             "batch": recipe["batch_size"],
@@ -100,43 +116,14 @@ def _task_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, An
         }
         for recipe in recipes
     ]
-    tables = {
-        name: [{"": key, "what": value} for key, value in facts.items()],
+    tables: dict[str, list[dict[str, Any]]] = {
+        spelled(name, choice.options): [{"": key, "what": value} for key, value in facts.items()],
         "models, the first by default": models,
         "budgets": spoken,
     }
-    return tables, {"name": name, **facts, "models": models, "recipes": recipes}
-
-
-@click.command()
-@click.option("--task", "tasks", type=Split(), multiple=True, help="Only these tasks.")
-@click.option("--model", "models", type=Split(), multiple=True, help="Only these models.")
-@click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets.")
-@click.option("--algo", "algorithms", type=Split(), multiple=True, help="Only these algorithms.")
-@click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns.")
-@click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense.")
-@results_option
-@format_option
-def leaderboard(results: Path, form: str, sparsities: Sequence[Sequence[float]], **names: Any) -> None:
-    """Who is best at what, over seeds, and at which cost."""
-    store = Store(results)
-    records = list(store)
-    warn(store)
-    fields = {"tasks": "task", "models": "model", "budgets": "budget", "algorithms": "algorithm", "patterns": "pattern"}
-    wanted = {fields[name]: flat(values) for name, values in names.items() if values}
-    for field, values in wanted.items():
-        records = [record for record in records if getattr(record.cell, field) in values]
-    if sparsities:
-        records = [record for record in records if record.cell.sparsity in [0.0, *flat(sparsities)]]
-    if not records:
-        raise UsageError(f"no record in {results} fits; fill it with: bench run --algo imp,snip,random --task digits")
-    print_board(records, form)
-
-
-def print_board(records: Sequence[Record], form: str) -> None:
-    """The leaderboard of these records on stdout."""
-    found = rows(records)
-    emit(form, boards(found), [{k: v for k, v in asdict(row).items() if k != "label"} for row in found])
+    if options:
+        tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
+    return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
 
 
 @click.command()

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from benchmark import registry, server
+from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, plain, results_option, warn
-from benchmark.cli.read import print_board
+from benchmark.define import Control
 from benchmark.errors import UsageError
+from benchmark.options import choices, spelled
 from benchmark.record import Record, Store
 
 if TYPE_CHECKING:
@@ -29,11 +31,18 @@ HEARTBEAT = 30.0
 
 @click.command()
 @click.option("--algo", "algorithms", multiple=True, required=True, help="Algorithms: imp, or imp:rewind=0.1,snip.")
-@click.option("--task", "tasks", type=Split(), multiple=True, required=True, help="Tasks.")
+@click.option("--task", "tasks", multiple=True, required=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist.")
 @click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
 @click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
 @click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
-@click.option("--control", "controls", type=Split(), multiple=True, help="shuffle, reinit, invert, random-labels.")
+@click.option(
+    "--control",
+    "controls",
+    type=Split(),
+    multiple=True,
+    help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
+)
+@click.option("--edges", type=Split(), multiple=True, help="Edges that edge methods edit: 0.1 of them, or 50.")
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -54,14 +63,15 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
     Cells that are answered already are not run again. An interrupt keeps what is finished.
     """
-    _warm_up(selected["algorithms"], flat(selected["tasks"]), wanted=jobs != 0 and not dry_run)
-    from benchmark.sweep import Selection, choices, plan
+    _warm_up([*selected["algorithms"], *selected["tasks"]], wanted=jobs != 0 and not dry_run)
+    from benchmark.sweep import Selection, plan
 
     store = Store(results)
     selection = Selection(
         algorithms=choices(selected["algorithms"]),
         controls=flat(selected["controls"]),
-        tasks=flat(selected["tasks"]),
+        edges=flat(selected["edges"]),
+        tasks=choices(selected["tasks"]),
         budget=selected["budget"],
         seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
         models=flat(selected["models"]),
@@ -85,12 +95,13 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     ctx.exit(3 if broken else 1 if unwell else 0)
 
 
-def _warm_up(algorithms: Sequence[str], tasks: Sequence[str], wanted: bool) -> None:
+def _warm_up(texts: Sequence[str], wanted: bool) -> None:
     """Start the workers' server before this process imports torch itself: both then take no longer than one."""
-    names = [piece.partition(":")[0] for text in algorithms for piece in text.split(",")]
+    pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
+    names = [name for piece in pieces for name in piece.split("+")]
     known = registry.plugins("algorithm") | registry.plugins("task")
-    plugins = [known[name] for name in [*names, *tasks] if name in known]
-    if wanted and plugins and all(name in known or "=" in name for name in [*names, *tasks]):
+    plugins = [known[name] for name in names if name in known]
+    if wanted and plugins and all(name in known or "=" in name for name in names):
         server.start([plugin.module for plugin in plugins if plugin.distribution == registry.BUILT_IN])
 
 
@@ -135,15 +146,15 @@ def _run(
     from benchmark.folders import DataFolders
     from benchmark.launch import Settings, here, local
 
-    needed = dict.fromkeys(cell.task for cell in planned.run)
-    folders = {name: DataFolders(data_root).readable(name, planned.tasks[name]) for name in needed}
+    needed = {cell.setting: cell.task for cell in planned.run}
+    folders = {s: DataFolders(data_root).readable(name, planned.tasks[s]) for s, name in needed.items()}
     store.check()
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
 
-        def done(record: Record) -> None:
-            store.put(record)
+        def done(record: Record, masks: bytes | None) -> None:
+            store.put(record, masks)
             finished.append(record)
             line(record)
 
@@ -204,9 +215,10 @@ def _progress(
 def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
-    where = f"{cell.task}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
-    given = ",".join(f"{name}={value}" for name, value in algorithm.unusual(cell.options).items())
-    label = f"{cell.algorithm}:{given}" if given else cell.algorithm
+    where = (
+        f"{registry.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
+    )
+    label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.record import Cell, Record
+from benchmark.options import spelled
+from benchmark.record import Cell, Cost, Record
 from benchmark.statistics import summarize
 
 
@@ -19,9 +20,13 @@ class Row:
     Args:
         n: runs that ended well; only they are averaged. The counts of the others stand beside it.
         cost: means over these runs.
+        scores: the metric that ranks, on the test split, by seed.
+        validation: its mean on the validation split; None where a run has none.
+        label: the algorithm, with the options that tell it from the other rows; the same in every table.
     """
 
     task: str
+    task_options: dict[str, Any]
     model: str
     budget: str
     algorithm: str
@@ -40,19 +45,52 @@ class Row:
     diverged: int
     skipped: int
     timeout: int
+    scores: dict[int, float]
+    validation: float | None
     label: str
 
     @property
     def table(self) -> tuple[str, str, str]:
         """What may stand in one table."""
-        return self.task, self.model, self.budget
+        return spelled(self.task, self.task_options), self.model, self.budget
+
+    @property
+    def column(self) -> tuple[str, str, str, str, float]:
+        """What is ranked together: one column of an aggregate over tables."""
+        return *self.table, self.pattern, self.sparsity
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """What is compared at equal cost: a column, whatever the budget, which is the last of `table`."""
+        return *self.table[:-1], self.pattern, f"{self.sparsity:g}"
+
+    @property
+    def control(self) -> str | None:
+        """The control that this row is; a control questions a method and is not ranked with the methods."""
+        control = self.options.get("control")
+        return None if control is None else str(control)
+
+    @property
+    def flops(self) -> float | None:
+        """All that was spent: every round of training, and scoring."""
+        return self.cost["training_flops"] + self.cost["scoring_flops"] if self.cost else None
+
+    @property
+    def loss(self) -> float:
+        """The mean, so turned that lower is better; infinite where there is none."""
+        if self.mean is None:
+            return float("inf")
+        return -self.mean if self.direction == "max" else self.mean
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
-    """Best first within each (task, model, budget, pattern, sparsity); groups without a result last."""
+    """Best first within each column of each table; groups without a result last."""
     groups: dict[str, list[Record]] = defaultdict(list)
+    keys: dict[str, str] = {}  # a group's key takes longer to compute than to look up, and there are thousands of cells
     for record in records:
-        groups[record.cell.group].append(record)
+        cell = record.cell
+        told = repr([getattr(cell, name) for name in Cell.model_fields if name != "seed"])
+        groups[keys.get(told) or keys.setdefault(told, cell.group)].append(record)
     labels = _labels([group[0].cell for group in groups.values()])
     found = [_row(group, labels[key]) for key, group in groups.items()]
     return sorted(found, key=_place)
@@ -62,10 +100,12 @@ def _row(group: Sequence[Record], label: str) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     well = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in well if record.score is not None])
-    costs = [record.cost.model_dump() for record in well]
+    validation = [record.validation.get(ranking.metric) for record in well]
+    known = [value for value in validation if value is not None]
     count = Counter(record.status for record in group)
     return Row(
         task=cell.task,
+        task_options=dict(cell.task_options),
         model=cell.model,
         budget=cell.budget,
         algorithm=cell.algorithm,
@@ -79,11 +119,15 @@ def _row(group: Sequence[Record], label: str) -> Row:
         std=summary.std,
         ci_low=summary.low,
         ci_high=summary.high,
-        cost={name: statistics.fmean(cost[name] for cost in costs) for name in (costs[0] if costs else {})},
+        cost={
+            name: statistics.fmean(getattr(r.cost, name) for r in well) for name in (Cost.model_fields if well else ())
+        },
         failed=count["failed"],
         diverged=count["diverged"],
         skipped=count["skipped"],
         timeout=count["timeout"],
+        scores={record.cell.seed: record.score for record in well if record.score is not None},
+        validation=statistics.fmean(known) if well and len(known) == len(well) else None,
         label=label,
     )
 
@@ -102,12 +146,10 @@ def _labels(cells: Sequence[Cell]) -> dict[str, str]:
             for name, value in cell.options.items()
             if values[cell.algorithm, name][str(value)] == groups[cell.algorithm]
         ]
-        telling = [f"{name}={value}" for name, value in cell.options.items() if name not in shared]
-        labels[cell.group] = f"{cell.algorithm}:{','.join(telling)}" if telling else cell.algorithm
+        telling = {name: value for name, value in cell.options.items() if name not in shared}
+        labels[cell.group] = spelled(cell.algorithm, telling)
     return labels
 
 
 def _place(row: Row) -> tuple[Any, ...]:
-    mean = row.mean if row.mean is not None else float("inf")
-    better = -mean if row.direction == "max" and row.mean is not None else mean
-    return (*row.table, row.pattern, row.sparsity, row.mean is None, better, row.label)
+    return (*row.column, row.mean is None, row.loss, row.label)

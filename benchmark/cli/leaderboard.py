@@ -1,0 +1,57 @@
+"""bench leaderboard: who is best at what, in four views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from benchmark.cli import views
+from benchmark.cli.output import Split, emit, flat, format_option
+from benchmark.cli.select import filters, selected
+from benchmark.cli.tables import board_facts, boards
+from benchmark.errors import UsageError
+from benchmark.leaderboard import rows
+from benchmark.record import Record
+
+VIEWS = ("plain", "compute", "controls", "profile")
+
+
+@click.command()
+@click.option("--view", type=click.Choice(VIEWS), default="plain", show_default=True)
+@click.option("--flops", type=Split(float), multiple=True, help="Levels that --view compute compares at: 1e11,1e12.")
+@filters
+@format_option
+def leaderboard(view: str, flops: Sequence[Sequence[float]], form: str, **wanted: Any) -> None:
+    """Who is best at what, over seeds, and at which cost.
+
+    \b
+    plain     ranks as intervals: 2-4 is not told apart from its neighbours, after a correction for all pairs
+    compute   accuracy against everything that was computed, the Pareto front marked, and at equal cost
+    controls  each method minus its shuffled, re-initialised, ... selves, paired by seed
+    profile   across tasks and sparsities: mean ranks, how often near the best, who wins where
+    """
+    if flops and view != "compute":
+        raise UsageError(f"--flops is for --view compute, not {view}")
+    levels = flat(flops)
+    if not all(level > 0 for level in levels):
+        raise UsageError(f"--flops are above 0, got {min(levels):g}")
+    records = selected(**wanted)
+    if view == "plain":
+        print_board(records, form)
+    elif view == "compute":
+        emit(form, *views.compute(rows(records), levels))
+    elif view == "controls":
+        emit(form, *views.controlled(rows(records)))
+    else:
+        emit(form, *views.profile(rows(records), form))
+
+
+def print_board(records: Sequence[Record], form: str) -> None:
+    """The plain leaderboard of these records on stdout."""
+    found = rows(records)
+    if form in ("json", "csv"):
+        emit(form, {}, board_facts(found))
+    else:
+        emit(form, boards(found))

@@ -1,0 +1,173 @@
+"""Options of plug-ins: the keyword-only parameters of a function, typed, validated, and told in its docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from benchmark.errors import UsageError, unknown
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""An option in [0, 1]."""
+
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+"""An option strictly between 0 and 1."""
+
+Sparsity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+"""An option in [0, 1)."""
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""An option of at least 0."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""An option above 0."""
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of at least 1."""
+
+_SPOKEN = {
+    Fraction: "number in [0, 1]",
+    Sparsity: "number in [0, 1)",
+    Share: "number in (0, 1)",
+    Amount: "number >= 0",
+    Positive: "number > 0",
+    Count: "whole number >= 1",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword-only parameter of a plug-in's function.
+
+    Args:
+        kind: its annotation.
+        meaning: what the docstring says of it.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    meaning: str
+
+    @property
+    def values(self) -> str:
+        """The valid values, in words."""
+        for kind, words in _SPOKEN.items():
+            if self.kind == kind:
+                return words
+        if literals := list(_literals(self.kind)):
+            return " | ".join(literals)
+        if get_origin(self.kind) is Annotated:  # a type of the plug-in's own, described by its pydantic Field
+            told = [part.description for part in self.kind.__metadata__ if getattr(part, "description", None)]
+            return told[0] if told else str(self.kind)
+        return {bool: "true | false", int: "whole number", float: "number", str: "text"}.get(self.kind, str(self.kind))
+
+    def parse(self, value: Any) -> Any:
+        """The value in the option's type, from text or from a value. Raises ValidationError."""
+        return TypeAdapter(self.kind).validate_python(value)
+
+
+Options = Mapping[str, Option]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A name with options, as in `imp:rewind=0.1`."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def having(self, option: str) -> Choice:
+        """The same with a further option, `name=value`. Raises UsageError where it is not of that form."""
+        key, _, value = option.partition("=")
+        if not (key and value):
+            raise UsageError(f"option '{option}' of '{self.name}' has no value; write {self.name}:OPTION=VALUE")
+        return Choice(self.name, {**self.options, key: value})
+
+
+def choices(texts: Iterable[str]) -> list[Choice]:
+    """`granet:init_density=0.5,end=0.6,snip` is granet with two options, and snip.
+
+    Raises:
+        UsageError: an option without a value, or before any name.
+    """
+    found: list[Choice] = []
+    for piece in filter(None, (piece.strip() for text in texts for piece in text.split(","))):
+        name, _, option = piece.partition(":")
+        if "=" in name and not found:
+            raise UsageError(f"option '{piece}' comes before any name; write NAME:{piece}")
+        if "=" in name:  # a further option of the name before
+            found[-1] = found[-1].having(piece)
+        else:
+            found.append(Choice(name).having(option) if option else Choice(name))
+    return found
+
+
+def options_of(function: Callable[..., Any], leading: int, reserved: Collection[str] = ()) -> dict[str, Option]:
+    """The options of a function by name: all of its parameters after the first `leading`.
+
+    Raises:
+        TypeError: one of them is not of the form `*, option: type = default`, or has a reserved name.
+    """
+    parameters = list(inspect.signature(function).parameters.values())[leading:]
+    return {parameter.name: _option(function, parameter, reserved) for parameter in parameters}
+
+
+def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a plug-in with its value: `given`, validated, over the defaults.
+
+    Raises:
+        UsageError: an unknown option or a wrong value, with the valid ones.
+    """
+    for name in given:
+        if name not in options:
+            raise unknown(f"option of '{owner}'", name, options, f"its options: {', '.join(options) or 'it has none'}")
+    return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
+
+
+def spelled(name: str, options: Mapping[str, Any]) -> str:
+    """A name with options, as it stands on the command line: `imp:fraction=0.2,rewind=0`."""
+    told = ",".join(f"{option}={value}" for option, value in options.items())
+    return f"{name}:{told}" if told else name
+
+
+def unusual(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that are not at their default."""
+    return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}
+
+
+def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved: Collection[str]) -> Option:
+    where = f"{function.__name__}: option '{parameter.name}'"
+    if parameter.name in reserved:
+        raise TypeError(f"{where} is one that every plug-in of its kind has")
+    if parameter.kind is not parameter.KEYWORD_ONLY:
+        raise TypeError(f"{where} must be keyword-only: put it after `*`")
+    if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
+        raise TypeError(f"{where} needs a type and a default")
+    kind = parameter.annotation
+    if isinstance(kind, str):
+        kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
+    meaning = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
+    return Option(parameter.name, kind, parameter.default, " ".join(meaning[1].split()) if meaning else "")
+
+
+def _value(owner: str, option: Option, value: Any) -> Any:
+    try:
+        return option.parse(value)
+    except ValidationError:
+        raise UsageError(f"option '{option.name}' of '{owner}' cannot be {value!r}; it takes {option.values}") from None
+
+
+def _literals(kind: Any) -> Iterator[str]:
+    """The values of a Literal, or of a union of Literals."""
+    if get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+    elif get_origin(kind) in (Union, UnionType):
+        for part in get_args(kind):
+            yield from _literals(part)
