@@ -37,6 +37,10 @@ class Rule:
     connectivity: Literal["keep", "free"] = "keep"
     verify: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.mode == "both" and self.connectivity == "free":
+            raise ValueError("mode 'both' edits graphs that stay whole; connectivity must be 'keep'")
+
     def checks(self, nodes: int) -> int:
         """How many candidates per edit are checked exactly."""
         if self.criterion == "exact":

@@ -25,25 +25,24 @@ def largest(
     Args:
         operator: symmetric and positive: [n, b] -> [n, b].
         start: [n, b], near the eigenvectors where something is known of them.
-        depth: applications of the operator between restarts; the basis has (depth + 1) b columns.
+        depth: applications of the operator between restarts; the basis has depth b columns.
     """
-    block, found, last = start.shape[1], np.linalg.qr(start)[0], np.inf
+    found, last = np.linalg.qr(start)[0], np.inf
     for _ in range(restarts):
         values, found, worst = _sweep(operator, found, tolerance, depth)
         if worst <= tolerance or worst > 0.3 * last:
             break
         last = worst
-    return values[:block], found[:, :block]
+    return values, found
 
 
 def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> tuple[Floats, Floats, float]:
     """Ritz values and vectors of the Krylov space of `start`, and the largest residual that matters."""
     n, block = start.shape
-    depth = min(depth, n // block - 1)
-    basis = np.empty((n, (depth + 1) * block), order="F")
+    basis = np.empty((n, min(depth * block, n)), order="F")
     basis[:, :block] = start
     projected, used, new = np.zeros((basis.shape[1],) * 2), block, block
-    for _ in range(max(depth, 1)):
+    while True:
         known = basis[:, :used]
         image = operator(known[:, used - new :])
         inside = known.T @ image
@@ -53,16 +52,13 @@ def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> t
         fresh, again = np.linalg.qr(fresh - known @ (known.T @ fresh))  # tiny columns had lost their right angles
         outside = again @ outside
         values, ritz = np.linalg.eigh(projected[:used, :used])
-        values, ritz = values[::-1], ritz[:, ::-1]
-        residuals = np.linalg.norm(outside @ ritz[used - new :, :block], axis=0) / values[0]
-        worst = _worst(values[:block], residuals)
-        alive = np.abs(np.diag(outside)) > 1e-14 * values[0]
-        if worst <= tolerance or not alive.any() or used + block > basis.shape[1]:
-            break
-        new = int(alive.sum())
-        basis[:, used : used + new] = fresh[:, alive]
-        used += new
-    return values[:block], basis[:, : ritz.shape[0]] @ ritz[:, :block], worst
+        values, ritz = values[::-1][:block], ritz[:, ::-1][:, :block]
+        worst = _worst(values, np.linalg.norm(outside @ ritz[used - new :], axis=0) / values[0])
+        alive = np.flatnonzero(np.abs(np.diag(outside)) > 1e-14 * values[0])[: basis.shape[1] - used]
+        if worst <= tolerance or not len(alive):
+            return values, known @ ritz, worst
+        basis[:, used : used + len(alive)] = fresh[:, alive]
+        used, new = used + len(alive), len(alive)
 
 
 def _worst(values: Floats, residuals: Floats) -> float:

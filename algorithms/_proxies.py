@@ -95,13 +95,14 @@ def eldan_deletion(modes: Modes, degrees: Floats, i: Ints, j: Ints) -> Floats:
     """
     f = (modes.vectors * np.sqrt(degrees)[:, None])[:, : modes.multiplicity]
     gap, edges = modes.gap, round(degrees.sum() / 2)
+    left = max(2 - gap, 1e-9)  # a single edge has gap 2
     without = gap - rise(gap, modes.vectors[:, : modes.multiplicity], i, j)
 
     def stepped(column: Floats, at: Ints, other: Ints) -> Floats:
         pull = np.sqrt(degrees[at]) * (1 - gap) * column[at] - column[other] / np.sqrt(degrees[other])
         alone = degrees[at] == 1
         there = np.sqrt(np.where(alone, 1, degrees[at] - 1))
-        return np.asarray(np.where(alone, column[at], (column[at] + pull / there) / (2 - gap)))
+        return np.asarray(np.where(alone, column[at], (column[at] + pull / there) / left))
 
     total = np.zeros(len(i))
     for column in f.T:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from algorithms._edges import Edit, Graph, graph_of, rebuilt
 from benchmark import Count, Run, Share, Target
 
-Edges = Share | Count | None
+Edges = Annotated[Share | Count | None, Field(description="number in (0, 1) | whole number >= 1 | none")]
 """An option: edits per graph, as a share of its undirected edges, or as a number; none: as many as the target asks."""
 
 Plan = Callable[[Graph, int, np.random.Generator], Sequence[Edit]]

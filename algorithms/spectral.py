@@ -6,6 +6,8 @@ from algorithms._greedy import Rule, spectral_edits
 from algorithms._rewriting import Edges, rewrite
 from benchmark import Count, Run, algorithm
 
+Checks = Annotated[Annotated[int, Field(ge=0)] | None, Field(description="whole number >= 0 | none")]
+
 
 @algorithm(paper="arXiv:2404.04612", prunes="edges", then=True)
 def spectral(
@@ -18,7 +20,7 @@ def spectral(
     loops: Literal[0, 1] = 1,
     period: Count = 1,
     connectivity: Literal["keep", "free"] = "keep",
-    verify: Annotated[int, Field(ge=0)] | None = None,
+    verify: Checks = None,
 ) -> None:
     """Spectral pruning: edit the edges that raise the graph's spectral gap (Jamadandi et al., 2024).
 
