@@ -60,7 +60,7 @@ def draw(nodes: int, edges: Sequence[Pair], target: int, folder: Path) -> Splits
 def reader(kind: str, features: int, layers: int) -> nn.Module:
     """Layers of 64 units with batch norm and ReLU, read at the first node."""
     blocks = [Normed(LAYERS[kind](64, nn.Identity(), 0.0, residual=False), 64) for _ in range(layers)]
-    return GraphNet(nn.Linear(features, 64), None, None, blocks, "first", Head(64, CLASSES, 0, F.relu, 0.0))
+    return GraphNet(nn.Linear(features, 64), None, None, blocks, "first", Head(64, CLASSES, 1, F.relu, 0.0))
 
 
 class Normed(nn.Module):
