@@ -72,7 +72,7 @@ def unfit(algorithm: Algorithm, task: Task) -> str | None:
 def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     cell, task = question.cell, question.task
     splits = task.splits(question.folder, cell.seed)
-    recipe = task.recipe(cell.budget)
+    recipe = task.recipe(cell.budget, cell.model)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     pattern = pattern_named(cell.pattern)

@@ -125,11 +125,11 @@ def _cells(
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
     for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
         algorithm = algorithms[choice.name]
-        task.recipe(selection.budget)
         for model, sparsity, seed in product(
             selection.models or [next(iter(task.models))], _sparsities(selection, task, pattern), selection.seeds
         ):
             task.model(model)
+            task.recipe(selection.budget, model)
             dense = not algorithm.prunes  # it keeps everything, whatever is asked: one cell for all
             yield Cell(
                 algorithm=choice.name,

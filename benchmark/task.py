@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -182,8 +182,15 @@ class Recipe:
         """The recipe as plain values, for the record."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["milestones"] = list(self.milestones)
-        values["augment"] = getattr(self.augment, "__name__", None)
+        values["augment"] = self.augment and getattr(self.augment, "__name__", str(self.augment))
         return values
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The same recipe in fewer steps: milestones and warm-up keep their place on the way."""
+    scale = steps / recipe.steps
+    milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
+    return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))
 
 
 def conv_and_linear(model: nn.Module) -> list[str]:
@@ -200,6 +207,7 @@ class Task:
     Args:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
         recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
+        special: by model, the recipes of those that are trained otherwise.
         data: from the folder that holds `files` to the splits.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
@@ -223,6 +231,7 @@ class Task:
     prunable: Callable[[nn.Module], list[str]] = conv_and_linear
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
+    special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     fold: Callable[[Path, int], Splits] | None = None
 
     def splits(self, folder: Path, seed: int) -> Splits:
@@ -235,8 +244,9 @@ class Task:
             raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(self.models)}")
         return self.models[name]
 
-    def recipe(self, budget: str) -> Recipe:
-        """The recipe of a budget. Raises UsageError, with the budgets there are."""
-        if budget not in self.recipes:
-            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(self.recipes)}")
-        return self.recipes[budget]
+    def recipe(self, budget: str, model: str = "") -> Recipe:
+        """The recipe of a budget, as this model is trained. Raises UsageError, with the budgets there are."""
+        recipes = self.special.get(model, self.recipes)
+        if budget not in recipes:
+            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(recipes)}")
+        return recipes[budget]

@@ -100,9 +100,15 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         sizes = {n: p.numel() for n, p in network.named_parameters()}
         prunable = sum(sizes[n] for n in task.prunable(network))
         models.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
-    recipes = [{"budget": budget, **recipe.describe()} for budget, recipe in task.recipes.items()]
+    by_model = {"every other" if task.special else "every": task.recipes} | dict(task.special)
+    recipes = [
+        {"model": model, "budget": budget, **recipe.describe()}
+        for model, group in by_model.items()
+        for budget, recipe in group.items()
+    ]
     spoken = [
         {
+            **({"model": recipe["model"]} if task.special else {}),
             "budget": recipe["budget"],
             "steps": recipe["steps"],
             "batch": recipe["batch_size"],
