@@ -26,7 +26,7 @@ State = tuple[Tensor, Tensor | None]
 
 
 class Embeddings(nn.Module):
-    """The sum of one embedding per categorical feature: int64 [n, features] -> [n, width]."""
+    """The sum of one embedding per categorical feature: whole numbers [n, features] -> [n, width]."""
 
     def __init__(self, sizes: Sequence[int], width: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Embeddings(nn.Module):
             nn.init.xavier_uniform_(cast("Tensor", table.weight))
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = [table(column) for table, column in zip(self.tables, x.unbind(1), strict=True)]
+        parts = [table(column) for table, column in zip(self.tables, x.long().unbind(1), strict=True)]
         return torch.stack(parts).sum(dim=0)
 
 
@@ -54,9 +54,11 @@ class Layer(nn.Module):
 class GCN(Layer):
     """Kipf & Welling (2017). Edge features are not read."""
 
-    def __init__(self, width: int, activation: Activation, dropout: float, *, residual: bool = True) -> None:
+    def __init__(
+        self, width: int, activation: Activation, dropout: float, *, residual: bool = True, bias: bool = True
+    ) -> None:
         super().__init__(activation, dropout, residual=residual)
-        self.linear = nn.Linear(width, width)
+        self.linear = nn.Linear(width, width, bias=bias)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         return self.after(h, normalised(self.linear(h), edges, weight)), e
@@ -111,15 +113,15 @@ class GPS(nn.Module):
     """Rampášek et al. (2022): GatedGCN beside attention over the whole graph, then a feed-forward net."""
 
     def __init__(
-        self, width: int, activation: Activation, dropout: float, *, heads: int = 4, attention_dropout: float = 0.5
+        self, width: int, activation: Activation, dropout: float, *, norm: Callable[[int], nn.Module] = nn.BatchNorm1d
     ) -> None:
         super().__init__()
         self.local = GatedGCN(width, activation, dropout)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.linear1, self.linear2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(3))
-        self.heads, self.activation = heads, activation
-        self.dropout, self.attention_dropout = nn.Dropout(dropout), nn.Dropout(attention_dropout)
+        self.norms = nn.ModuleList(norm(width) for _ in range(3))
+        self.heads, self.activation = 4, activation
+        self.dropout, self.attention_dropout = nn.Dropout(dropout), nn.Dropout(0.5)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         local, e = self.local(h, e, edges, weight, ptr)
@@ -142,6 +144,23 @@ class GPS(nn.Module):
 
 
 LAYERS: dict[str, Any] = {"gcn": GCN, "gin": GIN, "gine": GIN, "sage": SAGE, "gatedgcn": GatedGCN, "gps": GPS}
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """An activation that is none."""
+    return x
+
+
+class Normed(nn.Module):
+    """A layer without activation, batch norm, an activation."""
+
+    def __init__(self, layer: nn.Module, width: int, activation: Activation) -> None:
+        super().__init__()
+        self.layer, self.norm, self.activation = layer, nn.BatchNorm1d(width), activation
+
+    def forward(self, h: Tensor, *rest: object) -> State:
+        h, e = self.layer(h, *rest)
+        return self.activation(self.norm(h)), e
 
 
 class Positions(nn.Module):
@@ -198,11 +217,12 @@ class GraphNet(nn.Module):
         ptr: Tensor,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
-        pe: Tensor | None = None,
+        rwse: Tensor | None = None,
+        lappe: Tensor | None = None,
     ) -> Tensor:
         h = self.nodes(x)
         if self.positions is not None:
-            h = torch.cat([h, self.positions(pe)], dim=1)
+            h = torch.cat([h, self.positions(rwse if self.positions.kind == "rwse" else lappe)], dim=1)
         e = self.edges(edge_attr) if self.edges is not None else None
         edges = edges_of(edge_index, len(h))
         for layer in self.layers:
