@@ -86,7 +86,7 @@ class GIN(Layer):
         if e is None:
             total = gather(h, edges, weight)
         else:
-            total = torch.zeros_like(h).index_add(0, edges.target, F.relu(h[edges.source] + e))
+            total = torch.zeros_like(h).index_add(0, edges.target, F.relu(h.index_select(0, edges.source) + e))
         return self.after(h, self.linear2(F.relu(self.linear1(h + total)))), e
 
 
@@ -101,10 +101,12 @@ class GatedGCN(Layer):
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         if e is None:
             e = h.new_zeros(len(edges.source), h.shape[1])
-        new_e = self.edge(e) + self.source(h)[edges.source] + self.target(h)[edges.target]
+        new_e = (
+            self.edge(e) + self.source(h).index_select(0, edges.source) + self.target(h).index_select(0, edges.target)
+        )
         gate = torch.sigmoid(new_e)
         zeros = torch.zeros_like(h)
-        messages = zeros.index_add(0, edges.target, gate * self.message(h)[edges.source])
+        messages = zeros.index_add(0, edges.target, gate * self.message(h).index_select(0, edges.source))
         total = zeros.index_add(0, edges.target, gate) + 1e-6
         return self.after(h, self.norm(self.own(h) + messages / total)), self.after(e, self.edge_norm(new_e))
 
@@ -136,11 +138,13 @@ class GPS(nn.Module):
         found, rows = [], []
         for size in torch.unique(sizes).tolist():
             at = (ptr[:-1][sizes == size].unsqueeze(1) + torch.arange(size, device=h.device)).flatten()
-            one, two, three = (part[at].view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v))
+            one, two, three = (
+                part.index_select(0, at).view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v)
+            )
             shares = torch.softmax(one @ two.transpose(2, 3) / one.shape[-1] ** 0.5, dim=-1)
             found.append((self.attention_dropout(shares) @ three).transpose(1, 2).reshape(len(at), -1))
             rows.append(at)
-        return torch.cat(found)[torch.argsort(torch.cat(rows))]
+        return torch.cat(found).index_select(0, torch.argsort(torch.cat(rows)))
 
 
 LAYERS: dict[str, Any] = {"gcn": GCN, "gin": GIN, "gine": GIN, "sage": SAGE, "gatedgcn": GatedGCN, "gps": GPS}
