@@ -64,7 +64,7 @@ class Attention(nn.Module):
         x, looped = self.linear(x), edges.looped
         if weight is not None:
             weight = torch.cat([weight, weight.new_ones(edges.nodes)])
-        scores = self.source(x)[looped.source] + self.target(x)[looped.target]
+        scores = self.source(x).index_select(0, looped.source) + self.target(x).index_select(0, looped.target)
         shares = softmax(F.leaky_relu(scores, 0.2), looped, weight)
         parts = zip(x.chunk(self.heads, dim=1), shares.unbind(1), strict=True)
         return torch.cat([gather(part.contiguous(), looped, share) for part, share in parts], dim=1)
