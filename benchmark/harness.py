@@ -90,7 +90,7 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device) | {"steps": run.mode}}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
@@ -167,8 +167,8 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if updates[0] > run.meter.updates:
-        notes.append(f"{updates[0] - run.meter.updates:,} updates were made off the meter by another optimizer")
+    if (unseen := updates[0] - run.meter.updates - run.rehearsals) > 0:
+        notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 
 
