@@ -19,7 +19,7 @@ from benchmark import check, launch
 from benchmark.record import Cell, Ranking, Record, Status, Store, failure
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
-VERBS = ["run", "leaderboard", "show", "list", "info", "check", "doctor"]
+VERBS = ["run", "leaderboard", "compare", "plot", "show", "list", "info", "check", "doctor"]
 
 
 def assert_one_clear_line(ended: Ended, code: int, *words: str) -> None:
@@ -313,6 +313,10 @@ READING = [
     ["info", "digits"],
     ["leaderboard"],
     ["leaderboard", "--algo", "imp,snip", "--sparsity", "0.9"],
+    ["leaderboard", "--view", "compute"],
+    ["leaderboard", "--view", "profile"],
+    ["compare"],
+    ["compare", "imp", "snip"],
     ["doctor"],
 ]
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from benchmark.leaderboard.costs import Priced, priced
-from benchmark.leaderboard.labels import Labelled, label_points
+from benchmark.leaderboard.labels import Bar, Labelled, label_points
 from benchmark.leaderboard.panels import GREY, check, high, low, metric, panels, ticks, title
 from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.style import Look, looks, names, styled
@@ -34,14 +34,19 @@ def pareto(records: Iterable[Record]) -> Figure:
     with styled():
         look = looks(names(one.row for one in found))
         figure, grid = panels([title(group[0].row, budget=False) for group in groups.values()])
+        drawn = []
         for axes, group in zip(grid, groups.values(), strict=True):
             axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].row.sparsity:g}", loc="left")
             beside = [one for one in dense if one.row.question[:2] == group[0].row.question[:2] and one.flops > 0]
-            _against_cost(axes, group, beside, look)
+            drawn.append(_against_cost(axes, group, beside, look))
+        label_points(grid, [points for points, _ in drawn], [bars for _, bars in drawn])
     return figure
 
 
-def _against_cost(axes: Axes, group: Sequence[Priced], dense: Sequence[Priced], look: Mapping[str, Look]) -> None:
+def _against_cost(
+    axes: Axes, group: Sequence[Priced], dense: Sequence[Priced], look: Mapping[str, Look]
+) -> tuple[list[Labelled], list[Bar]]:
+    """One panel; the points that need names, and the lines that these should keep clear of."""
     from matplotlib.ticker import EngFormatter
 
     budgets = len({one.row.budget for one in [*group, *dense]}) > 1
@@ -64,4 +69,4 @@ def _against_cost(axes: Axes, group: Sequence[Priced], dense: Sequence[Priced], 
     ticks(axes.xaxis, lambda flops, _: EngFormatter()(flops))
     bars = [(one.flops, low(one.row), one.flops, high(one.row)) for one in [*group, *dense]]
     bars += [(a.flops, a.row.mean or 0.0, b.flops, a.row.mean or 0.0) for a, b in pairwise(front)]
-    label_points(axes, points, bars)
+    return points, bars

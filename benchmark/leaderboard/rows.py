@@ -131,7 +131,7 @@ def _row(group: Sequence[Record], label: str) -> Row:
         diverged=count["diverged"],
         skipped=count["skipped"],
         timeout=count["timeout"],
-        scores={record.cell.seed: record.score for record in well if record.score is not None},
+        scores={r.cell.seed: r.score for r in sorted(well, key=lambda r: r.cell.seed) if r.score is not None},
         validation=statistics.fmean(known) if well and len(known) == len(well) else None,
         label=label,
     )
