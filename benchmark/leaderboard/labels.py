@@ -100,7 +100,7 @@ def _label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar]) -
     figure: Any = axes.figure
     pixel = figure.dpi / 72
     marks = axes.transData.transform([(x, y) for x, y, _, _ in points])
-    taken = [(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in marks]
+    taken: list[Box] = [(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in marks]
     for left, low, right, high in bars:
         (x0, y0), (x1, y1) = axes.transData.transform([(left, low), (right, high)])
         taken.append((x0 - pixel, y0 - pixel, x1 + pixel, y1 + pixel))
