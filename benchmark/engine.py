@@ -77,7 +77,7 @@ class Engine:
         """Put pruned weights, and their optimizer memory, to zero; from here on they stay there."""
         partly = {n: mask for n, mask in masks.items() if n in self.parameters and not bool(mask.all())}
         self._masked = [self.parameters[name] for name in partly]
-        self._floats = [mask.to(self.parameters[name].dtype) for name, mask in partly.items()]
+        self._floats = [torch.empty_like(self.parameters[name]).copy_(mask) for name, mask in partly.items()]
         with torch.no_grad():
             for weight, mask in zip(self._masked, partly.values(), strict=True):
                 weight.masked_fill_(~mask, 0)
@@ -105,6 +105,8 @@ class Engine:
         live = [(w.grad, m) for w, m in zip(self._masked, self._floats, strict=True) if w.grad is not None]
         if live:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
         self._optimizer.step()
         self.updates += 1
 
@@ -129,6 +131,8 @@ class Engine:
 def _optimizer(parameters: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(
         parameters,
         lr=recipe.rate,

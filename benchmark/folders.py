@@ -15,7 +15,7 @@ class DataFolders:
     """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
 
     root: Path | None = None
-    cache: Path = field(default_factory=lambda: _user_cache() / "data")
+    cache: Path = field(default_factory=lambda: user_cache() / "data")
 
     @property
     def roots(self) -> list[Path]:
@@ -25,7 +25,7 @@ class DataFolders:
 
     def holding(self, task: Task) -> Path | None:
         """The first folder that has every file of the task; None where there is none."""
-        return next((root for root in self.roots if all((root / name).is_file() for name in task.files)), None)
+        return next((root for root in self.roots if all((root / name).exists() for name in task.files)), None)
 
     def readable(self, name: str, task: Task) -> Path:
         """`locate`, and a look whether what lies there can be read.
@@ -66,5 +66,6 @@ class DataFolders:
         )
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
+    """Where this program keeps what it has downloaded or made for itself."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"

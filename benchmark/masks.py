@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark import bits
+
 
 class Masks(Mapping[str, Tensor]):
     """Named boolean tensors, `True` = kept, one per prunable tensor. A value: operators give new masks.
@@ -58,6 +60,15 @@ class Masks(Mapping[str, Tensor]):
     def __repr__(self) -> str:
         noun = "tensor" if len(self) == 1 else "tensors"
         return f"Masks({self.kept:,} of {self.total:,} kept, density {self.density:.4f}, {len(self)} {noun})"
+
+    def packed(self) -> bytes:
+        """One bit a weight, compressed: what `unpacked` reads."""
+        return bits.pack({name: mask.cpu().numpy() for name, mask in self.items()})
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Masks:
+        """The masks of `packed`, on the CPU. Raises ValueError where these are none."""
+        return cls({name: torch.from_numpy(mask) for name, mask in bits.unpack(data).items()})
 
     @property
     def counts(self) -> dict[str, int]:

@@ -40,7 +40,7 @@ class _Value(BaseModel):
 class Cell(_Value):
     """One question: this algorithm, on this task, to this sparsity, from this seed."""
 
-    algorithm: str = Field(pattern=rf"^{NAME}$")
+    algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: dict[str, JsonValue] = {}
     task: str = Field(pattern=rf"^{NAME}$")
     task_options: dict[str, JsonValue] = {}
@@ -167,7 +167,7 @@ class Record(_Value):
 
 
 class Store:
-    """A results folder: `records/<task>/<algorithm>/<key>.json`, and `logs/` beside it."""
+    """A results folder: `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` beside it are laid out alike."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -176,6 +176,10 @@ class Store:
     def path(self, cell: Cell) -> Path:
         """Where the record of a cell lies, or would lie."""
         return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
+
+    def masks(self, cell: Cell) -> Path:
+        """Where the packed masks of a cell lie, or would lie (`benchmark.bits`)."""
+        return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
 
     def log(self, cell: Cell) -> Path:
         """Where what a run printed, and its traceback, lies."""
@@ -195,22 +199,11 @@ class Store:
         path = self.path(cell)
         return self._read(path) if path.exists() else None
 
-    def put(self, record: Record) -> None:
-        """Write a record whole or not at all: a temporary file, fsync, rename."""
-        path = self.path(record.cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(record.model_dump_json(by_alias=True, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+    def put(self, record: Record, masks: bytes | None = None) -> None:
+        """Write a record, its packed masks before it, each whole or not at all."""
+        if masks is not None:
+            _write(self.masks(record.cell), masks)
+        _write(self.path(record.cell), f"{record.model_dump_json(by_alias=True, indent=1)}\n".encode())
 
     def __iter__(self) -> Iterator[Record]:
         """Every record that can be read. The others are named in `problems`."""
@@ -241,6 +234,23 @@ class Store:
             self.problems.append(f"{path}: a record of another place; it belongs at {self.path(record.cell)}")
             return None
         return record
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: a temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:

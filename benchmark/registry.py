@@ -80,6 +80,11 @@ def find(kind: Kind, name: str) -> Plugin:
     return known[name]
 
 
+def origin(kind: Kind, name: str) -> str:
+    """The distribution, or those of a chain, with versions."""
+    return ", ".join(dict.fromkeys(find(kind, part).distribution for part in name.split("+")))
+
+
 def kind_of(name: str) -> Kind:
     """Whether a name is a task's or an algorithm's. Raises UsageError, with the nearest name there is."""
     kinds: tuple[Kind, ...] = ("task", "algorithm")
@@ -90,8 +95,12 @@ def kind_of(name: str) -> Kind:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Load an algorithm. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    """Load an algorithm, or a chain of them. Raises UsageError for an unknown name, PluginError for an unfit one."""
+    from benchmark.chain import chain
     from benchmark.define import Algorithm
+
+    if "+" in name:
+        return chain([algorithm(part) for part in name.split("+")])
 
     plugin = find("algorithm", name)
     loaded = _load(plugin)

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -138,8 +138,14 @@ def subset(data: TensorData, index: Tensor) -> TensorData:
 
 def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
     """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    return subset(data, order[size:].sort().values), subset(data, order[:size].sort().values)
+    rest, held = carved(len(data), size, seed)
+    return subset(data, rest), subset(data, held)
+
+
+def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[size:].sort().values, order[:size].sort().values
 
 
 @dataclass(frozen=True)
@@ -151,13 +157,14 @@ class Recipe:
         milestones: steps at which the rate is multiplied by `gamma`.
         cosine: anneal to zero along half a cosine instead.
         warmup: steps over which the rate grows linearly from 0.
+        clip: the norm that the gradient of what is kept is scaled down to where it is longer; 0 leaves it as it is.
         augment: a batch and a generator -> the augmented batch.
     """
 
     steps: int
     batch_size: int
     rate: float
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
@@ -165,6 +172,7 @@ class Recipe:
     gamma: float = 0.1
     cosine: bool = False
     warmup: int = 0
+    clip: float = 0.0
     augment: Callable[[Batch, torch.Generator], Batch] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
 
@@ -180,8 +188,15 @@ class Recipe:
         """The recipe as plain values, for the record."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["milestones"] = list(self.milestones)
-        values["augment"] = getattr(self.augment, "__name__", None)
+        values["augment"] = self.augment and getattr(self.augment, "__name__", str(self.augment))
         return values
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The same recipe in fewer steps: milestones and warm-up keep their place on the way."""
+    scale = steps / recipe.steps
+    milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
+    return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))
 
 
 def conv_and_linear(model: nn.Module) -> list[str]:
@@ -198,15 +213,19 @@ class Task:
     Args:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
         recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
+        special: by model, the recipes of those that are trained otherwise.
+        zoos: where further models come from, by prefix: `zoos["timm"]` makes the constructor of `timm:resnet50` from
+            `resnet50`, and raises UsageError where there is none, or it does not fit.
         data: from the folder that holds `files` to the splits.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
         metrics: direction by name; the first one ranks.
-        files: what `data` reads, relative to the data folder; empty for embedded data.
+        files: what `data` reads, files or folders, relative to the data folder; empty for embedded data.
         fetch: download the files into a folder.
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
         sparsity: where no other is asked for.
+        fold: `data` of a seed, where several splits are published and the seed chooses among them; `data` is seed 0's.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -220,15 +239,27 @@ class Task:
     prunable: Callable[[nn.Module], list[str]] = conv_and_linear
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
+    special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
+    fold: Callable[[Path, int], Splits] | None = None
+    zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
+
+    def splits(self, folder: Path, seed: int) -> Splits:
+        """The splits that a run of this seed trains and is tested on."""
+        return self.fold(folder, seed) if self.fold else self.data(folder)
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the names there are."""
-        if name not in self.models:
-            raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(self.models)}")
-        return self.models[name]
+        if name in self.models:
+            return self.models[name]
+        zoo, _, inner = name.partition(":")
+        if inner and zoo in self.zoos:
+            return self.zoos[zoo](inner)
+        there = [*self.models, *(f"{zoo}:NAME" for zoo in self.zoos)]
+        raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(there)}")
 
-    def recipe(self, budget: str) -> Recipe:
-        """The recipe of a budget. Raises UsageError, with the budgets there are."""
-        if budget not in self.recipes:
-            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(self.recipes)}")
-        return self.recipes[budget]
+    def recipe(self, budget: str, model: str = "") -> Recipe:
+        """The recipe of a budget, as this model is trained. Raises UsageError, with the budgets there are."""
+        recipes = self.special.get(model, self.recipes)
+        if budget not in recipes:
+            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(recipes)}")
+        return recipes[budget]

@@ -30,6 +30,12 @@ def software_facts() -> dict[str, Any]:
     }
 
 
+def zoo_facts(model: str) -> dict[str, Any]:
+    """The version of the distribution that a model such as `timm:resnet50` comes from."""
+    zoo, _, inner = model.partition(":")
+    return {zoo: _version(zoo)} if inner else {}
+
+
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)

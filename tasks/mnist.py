@@ -12,6 +12,7 @@ from torchvision import datasets
 from benchmark.task import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._models import glorot, mlp, scaled
+from tasks._timm import zoo
 
 EPOCH = 55_000 // 128
 
@@ -63,6 +64,7 @@ mnist = Task(
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
+    zoos=zoo(classes=10, channels=1, size=28),
     files=tuple(
         f"MNIST/raw/{part}"
         for part in (

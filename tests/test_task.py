@@ -18,7 +18,7 @@ from benchmark.engine import Order
 from benchmark.errors import Breach, DataMissing, UsageError
 from benchmark.folders import DataFolders
 from benchmark.streams import stream, stream_seed
-from benchmark.task import carve, conv_and_linear, sealed, subset
+from benchmark.task import carve, conv_and_linear, sealed, shortened, subset
 from benchmark.toy import toy
 
 quick = settings(max_examples=50, deadline=None)
@@ -47,6 +47,20 @@ def rates(*steps: int, **schedule: object) -> list[float]:
 )
 def test_the_rate_follows_its_schedule(schedule, steps, expected):
     assert rates(*steps, **schedule) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_shortened_recipe_falls_at_the_same_places_on_the_way():
+    full = Recipe(steps=1000, batch_size=4, rate=0.1, milestones=(500, 750), warmup=100, weight_decay=1e-4)
+    assert shortened(full, 40) == replace(full, steps=40, milestones=(20, 30), warmup=4)
+
+
+def test_a_model_may_be_trained_otherwise():
+    other = {"smoke": replace(toy.recipe("smoke"), rate=0.5)}
+    task = replace(toy, special={"other": other})
+    assert task.recipe("smoke", "other").rate == 0.5
+    assert task.recipe("smoke", "net") == task.recipe("smoke") == toy.recipe("smoke")
+    with pytest.raises(UsageError, match="no budget named 'full' for this task; it has: smoke"):
+        task.recipe("full", "other")
 
 
 @pytest.mark.parametrize("schedule", [{}, {"milestones": (50, 120)}, {"cosine": True}, {"warmup": 200}])

@@ -42,6 +42,7 @@ HEARTBEAT = 30.0
     multiple=True,
     help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
 )
+@click.option("--edges", type=Split(), multiple=True, help="Edges that edge methods edit: 0.1 of them, or 50.")
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -69,6 +70,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     selection = Selection(
         algorithms=choices(selected["algorithms"]),
         controls=flat(selected["controls"]),
+        edges=flat(selected["edges"]),
         tasks=choices(selected["tasks"]),
         budget=selected["budget"],
         seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
@@ -95,7 +97,8 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
 def _warm_up(texts: Sequence[str], wanted: bool) -> None:
     """Start the workers' server before this process imports torch itself: both then take no longer than one."""
-    names = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
+    pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
+    names = [name for piece in pieces for name in piece.split("+")]
     known = registry.plugins("algorithm") | registry.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
@@ -150,8 +153,8 @@ def _run(
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
 
-        def done(record: Record) -> None:
-            store.put(record)
+        def done(record: Record, masks: bytes | None) -> None:
+            store.put(record, masks)
             finished.append(record)
             line(record)
 

@@ -69,13 +69,17 @@ class Notebook(Run):
         recipe: Recipe = RECIPE,
         seed: int = 0,
         task: Task = smooth,
+        memory: torch.memory_format | None = None,
     ) -> None:
         self.changes: list[Change] = []
         self.pauses: list[Pause] = []
         self.trainings: list[Tensors] = []
         self.scores: list[dict[str, Tensor]] = []
         target = Target(density, pattern_named(pattern))
-        super().__init__(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed)
+        network = build(task, "net", seed)
+        if memory is not None:
+            network = network.to(memory_format=memory)
+        super().__init__(task, network, recipe, target, task.data(Path()).train, seed)
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory

@@ -68,13 +68,12 @@ def test_the_signed_constant_leaves_the_rest_of_the_network_as_it_is():
     assert run.clock == 0
 
 
-def conv_task(memory: torch.memory_format = torch.contiguous_format) -> Task:
+def conv_task() -> Task:
     """Two convolutions, the second in groups, and a classifier."""
 
     def net() -> nn.Module:
         convs = [nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 8, 3, groups=2), nn.Tanh()]
-        model: nn.Module = nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
-        return model.to(memory_format=memory)
+        return nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
 
     draw = torch.Generator().manual_seed(0)
     data = TensorData(torch.randn(64, 3, 6, 6, generator=draw), torch.arange(64) % 2)
@@ -239,7 +238,7 @@ def test_a_search_finds_better_subnetworks():
 def test_channels_last_is_the_same_network(method):
     """Where a copy is masked in place of a view, nothing is masked at all."""
     plain, other = (
-        written(method, Notebook(0.25, task=conv_task(memory)))
+        written(method, Notebook(0.25, task=conv_task(), memory=memory))
         for memory in (torch.contiguous_format, torch.channels_last)
     )
     assert not plain._model[0].weight.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,114 @@
+"""Modes of large graphs, from those before the last edit."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from algorithms._edges import Floats, Ints
+from algorithms._factor import Factor
+from algorithms._krylov import largest
+from algorithms._modes import Modes, is_bridge
+from algorithms._verify import gaps_by_iteration
+from algorithms._wiring import Wiring
+
+BLOCK = 4
+"""Eigenpairs that are followed: one to score by, three that may become it."""
+
+
+class Factored:
+    """Inverse iteration with a sparse factor of L, which follows the edits by low-rank updates."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self._factor = Factor(wiring)
+        self._guess = np.random.default_rng(0).standard_normal((wiring.nodes, min(BLOCK, wiring.nodes - 1)))
+
+    def modes(self) -> Modes:
+        root = np.sqrt(self.wiring.degrees)[:, None]
+        steady = root / np.linalg.norm(root)
+
+        def operator(x: Floats) -> Floats:
+            inside = x - steady * (steady[:, 0] @ x)
+            x = self._factor.solve(inside * root) * root
+            x -= steady * (steady[:, 0] @ x)
+            return x
+
+        start = self._guess * root
+        values, vectors = largest(operator, start - steady * (steady[:, 0] @ start))
+        self._guess = vectors / root
+        return Modes(1 / values, self._guess)
+
+    def bridge(self, slot: int) -> bool:
+        return is_bridge(self._factor.resistance(self.wiring.u[slot], self.wiring.v[slot]), self.wiring.nodes)
+
+    def delete(self, slot: int) -> None:
+        i, j = int(self.wiring.u[slot]), int(self.wiring.v[slot])
+        self.wiring.delete(slot)
+        self._factor.edit(i, j, -1)
+
+    def add(self, i: int, j: int) -> None:
+        self.wiring.add(i, j)
+        self._factor.edit(i, j, 1)
+
+    def gaps(self, pairs: Ints, sign: int) -> Floats:
+        return gaps_by_iteration(self._factor, self.wiring, self._guess, pairs, sign)
+
+
+class Iterated:
+    """Lanczos on the normalised adjacency: for graphs so dense that a factor of L would fill in."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self._guess = np.random.default_rng(0).standard_normal(wiring.nodes)
+
+    def modes(self) -> Modes:
+        found = self._modes(self.wiring.adjacency(), self.wiring.degrees)
+        self._guess = found.vectors.sum(axis=1)
+        return found
+
+    def bridge(self, slot: int) -> bool:
+        rest = self._edited(int(self.wiring.u[slot]), int(self.wiring.v[slot]), -1)
+        return bool(connected_components(rest, directed=False, return_labels=False) > 1)
+
+    def delete(self, slot: int) -> None:
+        self.wiring.delete(slot)
+
+    def add(self, i: int, j: int) -> None:
+        self.wiring.add(i, j)
+
+    def gaps(self, pairs: Ints, sign: int) -> Floats:
+        gaps = np.zeros(len(pairs))
+        for k, (i, j) in enumerate(pairs.tolist()):
+            degrees = self.wiring.degrees.copy()
+            degrees[[i, j]] += sign
+            edited = self._edited(i, j, sign)
+            if connected_components(edited, directed=False, return_labels=False) == 1:
+                gaps[k] = self._modes(edited, degrees).gap
+        return gaps
+
+    def _edited(self, i: int, j: int, sign: int) -> csr_array:
+        one = coo_array(([sign, sign], ([i, j], [j, i])), (self.wiring.nodes,) * 2)
+        edited = (self.wiring.adjacency() + one).tocsr()
+        edited.eliminate_zeros()
+        return edited
+
+    def _modes(self, adjacency: csr_array, degrees: Floats) -> Modes:
+        root = np.sqrt(degrees)
+        steady = root / np.linalg.norm(root)
+
+        def operator(x: Floats) -> Floats:
+            """2 - the normalised Laplacian, which is positive, without the constant mode."""
+            x = x.ravel() - steady * (steady @ x.ravel())
+            y = x + (adjacency @ (x / root) + self.wiring.loops * (x / root)) / root
+            return np.asarray(y - steady * (steady @ y))
+
+        shifted = LinearOperator((len(root),) * 2, matvec=operator, dtype=np.float64)
+        try:
+            values, vectors = eigsh(shifted, BLOCK, which="LA", v0=self._guess * root, tol=1e-9)
+        except ArpackNoConvergence as problem:
+            raise RuntimeError("the lowest modes of the graph do not converge") from problem
+        order = np.argsort(-values)
+        return Modes(2 - values[order], vectors[:, order] / root[:, None])

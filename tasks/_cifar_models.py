@@ -1,0 +1,143 @@
+"""Networks for 32 by 32 pixels: the residual and plain ones of the pruning literature.
+
+Convolutions and linear layers start from a Kaiming normal by fan-in, and biases as torch draws them, as in OpenLTH.
+Weights below are those that may be pruned (convolutions and linear layers) for 10 classes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasks._models import glorot
+
+Scale = Literal["uniform", "one"]
+"""What batch norm starts to multiply with: a draw from [0, 1], as in OpenLTH, or 1."""
+
+
+class Basic(nn.Module):
+    """Two 3x3 convolutions beside a shortcut: a 1x1 convolution with batch norm where the shape changes (option B)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        inner = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(images)))))
+        return F.relu(inner + self.shortcut(images))
+
+
+class PreActivated(nn.Module):
+    """The same with batch norm and ReLU before each convolution (Zagoruyko & Komodakis, 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.shortcut = None
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        active = F.relu(self.bn1(images))
+        inner: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return inner + (images if self.shortcut is None else self.shortcut(active))
+
+
+def resnet(depth: int, classes: int, scale: Scale) -> nn.Module:
+    """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as OpenLTH has them: 270,896 weights for 20."""
+    stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(16)), ("relu", nn.ReLU())]
+    return _started(_staged(stem, Basic, (16, 16, 32, 64), (depth - 2) // 6, [], classes), scale)
+
+
+def resnet18(classes: int, scale: Scale) -> nn.Module:
+    """ImageNet's ResNet-18 with a 3x3 stem and no pooling before the first block: 11,164,352 weights."""
+    stem = [("conv", nn.Conv2d(3, 64, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(64)), ("relu", nn.ReLU())]
+    return _started(_staged(stem, Basic, (64, 64, 128, 256, 512), 2, [], classes), scale)
+
+
+def wide_resnet(depth: int, widen: int, classes: int, scale: Scale) -> nn.Module:
+    """WRN-depth-widen (Zagoruyko & Komodakis, 2016): pre-activated, without dropout; 1,076,912 weights for 22-2."""
+    widths = (16, 16 * widen, 32 * widen, 64 * widen)
+    tail = [("bn", nn.BatchNorm2d(widths[-1])), ("relu", nn.ReLU())]
+    stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False))]
+    return _started(_staged(stem, PreActivated, widths, (depth - 4) // 6, tail, classes), scale)
+
+
+VGG = {
+    16: (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512),
+    19: (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512),
+}
+"""Widths of the convolutions; 0 is a 2x2 max pooling."""
+
+
+def vgg(depth: int, classes: int, scale: Scale) -> nn.Module:
+    """VGG with batch norm and one linear layer, as OpenLTH has it: 14,715,584 weights for 16, 20,024,000 for 19."""
+    layers: list[nn.Module] = []
+    inputs = 3
+    for width in VGG[depth]:
+        if width:
+            layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            inputs = width
+        else:
+            layers.append(nn.MaxPool2d(2))
+    return _started(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)), scale)
+
+
+def conv(depth: int, classes: int) -> nn.Module:
+    """Conv-2, -4, -6 of Frankle & Carbin (2019), Gaussian Glorot: 4,300,992, 2,425,024 and 2,261,184 weights."""
+    widths = (64, 128, 256)[: depth // 2]
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((3, *widths)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    flat = widths[-1] * (32 >> len(widths)) ** 2
+    layers += [nn.Flatten(), nn.Linear(flat, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, classes)]
+    return glorot(nn.Sequential(*layers))
+
+
+def _staged(
+    stem: Sequence[tuple[str, nn.Module]],
+    block: Callable[[int, int, int], nn.Module],
+    widths: Sequence[int],
+    blocks: int,
+    tail: Sequence[tuple[str, nn.Module]],
+    classes: int,
+) -> nn.Sequential:
+    """Stages of `blocks` blocks, each but the first at half the resolution; then a mean and a classifier."""
+    stages = [
+        nn.Sequential(
+            *(
+                block(inputs if number == 0 else outputs, outputs, 2 if number == 0 and stage > 0 else 1)
+                for number in range(blocks)
+            )
+        )
+        for stage, (inputs, outputs) in enumerate(pairwise(widths))
+    ]
+    named = [(f"stage{number}", stage) for number, stage in enumerate(stages, start=1)]
+    end = [("pool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten()), ("fc", nn.Linear(widths[-1], classes))]
+    return nn.Sequential(OrderedDict([*stem, *named, *tail, *end]))
+
+
+def _started(model: nn.Module, scale: Scale) -> nn.Module:
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d) and scale == "uniform":
+            with torch.no_grad():
+                module.weight.uniform_()
+    return model

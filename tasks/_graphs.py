@@ -1,0 +1,221 @@
+"""Graphs as data: stored end to end, drawn by index without a loop, edited one by one."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data as Graph
+from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
+
+INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "rwse", "lappe", "ptr")
+"""The fields of a batch that a model is handed, where the batch has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class GraphData:
+    """One split: graphs, stored end to end.
+
+    Args:
+        values: fields by name, the graphs' one after the other along dimension 0; `edge_index` is [e, 2] here, and
+            numbers the nodes of its own graph from 0.
+        per: what a row of a field belongs to: a node, an edge, a graph, or a pair of nodes that is labelled.
+        ptr: by what rows belong to: where every graph's begin, int64 [graphs + 1].
+        directed: the edges have a direction; otherwise both are stored.
+        portion: how many are evaluated at a time, at most.
+
+    `y` holds the targets. Where only some nodes belong to the split, `mask` says which, and all others have the `y` -1:
+    what a batch of one split holds tells nothing of another's labels.
+    """
+
+    values: Mapping[str, Tensor]
+    per: Mapping[str, str]
+    ptr: Mapping[str, Tensor]
+    directed: bool = False
+    portion: int = 1000
+
+    @classmethod
+    def of(
+        cls, graphs: Sequence[Graph], target: str = "node", directed: bool = False, portion: int = 1000
+    ) -> GraphData:
+        """From graphs with `num_nodes`, all with the same fields.
+
+        Args:
+            target: what `y` belongs to: node, graph, or pair (of `pair_index`, [2, pairs]).
+        """
+        graphs = [_canonical(graph, directed) for graph in graphs]
+        names = [name for name, value in graphs[0].to_dict().items() if isinstance(value, Tensor)]
+        per = {name: _belongs(name, target) for name in names}
+        rows = {
+            name: [graph[name].t() if name.endswith("_index") else graph[name] for graph in graphs] for name in names
+        }
+        sizes = {of: [len(row) for row in rows[name]] for name, of in per.items()}
+        sizes |= {"node": [graph.num_nodes for graph in graphs], "graph": [1] * len(graphs)}
+        ptr = {of: torch.tensor([0, *counts]).cumsum(0) for of, counts in sizes.items()}
+        return cls({name: torch.cat(parts) for name, parts in rows.items()}, per, ptr, directed, portion)
+
+    def __len__(self) -> int:
+        return len(self.ptr["graph"]) - 1
+
+    def batch(self, index: Tensor) -> Graph:
+        """The graphs at `index` as one, with `ptr` where each one's nodes begin. A single graph is drawn once."""
+        if len(self) == 1:
+            return copy.copy(self._whole)
+        index = index.to(self.ptr["node"].device)
+        drawn = {of: _rows(ptr, index) for of, ptr in self.ptr.items()}
+        values = {name: value.index_select(0, drawn[self.per[name]][0]) for name, value in self.values.items()}
+        return self._joined(values, self._sizes(index), {of: owner for of, (_, owner) in drawn.items()})
+
+    def select(self, index: Tensor) -> GraphData:
+        """The graphs at `index`, copied."""
+        drawn = {of: _rows(ptr, index)[0] for of, ptr in self.ptr.items()}
+        values = {name: value.index_select(0, drawn[self.per[name]]) for name, value in self.values.items()}
+        sizes = {of: ptr[index + 1] - ptr[index] for of, ptr in self.ptr.items()}
+        ptr = {of: torch.cat([counts.new_zeros(1), counts.cumsum(0)]) for of, counts in sizes.items()}
+        return replace(self, values=values, ptr=ptr)
+
+    @cached_property
+    def _whole(self) -> Graph:
+        owners = {of: ptr.new_zeros(int(ptr[-1])) for of, ptr in self.ptr.items()}
+        return self._joined(dict(self.values), self._sizes(torch.zeros_like(self.ptr["graph"][:1])), owners)
+
+    def _sizes(self, index: Tensor) -> Tensor:
+        return self.ptr["node"][index + 1] - self.ptr["node"][index]
+
+    def _joined(self, values: dict[str, Tensor], sizes: Tensor, owners: Mapping[str, Tensor]) -> Graph:
+        """One graph out of several: nodes are numbered through."""
+        ptr = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        for name in [name for name in values if name.endswith("_index")]:
+            values[name] = (values[name] + ptr[owners[self.per[name]]].unsqueeze(1)).t().contiguous()
+        return Graph(**values, ptr=ptr, batch=owners["node"], num_nodes=len(owners["node"]))
+
+    def graph(self, number: int) -> Graph:
+        """One graph as an edit sees it, on the CPU: nodes, edges and their features, no labels and no split."""
+        span = {of: slice(int(ptr[number]), int(ptr[number + 1])) for of, ptr in self.ptr.items()}
+        shown = [name for name in self.values if name in ("x", "edge_index", "edge_attr")]
+        fields = {name: self.values[name][span[self.per[name]]].cpu() for name in shown}
+        fields["edge_index"] = fields["edge_index"].t().contiguous()
+        return Graph(**fields, num_nodes=span["node"].stop - span["node"].start)
+
+    def to(self, device: torch.device) -> GraphData:
+        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+        if self.ptr["node"].device == device:
+            return self
+        return replace(self, values=moved(self.values), ptr=moved(self.ptr))
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> GraphData:
+        """The data with every graph's edges as `edit` leaves them; all else stays.
+
+        Raises:
+            ValueError: the edit changed the nodes, or left edges that no graph of this data set can have.
+        """
+        edited = [self._edited(number, edit) for number in range(len(self))]
+        device = self.ptr["node"].device
+        values, ptr = dict(self.values), dict(self.ptr)
+        for name in [name for name in self.values if self.per[name] == "edge"]:
+            rows = [graph[name].t() if name == "edge_index" else graph[name] for graph in edited]
+            values[name] = torch.cat(rows).to(device)
+            ptr["edge"] = torch.tensor([0, *map(len, rows)]).cumsum(0).to(device)
+        return replace(self, values=values, ptr=ptr)
+
+    def _edited(self, number: int, edit: Callable[[Any], Any]) -> Graph:
+        before = self.graph(number)
+        nodes, after, where = before.num_nodes, edit(copy.copy(before)), f"graph {number}: the edit"
+        if not isinstance(after, Graph) or after.num_nodes != nodes:
+            raise ValueError(f"{where} must give a graph of the same {nodes} nodes")
+        ends = after.edge_index.cpu()
+        if ends.numel() and not 0 <= int(ends.min()) <= int(ends.max()) < nodes:
+            raise ValueError(f"{where} names nodes that are not there")
+        if "edge_attr" in self.values and (after.edge_attr is None or len(after.edge_attr) != ends.shape[1]):
+            raise ValueError(f"{where} must leave every edge its features")
+        tidy = _canonical(Graph(edge_index=ends, edge_attr=after.edge_attr, num_nodes=nodes), directed=True)
+        if not self.directed and to_undirected(tidy.edge_index, num_nodes=nodes).shape != tidy.edge_index.shape:
+            raise ValueError(f"{where} left an edge without its way back, in a graph without directions")
+        return tidy
+
+    def relabelled(self, draw: torch.Generator) -> GraphData:
+        y, mask = self.values["y"], self.values.get("mask")
+        mine = torch.arange(len(y), device=y.device) if mask is None else mask.nonzero().squeeze(1)
+        order = torch.randperm(len(mine), generator=draw).to(y.device)
+        return replace(self, values={**self.values, "y": y.index_put((mine,), y[mine[order]])})
+
+    @property
+    def classes(self) -> Tensor | None:
+        y = self.values["y"]
+        return y.cpu() if self.per["y"] == "graph" and y.dim() == 1 and not y.is_floating_point() else None
+
+    @cached_property
+    def edges(self) -> int:
+        ends = self.values["edge_index"]
+        return len(ends) if self.directed else int((ends[:, 0] < ends[:, 1]).sum())
+
+    @cached_property
+    def digest(self) -> str:
+        sha = hashlib.sha256()
+        for name, tensor in sorted({**self.values, **{f"ptr of {of}": ptr for of, ptr in self.ptr.items()}}.items()):
+            sha.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+            sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+def inputs(batch: Graph) -> dict[str, Any]:
+    """What a model is handed of a batch, by name: `model(**inputs(batch))`. Labels and masks stay behind."""
+    return {name: batch[name] for name in INPUTS if batch.get(name) is not None}
+
+
+def cross_entropy(model: nn.Module, batch: Graph) -> Tensor:
+    """Mean cross-entropy, where `y` has a class for every output."""
+    return F.cross_entropy(model(**inputs(batch)), batch.y)
+
+
+def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
+    """Top-1 accuracy and mean cross-entropy, where `y` has a class for every output."""
+    right = count = 0
+    loss = 0.0
+    for batch in batches:
+        logits = model(**inputs(batch))
+        right += int((logits.argmax(dim=1) == batch.y).sum())
+        loss += float(F.cross_entropy(logits.double(), batch.y, reduction="sum"))
+        count += len(batch.y)
+    return {"accuracy": right / count, "loss": loss / count}
+
+
+def for_nodes(graph: Graph, mask: Tensor) -> GraphData:
+    """One graph as a split: the nodes of `mask` have their labels, the others -1."""
+    hidden = torch.where(mask, graph.y, -1) if graph.y.dim() == 1 else graph.y.masked_fill(~mask.unsqueeze(1), -1)
+    own = Graph(x=graph.x, edge_index=graph.edge_index, y=hidden, mask=mask, num_nodes=graph.num_nodes)
+    return GraphData.of([own])
+
+
+def _canonical(graph: Graph, directed: bool) -> Graph:
+    """No loops, no edge twice, both ways along every edge, in order; the features of an edge go with it."""
+    graph = copy.copy(graph)
+    index, attr = remove_self_loops(graph.edge_index, graph.edge_attr)
+    tidy = coalesce if directed else to_undirected
+    graph.edge_index, graph.edge_attr = tidy(index, attr, num_nodes=graph.num_nodes, reduce="max")
+    return graph
+
+
+def _belongs(name: str, target: str) -> str:
+    """What a row of a field belongs to."""
+    if name == "y":
+        return target
+    return {"edge_index": "edge", "edge_attr": "edge", "pair_index": "pair"}.get(name, "node")
+
+
+def _rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of the graphs at `index`, and for each which of these it belongs to."""
+    begin = ptr[index]
+    sizes = ptr[index + 1] - begin
+    owner = torch.repeat_interleave(torch.arange(len(index), device=ptr.device), sizes)
+    within = torch.arange(len(owner), device=ptr.device) - (sizes.cumsum(0) - sizes)[owner]
+    return begin[owner] + within, owner
