@@ -23,7 +23,7 @@ def accuracy_sparsity(records: Iterable[Record]) -> Figure:
     Where a panel has one sparsity, its rows stand one above the other instead.
     """
     own = [row for row in rows(records) if row.mean is not None]
-    dense = {row.table: row for row in own if row.sparsity == 0 and row.control is None}
+    dense = {row.table: row for row in own if row.dense and row.control is None}
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in own:
         if row.sparsity > 0:

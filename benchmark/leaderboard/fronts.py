@@ -25,10 +25,10 @@ def pareto(records: Iterable[Record]) -> Figure:
     The front is the line: what lies below it costs more than something that is at least as good.
     """
     found = priced(rows(records))
-    dense = [one for one in found if one.row.sparsity == 0]
+    dense = [one for one in found if one.row.dense]
     groups: dict[tuple[str, ...], list[Priced]] = defaultdict(list)
     for one in found:
-        if one.row.sparsity > 0 and one.flops > 0:
+        if not one.row.dense and one.flops > 0:
             groups[one.row.question].append(one)
     check(groups, "no run of a pruned network ended well")
     with styled():
@@ -53,10 +53,10 @@ def _against_cost(
     points: list[Labelled] = []
     for one in [*group, *dense]:
         row, mean = one.row, one.row.mean or 0.0
-        colour: Any = GREY if row.sparsity == 0 else look[row.label].colour
+        colour: Any = GREY if row.dense else look[row.label].colour
         style = {**look[row.label].line(), "color": colour, "linestyle": "none"}
         axes.errorbar(one.flops, mean, yerr=[[mean - low(row)], [high(row) - mean]], **style, elinewidth=1, zorder=3)
-        ink = GREY if row.sparsity == 0 else look[row.label].ink
+        ink = GREY if row.dense else look[row.label].ink
         points.append((one.flops, mean, f"{row.label} {row.budget}" if budgets else row.label, ink))
     front = [one for one in group if one.front]
     axes.step(
