@@ -106,7 +106,7 @@ def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
         for title, table in tables.items():
             own = [one for one in made if title.startswith(f"{place(one.a)}, budget {one.a.budget}: ")]
             for spoken, bar in zip(table, _bars(own, width), strict=True):
-                spoken["0".center(width)] = bar
+                spoken["0".center(width, "·")] = bar
     return tables
 
 
@@ -136,7 +136,7 @@ def _bars(made: Sequence[Comparison], width: int) -> list[str]:
 
 def _bar(one: Comparison, reach: float, width: int) -> str:
     middle = width // 2
-    cells = [" "] * width
+    cells = ["·"] * width  # not spaces: of these, only one is left in a table
     cells[middle] = "│"
     low, high = one.difference.low, one.difference.high
     if low is not None and high is not None:

@@ -18,7 +18,7 @@ def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts
     if not found:
         raise UsageError("no run here ended well, so there is no cost to compare at")
     tables: Tables = {}
-    for one in found:
+    for one in [one for one in found if not one.row.dense] or found:  # dense is there as what others are relative to
         tables.setdefault(f"{_question(one.row)}: {one.row.metric} against cost", []).append(_priced(one))
     for question in at:
         rows_of_it = [row for one in question for row in one.at.values() if row]
@@ -32,7 +32,7 @@ def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts
 
 
 def _question(row: Row) -> str:
-    return f"{place(row)}, {'dense' if row.sparsity == 0 else f'{row.pattern} at sparsity {row.sparsity:g}'}"
+    return f"{place(row)}, {'dense' if row.dense else f'{row.pattern} at sparsity {row.sparsity:g}'}"
 
 
 def _priced(one: Priced) -> dict[str, str]:

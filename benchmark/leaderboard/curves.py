@@ -23,7 +23,7 @@ def accuracy_sparsity(records: Iterable[Record]) -> Figure:
     Where a panel has one sparsity, its rows stand one above the other instead.
     """
     own = [row for row in rows(records) if row.mean is not None]
-    dense = {row.table: row for row in own if row.sparsity == 0 and row.control is None}
+    dense = {row.table: row for row in own if row.dense and row.control is None}
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in own:
         if row.sparsity > 0:
@@ -32,13 +32,15 @@ def accuracy_sparsity(records: Iterable[Record]) -> Figure:
     with styled():
         look = looks(names(own))
         figure, grid = panels([title(group[0]) for group in groups.values()])
+        ends = []
         for axes, group in zip(grid, groups.values(), strict=True):
             one = len({row.sparsity for row in group}) == 1
-            (_forest if one else _curves)(axes, group, dense.get(group[0].table), look)
+            ends.append((_forest if one else _curves)(axes, group, dense.get(group[0].table), look))
+        label_ends(grid, ends)
     return figure
 
 
-def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> None:
+def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> list[Labelled]:
     lines: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(group, key=lambda row: row.sparsity):
         lines[row.label].append(row)
@@ -59,10 +61,10 @@ def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     axes.set_xlabel("weights kept (log scale)")
     axes.set_ylabel(metric(group[0]))
     _fit(axes, [*group, *([dense] if dense else [])])
-    label_ends(axes, ends)
+    return ends
 
 
-def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> None:
+def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> list[Labelled]:
     ordered = sorted(group, key=lambda row: (row.loss, row.label), reverse=True)
     for y, row in enumerate(ordered):
         mean = row.mean or 0.0
@@ -89,6 +91,7 @@ def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     axes.grid(visible=False, axis="y")
     axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].sparsity:g}", loc="left")
     axes.set_xlabel(f"{metric(group[0])}, mean and 95 % interval")
+    return []  # the names stand at the axis
 
 
 def _fit(axes: Axes, group: Sequence[Row]) -> None:

@@ -57,7 +57,7 @@ def profile(rows: Sequence[Row]) -> Figure:
         axes.minorticks_off()
         axes.set_xlabel("error, as a multiple of the least of the column (log scale)")
         axes.set_ylabel("share of columns")
-        label_ends(axes, ends)
+        label_ends([axes], [ends])
     return figure
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.transforms import Bbox
 
 Labelled = tuple[float, float, str, Any]
 """x and y in data, a name, its colour."""
@@ -15,17 +15,30 @@ Labelled = tuple[float, float, str, Any]
 Bar = tuple[float, float, float, float]
 """From x and y to x and y in data: a line that is drawn."""
 
+Box = Sequence[float]
+"""Left, bottom, right and top, in pixels."""
+
 AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 FARTHEST = 8
 SIZE = 8.0
 
 
-def label_ends(axes: Axes, ends: Sequence[Labelled]) -> None:
-    """Names right of the panel, each at the height of its line's end as far as they leave each other room."""
-    if not ends:
-        return
-    figure = axes.figure
-    figure.draw_without_rendering()  # type: ignore[union-attr]  # the layout decides how high the panel is
+def label_ends(panels: Sequence[Axes], ends: Sequence[Sequence[Labelled]]) -> None:
+    """Names right of each panel, at the heights of its lines' ends as far as they leave each other room."""
+    _settle(panels)
+    for axes, own in zip(panels, ends, strict=True):
+        if own:
+            _label_ends(axes, own)
+
+
+def _settle(panels: Sequence[Axes]) -> None:
+    """Let the layout decide where the panels are; it takes as long as drawing the figure, so once for all."""
+    figure: Any = panels[0].figure
+    figure.draw_without_rendering()
+
+
+def _label_ends(axes: Axes, ends: Sequence[Labelled]) -> None:
+    figure: Any = axes.figure
     height = axes.get_window_extent().height / figure.dpi * 72
     size = min(SIZE, height / len(ends) / 1.1)
     to_axes = axes.transData + axes.transAxes.inverted()
@@ -76,51 +89,46 @@ def _inside(centre: float, count: int, gap: float) -> float:
     return min(max(centre, half), 1 - half) if 2 * half <= 1 else 0.5
 
 
-def label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar] = ()) -> None:
+def label_points(panels: Sequence[Axes], points: Sequence[Sequence[Labelled]], bars: Sequence[Sequence[Bar]]) -> None:
     """Names beside points: each at the nearest place that covers no point, no bar and no name before it."""
-    from matplotlib.transforms import Bbox
+    _settle(panels)
+    for axes, own, drawn in zip(panels, points, bars, strict=True):
+        _label_points(axes, own, drawn)
 
+
+def _label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar]) -> None:
     figure: Any = axes.figure
-    figure.draw_without_rendering()
     pixel = figure.dpi / 72
-    marks = [axes.transData.transform((x, y)) for x, y, _, _ in points]
-    taken = [Bbox.from_bounds(x - 4 * pixel, y - 4 * pixel, 8 * pixel, 8 * pixel) for x, y in marks]
+    marks = axes.transData.transform([(x, y) for x, y, _, _ in points])
+    taken: list[Box] = [(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in marks]
     for left, low, right, high in bars:
         (x0, y0), (x1, y1) = axes.transData.transform([(left, low), (right, high)])
-        taken.append(Bbox.from_extents(x0 - pixel, y0 - pixel, x1 + pixel, y1 + pixel))
-    for x, y, name, colour in sorted(points, key=lambda point: point[:3]):
-        boxes: list[tuple[float, int, int, int, Bbox]] = []
-        for far in range(1, FARTHEST):
-            for right, up in AROUND:
-                text = _beside(axes, (x, y), name, colour, right * far, up * far, line=False)
-                box = text.get_window_extent()
-                boxes.append((_covered(box, taken, axes.get_window_extent()), len(boxes), right * far, up * far, box))
-                text.remove()
-        _, _, right, up, box = min(boxes, key=lambda found: found[:2])
-        _beside(axes, (x, y), name, colour, right, up, line=max(abs(right), abs(up)) > 1)
+        taken.append((x0 - pixel, y0 - pixel, x1 + pixel, y1 + pixel))
+    inside = axes.get_window_extent().extents
+    for (x, y), (left, low, name, colour) in sorted(zip(map(tuple, marks), points, strict=True)):
+        text = axes.annotate(
+            name, (left, low), (0, 0), textcoords="offset points", va="center", size=SIZE, color=colour
+        )
+        extent = text.get_window_extent()
+        boxes: list[tuple[float, int, int, int, Box]] = []
+        for far, (right, up) in product(range(1, FARTHEST), AROUND):
+            middle, beside = y + 9 * up * far * pixel, x + 7 * right * far * pixel
+            start = beside - extent.width * (1 - right) / 2
+            box: Box = (start, middle - extent.height / 2, start + extent.width, middle + extent.height / 2)
+            boxes.append((_covered(box, taken, inside), len(boxes), right * far, up * far, box))
+        _, _, right, up, box = min(boxes)
+        text.set(x=7 * right, y=9 * up, ha="left" if right > 0 else "right" if right < 0 else "center")
+        if max(abs(right), abs(up)) > 1:
+            line = {"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 0, "shrinkB": 3}
+            axes.annotate("", (left, low), (7 * right, 9 * up), textcoords="offset points", arrowprops=line)
         taken.append(box)
 
 
-def _beside(axes: Axes, point: tuple[float, float], name: str, colour: Any, right: int, up: int, *, line: bool) -> Any:
-    """A name so many steps right of and above a point, perhaps with a line to it."""
-    return axes.annotate(
-        name,
-        point,
-        xytext=(7 * right, 9 * up),
-        textcoords="offset points",
-        ha="left" if right > 0 else "right" if right < 0 else "center",
-        va="center",
-        fontsize=SIZE,
-        color=colour,
-        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5} if line else None,
-    )
-
-
-def _covered(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:
+def _covered(box: Box, taken: Sequence[Box], inside: Box) -> float:
     """Area of others, and of what is outside, that a box covers."""
-    from matplotlib.transforms import Bbox
+    return sum(_common(box, other) for other in taken) + _common(box, box) - _common(box, inside)
 
-    over = [both for other in taken if (both := Bbox.intersection(box, other)) is not None]
-    within = Bbox.intersection(box, inside)
-    out = box.width * box.height - (within.width * within.height if within is not None else 0.0)
-    return sum(both.width * both.height for both in over) + out
+
+def _common(a: Box, b: Box) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0

@@ -47,12 +47,11 @@ def layers(records: Iterable[Record]) -> Figure:
         look = looks(names(one.row for group in groups.values() for one in group))
         first = [group[0].row for group in groups.values()]
         figure, grid = panels([f"{title(row)} at sparsity {row.sparsity:g}" for row in first])
-        for axes, group in zip(grid, groups.values(), strict=True):
-            _draw(axes, group, look)
+        label_ends(grid, [_draw(axes, group, look) for axes, group in zip(grid, groups.values(), strict=True)])
     return figure
 
 
-def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> None:
+def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list[Labelled]:
     """One panel. What is empty has no place on a log axis: it stands at half the least share, marked with a cross."""
     order = list(dict.fromkeys(name for one in group for name in one.layers))
     floor = min((share for one in group for own in one.layers.values() for share in own if share), default=1.0) / 2
@@ -76,4 +75,4 @@ def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> None
     small = max(4.0, min(8.0, 200 / len(order)))
     spoken = [name.removesuffix(".weight") for name in order]
     axes.set_xticks(range(len(order)), spoken, rotation=90 if len(order) > 8 else 0, fontsize=small)
-    label_ends(axes, ends)
+    return ends

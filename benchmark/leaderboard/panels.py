@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmark import registry
 from benchmark.errors import UsageError
 from benchmark.leaderboard.rows import Row
 
@@ -50,7 +49,7 @@ def check(groups: Mapping[Any, Any], reason: str) -> None:
 
 def title(row: Row, *, budget: bool = True) -> str:
     """What a panel is about, on two lines."""
-    where = f"{registry.label(row.task, row.task_options)} / {row.model}"
+    where = f"{row.task_label} / {row.model}"
     return f"{where}\nbudget {row.budget}, {row.pattern}" if budget else f"{where}\n{row.pattern}"
 
 
