@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from benchmark.cli.check import check
+from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
 from benchmark.cli.export import export
 from benchmark.cli.read import info, leaderboard, list_, show
@@ -47,5 +48,5 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, show, list_, info, export, check, doctor):
+for command in (run, leaderboard, show, list_, info, data, export, check, doctor):
     main.add_command(command)
