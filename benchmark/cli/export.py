@@ -44,7 +44,9 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
     from benchmark.launch import Settings, question
 
     cell = wanted.cell
-    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task, cell.task_options))
+    data = DataFolders(data_root).readable(
+        registry.label(cell.task, cell.task_options), registry.task(cell.task, cell.task_options)
+    )
     torch.set_num_threads(1)
     kept: list[tuple[nn.Module, Run]] = []
     again = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
