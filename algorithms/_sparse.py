@@ -10,12 +10,9 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from algorithms._edges import Floats, Ints
 from algorithms._factor import Factor
 from algorithms._krylov import largest
-from algorithms._modes import Modes, is_bridge
+from algorithms._modes import BLOCK, Modes, is_bridge
 from algorithms._verify import gaps_by_iteration
 from algorithms._wiring import Wiring
-
-BLOCK = 4
-"""Eigenpairs that are followed: one to score by, three that may become it."""
 
 
 class Factored:
@@ -107,7 +104,7 @@ class Iterated:
 
         shifted = LinearOperator((len(root),) * 2, matvec=operator, dtype=np.float64)
         try:
-            values, vectors = eigsh(shifted, BLOCK, which="LA", v0=self._guess * root, tol=1e-9)
+            values, vectors = eigsh(shifted, BLOCK, which="LA", v0=self._guess * root, tol=1e-8)
         except ArpackNoConvergence as problem:
             raise RuntimeError("the lowest modes of the graph do not converge") from problem
         order = np.argsort(-values)
