@@ -117,13 +117,15 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
             value.copy_(state[name])
     layers, edges = _layers(run, model), run.data.edges
     keep(model, run)
+    test = _edited(splits.test, run)
     return Record(
         key=cell.key,
         cell=cell,
         ranking=question.ranking,
         status="ok",
-        metrics=evaluate(task, model, _edited(splits.test, run), question.device),
+        metrics=evaluate(task, model, test, question.device),
         validation=evaluate(task, model, _edited(splits.validation, run), question.device),
+        diagnosis=task.diagnose(model, test.to(question.device)) if task.diagnose else {},
         density=Density(
             weights=run.masks.density,
             parameters=live_share(run.masks, dict(model.named_parameters())),

@@ -229,6 +229,7 @@ class Task:
         prunes: what there is to prune.
         sparsity: where no other is asked for.
         fold: `data` of a seed, where several splits are published and the seed chooses among them; `data` is seed 0's.
+        diagnose: what else is to be known of a network on the test split, beside the metrics; nothing is ranked by it.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -247,6 +248,7 @@ class Task:
     downloads: tuple[Download, ...] = ()
     checksums: Mapping[str, str] = field(default_factory=dict)
     zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
+    diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
 
     def splits(self, folder: Path, seed: int) -> Splits:
         """The splits that a run of this seed trains and is tested on."""
