@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
 from benchmark.channels import trace
+from benchmark.command import command
 from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
 from benchmark.effective import live_paths
@@ -86,7 +87,7 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
         target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
     another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
-    where = software_facts() | zoo_facts(cell.model) | (question.where or {})
+    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
     where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
