@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -24,6 +25,7 @@ def software_facts() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "prunebench": _version("prunebench"),
         "platform": platform.platform(terse=True),
         **_commit(),

@@ -59,6 +59,7 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         "summary": algorithm.summary,
         "paper": algorithm.paper,
         "prunes": prunes,
+        "family": algorithm.family,
         "trains the weights": "once" if algorithm.once else "more than once",
         "cost": _cost(name),
         "from": ", ".join(plugin.distribution for plugin in plugins),
