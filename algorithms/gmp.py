@@ -3,7 +3,7 @@ from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1710.01878")
+@algorithm(paper="arXiv:1710.01878", family="during training")
 def gmp(
     run: Run, *, initial: Sparsity = 0.0, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count = 100
 ) -> None:

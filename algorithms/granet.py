@@ -11,7 +11,7 @@ def ceil(share: float) -> int:
     return math.ceil(share - 1e-9)
 
 
-@algorithm(paper="arXiv:2106.10404")
+@algorithm(paper="arXiv:2106.10404", family="during training")
 def granet(
     run: Run,
     *,

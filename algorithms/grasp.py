@@ -6,7 +6,7 @@ from algorithms._scores import magnitude
 from benchmark import Count, Positive, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:2002.07376")
+@algorithm(paper="arXiv:2002.07376", family="before training")
 def grasp(
     run: Run,
     *,

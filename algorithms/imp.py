@@ -10,7 +10,7 @@ from benchmark.budgets import allocate
 from benchmark.patterns import Anywhere
 
 
-@algorithm(paper="arXiv:1803.03635", once=False)
+@algorithm(paper="arXiv:1803.03635", once=False, family="after training")
 def imp(
     run: Run,
     *,

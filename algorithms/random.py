@@ -5,7 +5,7 @@ from algorithms._scores import noise
 from benchmark import Run, algorithm, budgets, keep_top
 
 
-@algorithm(paper="arXiv:1911.11134")
+@algorithm(paper="arXiv:1911.11134", family="before training")
 def random(run: Run, *, distribution: Literal["pattern"] | budgets.Distribution = "pattern") -> None:
     """Random: keep weights drawn at random, at initialisation (the null of every claim).
 

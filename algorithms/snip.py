@@ -2,7 +2,7 @@ from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1810.02340")
+@algorithm(paper="arXiv:1810.02340", family="before training")
 def snip(run: Run, *, batches: Count = 1, rounds: Count = 1, reinit: bool = False) -> None:
     """SNIP: keep the connections the loss is most sensitive to, at initialisation (Lee et al., 2019).
 

@@ -9,7 +9,7 @@ from benchmark import Count, Run, algorithm
 Checks = Annotated[Annotated[int, Field(ge=0)] | None, Field(description="whole number >= 0 | none")]
 
 
-@algorithm(paper="arXiv:2404.04612", prunes="edges", then=True)
+@algorithm(paper="arXiv:2404.04612", prunes="edges", then=True, family="data edits")
 def spectral(
     run: Run,
     *,

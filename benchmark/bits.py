@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -35,6 +36,16 @@ def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
             return {name: _unpacked(file[f"{name}:bits"], file[f"{name}:shape"]) for name in names}
     except (BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
         raise ValueError(f"not a file of packed masks: {error}") from error
+
+
+def digest(masks: Bits) -> str:
+    """SHA-256 of names, shapes and packed bits."""
+    sha = hashlib.sha256()
+    for name in sorted(masks):
+        mask = masks[name]
+        sha.update(f"{name}{mask.shape}".encode())
+        sha.update(np.packbits(mask.reshape(-1)).tobytes())
+    return sha.hexdigest()
 
 
 def _unpacked(bits: Any, shape: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmark.masks import Masks
 from benchmark.task import Batch, Task
@@ -75,9 +75,10 @@ def _graph(body: nn.Module, task: Task, batch: Batch) -> Any:
 
 
 @contextmanager
-def _called(body: nn.Module) -> Iterator[list[tuple[Tensor, ...]]]:
-    calls: list[tuple[Tensor, ...]] = []
-    handle = body.register_forward_pre_hook(lambda module, args: calls.append(args))
+def _called(body: nn.Module) -> Iterator[list[Any]]:
+    """The arguments of every call: a tuple, or a dictionary where they are named."""
+    calls: list[Any] = []
+    handle = body.register_forward_pre_hook(lambda module, args, named: calls.append(named or args), with_kwargs=True)
     try:
         yield calls
     finally:

@@ -76,7 +76,7 @@ def is_documented(name: str) -> None:
 def keeps_exactly_what_is_asked(name: str) -> None:
     """At every pattern, on every network: the exact count, real zeros after training, and nothing else in the audit."""
     for model, (pattern, sparsity) in product(toy.models, (("global", 0.8), ("layer", 0.8), ("2:4", 0.5))):
-        record = _record(name, pattern, sparsity, model)
+        record = trial(name, pattern, sparsity, model)
         _expect(record.status == "ok", f"'{model}' at {pattern} ends as {record.status}: {record.error}")
 
 
@@ -134,7 +134,7 @@ def cannot_reach_the_test_split(name: str) -> None:
 
 def counts_its_cost(name: str) -> None:
     """Steps, operations and seconds are on the meter."""
-    cost = _record(name, "global", 0.8).cost
+    cost = trial(name, "global", 0.8).cost
     _expect(cost.training_steps >= toy.recipe("full").steps, f"only {cost.training_steps} training steps are counted")
     _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
 
@@ -250,12 +250,16 @@ def _run(name: str, density: float, model: str = "net") -> Watched:
     return run
 
 
-def _record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net") -> Record:
+def trial(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
+) -> Record:
     """The record of an algorithm on the toy task."""
-    return answer(_question(name, pattern, sparsity, model))
+    return answer(_question(name, pattern, sparsity, model, budget))
 
 
-def _question(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net") -> Question:
+def _question(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
+) -> Question:
     algorithm = registry.algorithm(name)
     if not algorithm.prunes:
         pattern, sparsity = "global", 0.0
@@ -266,7 +270,7 @@ def _question(name: str, pattern: str = "global", sparsity: float = 0.8, model: 
         model=model,
         pattern=pattern,
         sparsity=sparsity,
-        budget="full",
+        budget=budget,
         seed=0,
     )
     return Question(cell, algorithm, toy)
@@ -279,5 +283,5 @@ def _expect(fine: bool, problem: str) -> None:
 
 if __name__ == "__main__":  # what a fresh process of `gives_the_same_bits_again` runs
     torch.set_num_threads(1)
-    again = _record(sys.argv[1])
+    again = trial(sys.argv[1])
     print(again.status, again.mask_digest, again.metrics, _run(sys.argv[1], 0.2).state())

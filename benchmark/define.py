@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Control = Literal["shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small"]
 """What `--control` takes, and the option `control` that every algorithm has (`benchmark.control`)."""
 
+When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
+"""Families of methods, by when they prune; what readers filter by."""
+
 _CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
 
 
@@ -29,6 +32,7 @@ class Algorithm:
         prunes: what it prunes: weights, edges, or nothing at all.
         once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
         then: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.chain`).
+        family: when it prunes, for readers to filter by; empty where it does not say.
     """
 
     function: Callable[..., None]
@@ -36,6 +40,7 @@ class Algorithm:
     prunes: frozenset[str] = frozenset({"weights"})
     once: bool = True
     then: bool = False
+    family: When = ""
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -75,13 +80,18 @@ class Algorithm:
 
 
 def algorithm(
-    *, paper: str = "", prunes: str | tuple[str, ...] | None = "weights", once: bool = True, then: bool = False
+    *,
+    paper: str = "",
+    prunes: str | tuple[str, ...] | None = "weights",
+    once: bool = True,
+    then: bool = False,
+    family: When = "",
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
     what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(function, paper, what, once, then)
+        return Algorithm(function, paper, what, once, then, family)
 
     return decorate
 

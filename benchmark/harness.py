@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
 from benchmark.channels import trace
+from benchmark.command import command
 from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
 from benchmark.effective import live_paths
@@ -27,7 +28,7 @@ from benchmark.run import Run, Tick
 from benchmark.streams import stream_seed
 from benchmark.target import Channels, Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
-from benchmark.where import device_facts, software_facts
+from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000
 Keep = Callable[[nn.Module, Run], None]
@@ -86,10 +87,11 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
         target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
     another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
     run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
-    where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
+    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
+    where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device) | {"steps": run.mode}}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
@@ -116,13 +118,15 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
             value.copy_(state[name])
     layers, edges = _layers(run, model), run.data.edges
     keep(model, run)
+    test = _edited(splits.test, run)
     return Record(
         key=cell.key,
         cell=cell,
         ranking=question.ranking,
         status="ok",
-        metrics=evaluate(task, model, _edited(splits.test, run), question.device),
+        metrics=evaluate(task, model, test, question.device),
         validation=evaluate(task, model, _edited(splits.validation, run), question.device),
+        diagnosis=task.diagnose(model, test.to(question.device)) if task.diagnose else {},
         density=Density(
             weights=run.masks.density,
             parameters=live_share(run.masks, dict(model.named_parameters())),
@@ -166,8 +170,8 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if updates[0] > run.meter.updates:
-        notes.append(f"{updates[0] - run.meter.updates:,} updates were made off the meter by another optimizer")
+    if (unseen := updates[0] - run.meter.updates - run.rehearsals) > 0:
+        notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 
 
@@ -205,8 +209,9 @@ def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> 
 
 
 def _batches(data: Data) -> Iterator[Batch]:
-    for first in range(0, len(data), EVALUATION_BATCH):
-        yield data.batch(torch.arange(first, min(first + EVALUATION_BATCH, len(data))))
+    size = getattr(data, "portion", EVALUATION_BATCH)  # graphs of many nodes say that they take less
+    for first in range(0, len(data), size):
+        yield data.batch(torch.arange(first, min(first + size, len(data))))
 
 
 def _edited(data: Data, run: Run) -> Data:

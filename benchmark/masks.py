@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,12 +89,7 @@ class Masks(Mapping[str, Tensor]):
     @property
     def digest(self) -> str:
         """SHA-256 of names, shapes and packed bits: equal masks have equal digests on every device."""
-        sha = hashlib.sha256()
-        for name in sorted(self):
-            mask = self[name]
-            sha.update(f"{name}{tuple(mask.shape)}".encode())
-            sha.update(np.packbits(mask.cpu().numpy().reshape(-1)).tobytes())
-        return sha.hexdigest()
+        return bits.digest({name: mask.cpu().numpy() for name, mask in self.items()})
 
     def _match(self, other: Masks) -> None:
         for name in self.keys() | other.keys():

@@ -19,6 +19,19 @@ from benchmark.objective import Objective
 from benchmark.task import Batch
 
 
+def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: Any) -> int:
+    """Sums of rows, which is how graphs pass messages: an addition per entry, and a product where there are weights."""
+    weighted = named.get("per_sample_weights", rest[3] if len(rest) > 3 else None) is not None
+    return int((1 + weighted) * index[0] * table[1])
+
+
+COUNTED = {
+    torch.ops.aten._embedding_bag: _embedding_bag,
+    torch.ops.aten._embedding_bag_forward_only: _embedding_bag,
+}
+"""What torch's counter leaves out, from shapes to operations."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """Operations of one dense batch, by torch's own counter (a multiply-add is 2).
@@ -40,11 +53,12 @@ class Profile:
         wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
         layers = {name: name.rpartition(".")[0] for name in names}
         fed: dict[str, list[bool]] = {}  # by layer and call: an input with a gradient costs as much again
-        with FlopCounterMode(display=False) as counter, _watching(objective.model, set(layers.values()), fed):
+        watched = _watching(objective.model, set(layers.values()), fed)
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, watched:
             objective.at(batch, leaves)
         counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
         forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
-        with FlopCounterMode(display=False) as counter:
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
         both = {name: forward[name] * (2 + _share(fed.get(layers[name], []))) for name in names}
         both_all = counter.get_total_flops()

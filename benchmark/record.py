@@ -134,6 +134,20 @@ class Audit(_Value):
     breaches: list[str] = []
 
 
+class Verification(_Value):
+    """That a record's cell was trained again, and how near the second answer came.
+
+    Args:
+        when: ISO 8601, UTC.
+        how: "bit-equal", or "within 2.1 sd of n=5".
+        where: versions, device and commit of the second training.
+    """
+
+    when: str
+    how: str
+    where: dict[str, JsonValue] = {}
+
+
 class Record(_Value):
     """One answer: what came out, what it cost, whether it can be trusted, and where it was found."""
 
@@ -146,6 +160,7 @@ class Record(_Value):
     ranking: Ranking
     metrics: dict[str, float] = {}
     validation: dict[str, float] = {}
+    diagnosis: dict[str, JsonValue] = {}
     density: Density | None = None
     layers: dict[str, LayerCount] = {}
     cost: Cost = Cost()
@@ -153,6 +168,7 @@ class Record(_Value):
     where: dict[str, JsonValue] = {}
     mask_digest: str | None = None
     error: str | None = None
+    verified: Verification | None = None
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:
@@ -164,6 +180,34 @@ class Record(_Value):
     def score(self) -> float | None:
         """The test metric that ranks; None where the run did not end well."""
         return self.metrics.get(self.ranking.metric) if self.status == "ok" else None
+
+    def to_bytes(self) -> bytes:
+        """The content of its file."""
+        return f"{self.model_dump_json(by_alias=True, indent=1)}\n".encode()
+
+
+def write(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all: a temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with a file that is no record, on one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"not a record: {place + ': ' if place else ''}{first['msg']}"
 
 
 class Store:
@@ -202,8 +246,8 @@ class Store:
     def put(self, record: Record, masks: bytes | None = None) -> None:
         """Write a record, its packed masks before it, each whole or not at all."""
         if masks is not None:
-            _write(self.masks(record.cell), masks)
-        _write(self.path(record.cell), f"{record.model_dump_json(by_alias=True, indent=1)}\n".encode())
+            write(masks, self.masks(record.cell))
+        write(record.to_bytes(), self.path(record.cell))
 
     def __iter__(self) -> Iterator[Record]:
         """Every record that can be read. The others are named in `problems`."""
@@ -223,9 +267,7 @@ class Store:
         try:
             record = Record.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            self.problems.append(f"{path}: not a record: {place + ': ' if place else ''}{first['msg']}")
+            self.problems.append(f"{path}: {complaint(error)}")
             return None
         except OSError as error:
             self.problems.append(f"{path}: {error.strerror}")
@@ -234,23 +276,6 @@ class Store:
             self.problems.append(f"{path}: a record of another place; it belongs at {self.path(record.cell)}")
             return None
         return record
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:

@@ -26,7 +26,7 @@ State = tuple[Tensor, Tensor | None]
 
 
 class Embeddings(nn.Module):
-    """The sum of one embedding per categorical feature: int64 [n, features] -> [n, width]."""
+    """The sum of one embedding per categorical feature: whole numbers [n, features] -> [n, width]."""
 
     def __init__(self, sizes: Sequence[int], width: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Embeddings(nn.Module):
             nn.init.xavier_uniform_(cast("Tensor", table.weight))
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = [table(column) for table, column in zip(self.tables, x.unbind(1), strict=True)]
+        parts = [table(column) for table, column in zip(self.tables, x.long().unbind(1), strict=True)]
         return torch.stack(parts).sum(dim=0)
 
 
@@ -54,9 +54,11 @@ class Layer(nn.Module):
 class GCN(Layer):
     """Kipf & Welling (2017). Edge features are not read."""
 
-    def __init__(self, width: int, activation: Activation, dropout: float, *, residual: bool = True) -> None:
+    def __init__(
+        self, width: int, activation: Activation, dropout: float, *, residual: bool = True, bias: bool = True
+    ) -> None:
         super().__init__(activation, dropout, residual=residual)
-        self.linear = nn.Linear(width, width)
+        self.linear = nn.Linear(width, width, bias=bias)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         return self.after(h, normalised(self.linear(h), edges, weight)), e
@@ -84,7 +86,7 @@ class GIN(Layer):
         if e is None:
             total = gather(h, edges, weight)
         else:
-            total = torch.zeros_like(h).index_add(0, edges.target, F.relu(h[edges.source] + e))
+            total = torch.zeros_like(h).index_add(0, edges.target, F.relu(h.index_select(0, edges.source) + e))
         return self.after(h, self.linear2(F.relu(self.linear1(h + total)))), e
 
 
@@ -99,10 +101,12 @@ class GatedGCN(Layer):
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         if e is None:
             e = h.new_zeros(len(edges.source), h.shape[1])
-        new_e = self.edge(e) + self.source(h)[edges.source] + self.target(h)[edges.target]
+        new_e = (
+            self.edge(e) + self.source(h).index_select(0, edges.source) + self.target(h).index_select(0, edges.target)
+        )
         gate = torch.sigmoid(new_e)
         zeros = torch.zeros_like(h)
-        messages = zeros.index_add(0, edges.target, gate * self.message(h)[edges.source])
+        messages = zeros.index_add(0, edges.target, gate * self.message(h).index_select(0, edges.source))
         total = zeros.index_add(0, edges.target, gate) + 1e-6
         return self.after(h, self.norm(self.own(h) + messages / total)), self.after(e, self.edge_norm(new_e))
 
@@ -111,15 +115,15 @@ class GPS(nn.Module):
     """Rampášek et al. (2022): GatedGCN beside attention over the whole graph, then a feed-forward net."""
 
     def __init__(
-        self, width: int, activation: Activation, dropout: float, *, heads: int = 4, attention_dropout: float = 0.5
+        self, width: int, activation: Activation, dropout: float, *, norm: Callable[[int], nn.Module] = nn.BatchNorm1d
     ) -> None:
         super().__init__()
         self.local = GatedGCN(width, activation, dropout)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.linear1, self.linear2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(3))
-        self.heads, self.activation = heads, activation
-        self.dropout, self.attention_dropout = nn.Dropout(dropout), nn.Dropout(attention_dropout)
+        self.norms = nn.ModuleList(norm(width) for _ in range(3))
+        self.heads, self.activation = 4, activation
+        self.dropout, self.attention_dropout = nn.Dropout(dropout), nn.Dropout(0.5)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
         local, e = self.local(h, e, edges, weight, ptr)
@@ -134,14 +138,33 @@ class GPS(nn.Module):
         found, rows = [], []
         for size in torch.unique(sizes).tolist():
             at = (ptr[:-1][sizes == size].unsqueeze(1) + torch.arange(size, device=h.device)).flatten()
-            one, two, three = (part[at].view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v))
+            one, two, three = (
+                part.index_select(0, at).view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v)
+            )
             shares = torch.softmax(one @ two.transpose(2, 3) / one.shape[-1] ** 0.5, dim=-1)
             found.append((self.attention_dropout(shares) @ three).transpose(1, 2).reshape(len(at), -1))
             rows.append(at)
-        return torch.cat(found)[torch.argsort(torch.cat(rows))]
+        return torch.cat(found).index_select(0, torch.argsort(torch.cat(rows)))
 
 
 LAYERS: dict[str, Any] = {"gcn": GCN, "gin": GIN, "gine": GIN, "sage": SAGE, "gatedgcn": GatedGCN, "gps": GPS}
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """An activation that is none."""
+    return x
+
+
+class Normed(nn.Module):
+    """A layer without activation, batch norm, an activation."""
+
+    def __init__(self, layer: nn.Module, width: int, activation: Activation) -> None:
+        super().__init__()
+        self.layer, self.norm, self.activation = layer, nn.BatchNorm1d(width), activation
+
+    def forward(self, h: Tensor, *rest: object) -> State:
+        h, e = self.layer(h, *rest)
+        return self.activation(self.norm(h)), e
 
 
 class Positions(nn.Module):
@@ -198,11 +221,12 @@ class GraphNet(nn.Module):
         ptr: Tensor,
         edge_weight: Tensor | None = None,
         edge_attr: Tensor | None = None,
-        pe: Tensor | None = None,
+        rwse: Tensor | None = None,
+        lappe: Tensor | None = None,
     ) -> Tensor:
         h = self.nodes(x)
         if self.positions is not None:
-            h = torch.cat([h, self.positions(pe)], dim=1)
+            h = torch.cat([h, self.positions(rwse if self.positions.kind == "rwse" else lappe)], dim=1)
         e = self.edges(edge_attr) if self.edges is not None else None
         edges = edges_of(edge_index, len(h))
         for layer in self.layers:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
 
-INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "pe", "ptr")
+INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "rwse", "lappe", "ptr")
 """The fields of a batch that a model is handed, where the batch has them."""
 
 
@@ -29,6 +29,7 @@ class GraphData:
         per: what a row of a field belongs to: a node, an edge, a graph, or a pair of nodes that is labelled.
         ptr: by what rows belong to: where every graph's begin, int64 [graphs + 1].
         directed: the edges have a direction; otherwise both are stored.
+        portion: how many are evaluated at a time, at most.
 
     `y` holds the targets. Where only some nodes belong to the split, `mask` says which, and all others have the `y` -1:
     what a batch of one split holds tells nothing of another's labels.
@@ -38,9 +39,12 @@ class GraphData:
     per: Mapping[str, str]
     ptr: Mapping[str, Tensor]
     directed: bool = False
+    portion: int = 1000
 
     @classmethod
-    def of(cls, graphs: Sequence[Graph], target: str = "node", directed: bool = False) -> GraphData:
+    def of(
+        cls, graphs: Sequence[Graph], target: str = "node", directed: bool = False, portion: int = 1000
+    ) -> GraphData:
         """From graphs with `num_nodes`, all with the same fields.
 
         Args:
@@ -55,7 +59,7 @@ class GraphData:
         sizes = {of: [len(row) for row in rows[name]] for name, of in per.items()}
         sizes |= {"node": [graph.num_nodes for graph in graphs], "graph": [1] * len(graphs)}
         ptr = {of: torch.tensor([0, *counts]).cumsum(0) for of, counts in sizes.items()}
-        return cls({name: torch.cat(parts) for name, parts in rows.items()}, per, ptr, directed)
+        return cls({name: torch.cat(parts) for name, parts in rows.items()}, per, ptr, directed, portion)
 
     def __len__(self) -> int:
         return len(self.ptr["graph"]) - 1

@@ -109,7 +109,9 @@ class _Along(torch.autograd.Function):
         ctx.save_for_backward(ends, starts)
         ctx.edges = edges
         pairs = zip(torch.split(edges.target, PORTION), torch.split(edges.source, PORTION), strict=True)
-        return torch.cat([(ends[target] * starts[source]).sum(dim=-1) for target, source in pairs])
+        return torch.cat(
+            [(ends.index_select(0, target) * starts.index_select(0, source)).sum(dim=-1) for target, source in pairs]
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -144,11 +146,11 @@ def softmax(scores: Tensor, edges: Edges, weight: Tensor | None = None) -> Tenso
     order, _, begin = edges.bags
     with torch.no_grad():
         highest = torch.segment_reduce(scores[order], "max", offsets=begin, initial=torch.finfo(scores.dtype).min)
-    spread = (scores - highest[edges.target]).exp()
+    spread = (scores - highest.index_select(0, edges.target)).exp()
     if weight is not None:
         spread = spread * weight.to(spread.dtype).unsqueeze(1)
     total = spread.new_zeros(edges.nodes, spread.shape[1]).index_add(0, edges.target, spread)
-    return spread / total[edges.target]
+    return spread / total.index_select(0, edges.target)
 
 
 def pool(x: Tensor, ptr: Tensor) -> Tensor:

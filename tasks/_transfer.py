@@ -13,13 +13,14 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 
 from benchmark.task import Recipe, Splits, Task
 from tasks._classification import METRICS
-from tasks._graph_models import LAYERS, GraphNet, Head
+from tasks._diagnosis import diagnose
+from tasks._graph_models import LAYERS, GraphNet, Head, Normed, unchanged
 from tasks._graphs import GraphData, cross_entropy, evaluate
 
 CLASSES = 5
@@ -39,6 +40,7 @@ def transfer(nodes: int, edges: Sequence[Pair], target: int, layers: int) -> Tas
         evaluate=evaluate,
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 
@@ -59,17 +61,5 @@ def draw(nodes: int, edges: Sequence[Pair], target: int, folder: Path) -> Splits
 
 def reader(kind: str, features: int, layers: int) -> nn.Module:
     """Layers of 64 units with batch norm and ReLU, read at the first node."""
-    blocks = [Normed(LAYERS[kind](64, nn.Identity(), 0.0, residual=False), 64) for _ in range(layers)]
-    return GraphNet(nn.Linear(features, 64), None, None, blocks, "first", Head(64, CLASSES, 0, F.relu, 0.0))
-
-
-class Normed(nn.Module):
-    """A layer, batch norm, ReLU."""
-
-    def __init__(self, layer: nn.Module, width: int) -> None:
-        super().__init__()
-        self.layer, self.norm = layer, nn.BatchNorm1d(width)
-
-    def forward(self, h: Tensor, *rest: object) -> tuple[Tensor, Tensor | None]:
-        h, e = self.layer(h, *rest)
-        return F.relu(self.norm(h)), e
+    blocks = [Normed(LAYERS[kind](64, unchanged, 0.0, residual=False), 64, F.relu) for _ in range(layers)]
+    return GraphNet(nn.Linear(features, 64), None, None, blocks, "first", Head(64, CLASSES, 1, F.relu, 0.0))

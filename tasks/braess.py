@@ -12,6 +12,7 @@ from torch_geometric.data import Data as Graph
 from benchmark.define import task
 from benchmark.task import Recipe, Splits, Task
 from tasks._classification import METRICS
+from tasks._diagnosis import diagnose
 from tasks._graphs import GraphData, cross_entropy, evaluate
 from tasks._node_models import plain
 
@@ -37,13 +38,14 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
     """
     adam = partial(Recipe, batch_size=32, rate=0.01, optimizer="adam")
     return Task(
-        models=plain(1, 2, layers=2, width=16, dropout=0.0),
+        models=plain(1, 2, layers=2, width=64, dropout=0.0),
         recipes={"smoke": adam(steps=20), "short": adam(steps=100), "full": adam(steps=500)},
         data=partial(draw, GRAPHS[graph]),
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

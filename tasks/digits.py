@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from benchmark.task import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._models import glorot, mlp, scaled
+from tasks._timm import zoo
 
 EPOCH = 1257 // 64
 
@@ -62,4 +63,5 @@ digits = Task(
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
+    zoos=zoo(classes=10, channels=1, size=8),
 )

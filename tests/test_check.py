@@ -31,14 +31,14 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_th
 
 # --- what is built in -------------------------------------------------------------------------------------------------
 
-_run, _record = cache(check._run), cache(check._record)
+_run, _record = cache(check._run), cache(check.trial)
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rules that look at the same run of a built-in look at one run."""
     monkeypatch.setattr(check, "_run", _run)
-    monkeypatch.setattr(check, "_record", _record)
+    monkeypatch.setattr(check, "trial", _record)
 
 
 @pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)

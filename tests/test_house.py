@@ -196,12 +196,14 @@ try:
     main(sys.argv[1:])
 except SystemExit as end:
     code = end.code
-print(json.dumps([code, sorted({"torch", "sklearn", "scipy.stats"} & set(sys.modules))]))
+print(json.dumps([code, sorted({"torch", "sklearn", "scipy.stats", "pandas", "matplotlib"} & set(sys.modules))]))
 """
 
 
 @pytest.mark.parametrize("plugin", [False, True], ids=["built-in plug-ins", "and one from outside"])
-@pytest.mark.parametrize("words", ["--help", "--version", "list", "list --format json", "leaderboard", "show a"])
+@pytest.mark.parametrize(
+    "words", ["--help", "--version", "list", "list --format json", "leaderboard", "compare -h", "plot -h", "show a"]
+)
 def test_torch_is_not_loaded(
     words: str, plugin: bool, results: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from benchmark.cli.output import console, emit, format_option
+from benchmark.cli.overlap import compared
 from benchmark.cli.select import filters, named, selected
 from benchmark.cli.tables import Tables, chance, interval, place, several
 from benchmark.errors import UsageError
@@ -22,6 +23,7 @@ from benchmark.leaderboard.compare import (
     compare_with_best,
 )
 from benchmark.options import Choice, choices
+from benchmark.record import Store
 
 EVERYBODY = ("on", "leaderboard")
 """`bench compare on leaderboard`, as one may say it, is `bench compare`."""
@@ -32,9 +34,10 @@ EVERYBODY = ("on", "leaderboard")
 @click.option(
     "--against", type=click.Choice(["best", "all"]), help="Without names: the best of each column, or all pairs."
 )
+@click.option("--masks", is_flag=True, help="Not scores but masks: what two of them share, beyond chance.")
 @filters
 @format_option
-def compare(names: Sequence[str], against: str | None, form: str, **wanted: Any) -> None:
+def compare(names: Sequence[str], against: str | None, masks: bool, form: str, **wanted: Any) -> None:
     """Differences between algorithms, paired by seed.
 
     \b
@@ -42,11 +45,15 @@ def compare(names: Sequence[str], against: str | None, form: str, **wanted: Any)
     bench compare granet                      against each of the others
     bench compare snip snip:control=shuffle   options tell a method from its other selves
     bench compare on leaderboard              everything against the best; --against all for every pair
+    bench compare --masks snip synflow        masks, not scores; also of two records, by the first digits of their keys
 
     The interval is of each difference alone; p is corrected over all the differences of a table (Holm). Up to a few
     seeds the test is the paired t test; where flipping signs can become significant it is the exact sign-flip test;
     with fewer than two common seeds it is Welch's.
     """
+    if masks:
+        emit(form, *compared(names, Store(wanted["results"]), selected(**wanted)))
+        return
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
         raise UsageError("--against says what to do without names; leave out one or the other")
@@ -99,7 +106,7 @@ def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
         for title, table in tables.items():
             own = [one for one in made if title.startswith(f"{place(one.a)}, budget {one.a.budget}: ")]
             for spoken, bar in zip(table, _bars(own, width), strict=True):
-                spoken["0".center(width)] = bar
+                spoken["0".center(width, "·")] = bar
     return tables
 
 
@@ -129,7 +136,7 @@ def _bars(made: Sequence[Comparison], width: int) -> list[str]:
 
 def _bar(one: Comparison, reach: float, width: int) -> str:
     middle = width // 2
-    cells = [" "] * width
+    cells = ["·"] * width  # not spaces: of these, only one is left in a table
     cells[middle] = "│"
     low, high = one.difference.low, one.difference.high
     if low is not None and high is not None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from benchmark.cli import views
+from benchmark.cli.across import profile
 from benchmark.cli.output import Split, emit, flat, format_option
 from benchmark.cli.select import filters, selected
 from benchmark.cli.tables import board_facts, boards
+from benchmark.cli.views import compute, controlled
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
 from benchmark.record import Record
@@ -41,11 +42,11 @@ def leaderboard(view: str, flops: Sequence[Sequence[float]], form: str, **wanted
     if view == "plain":
         print_board(records, form)
     elif view == "compute":
-        emit(form, *views.compute(rows(records), levels))
+        emit(form, *compute(rows(records), levels))
     elif view == "controls":
-        emit(form, *views.controlled(rows(records)))
+        emit(form, *controlled(rows(records)))
     else:
-        emit(form, *views.profile(rows(records), form))
+        emit(form, *profile(rows(records), form))
 
 
 def print_board(records: Sequence[Record], form: str) -> None:

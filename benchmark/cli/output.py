@@ -111,7 +111,7 @@ def plain(value: object) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return str(value)[:1] in "0123456789-[" or not str(value)
+    return str(value)[:1] in "0123456789+-<[" or not str(value)
 
 
 def _plain(value: object, form: str) -> str:

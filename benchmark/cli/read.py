@@ -44,14 +44,14 @@ def info(name: str, form: str) -> None:
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
-    if registry.kind_of(asked[0].name) == "task":
+    if "+" not in asked[0].name and registry.kind_of(asked[0].name) == "task":
         emit(form, *_task_info(asked[0]))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
+    algorithm, plugins = registry.algorithm(name), [registry.find("algorithm", part) for part in name.split("+")]
     options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     facts = {
@@ -59,14 +59,30 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         "summary": algorithm.summary,
         "paper": algorithm.paper,
         "prunes": prunes,
+        "family": algorithm.family,
         "trains the weights": "once" if algorithm.once else "more than once",
-        "from": plugin.distribution,
-        "source": plugin.module,
+        "cost": _cost(name),
+        "from": ", ".join(plugin.distribution for plugin in plugins),
+        "source": ", ".join(plugin.module for plugin in plugins),
     }
     tables = {name: [{"": key, "what": value} for key, value in facts.items() if key != "name"]}
     if options:
         tables[f"options, as in --algo {name}:{options[0]['option']}=VALUE"] = options
     return tables, {**facts, "options": options}
+
+
+def _cost(name: str) -> str:
+    """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
+    from benchmark.check import trial
+
+    if "edges" in registry.algorithm(name).prunes:
+        return "as much as the method that follows, and the edits, which depend on the graph"
+    record = trial(name, sparsity=0.9, budget="smoke")
+    if record.status != "ok":
+        return f"unknown: on the toy task it ends as {record.status}: {record.error}"
+    trainings, passes = record.cost.trainings, record.cost.scoring_passes
+    scoring = f" and {passes} scoring {'pass' if passes == 1 else 'passes'}" if passes else ""
+    return f"{trainings:g} dense {'training' if trainings == 1 else 'trainings'}{scoring} at sparsity 0.9"
 
 
 def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:

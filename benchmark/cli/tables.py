@@ -12,6 +12,7 @@ from benchmark.leaderboard import Row
 from benchmark.leaderboard.compare import Comparison, Standing, compare_all, standings
 
 Tables = dict[str, list[dict[str, str]]]
+Facts = list[dict[str, Any]]
 
 
 def boards(rows: Sequence[Row]) -> Tables:
@@ -26,7 +27,7 @@ def boards(rows: Sequence[Row]) -> Tables:
     return found
 
 
-def board_facts(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def board_facts(rows: Sequence[Row]) -> Facts:
     """The same with every number, for a program."""
     made = []
     for row, standing in zip(rows, standings(rows), strict=True):

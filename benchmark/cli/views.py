@@ -1,20 +1,15 @@
-"""Leaderboards beside the plain one: at equal cost, against controls, across tasks. Each as tables and as facts."""
+"""Leaderboards at equal cost and against controls: each as tables, and as facts for a program."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.cli.tables import Tables, chance, interval, number, place, several, title
+from benchmark.cli.tables import Facts, Tables, chance, interval, number, place, several, title
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
-from benchmark.leaderboard.profiles import MeanRank, Profile, Region, mean_ranks, profiles, winners
-
-Facts = list[dict[str, Any]]
-NEAR = (1.0, 1.1, 1.5, 2.0)
-"""Factors of the least error that the profile view tells of."""
 
 
 def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts]:
@@ -23,7 +18,7 @@ def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts
     if not found:
         raise UsageError("no run here ended well, so there is no cost to compare at")
     tables: Tables = {}
-    for one in found:
+    for one in [one for one in found if not one.row.dense] or found:  # dense is there as what others are relative to
         tables.setdefault(f"{_question(one.row)}: {one.row.metric} against cost", []).append(_priced(one))
     for question in at:
         rows_of_it = [row for one in question for row in one.at.values() if row]
@@ -37,7 +32,7 @@ def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts
 
 
 def _question(row: Row) -> str:
-    return f"{place(row)}, {'dense' if row.sparsity == 0 else f'{row.pattern} at sparsity {row.sparsity:g}'}"
+    return f"{place(row)}, {'dense' if row.dense else f'{row.pattern} at sparsity {row.sparsity:g}'}"
 
 
 def _priced(one: Priced) -> dict[str, str]:
@@ -139,57 +134,3 @@ def _questioned_facts(one: Questioned) -> dict[str, Any]:
     spoken = {"a_mean": "mean", "b_mean": "control_mean"}
     facts = {spoken.get(name, name): told.get(name) for name in numbers}
     return {name: getattr(row, name) for name in names} | {"control": one.control} | facts | {"verdict": one.verdict}
-
-
-def profile(rows: Sequence[Row], form: str) -> tuple[Tables, Any]:
-    """Mean ranks, closeness to the best, and who wins where. CSV has one row for each method."""
-    ranked = mean_ranks(rows)
-    if not ranked.methods:
-        raise UsageError("no two methods here share a task, model, budget, pattern and sparsity")
-    try:
-        near: dict[str, Profile] = {one.label: one for one in profiles(rows)}
-        about = "shares of columns whose error is within a factor of the least"
-    except ValueError as error:
-        near, about = {}, f"no shares: {error}"
-    tested = (
-        ""
-        if ranked.p is None or ranked.critical is None
-        else (f"; Friedman p {chance(ranked.p)}, mean ranks differ from {ranked.critical:.2f} apart (Nemenyi)")
-    )
-    name = f"{ranked.columns} columns (table, pattern, sparsity) of {ranked.tasks} tasks{tested}; {about}"
-    regions = winners(rows)
-    tables = {name: [_ranked(one, near.get(one.label), ranked.columns) for one in ranked.methods]}
-    tables["best mean rank, by sparsity"] = [_region(one) for one in regions]
-    methods = [_ranked_facts(one, near.get(one.label), ranked.columns) for one in ranked.methods]
-    if form == "csv":
-        return tables, methods
-    tests = {"columns": ranked.columns, "tasks": ranked.tasks, "friedman_p": ranked.p, "critical": ranked.critical}
-    return tables, tests | {"methods": methods, "regions": [vars(one) for one in regions]}
-
-
-def _ranked(one: MeanRank, near: Profile | None, columns: int) -> dict[str, str]:
-    return {
-        "algorithm": one.label,
-        "mean rank": "" if one.mean is None else f"{one.mean:.2f}",
-        "without a task": "" if one.low is None else f"{one.low:.2f} to {one.high:.2f}",
-        **{f"within {factor:g}x": f"{near.within(factor):.2f}" for factor in NEAR if near},
-        "": f"incomplete: {columns - one.missing} of {columns} columns" if one.missing else "",
-    }
-
-
-def _ranked_facts(one: MeanRank, near: Profile | None, columns: int) -> dict[str, Any]:
-    shares = {f"within_{factor:g}": near.within(factor) if near else None for factor in NEAR}
-    return vars(one) | {"columns": columns} | shares
-
-
-def _region(one: Region) -> dict[str, str]:
-    kept = sum(one.without.values())
-    return {
-        "pattern": one.pattern,
-        "sparsity": f"{one.low:g}" if one.low == one.high else f"{one.low:g} to {one.high:g}",
-        "best": one.winner,
-        "not told apart from it": ", ".join(one.shared),
-        "tables": str(one.tables),
-        "still best without a task": f"{kept} of {len(one.without)}" if one.without else "",
-        "incomplete, not considered": ", ".join(one.incomplete),
-    }

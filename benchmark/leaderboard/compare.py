@@ -117,7 +117,7 @@ def compare_rows(rows: Iterable[Row]) -> list[Comparison]:
 
 def comparable(a: Row, b: Row) -> bool:
     """Both have results, and stand in one column; or in one table where one of them is dense, whatever the column."""
-    dense = a.table == b.table and (a.sparsity == 0) != (b.sparsity == 0)
+    dense = a.table == b.table and a.dense != b.dense
     return bool(a.scores and b.scores) and (dense or a.column == b.column)
 
 

@@ -72,7 +72,7 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
 
 
 def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row]]:
-    if subject.control is not None or subject.sparsity == 0:
+    if subject.control is not None:
         return []
     return [
         (row.control, row)

@@ -49,7 +49,7 @@ class Matched:
 def priced(rows: Iterable[Row]) -> list[Priced]:
     """Every method's row with a result, cheapest first within its question; budgets stand side by side."""
     rows = list(rows)
-    dense = {row.table: row.flops for row in rows if row.sparsity == 0 and row.flops and row.control is None}
+    dense = {row.table: row.flops for row in rows if row.dense and row.flops and row.control is None}
     found = []
     for question in _questions(rows):
         least = math.inf

@@ -8,14 +8,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from benchmark.leaderboard.compare import columns, standings
+from benchmark.leaderboard.compare import columns
 from benchmark.leaderboard.rows import Row
 from benchmark.statistics import critical_difference, friedman, ranks
 
 Column = tuple[str | float, ...]
+"""See `Row.column`; the task, with its options, comes first."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,12 @@ class Profile:
 
     def within(self, factor: float) -> float:
         """Share of all columns whose error is at most `factor` times the least; one that is lacking never is."""
-        near = sum(ratio is not None and ratio <= factor * (1 + 1e-12) for ratio in self.ratios.values())
-        return near / len(self.ratios)
+        return _share(self.ratios.values(), factor)
+
+    def within_without(self, factor: float) -> tuple[float, float] | None:
+        """The least and the greatest such share when any one task is left out; None with a single task."""
+        shares = [_share(left, factor) for left in without_each_task(self.ratios)]
+        return (min(shares), max(shares)) if shares else None
 
 
 @dataclass(frozen=True)
@@ -79,26 +87,9 @@ class MeanRanks:
     critical: float | None
 
 
-@dataclass(frozen=True)
-class Region:
-    """Neighbouring sparsities at which the same method has the best mean rank over the tables that have them.
-
-    Args:
-        winner: its label; several with `, ` between them where they tie.
-        shared: methods whose rank interval begins at 1 in every one of these columns: not separated from the winner.
-        tables: over how many (task, model, budget) it was averaged, the fewest of any sparsity.
-        without: by task, whether the winner stays one all over the region when that task is left out.
-        incomplete: methods that lack a table at one of these sparsities, and were not considered.
-    """
-
-    pattern: str
-    low: float
-    high: float
-    winner: str
-    shared: tuple[str, ...]
-    tables: int
-    without: Mapping[str, bool]
-    incomplete: tuple[str, ...]
+def counted(number: int, what: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def error(row: Row) -> float:
@@ -124,10 +115,10 @@ def profiles(rows: Iterable[Row]) -> list[Profile]:
     Raises:
         ValueError: a metric has no ratios; see `error`.
     """
-    grid = _grid(rows)
-    ratios: dict[str, dict[Column, float | None]] = defaultdict(lambda: dict.fromkeys(grid))
+    table = grid(rows)
+    ratios: dict[str, dict[Column, float | None]] = defaultdict(lambda: dict.fromkeys(table))
     names = {}
-    for key, column in grid.items():
+    for key, column in table.items():
         errors = {row.label: error(row) for row in column}
         least = min(errors.values())
         for row in column:
@@ -139,46 +130,37 @@ def profiles(rows: Iterable[Row]) -> list[Profile]:
 
 def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
     """Over the columns that at least two methods have; see `MeanRanks`."""
-    grid = _grid(rows)
-    algorithms = {row.label: row.algorithm for column in grid.values() for row in column}
-    losses = {key: {row.label: row.loss for row in column} for key, column in grid.items()}
+    table = grid(rows)
+    algorithms = {row.label: row.algorithm for column in table.values() for row in column}
+    losses = {key: {row.label: row.loss for row in column} for key, column in table.items()}
     missing = {label: sum(label not in column for column in losses.values()) for label in algorithms}
     complete = [label for label in algorithms if not missing[label]]
-    ranked = {
-        key: dict(zip(complete, ranks([own[label] for label in complete]), strict=True)) for key, own in losses.items()
-    }
-    tasks = {key: column[0].task for key, column in grid.items()}
-    found = []
-    for label, algorithm in algorithms.items():
-        own = {key: of[label] for key, of in ranked.items() if label in of}
-        means = _without_each(own, tasks) if label in complete else []
-        low, high = (min(means), max(means)) if means else (None, None)
-        mean = statistics.fmean(own.values()) if label in complete else None
-        found.append(MeanRank(label, algorithm, mean, low, high, missing[label]))
+    ranked = {key: ranks([own[label] for label in complete]) for key, own in losses.items()}
+    found = [MeanRank(label, algorithms[label], None, None, None, n) for label, n in missing.items() if n]
+    for place, label in enumerate(complete):
+        own = {key: of[place] for key, of in ranked.items()}
+        left = [statistics.fmean(rest) for rest in without_each_task(own)]
+        low, high = (min(left), max(left)) if left else (None, None)
+        found.append(MeanRank(label, algorithms[label], statistics.fmean(own.values()), low, high, 0))
     found.sort(key=lambda method: (method.mean is None, method.mean, method.label))
-    tested = len(complete) > 2 and len(grid) > 1
-    p = friedman([[own[label] for label in complete] for own in losses.values()]) if tested else None
-    critical = critical_difference(len(complete), len(grid)) if tested else None
-    return MeanRanks(tuple(found), len(grid), len(set(tasks.values())), p, critical)
+    tested = len(complete) > 2 and len(table) > 1
+    p = friedman(list(ranked.values())) if tested else None
+    critical = critical_difference(len(complete), len(table)) if tested else None
+    return MeanRanks(tuple(found), len(table), len({task_of(key) for key in table}), p, critical)
 
 
-def winners(rows: Iterable[Row]) -> list[Region]:
-    """Who wins where: regions of sparsity, by pattern."""
-    rows = list(rows)
-    first = {id(row) for row, standing in zip(rows, standings(rows), strict=True) if standing and standing.best == 1}
-    levels: dict[tuple[str, float], list[list[Row]]] = defaultdict(list)
-    for column in _grid(rows).values():
-        levels[column[0].pattern, column[0].sparsity].append(column)
-    regions: list[Region] = []
-    for (pattern, sparsity), tables in sorted(levels.items()):
-        region = _level(pattern, sparsity, tables, first)
-        if regions and (regions[-1].pattern, regions[-1].winner) == (pattern, region.winner):
-            region = _joined(regions.pop(), region)
-        regions.append(region)
-    return regions
+def task_of(column: Column) -> str:
+    """The task of a column, without its options: what is left out to see how much hangs on it."""
+    return str(column[0]).partition(":")[0]
 
 
-def _grid(rows: Iterable[Row]) -> dict[Column, list[Row]]:
+def without_each_task(own: Mapping[Column, T]) -> list[list[T]]:
+    """The values with each task left out in turn; nothing where there is a single one."""
+    tasks = sorted({task_of(key) for key in own})
+    return [[value for key, value in own.items() if task_of(key) != task] for task in tasks] if len(tasks) > 1 else []
+
+
+def grid(rows: Iterable[Row]) -> dict[Column, list[Row]]:
     """The columns that at least two methods have, in order."""
     return {column[0].column: column for column in columns(rows) if len({row.label for row in column}) > 1}
 
@@ -189,52 +171,11 @@ def _ratio(own: float, least: float) -> float:
     return own / least
 
 
+def _share(ratios: Collection[float | None], factor: float) -> float:
+    return sum(ratio is not None and ratio <= factor * (1 + 1e-12) for ratio in ratios) / len(ratios)
+
+
 def _area(profile: Profile) -> float:
     """Under the profile, over log2 of the factor from 1 to 4."""
     logs = [min(2.0, math.log2(ratio)) for ratio in profile.ratios.values() if ratio is not None]
     return sum(2 - log for log in logs) / len(profile.ratios)
-
-
-def _without_each(own: Mapping[Column, float], tasks: Mapping[Column, str]) -> list[float]:
-    """The mean with each task left out in turn; none where there is a single one."""
-    left = [[rank for key, rank in own.items() if tasks[key] != task] for task in sorted(set(tasks.values()))]
-    return [statistics.fmean(ranks) for ranks in left if ranks]
-
-
-def _level(pattern: str, sparsity: float, tables: Sequence[Sequence[Row]], first: set[int]) -> Region:
-    present = [{row.label for row in table} for table in tables]
-    complete, anyone = set.intersection(*present), set.union(*present)
-    winner = _best(tables, complete)
-    open_ = [{row.label for row in table if id(row) in first} for table in tables]
-    tasks = sorted({table[0].task for table in tables})
-    rest = {task: [table for table in tables if table[0].task != task] for task in tasks}
-    without = (
-        {task: bool(left) and winner <= _best(left, complete) for task, left in rest.items()} if len(tasks) > 1 else {}
-    )
-    shared = tuple(sorted(set.intersection(*open_) & complete - winner))
-    incomplete = tuple(sorted(anyone - complete))
-    return Region(pattern, sparsity, sparsity, ", ".join(sorted(winner)), shared, len(tables), without, incomplete)
-
-
-def _best(tables: Sequence[Sequence[Row]], labels: set[str]) -> set[str]:
-    """Those of the labels, all of which every table has, with the least mean rank."""
-    total: dict[str, float] = defaultdict(float)
-    for table in tables:
-        own = [row for row in table if row.label in labels]
-        for row, rank in zip(own, ranks([row.loss for row in own]), strict=True):
-            total[row.label] += rank
-    return {label for label, rank in total.items() if rank == min(total.values())}
-
-
-def _joined(a: Region, b: Region) -> Region:
-    tasks = a.without.keys() | b.without.keys()
-    return Region(
-        a.pattern,
-        a.low,
-        b.high,
-        a.winner,
-        tuple(sorted(set(a.shared) & set(b.shared))),
-        min(a.tables, b.tables),
-        {task: a.without.get(task, True) and b.without.get(task, True) for task in sorted(tasks)},
-        tuple(sorted(set(a.incomplete) | set(b.incomplete))),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ class Row:
         scores: the metric that ranks, on the test split, by seed.
         validation: its mean on the validation split; None where a run has none.
         label: the algorithm, with the options that tell it from the other rows; the same in every table.
+        task_label: the task, likewise.
     """
 
     task: str
@@ -48,6 +49,7 @@ class Row:
     scores: dict[int, float]
     validation: float | None
     label: str
+    task_label: str
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -63,6 +65,11 @@ class Row:
     def question(self) -> tuple[str, ...]:
         """What is compared at equal cost: a column, whatever the budget, which is the last of `table`."""
         return *self.table[:-1], self.pattern, f"{self.sparsity:g}"
+
+    @property
+    def dense(self) -> bool:
+        """Nothing was pruned: what every sparsity is held against. Edges may be told by their number instead."""
+        return self.sparsity == 0 and not any(name.rpartition(".")[2] == "edges" for name in self.options)
 
     @property
     def control(self) -> str | None:
@@ -85,18 +92,25 @@ class Row:
 
 def rows(records: Iterable[Record]) -> list[Row]:
     """Best first within each column of each table; groups without a result last."""
+    return [row for row, _ in grouped(records)]
+
+
+def grouped(records: Iterable[Record]) -> list[tuple[Row, list[Record]]]:
+    """The same rows, each with the records that it is made of."""
     groups: dict[str, list[Record]] = defaultdict(list)
     keys: dict[str, str] = {}  # a group's key takes longer to compute than to look up, and there are thousands of cells
     for record in records:
         cell = record.cell
         told = repr([getattr(cell, name) for name in Cell.model_fields if name != "seed"])
         groups[keys.get(told) or keys.setdefault(told, cell.group)].append(record)
-    labels = _labels([group[0].cell for group in groups.values()])
-    found = [_row(group, labels[key]) for key, group in groups.items()]
-    return sorted(found, key=_place)
+    cells = {key: group[0].cell for key, group in groups.items()}
+    labels = _labels({key: (cell.algorithm, cell.options) for key, cell in cells.items()})
+    tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
+    found = [(_row(group, labels[key], tasks[key]), group) for key, group in groups.items()]
+    return sorted(found, key=lambda pair: _place(pair[0]))
 
 
-def _row(group: Sequence[Record], label: str) -> Row:
+def _row(group: Sequence[Record], label: str, task_label: str) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     well = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in well if record.score is not None])
@@ -126,28 +140,21 @@ def _row(group: Sequence[Record], label: str) -> Row:
         diverged=count["diverged"],
         skipped=count["skipped"],
         timeout=count["timeout"],
-        scores={record.cell.seed: record.score for record in well if record.score is not None},
+        scores={r.cell.seed: r.score for r in sorted(well, key=lambda r: r.cell.seed) if r.score is not None},
         validation=statistics.fmean(known) if well and len(known) == len(well) else None,
         label=label,
+        task_label=task_label,
     )
 
 
-def _labels(cells: Sequence[Cell]) -> dict[str, str]:
-    """By key of the group: the algorithm, with those options in which the groups of this algorithm differ."""
-    values: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    groups = Counter(cell.algorithm for cell in cells)
-    for cell in cells:
-        for name, value in cell.options.items():
-            values[cell.algorithm, name][str(value)] += 1
+def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """By key of the group: a name, with those options in which the groups of this name differ."""
+    values = Counter((name, key, str(value)) for name, options in named.values() for key, value in options.items())
+    groups = Counter(name for name, _ in named.values())
     labels = {}
-    for cell in cells:
-        shared = [
-            name
-            for name, value in cell.options.items()
-            if values[cell.algorithm, name][str(value)] == groups[cell.algorithm]
-        ]
-        telling = {name: value for name, value in cell.options.items() if name not in shared}
-        labels[cell.group] = spelled(cell.algorithm, telling)
+    for group, (name, options) in named.items():
+        telling = {key: value for key, value in options.items() if values[name, key, str(value)] != groups[name]}
+        labels[group] = spelled(name, telling)
     return labels
 
 
