@@ -21,7 +21,7 @@ SMALL = 1e-5
 def largest(
     operator: Operator, start: Floats, *, tolerance: float = 1e-8, depth: int = 10, restarts: int = 6
 ) -> tuple[Floats, Floats]:
-    """Eigenvalues in falling order, and unit eigenvectors: as many as `start` has columns, and rough ones as many again.
+    """Eigenvalues in falling order, and unit eigenvectors: as many as `start` has columns, and rough ones as many.
 
     It ends when the largest, and whatever may be degenerate with it, have a residual below `tolerance` relative to the
     eigenvalue, or when restarting no longer helps (round-off of the operator).
