@@ -15,13 +15,13 @@ NEAR = 1e-7
 
 
 SMALL = 1e-5
-"""New directions shorter than this, relative to the eigenvalue, are made orthogonal twice."""
+"""New directions shorter than this, relative to the eigenvalue, are made orthogonal once more."""
 
 
 def largest(
     operator: Operator, start: Floats, *, tolerance: float = 1e-8, depth: int = 10, restarts: int = 6
 ) -> tuple[Floats, Floats]:
-    """Eigenvalues in falling order, and unit eigenvectors, as many as `start` has columns.
+    """Eigenvalues in falling order, and unit eigenvectors: as many as `start` has columns, and rough ones as many.
 
     It ends when the largest, and whatever may be degenerate with it, have a residual below `tolerance` relative to the
     eigenvalue, or when restarting no longer helps (round-off of the operator).
@@ -33,7 +33,7 @@ def largest(
     """
     found, last = np.linalg.qr(start)[0], np.inf
     for _ in range(restarts):
-        values, found, worst = _sweep(operator, found, tolerance, depth)
+        values, found, worst = _sweep(operator, found[:, : start.shape[1]], tolerance, depth)
         if worst <= tolerance or worst > 0.3 * last:
             break
         last = worst
@@ -53,12 +53,13 @@ def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> t
         projected[:used, used - new : used] = inside
         projected[used - new : used, :used] = inside.T
         values, ritz = np.linalg.eigh(projected[:used, :used])
-        values, ritz = values[::-1][:block], ritz[:, ::-1][:, :block]
-        fresh, outside = np.linalg.qr(image - known @ inside)
-        if np.abs(np.diag(outside)).min() < SMALL * values[0]:  # such columns have lost their right angles
+        values, ritz = values[::-1][: 2 * block], ritz[:, ::-1][:, : 2 * block]
+        image -= known @ inside
+        fresh, outside = np.linalg.qr(image - known @ (known.T @ image))
+        if np.abs(np.diag(outside)).min() < SMALL * values[0]:  # such columns have lost their right angles again
             fresh, again = np.linalg.qr(fresh - known @ (known.T @ fresh))
             outside = again @ outside
-        worst = _worst(values, np.linalg.norm(outside @ ritz[used - new :], axis=0) / values[0])
+        worst = _worst(values[:block], np.linalg.norm(outside @ ritz[used - new :, :block], axis=0) / values[0])
         alive = np.flatnonzero(np.abs(np.diag(outside)) > 1e-14 * values[0])[: basis.shape[1] - used]
         if worst <= tolerance or not len(alive):
             return values, known @ ritz, worst

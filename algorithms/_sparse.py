@@ -21,7 +21,8 @@ class Factored:
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
         self._factor = Factor(wiring)
-        self._guess = np.random.default_rng(0).standard_normal((wiring.nodes, min(BLOCK, wiring.nodes - 1)))
+        self._draws = np.random.default_rng(0)
+        self._guess = self._draws.standard_normal((wiring.nodes, min(BLOCK, wiring.nodes - 1)))
 
     def modes(self) -> Modes:
         root = np.sqrt(self.wiring.degrees)[:, None]
@@ -33,10 +34,13 @@ class Factored:
             x -= steady * (steady[:, 0] @ x)
             return x
 
+        # another mode may have become the lowest: the rough ones have most of it, and chance has something of every one
         start = self._guess * root
+        start[:, -1] += self._draws.standard_normal(len(root)) / np.sqrt(len(root))
         values, vectors = largest(operator, start - steady * (steady[:, 0] @ start))
-        self._guess = vectors / root
-        return Modes(1 / values, self._guess)
+        known = min(BLOCK, len(values))
+        self._guess = np.column_stack([vectors[:, : known - 1], vectors[:, known - 1 :].sum(axis=1)]) / root
+        return Modes(1 / values[:known], vectors[:, :known] / root)
 
     def bridge(self, slot: int) -> bool:
         return is_bridge(self._factor.resistance(self.wiring.u[slot], self.wiring.v[slot]), self.wiring.nodes)
