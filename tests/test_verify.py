@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Bench
+from support import ROOT, Bench
 
 from benchmark import bits, registry
 from benchmark.again import BITS, verdict
@@ -184,6 +184,12 @@ def test_without_training_nothing_is_stamped(store: Store, bench: Bench) -> None
     assert ended.code == 0
     assert [row["outcome"] for row in json.loads(ended.out)] == ["sound"]
     assert the(store).verified is None
+
+
+def test_our_own_records_are_sound(bench: Bench) -> None:
+    ended = bench("verify", "--all", "--no-training", "--results", ROOT / "results", "--format", "json")
+    assert ended.code == 0, ended.err
+    assert {row["outcome"] for row in json.loads(ended.out)} == {"sound"}
 
 
 @pytest.mark.parametrize("words", [(), ("abc", "--all"), ("abcdef",), ("*",)])
