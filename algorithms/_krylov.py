@@ -14,8 +14,12 @@ NEAR = 1e-7
 """Eigenvalues closer than this, relative to their size, are one eigenvalue of higher multiplicity."""
 
 
+SMALL = 1e-5
+"""New directions shorter than this, relative to the eigenvalue, are made orthogonal twice."""
+
+
 def largest(
-    operator: Operator, start: Floats, *, tolerance: float = 1e-9, depth: int = 10, restarts: int = 6
+    operator: Operator, start: Floats, *, tolerance: float = 1e-8, depth: int = 10, restarts: int = 6
 ) -> tuple[Floats, Floats]:
     """Eigenvalues in falling order, and unit eigenvectors, as many as `start` has columns.
 
@@ -48,11 +52,12 @@ def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> t
         inside = known.T @ image
         projected[:used, used - new : used] = inside
         projected[used - new : used, :used] = inside.T
-        fresh, outside = np.linalg.qr(image - known @ inside)
-        fresh, again = np.linalg.qr(fresh - known @ (known.T @ fresh))  # tiny columns had lost their right angles
-        outside = again @ outside
         values, ritz = np.linalg.eigh(projected[:used, :used])
         values, ritz = values[::-1][:block], ritz[:, ::-1][:, :block]
+        fresh, outside = np.linalg.qr(image - known @ inside)
+        if np.abs(np.diag(outside)).min() < SMALL * values[0]:  # such columns have lost their right angles
+            fresh, again = np.linalg.qr(fresh - known @ (known.T @ fresh))
+            outside = again @ outside
         worst = _worst(values, np.linalg.norm(outside @ ritz[used - new :], axis=0) / values[0])
         alive = np.flatnonzero(np.abs(np.diag(outside)) > 1e-14 * values[0])[: basis.shape[1] - used]
         if worst <= tolerance or not len(alive):

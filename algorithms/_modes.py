@@ -13,6 +13,9 @@ from algorithms._edges import Floats, Ints
 from algorithms._krylov import NEAR
 from algorithms._wiring import Wiring
 
+BLOCK = 3
+"""Modes that are followed on large graphs: the one to score by, and two that may become it."""
+
 
 @dataclass(frozen=True)
 class Modes:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from algorithms._edges import Floats, Ints
-from algorithms._modes import Modes
+from algorithms._modes import BLOCK, Modes
 
 Vector = Literal["generalised", "raw", "rownorm"]
 
@@ -44,12 +44,12 @@ def term_size(gap: float, x: Floats) -> float:
 
 
 def block_rise(modes: Modes, volume: float, i: Ints, j: Ints, sign: int) -> Floats:
-    """[k] -> [k]: the change of the lowest Ritz value, in the space of the four lowest modes and constants.
+    """[k] -> [k]: the change of the lowest Ritz value, in the space of the three lowest modes and constants.
 
     Args:
         volume: the sum of the degrees before the edit.
     """
-    count = max(4, modes.multiplicity)
+    count = max(BLOCK, modes.multiplicity)
     y = modes.vectors[:, :count]
     across, along = y[i] - y[j], sign * (y[i] + y[j])
     stiffness = np.diag(modes.values[:count]) + sign * _outer(across)

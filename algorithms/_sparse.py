@@ -10,12 +10,9 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from algorithms._edges import Floats, Ints
 from algorithms._factor import Factor
 from algorithms._krylov import largest
-from algorithms._modes import Modes, is_bridge
+from algorithms._modes import BLOCK, Modes, is_bridge
 from algorithms._verify import gaps_by_iteration
 from algorithms._wiring import Wiring
-
-BLOCK = 4
-"""Eigenpairs that are followed: one to score by, three that may become it."""
 
 
 class Factored:
@@ -62,38 +59,48 @@ class Iterated:
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
+        self._adjacency = wiring.adjacency()
         self._guess = np.random.default_rng(0).standard_normal(wiring.nodes)
 
     def modes(self) -> Modes:
-        found = self._modes(self.wiring.adjacency(), self.wiring.degrees)
+        found = self._modes(self._adjacency, self.wiring.degrees)
         self._guess = found.vectors.sum(axis=1)
         return found
 
     def bridge(self, slot: int) -> bool:
-        rest = self._edited(int(self.wiring.u[slot]), int(self.wiring.v[slot]), -1)
-        return bool(connected_components(rest, directed=False, return_labels=False) > 1)
+        i, j = int(self.wiring.u[slot]), int(self.wiring.v[slot])
+        mine, other = self._neighbours(i), self._neighbours(j)
+        if min(len(mine), len(other)) == 1 or len(np.intersect1d(mine, other, assume_unique=True)):
+            return min(len(mine), len(other)) == 1
+        return not _connected(self._edited(i, j, -1))
 
     def delete(self, slot: int) -> None:
         self.wiring.delete(slot)
+        i, j = int(self.wiring.u[slot]), int(self.wiring.v[slot])
+        for a, b in ((i, j), (j, i)):  # a zero in its place: making the matrix anew takes longer than solving
+            start, end = self._adjacency.indptr[a : a + 2]
+            self._adjacency.data[start + np.searchsorted(self._adjacency.indices[start:end], b)] = 0
 
     def add(self, i: int, j: int) -> None:
         self.wiring.add(i, j)
+        self._adjacency = self.wiring.adjacency()
 
     def gaps(self, pairs: Ints, sign: int) -> Floats:
         gaps = np.zeros(len(pairs))
         for k, (i, j) in enumerate(pairs.tolist()):
-            degrees = self.wiring.degrees.copy()
+            degrees, edited = self.wiring.degrees.copy(), self._edited(i, j, sign)
             degrees[[i, j]] += sign
-            edited = self._edited(i, j, sign)
-            if connected_components(edited, directed=False, return_labels=False) == 1:
+            if _connected(edited):
                 gaps[k] = self._modes(edited, degrees).gap
         return gaps
 
+    def _neighbours(self, node: int) -> Ints:
+        row = slice(*self._adjacency.indptr[node : node + 2])
+        return np.asarray(self._adjacency.indices[row][self._adjacency.data[row] > 0], np.int64)
+
     def _edited(self, i: int, j: int, sign: int) -> csr_array:
         one = coo_array(([sign, sign], ([i, j], [j, i])), (self.wiring.nodes,) * 2)
-        edited = (self.wiring.adjacency() + one).tocsr()
-        edited.eliminate_zeros()
-        return edited
+        return (self._adjacency + one).tocsr()
 
     def _modes(self, adjacency: csr_array, degrees: Floats) -> Modes:
         root = np.sqrt(degrees)
@@ -107,8 +114,13 @@ class Iterated:
 
         shifted = LinearOperator((len(root),) * 2, matvec=operator, dtype=np.float64)
         try:
-            values, vectors = eigsh(shifted, BLOCK, which="LA", v0=self._guess * root, tol=1e-9)
+            values, vectors = eigsh(shifted, BLOCK, which="LA", v0=self._guess * root, tol=1e-8)
         except ArpackNoConvergence as problem:
             raise RuntimeError("the lowest modes of the graph do not converge") from problem
         order = np.argsort(-values)
         return Modes(2 - values[order], vectors[:, order] / root[:, None])
+
+
+def _connected(adjacency: csr_array) -> bool:
+    adjacency.eliminate_zeros()
+    return bool(connected_components(adjacency, directed=False, return_labels=False) == 1)

@@ -30,7 +30,7 @@ def spectral(
     Options:
         edges: edits per graph: a share of its undirected edges, or a number; none: as the target asks
         mode: delete edges, add edges, or do both in turns, beginning with a deletion; no edge is edited twice
-        criterion: the first-order change of the gap; the lowest change in the space of four modes; Eldan's criterion
+        criterion: the first-order change of the gap; the lowest change in the space of three modes; Eldan's criterion
             (which knows no self-loops); or the exact gap after every possible edit, for graphs of a few hundred nodes
         vector: what the proxy is taken of: its derivation's vector, the published tables' or the released code's
         loops: weight of the self-loop that every node has, 1 where the network adds one

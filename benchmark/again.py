@@ -38,7 +38,8 @@ def again(record: Record, device: str, data_root: Path | None) -> Again:
         DataMissing: its data are not here.
     """
     cell = record.cell
-    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task, cell.task_options))
+    label = registry.label(cell.task, cell.task_options)
+    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     kept: list[tuple[nn.Module, Run]] = []

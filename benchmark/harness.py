@@ -91,7 +91,7 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device) | {"steps": run.mode}}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
@@ -118,13 +118,15 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
             value.copy_(state[name])
     layers, edges = _layers(run, model), run.data.edges
     keep(model, run)
+    test = _edited(splits.test, run)
     return Record(
         key=cell.key,
         cell=cell,
         ranking=question.ranking,
         status="ok",
-        metrics=evaluate(task, model, _edited(splits.test, run), question.device),
+        metrics=evaluate(task, model, test, question.device),
         validation=evaluate(task, model, _edited(splits.validation, run), question.device),
+        diagnosis=task.diagnose(model, test.to(question.device)) if task.diagnose else {},
         density=Density(
             weights=run.masks.density,
             parameters=live_share(run.masks, dict(model.named_parameters())),
@@ -168,8 +170,8 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if updates[0] > run.meter.updates:
-        notes.append(f"{updates[0] - run.meter.updates:,} updates were made off the meter by another optimizer")
+    if (unseen := updates[0] - run.meter.updates - run.rehearsals) > 0:
+        notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 
 

@@ -160,6 +160,7 @@ class Record(_Value):
     ranking: Ranking
     metrics: dict[str, float] = {}
     validation: dict[str, float] = {}
+    diagnosis: dict[str, JsonValue] = {}
     density: Density | None = None
     layers: dict[str, LayerCount] = {}
     cost: Cost = Cost()

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from benchmark.download import Download
 from benchmark.errors import Breach, UsageError
 
 Batch = Any
@@ -221,11 +222,14 @@ class Task:
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
         metrics: direction by name; the first one ranks.
         files: what `data` reads, files or folders, relative to the data folder; empty for embedded data.
-        fetch: download the files into a folder.
+        fetch: download the files into a folder, or unpack them there from `downloads`.
+        downloads: what `fetch` unpacks, and would otherwise download itself.
+        checksums: `md5:...` or `sha256:...` by file, where they are published.
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
         sparsity: where no other is asked for.
         fold: `data` of a seed, where several splits are published and the seed chooses among them; `data` is seed 0's.
+        diagnose: what else is to be known of a network on the test split, beside the metrics; nothing is ranked by it.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -241,7 +245,10 @@ class Task:
     sparsity: float = 0.9
     special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     fold: Callable[[Path, int], Splits] | None = None
+    downloads: tuple[Download, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
     zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
+    diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
 
     def splits(self, folder: Path, seed: int) -> Splits:
         """The splits that a run of this seed trains and is tested on."""

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torchvision import datasets
 
+from benchmark.download import Download
 from benchmark.task import Recipe, Splits, Task, TensorData, carve, shortened
 from tasks import _cifar_models as networks
 from tasks._classification import METRICS, cross_entropy, evaluate
@@ -103,8 +104,10 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         evaluate=evaluate,
         metrics=METRICS,
         zoos=zoo(classes, channels=3, size=32),
-        files=tuple(f"{data_set.base_folder}/{name}" for name in _checksums(data_set)),
-        fetch=partial(_download, data_set),
+        files=tuple(_checksums(data_set)),
+        checksums=_checksums(data_set),
+        downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
+        fetch=partial(_unpack, data_set),
     )
 
 
@@ -123,11 +126,12 @@ def _tensors(images: datasets.CIFAR10, normalise: Normalise) -> TensorData:
     return TensorData(pixels, torch.tensor(images.targets), normalise)
 
 
-def _download(data_set: type[datasets.CIFAR10], folder: Path) -> None:
+def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
     data_set(folder, download=True)
 
 
 def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:
-    """MD5 by file name, as torchvision knows them."""
+    """By file, as torchvision knows them."""
     meta = (data_set.meta["filename"], data_set.meta["md5"])
-    return dict((*data_set.train_list, *data_set.test_list, meta))
+    known = (*data_set.train_list, *data_set.test_list, meta)
+    return {f"{data_set.base_folder}/{name}": f"md5:{digest}" for name, digest in known}

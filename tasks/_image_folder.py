@@ -8,11 +8,9 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fcntl import LOCK_EX, flock
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from benchmark.download import alone
 from benchmark.folders import user_cache
 from benchmark.server import cores
 from benchmark.task import Batch
@@ -195,7 +194,7 @@ def pixels_of(listings: Sequence[Listing]) -> list[Pixels]:
 
 def _cached(listing: Listing, path: Path) -> Resident:
     """The images, mapped from a file; where it is not there, or not whole, they are decoded into it first."""
-    with _alone(path):
+    with alone(path):
         checksum = _intact(listing, path) or _write(listing, path)
     shape = (len(listing.files), 3, listing.size, listing.size)
     images = np.memmap(path.with_suffix(".bin"), np.uint8, mode="c", shape=shape)  # private: torch wants it writable
@@ -248,11 +247,3 @@ def _pool() -> ThreadPoolExecutor:
 def _hash(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; the others wait and find the work done."""
-    with path.with_suffix(".lock").open("w") as file:
-        flock(file, LOCK_EX)
-        yield

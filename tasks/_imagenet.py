@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,15 +12,16 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision import datasets
 from torchvision import models as networks
 
+from benchmark.download import Download
 from benchmark.task import Recipe, Splits, carved, shortened
 from tasks._classification import Labelled, evaluate
 from tasks._image_folder import Pictures, listed, pixels_of
 from tasks._images import IMAGENET, Normalise, ResizedCrop, middle
 
 Source = Literal["openlth", "rigl", "granet"]
+IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
 SMOKE = 10
 """Steps."""
 
@@ -43,7 +45,12 @@ KNOWN = {
 }
 """Folders whose numbers need not be told."""
 
-DOWNLOADS = {"imagenette2": "full", "imagenette2-320": "320px", "imagenette2-160": "160px"}
+DOWNLOADS = {
+    "imagenette2": "md5:fe2fc210e6bb7c5664d602c3cd71e612",
+    "imagenette2-320": "md5:3df6f0d01a2c9592104656642f5e78a3",
+    "imagenette2-160": "md5:e793b78cc4c9e9a4ccc0c1155377a412",
+}
+"""Folders that can be had, as .tgz, and what torchvision knows of these."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,16 @@ class Selected:
         pictures = zip(pixels_of(parts), parts, strict=True)
         return Splits(*(Pictures(pixels, part.labels, normalise, cpu) for pixels, part in pictures))
 
-    def fetch(self, root: Path) -> None:
-        """Imagenette comes with torchvision's downloader."""
-        for split in ("train", "val"):
-            datasets.Imagenette(root, split=split, size=DOWNLOADS[self.folder], download=split == "train")
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        """Imagenette, as torchvision downloads it; ImageNet itself is only for those who have signed its terms."""
+        name = f"{self.folder}.tgz"
+        return (Download(f"{IMAGENETTE}/{name}", name, DOWNLOADS[self.folder]),) if self.folder in DOWNLOADS else ()
+
+    def unpack(self, root: Path) -> None:
+        """Unpack what was downloaded."""
+        for download in self.downloads:
+            shutil.unpack_archive(root / download.place, root, filter="data")
 
 
 @dataclass(frozen=True)

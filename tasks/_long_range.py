@@ -23,6 +23,7 @@ from torch_geometric.datasets import LRGBDataset
 
 from benchmark.folders import DataFolders
 from benchmark.task import Recipe, Splits, Task
+from tasks._diagnosis import diagnose
 from tasks._graph_models import (
     ATOMS,
     BONDS,
@@ -113,6 +114,7 @@ def long_range(
         files=source.files,
         fetch=source.fetch,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

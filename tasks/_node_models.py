@@ -82,12 +82,23 @@ class GAT(nn.Module):
         return cast("Tensor", self.forward_net(self.attention(x, edges, weight)))
 
 
+class Block(nn.Module):
+    """A layer norm, an aggregation with its feed-forward net, and a way past them."""
+
+    def __init__(self, inner: nn.Module, width: int) -> None:
+        super().__init__()
+        self.norm, self.inner = nn.LayerNorm(width), inner
+
+    def forward(self, x: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
+        return x + cast("Tensor", self.inner(self.norm(x), edges, weight))
+
+
 class Residual(nn.Module):
-    """Blocks of norm, aggregation, feed-forward net and a way past them (Platonov et al., 2023)."""
+    """Blocks between two linear layers (Platonov et al., 2023)."""
 
     def __init__(
         self,
-        block: Callable[[int, float], nn.Module],
+        inner: Callable[[int, float], nn.Module],
         features: int,
         outputs: int,
         layers: int,
@@ -96,16 +107,37 @@ class Residual(nn.Module):
     ) -> None:
         super().__init__()
         self.input, self.dropout = nn.Linear(features, width), nn.Dropout(dropout)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.blocks = nn.ModuleList(block(width, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(Block(inner(width, dropout), width) for _ in range(layers))
         self.norm, self.output = nn.LayerNorm(width), nn.Linear(width, outputs)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, ptr: Any = None) -> Tensor:
         edges = edges_of(edge_index, len(x))
         x = F.gelu(self.dropout(self.input(x)))
-        for norm, block in zip(self.norms, self.blocks, strict=True):
-            x = x + block(norm(x), edges, edge_weight)
+        for layer in self.layers:
+            x = layer(x, edges, edge_weight)
         return cast("Tensor", self.output(self.norm(x)))
+
+
+class PlainGCN(nn.Module):
+    """One matrix, then the neighbours, normalised symmetrically."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=bias)
+
+    def forward(self, x: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
+        return normalised(self.linear(x), edges, weight)
+
+
+class PlainSAGE(nn.Module):
+    """One matrix for a node beside the mean of its neighbours."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * inputs, outputs, bias=bias)
+
+    def forward(self, x: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
+        return cast("Tensor", self.linear(torch.cat([x, mean(x, edges, weight)], dim=1)))
 
 
 class Plain(nn.Module):
@@ -119,30 +151,19 @@ class Plain(nn.Module):
         self, kind: str, features: int, outputs: int, layers: int, width: int, dropout: float, *, bias: bool = True
     ) -> None:
         super().__init__()
-        self.kind, self.dropout = kind, nn.Dropout(dropout)
         widths = [features, *[width] * (layers - 1), outputs]
-        ends = list(pairwise(widths))
-        self.layers = nn.ModuleList(self._layer(*pair, bias, last=pair is ends[-1]) for pair in ends)
-
-    def _layer(self, inputs: int, outputs: int, bias: bool, *, last: bool) -> nn.Module:
-        if self.kind == "gat":
-            return Attention(inputs, outputs, 1 if last else HEADS, bias=bias)
-        return nn.Linear((2 if self.kind == "sage" else 1) * inputs, outputs, bias=bias)
+        make: dict[str, Any] = {"gcn": PlainGCN, "sage": PlainSAGE, "gat": partial(Attention, heads=HEADS)}
+        self.layers = nn.ModuleList(make[kind](*ends, bias=bias) for ends in pairwise(widths[:-1]))
+        last = partial(Attention, heads=1) if kind == "gat" else make[kind]
+        self.layers.append(last(*widths[-2:], bias=bias))
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, ptr: Any = None) -> Tensor:
         edges = edges_of(edge_index, len(x))
-        for number, layer in enumerate(self.layers):
-            x = self._pass(layer, self.dropout(x), edges, edge_weight)
-            if number < len(self.layers) - 1:
-                x = F.relu(x)
-        return x
-
-    def _pass(self, layer: nn.Module, x: Tensor, edges: Edges, weight: Tensor | None) -> Tensor:
-        if self.kind == "gat":
-            return cast("Tensor", layer(x, edges, weight))
-        if self.kind == "sage":
-            return cast("Tensor", layer(torch.cat([x, mean(x, edges, weight)], dim=1)))
-        return normalised(layer(x), edges, weight)
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = F.relu(layer(self.dropout(x), edges, edge_weight))
+        return cast("Tensor", last(self.dropout(x), edges, edge_weight))
 
 
 def residual(features: int, outputs: int, layers: int, width: int, dropout: float) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
 from benchmark.task import Recipe, Splits, Task
+from tasks._diagnosis import diagnose
 from tasks._graphs import for_nodes, inputs
 from tasks._node_models import plain, residual
 
@@ -186,6 +187,7 @@ def _task(
         files=source.files,
         fetch=source.fetch,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

@@ -19,6 +19,7 @@ from torch_geometric.data import Data as Graph
 
 from benchmark.task import Recipe, Splits, Task
 from tasks._classification import METRICS
+from tasks._diagnosis import diagnose
 from tasks._graph_models import LAYERS, GraphNet, Head, Normed, unchanged
 from tasks._graphs import GraphData, cross_entropy, evaluate
 
@@ -39,6 +40,7 @@ def transfer(nodes: int, edges: Sequence[Pair], target: int, layers: int) -> Tas
         evaluate=evaluate,
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

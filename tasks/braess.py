@@ -12,6 +12,7 @@ from torch_geometric.data import Data as Graph
 from benchmark.define import task
 from benchmark.task import Recipe, Splits, Task
 from tasks._classification import METRICS
+from tasks._diagnosis import diagnose
 from tasks._graphs import GraphData, cross_entropy, evaluate
 from tasks._node_models import plain
 
@@ -44,6 +45,7 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
         evaluate=evaluate,
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

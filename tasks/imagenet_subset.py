@@ -8,7 +8,7 @@ from benchmark import Count, Task
 from benchmark.define import task
 from benchmark.errors import UsageError
 from tasks._classification import METRICS
-from tasks._imagenet import DOWNLOADS, KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from tasks._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
 from tasks._timm import zoo
 
 Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="a folder's name below the data root")]
@@ -75,5 +75,6 @@ def imagenet_subset(
         metrics=METRICS,
         zoos=zoo(count.classes, channels=3, size=size),
         files=(f"{folder}/train", f"{folder}/val"),
-        fetch=selected.fetch if folder in DOWNLOADS else None,
+        downloads=selected.downloads,
+        fetch=selected.unpack if selected.downloads else None,
     )

@@ -11,6 +11,7 @@ from torch_geometric.data import Data as Graph
 from benchmark.define import task
 from benchmark.options import Count, Fraction, Positive
 from benchmark.task import Recipe, Splits, Task
+from tasks._diagnosis import diagnose
 from tasks._graphs import for_nodes
 from tasks._node_models import residual
 from tasks._nodes import classification, loss
@@ -43,6 +44,7 @@ def planted_partition(
         evaluate=classification,
         metrics={"accuracy": "max", "loss": "min"},
         prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from benchmark.cli.check import check
 from benchmark.cli.compare import compare
+from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
 from benchmark.cli.export import export
 from benchmark.cli.leaderboard import leaderboard
@@ -52,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, compare, plot, show, list_, info, verify, merge, export, check, doctor):
+for command in (run, leaderboard, compare, plot, show, list_, info, data, verify, merge, export, check, doctor):
     main.add_command(command)

@@ -146,8 +146,8 @@ def _run(
     from benchmark.folders import DataFolders
     from benchmark.launch import Settings, here, local
 
-    needed = {cell.setting: cell.task for cell in planned.run}
-    folders = {s: DataFolders(data_root).readable(name, planned.tasks[s]) for s, name in needed.items()}
+    needed = dict.fromkeys((registry.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
+    folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
     store.check()
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
