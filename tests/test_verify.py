@@ -68,6 +68,7 @@ def test_a_record_that_holds_is_stamped_and_nothing_else_changes(store: Store, b
     assert {"python", "torch", "numpy", "prunebench", "device", "processor", "commit"} <= after.verified.where.keys()
     assert after.model_copy(update={"verified": None}) == before
     assert after.key == before.key
+    assert "bit-equal" in bench("show", before.key[:12], "--results", store.root).out
 
 
 def test_a_file_elsewhere_is_stamped_where_it_lies(made: Store, bench: Bench, tmp_path: Path) -> None:
