@@ -60,7 +60,7 @@ def bare(task_name: str, model: str, folder: Path, device: torch.device) -> Call
 
 
 def usual(task_name: str, model: str, folder: Path, device: torch.device) -> Callable[[int], None]:
-    """A DataLoader without workers, images transformed one by one, masks in the forward, the loss read in every step."""
+    """A DataLoader without workers, images transformed one by one, masks in the forward, the loss read each step."""
     task = registry.task(task_name)
     network, recipe = (
         build(task, model, 0).to(device, memory_format=torch.contiguous_format),
