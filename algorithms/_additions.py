@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from algorithms._edges import Floats, Ints
-from algorithms._modes import Modes
 from algorithms._pairs import bounded_pairs, extreme_pairs
 from algorithms._proxies import Vector, eldan, eldan_bound, rise, scored_by, term_size
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.modes import Modes
+from benchmark.graphs.wiring import Wiring
 
 
 def proxy_additions(wiring: Wiring, modes: Modes, vector: Vector, count: int) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from algorithms._edges import Graph
+from benchmark.graphs.edges import Graph
 
 Neighbours = list[set[int]]
 

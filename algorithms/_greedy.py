@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 from algorithms._additions import eldan_additions, proxy_additions
-from algorithms._edges import Edit, Floats, Graph, Ints
-from algorithms._modes import Spectrum
 from algorithms._pairs import ranked
 from algorithms._proxies import Vector, block_rise, eldan_deletion, rise, scored_by, term_size
-from algorithms._spectrum import spectrum_of
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Edit, Floats, Graph, Ints
+from benchmark.graphs.modes import Spectrum
+from benchmark.graphs.spectrum import spectrum_of
+from benchmark.graphs.wiring import Wiring
 
 SIGNS = {"delete": (-1,), "add": (1,), "both": (-1, 1)}
 SHORTLIST = 1024

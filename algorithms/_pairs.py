@@ -7,8 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from algorithms._edges import Floats, Ints
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.wiring import Wiring
 
 TIE = 1e-7
 """Scores that differ by less than this share of their size are equal: the smallest (i, j) goes first."""

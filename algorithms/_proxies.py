@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from algorithms._edges import Floats, Ints
-from algorithms._modes import BLOCK, Modes
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.modes import BLOCK, Modes
 
 Vector = Literal["generalised", "raw", "rownorm"]
 

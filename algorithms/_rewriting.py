@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from algorithms._edges import Edit, Graph, graph_of, rebuilt
 from benchmark import Count, Run, Share, Target
+from benchmark.graphs.edges import Edit, Graph, graph_of, rebuilt
 
 Edges = Annotated[Share | Count | None, Field(description="number in (0, 1) | whole number >= 1 | none")]
 """An option: edits per graph, as a share of its undirected edges, or as a number; none: as many as the target asks."""

@@ -2,11 +2,11 @@ from functools import partial
 
 import numpy as np
 
-from algorithms._edges import Edit, Floats, Graph, Ints
 from algorithms._pairs import extreme_pairs
 from algorithms._rewriting import Edges, rewrite
-from algorithms._wiring import Wiring
 from benchmark import Count, Run, algorithm
+from benchmark.graphs.edges import Edit, Floats, Graph, Ints
+from benchmark.graphs.wiring import Wiring
 
 
 @algorithm(paper="arXiv:2210.11790", prunes="edges", then=True)

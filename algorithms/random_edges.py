@@ -4,9 +4,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from algorithms._edges import Edit, Graph
 from algorithms._rewriting import Edges, rewrite
 from benchmark import Run, algorithm
+from benchmark.graphs.edges import Edit, Graph
 
 
 @algorithm(prunes="edges", then=True)

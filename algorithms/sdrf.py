@@ -4,9 +4,9 @@ import numpy as np
 from pydantic import Field
 
 from algorithms._curvature import Curvatures
-from algorithms._edges import Edit, Floats, Graph
 from algorithms._rewriting import Edges, rewrite
 from benchmark import Amount, Run, algorithm
+from benchmark.graphs.edges import Edit, Floats, Graph
 
 Bound = Annotated[
     Annotated[float, Field(allow_inf_nan=False)] | None, Field(description="number | none, to delete nothing")

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from algorithms._edges import Edit, Graph, graph_of, rebuilt
 from algorithms._greedy import Rule, spectral_edits
 from algorithms._rewriting import Edges, asked
 from algorithms._scores import magnitude
 from benchmark import Amount, Run, Share, algorithm, keep_top
 from benchmark.errors import Inapplicable
+from benchmark.graphs.edges import Edit, Graph, graph_of, rebuilt
 
 PACE = math.log(0.95) / math.log(0.8)
 """The authors prune 5 % of the edges for every 20 % of the weights."""

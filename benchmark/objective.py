@@ -67,7 +67,7 @@ class Objective(nn.Module):
         Args:
             batch: gives the shapes; its floating-point inputs are replaced by ones.
             state: every parameter and buffer, all in one floating-point type; differentiable in them.
-            bare: follow the signal alone: inputs near 1 that all differ, norm layers passed by, means in place of
+            bare: follow the signal alone: inputs near 1 that all differ, norm layers that only scale, means in place of
                 maxima, activations shifted to 0 at 0.
         """
         outputs: list[Tensor] = []
@@ -110,7 +110,9 @@ class Objective(nn.Module):
 
 
 def _skip(module: nn.Module, args: Any, output: Any) -> Any:
-    return args[0]
+    """The input, scaled to at most 1: sums that grow from layer to layer would saturate gates and attention."""
+    largest = args[0].detach().abs().amax()
+    return args[0] / torch.where(largest > 0, largest, 1)
 
 
 class _Means(TorchFunctionMode):

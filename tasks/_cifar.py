@@ -79,6 +79,7 @@ def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Mod
         "resnet-32": partial(networks.resnet, 32, classes, scale),
         "resnet-56": partial(networks.resnet, 56, classes, scale),
         "resnet-18": partial(networks.resnet18, classes, scale),
+        "resnet-50": partial(networks.resnet50, classes, scale),
         "wrn-22-2": partial(networks.wide_resnet, 22, 2, classes, scale),
         "vgg-16-bn": partial(networks.vgg, 16, classes, scale),
         "vgg-19-bn": partial(networks.vgg, 19, classes, scale),

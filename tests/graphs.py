@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from algorithms._edges import Floats, Graph
+from benchmark.graphs.edges import Floats, Graph
 
 
 def graph_from(known: nx.Graph) -> Graph:

@@ -25,11 +25,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from graphs import cora, heterophilous  # noqa: E402
 
-from algorithms._edges import Edit, Graph  # noqa: E402
 from algorithms._greedy import Rule, spectral_edits  # noqa: E402
-from algorithms._modes import Modes  # noqa: E402
 from algorithms._pairs import ranked  # noqa: E402
 from algorithms._proxies import rise, scored_by, term_size  # noqa: E402
+from benchmark.graphs.edges import Edit, Graph  # noqa: E402
+from benchmark.graphs.modes import Modes  # noqa: E402
 
 
 @dataclass(frozen=True)

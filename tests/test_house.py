@@ -241,6 +241,8 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: zipfile.ZipF
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(wheel.namelist())
     modules = {name for name in wheel.namelist() if name.endswith(".py")}
     assert modules == {file.relative_to(ROOT).as_posix() for file in FILES.values()}
+    parts = {"page.html", "script.js", "style.css", "results.md"}
+    assert {f"benchmark/leaderboard/page/{part}" for part in parts} <= set(wheel.namelist())
 
 
 @pytest.mark.slow

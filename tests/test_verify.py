@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Bench
+from support import ROOT, Bench
 
 from benchmark import bits, registry
 from benchmark.again import BITS, verdict
@@ -68,6 +68,7 @@ def test_a_record_that_holds_is_stamped_and_nothing_else_changes(store: Store, b
     assert {"python", "torch", "numpy", "prunebench", "device", "processor", "commit"} <= after.verified.where.keys()
     assert after.model_copy(update={"verified": None}) == before
     assert after.key == before.key
+    assert "bit-equal" in bench("show", before.key[:12], "--results", store.root).out
 
 
 def test_a_file_elsewhere_is_stamped_where_it_lies(made: Store, bench: Bench, tmp_path: Path) -> None:
@@ -184,6 +185,12 @@ def test_without_training_nothing_is_stamped(store: Store, bench: Bench) -> None
     assert ended.code == 0
     assert [row["outcome"] for row in json.loads(ended.out)] == ["sound"]
     assert the(store).verified is None
+
+
+def test_our_own_records_are_sound(bench: Bench) -> None:
+    ended = bench("verify", "--all", "--no-training", "--results", ROOT / "results", "--format", "json")
+    assert ended.code == 0, ended.err
+    assert {row["outcome"] for row in json.loads(ended.out)} == {"sound"}
 
 
 @pytest.mark.parametrize("words", [(), ("abc", "--all"), ("abcdef",), ("*",)])

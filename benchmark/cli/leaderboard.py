@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmark.cli.across import profile
-from benchmark.cli.output import Split, emit, flat, format_option
+from benchmark.cli.output import FORMATS, Split, emit, flat
+from benchmark.cli.page import build
 from benchmark.cli.select import filters, selected
 from benchmark.cli.tables import board_facts, boards
 from benchmark.cli.views import compute, controlled
@@ -20,12 +22,19 @@ VIEWS = ("plain", "compute", "controls", "profile")
 
 
 @click.command()
+@click.argument("action", type=click.Choice(["build"]), required=False)
 @click.option("--view", type=click.Choice(VIEWS), default="plain", show_default=True)
 @click.option("--flops", type=Split(float), multiple=True, help="Levels that --view compute compares at: 1e11,1e12.")
 @filters
-@format_option
-def leaderboard(view: str, flops: Sequence[Sequence[float]], form: str, **wanted: Any) -> None:
+@click.option("--format", "form", type=click.Choice([*FORMATS, "html"]), help="[default: table; of build: html]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for index.html, or README.md.")
+def leaderboard(
+    action: str | None, view: str, flops: Sequence[Sequence[float]], form: str | None, out: Path | None, **wanted: Any
+) -> None:
     """Who is best at what, over seeds, and at which cost.
+
+    bench leaderboard build --out DIR, or --format html --out DIR, writes a page that needs no network: DIR/index.html.
+    With --format md it writes DIR/README.md.
 
     \b
     plain     ranks as intervals: 2-4 is not told apart from its neighbours, after a correction for all pairs
@@ -33,6 +42,10 @@ def leaderboard(view: str, flops: Sequence[Sequence[float]], form: str, **wanted
     controls  each method minus its shuffled, re-initialised, ... selves, paired by seed
     profile   across tasks and sparsities: mean ranks, how often near the best, who wins where
     """
+    form = form or ("html" if action == "build" else "table")
+    if action == "build" or form == "html" or out:
+        build(form, out, view, **wanted)
+        return
     if flops and view != "compute":
         raise UsageError(f"--flops is for --view compute, not {view}")
     levels = flat(flops)

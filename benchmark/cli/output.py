@@ -80,13 +80,19 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
             console().print(Text(plain(title), style="bold"), soft_wrap=True)
             console().print(_table(rows))
     else:
-        from tabulate import tabulate
+        click.echo(typeset(form, tables), nl=False)
 
-        style = {"md": "github", "latex": "latex_booktabs"}[form]
-        for title, rows in tables.items():
-            cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
-            click.echo(f"**{_plain(title, form)}**\n" if form == "md" else f"% {plain(title)}")
-            click.echo(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
+
+def typeset(form: str, tables: Mapping[str, Rows]) -> str:
+    """Titled tables in Markdown, md, or LaTeX."""
+    from tabulate import tabulate
+
+    style, text = {"md": "github", "latex": "latex_booktabs"}[form], []
+    for title, rows in tables.items():
+        cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
+        text.append(f"**{_plain(title, form)}**\n" if form == "md" else f"% {plain(title)}")
+        text.append(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
+    return "".join(f"{piece}\n" for piece in text)
 
 
 def warn(store: Store) -> None:

@@ -161,6 +161,7 @@ def show(record: str, results: Path, form: str) -> None:
         "cost": _pairs(found.cost.model_dump()),
         "audit": "not reached" if not found.audit else "; ".join(found.audit.breaches) or "passed",
         "mask digest": found.mask_digest or "",
+        "verified": f"{found.verified.how}, {found.verified.when}" if found.verified else "",
         "where": _pairs({k: v for k, v in found.where.items() if not isinstance(v, dict)}),
         "log": str(store.log(found.cell)) if store.log(found.cell).exists() else "empty",
     }

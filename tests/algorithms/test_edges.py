@@ -12,11 +12,11 @@ from graphs import connected, graph_from, non_edges, pairs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms._edges import Graph, graph_of, net, rebuilt
 from algorithms._rewriting import asked, editor
 from algorithms.random_edges import additions, deletions
 from algorithms.spectral import spectral
 from benchmark import Target
+from benchmark.graphs.edges import Graph, graph_of, net, rebuilt
 
 geometric = pytest.importorskip("torch_geometric.data")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from algorithms import fosr, random_edges, sdrf
 from algorithms._curvature import Curvatures, curvature
-from algorithms._edges import Graph
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Graph
+from benchmark.graphs.wiring import Wiring
 
 
 def draws(seed: int = 0) -> np.random.Generator:

@@ -29,14 +29,14 @@ from hypothesis import strategies as st
 from scipy.linalg import eigh
 
 from algorithms._additions import eldan_additions, proxy_additions
-from algorithms._dense import Dense
-from algorithms._edges import Graph
 from algorithms._greedy import Rule, spectral_edits
-from algorithms._modes import Modes
 from algorithms._pairs import ranked
 from algorithms._proxies import block_rise, eldan, eldan_bound, eldan_deletion, rise, scored_by, term_size
-from algorithms._spectrum import spectrum_of
-from algorithms._wiring import Wiring
+from benchmark.graphs.dense import Dense
+from benchmark.graphs.edges import Graph
+from benchmark.graphs.modes import Modes
+from benchmark.graphs.spectrum import spectrum_of
+from benchmark.graphs.wiring import Wiring
 
 PLAIN = Rule(loops=0, verify=0)
 """The proxy alone, self-loops aside."""

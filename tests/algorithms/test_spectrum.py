@@ -25,13 +25,13 @@ from graphs import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms._dense import Dense
-from algorithms._edges import Graph
-from algorithms._krylov import largest
-from algorithms._modes import Spectrum
-from algorithms._sparse import Factored, Iterated
-from algorithms._spectrum import spectrum_of
-from algorithms._wiring import Wiring
+from benchmark.graphs.dense import Dense
+from benchmark.graphs.edges import Graph
+from benchmark.graphs.krylov import largest
+from benchmark.graphs.modes import Spectrum
+from benchmark.graphs.sparse import Factored, Iterated
+from benchmark.graphs.spectrum import spectrum_of
+from benchmark.graphs.wiring import Wiring
 
 Routine = Callable[[Wiring], Spectrum]
 ROUTINES: list[Routine] = [Dense, Factored, Iterated]

@@ -9,10 +9,10 @@ import pytest
 import torch
 from graphs import TOY
 
-from algorithms._edges import Graph, graph_of
 from algorithms.ugs import PACE, lasso, learn_masks, slots, smallest, ugs
 from benchmark import Run, Target, registry
 from benchmark.errors import Inapplicable
+from benchmark.graphs.edges import Graph, graph_of
 from benchmark.harness import build
 
 pytest.importorskip("torch_geometric")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from algorithms._edges import Floats, Graph, Ints
+from benchmark.graphs.edges import Floats, Graph, Ints
 
 Flags = NDArray[np.bool_]
 

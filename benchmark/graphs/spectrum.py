@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from algorithms._dense import Dense
-from algorithms._modes import Spectrum
-from algorithms._sparse import Factored, Iterated
-from algorithms._wiring import Wiring
+from benchmark.graphs.dense import Dense
+from benchmark.graphs.modes import Spectrum
+from benchmark.graphs.sparse import Factored, Iterated
+from benchmark.graphs.wiring import Wiring
 
 DENSE = 200
 """Nodes up to which dense eigenvalue routines are the fastest, and find any multiplicity."""

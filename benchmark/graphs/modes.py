@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from algorithms._edges import Floats, Ints
-from algorithms._krylov import NEAR
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.krylov import NEAR
+from benchmark.graphs.wiring import Wiring
 
 BLOCK = 3
 """Modes that are followed on large graphs: the one to score by, and two that may become it."""

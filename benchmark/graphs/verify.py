@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from algorithms._edges import Floats, Ints
-from algorithms._factor import Factor
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.factor import Factor
+from benchmark.graphs.wiring import Wiring
 
 ROUNDS = 30
 AGREED = 1e-8

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import splu
 
-from algorithms._edges import Floats
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats
+from benchmark.graphs.wiring import Wiring
 
 UPDATES = 32
 """Edits between two factorisations: then the updates of a solution cost about as much as the solution."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from algorithms._edges import Floats
+from benchmark.graphs.edges import Floats
 
 Operator = Callable[[Floats], Floats]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from algorithms._edges import Floats, Ints
-from algorithms._modes import Modes, is_bridge
-from algorithms._wiring import Wiring
+from benchmark.graphs.edges import Floats, Ints
+from benchmark.graphs.modes import Modes, is_bridge
+from benchmark.graphs.wiring import Wiring
 
 AT_ONCE = 2_000_000
 """Matrix entries that are decomposed in one call: 16 MB."""
