@@ -8,13 +8,12 @@ from typing import Literal
 
 import torch
 
-from algorithms import _budgets
 from algorithms._scores import Tensors, noise
-from benchmark import Masks, Run, Target, keep_each, keep_top
+from benchmark import Masks, Run, Target, budgets, keep_each, keep_top
 from benchmark.patterns import Anywhere
 from benchmark.units import Blocks, Channels
 
-Distribution = Literal["auto"] | _budgets.Distribution
+Distribution = Literal["auto"] | budgets.Distribution
 
 
 def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") -> Masks:
@@ -27,7 +26,7 @@ def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") 
     if isinstance(target.pattern, Anywhere):
         shapes = {name: weight.shape for name, weight in run.weights.items()}
         return keep_each(
-            scores, _budgets.budgets("erk" if distribution == "auto" else distribution, shapes, target.density)
+            scores, budgets.budgets("erk" if distribution == "auto" else distribution, shapes, target.density)
         )
     if distribution != "auto":
         raise ValueError(f"pattern {target.pattern.name} sets the layer densities; distribution must be left out")

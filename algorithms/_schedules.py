@@ -32,6 +32,17 @@ def window(begin: float, end: float, steps: int) -> tuple[int, int]:
     return min(round(begin * steps), last), last
 
 
+def starting_density(initial: float, target: float) -> float:
+    """The density to start from, at an initial sparsity.
+
+    Raises:
+        ValueError: the target is less sparse than that.
+    """
+    if target > 1 - initial + 1e-9:
+        raise ValueError(f"initial sparsity {initial:g} is above the target's {1 - target:g}")
+    return max(1 - initial, target)
+
+
 def progress(step: int, first: int, last: int) -> float:
     """How far `step` lies from `first` to `last`; 1 where there is no way between them."""
     return (step - first) / (last - first) if last > first else 1.0

@@ -1,7 +1,7 @@
 from benchmark import Run, algorithm
 
 
-@algorithm(prunes=None)
+@algorithm(prunes=None, family="dense")
 def dense(run: Run) -> None:
     """Dense: train and prune nothing, what every method is measured against."""
     run.train()

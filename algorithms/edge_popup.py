@@ -1,11 +1,11 @@
-from algorithms._budgets import budgets
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import Tensors, magnitude, noise
 from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
+from benchmark.budgets import budgets
 from benchmark.patterns import Anywhere
 
 
-@algorithm(paper="arXiv:1911.13299", once=False)
+@algorithm(paper="arXiv:1911.13299", once=False, family="learned masks")
 def edge_popup(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4, constant: bool = True) -> None:
     """Edge-popup: leave the weights as drawn and learn which of them to use (Ramanujan et al., 2020).
 

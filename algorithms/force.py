@@ -2,7 +2,7 @@ from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:2006.09081")
+@algorithm(paper="arXiv:2006.09081", family="before training")
 def force(run: Run, *, batches: Count = 1, rounds: Count = 10) -> None:
     """FORCE: SNIP in rounds, where what was sparsified may come back (de Jorge et al., 2021).
 

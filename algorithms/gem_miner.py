@@ -5,7 +5,7 @@ from algorithms._scores import Tensors, noise
 from benchmark import Amount, Count, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:2202.12002", once=False)
+@algorithm(paper="arXiv:2202.12002", once=False, family="learned masks")
 def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amount = 0.1) -> None:
     """Gem-Miner: learn scores of frozen weights, freeze the weakest away, then train (Sreenivasan et al., 2022).
 

@@ -1,21 +1,25 @@
-from algorithms._schedules import cubic, due, progress, window
+from algorithms._schedules import cubic, due, progress, starting_density, window
 from algorithms._scores import magnitude
-from benchmark import Count, Fraction, Run, algorithm, keep_top
+from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1710.01878")
-def gmp(run: Run, *, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count = 100) -> None:
+@algorithm(paper="arXiv:1710.01878", family="during training")
+def gmp(
+    run: Run, *, initial: Sparsity = 0.0, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count = 100
+) -> None:
     """GMP: prune the smallest weights little by little while training, along a cubic (Zhu & Gupta, 2017).
 
     The paper prunes every layer alike, which is `--pattern layer`; Gale et al. (2019) and GraNet rank globally.
 
     Options:
+        initial: sparsity of the first pruning, where the window begins
         begin: where pruning begins, as a share of training
         end: where the target is met, exactly; the rest of training is for recovery
         interval: steps between two prunings
     """
+    start = starting_density(initial, run.target.density)
     first, last = window(begin, end, run.recipe.steps)
     for step in run.steps():
-        if due(step.index, first, last, interval):
-            density = cubic(1.0, run.target.density, progress(step.index, first, last))
+        if due(step.index, first, last, interval) or (initial and step.index == first):
+            density = cubic(start, run.target.density, progress(step.index, first, last))
             run.prune(keep_top(magnitude(run.weights), run.target.to(density), among=run.masks))

@@ -1,7 +1,7 @@
 import math
 
 from algorithms._regrowth import regrow, sparse_start
-from algorithms._schedules import cosine, cubic, due, progress, window
+from algorithms._schedules import cosine, cubic, due, progress, starting_density, window
 from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
 
@@ -11,7 +11,7 @@ def ceil(share: float) -> int:
     return math.ceil(share - 1e-9)
 
 
-@algorithm(paper="arXiv:2106.10404")
+@algorithm(paper="arXiv:2106.10404", family="during training")
 def granet(
     run: Run,
     *,
@@ -30,9 +30,7 @@ def granet(
         interval: steps between two mask updates
         fraction: share of each layer's weights that regeneration moves; it falls to 0.005 along a cosine
     """
-    steps, start = run.recipe.steps, max(1 - initial, run.target.density)
-    if start > 1 - initial + 1e-9:
-        raise ValueError(f"initial sparsity {initial:g} is above the target's {1 - run.target.density:g}")
+    steps, start = run.recipe.steps, starting_density(initial, run.target.density)
     (first, last), target = window(begin, end, steps), run.target.to(start)
     if initial:
         run.prune(sparse_start(run, target))

@@ -4,13 +4,13 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
-from algorithms._budgets import allocate
 from algorithms._scores import magnitude
 from benchmark import Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
+from benchmark.budgets import allocate
 from benchmark.patterns import Anywhere
 
 
-@algorithm(paper="arXiv:1803.03635", once=False)
+@algorithm(paper="arXiv:1803.03635", once=False, family="after training")
 def imp(
     run: Run,
     *,

@@ -4,7 +4,7 @@ from algorithms import _scores
 from benchmark import Amount, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1506.02626", once=False)
+@algorithm(paper="arXiv:1506.02626", once=False, family="after training")
 def magnitude(
     run: Run,
     *,

@@ -1,13 +1,12 @@
 from typing import Literal
 
-from algorithms import _budgets
 from algorithms._regrowth import sparse_start
 from algorithms._scores import noise
-from benchmark import Run, algorithm, keep_top
+from benchmark import Run, algorithm, budgets, keep_top
 
 
-@algorithm(paper="arXiv:1911.11134")
-def random(run: Run, *, distribution: Literal["pattern"] | _budgets.Distribution = "pattern") -> None:
+@algorithm(paper="arXiv:1911.11134", family="before training")
+def random(run: Run, *, distribution: Literal["pattern"] | budgets.Distribution = "pattern") -> None:
     """Random: keep weights drawn at random, at initialisation (the null of every claim).
 
     Options:

@@ -4,7 +4,7 @@ from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, algorithm
 
 
-@algorithm(paper="arXiv:1911.11134")
+@algorithm(paper="arXiv:1911.11134", family="during training")
 def rigl(
     run: Run,
     *,

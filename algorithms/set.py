@@ -4,7 +4,7 @@ from algorithms._scores import magnitude, noise
 from benchmark import Count, Fraction, Run, algorithm
 
 
-@algorithm(paper="arXiv:1707.04780")
+@algorithm(paper="arXiv:1707.04780", family="during training")
 def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
     run: Run,
     *,

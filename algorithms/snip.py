@@ -2,19 +2,19 @@ from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1810.02340")
-def snip(run: Run, *, batches: Count = 1, rounds: Count = 1) -> None:
+@algorithm(paper="arXiv:1810.02340", family="before training")
+def snip(run: Run, *, batches: Count = 1, rounds: Count = 1, reinit: bool = False) -> None:
     """SNIP: keep the connections the loss is most sensitive to, at initialisation (Lee et al., 2019).
-
-    The weights that are scored are the weights that are trained, as later work has it; the original code trains
-    another draw.
 
     Options:
         batches: training batches whose mean gradient is scored
         rounds: prune along a geometric schedule, scoring what is left; 1 is the paper's single shot, more is
             iterative SNIP (de Jorge et al., 2021)
+        reinit: train another draw of the weights than was scored, as the original code does; later work does not
     """
     for done in range(1, rounds + 1):
         scores = sensitivity(run.weights, run.gradients(batches))
         run.prune(keep_top(scores, run.target.at(done / rounds), among=run.masks))
+    if reinit:
+        run.restore(run.redraw())
     run.train()

@@ -4,7 +4,7 @@ from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:2006.05467")
+@algorithm(paper="arXiv:2006.05467", family="before training")
 def synflow(run: Run, *, rounds: Count = 100) -> None:
     """SynFlow: keep the synapses that most flow passes through, round by round and without data (Tanaka et al., 2020).
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,10 @@ def is_documented(name: str) -> None:
 
 
 def keeps_exactly_what_is_asked(name: str) -> None:
-    """At every pattern: the exact count, real zeros after training, and nothing else in the audit."""
-    for pattern, sparsity in (("global", 0.8), ("layer", 0.8), ("2:4", 0.5)):
-        record = _record(name, pattern, sparsity)
-        _expect(record.status == "ok", f"at {pattern} it ends as {record.status}: {record.error}")
+    """At every pattern, on every network: the exact count, real zeros after training, and nothing else in the audit."""
+    for model, (pattern, sparsity) in product(toy.models, (("global", 0.8), ("layer", 0.8), ("2:4", 0.5))):
+        record = trial(name, pattern, sparsity, model)
+        _expect(record.status == "ok", f"'{model}' at {pattern} ends as {record.status}: {record.error}")
 
 
 def gives_the_same_bits_again(name: str) -> None:
@@ -99,17 +101,17 @@ def gives_the_same_bits_again(name: str) -> None:
 
 def equals_dense_training_at_density_one(name: str) -> None:
     """Allowed to keep every weight, a method that trains them once leaves dense training's bits."""
-    algorithm = registry.algorithm(name)
-    if algorithm.once:
-        run, dense = _run(name, 1.0), _watched(1.0)
+    for model in toy.models if registry.algorithm(name).once else ():
+        run, dense = _run(name, 1.0, model), _watched(1.0, model)
         dense.train()
-        _expect(run.state() == dense.state(), "at density 1 its weights are not those of dense training")
+        _expect(run.state() == dense.state(), f"at density 1 '{model}' has not the weights of dense training")
 
 
 def leaves_no_trace_when_it_looks(name: str) -> None:
     """Scoring leaves parameters, buffers, gradients, generators and mode as they were."""
-    for trace in _run(name, 0.2).traces:
-        raise Broken(trace)
+    for model in toy.models:
+        for trace in _run(name, 0.2, model).traces:
+            raise Broken(trace)
 
 
 def cannot_reach_the_test_split(name: str) -> None:
@@ -132,7 +134,7 @@ def cannot_reach_the_test_split(name: str) -> None:
 
 def counts_its_cost(name: str) -> None:
     """Steps, operations and seconds are on the meter."""
-    cost = _record(name, "global", 0.8).cost
+    cost = trial(name, "global", 0.8).cost
     _expect(cost.training_steps >= toy.recipe("full").steps, f"only {cost.training_steps} training steps are counted")
     _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
 
@@ -233,14 +235,14 @@ class _Spied(Algorithm):
         self.look(run)
 
 
-def _watched(density: float) -> Watched:
-    splits = toy.data(Path())
-    return Watched(toy, build(toy, "net", 0), toy.recipe("full"), Target(density), splits.train, 0)
+def _watched(density: float, model: str) -> Watched:
+    network, another = build(toy, model, 0), partial(build, toy, model, 1)
+    return Watched(toy, network, toy.recipe("full"), Target(density), toy.data(Path()).train, 0, another=another)
 
 
-def _run(name: str, density: float) -> Watched:
+def _run(name: str, density: float, model: str = "net") -> Watched:
     """The run of an algorithm on the toy task, after it has returned."""
-    algorithm, run = registry.algorithm(name), _watched(density)
+    algorithm, run = registry.algorithm(name), _watched(density, model)
     with torch.random.fork_rng(devices=[]):
         run.begin()
         algorithm(run, **algorithm.resolve({}))
@@ -248,12 +250,16 @@ def _run(name: str, density: float) -> Watched:
     return run
 
 
-def _record(name: str, pattern: str = "global", sparsity: float = 0.8) -> Record:
+def trial(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
+) -> Record:
     """The record of an algorithm on the toy task."""
-    return answer(_question(name, pattern, sparsity))
+    return answer(_question(name, pattern, sparsity, model, budget))
 
 
-def _question(name: str, pattern: str = "global", sparsity: float = 0.8) -> Question:
+def _question(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
+) -> Question:
     algorithm = registry.algorithm(name)
     if not algorithm.prunes:
         pattern, sparsity = "global", 0.0
@@ -261,10 +267,10 @@ def _question(name: str, pattern: str = "global", sparsity: float = 0.8) -> Ques
         algorithm=name,
         options=algorithm.resolve({}),
         task="toy",
-        model="net",
+        model=model,
         pattern=pattern,
         sparsity=sparsity,
-        budget="full",
+        budget=budget,
         seed=0,
     )
     return Question(cell, algorithm, toy)
@@ -277,5 +283,5 @@ def _expect(fine: bool, problem: str) -> None:
 
 if __name__ == "__main__":  # what a fresh process of `gives_the_same_bits_again` runs
     torch.set_num_threads(1)
-    again = _record(sys.argv[1])
+    again = trial(sys.argv[1])
     print(again.status, again.mask_digest, again.metrics, _run(sys.argv[1], 0.2).state())

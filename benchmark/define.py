@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from benchmark.run import Run
     from benchmark.task import Task
 
-Control = Literal["shuffle", "reinit", "invert", "random-labels"]
+Control = Literal["shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small"]
 """What `--control` takes, and the option `control` that every algorithm has (`benchmark.control`)."""
+
+When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
+"""Families of methods, by when they prune; what readers filter by."""
 
 _CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
 
@@ -28,12 +31,16 @@ class Algorithm:
         paper: where it is published, as `arXiv:...` or a DOI; empty for a control.
         prunes: what it prunes: weights, edges, or nothing at all.
         once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
+        then: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.chain`).
+        family: when it prunes, for readers to filter by; empty where it does not say.
     """
 
     function: Callable[..., None]
     paper: str = ""
     prunes: frozenset[str] = frozenset({"weights"})
     once: bool = True
+    then: bool = False
+    family: When = ""
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -42,6 +49,8 @@ class Algorithm:
 
     def __call__(self, run: Run, **options: Any) -> None:
         self.function(run, **options)
+        if self.then:
+            run.train()
 
     @cached_property
     def options(self) -> dict[str, Option]:
@@ -71,13 +80,18 @@ class Algorithm:
 
 
 def algorithm(
-    *, paper: str = "", prunes: str | None = "weights", once: bool = True
+    *,
+    paper: str = "",
+    prunes: str | tuple[str, ...] | None = "weights",
+    once: bool = True,
+    then: bool = False,
+    family: When = "",
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
-    what = frozenset([prunes] if prunes else [])
+    what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(function, paper, what, once)
+        return Algorithm(function, paper, what, once, then, family)
 
     return decorate
 

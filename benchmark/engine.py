@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from benchmark.capture import WARM_UP, Captured, Record, agree, recordable
 from benchmark.errors import Diverged
 from benchmark.masks import Masks
 from benchmark.streams import stream, stream_seed
@@ -28,8 +29,10 @@ def default_generator(device: torch.device) -> torch.Generator:
 class Order:
     """Which examples make up the batch of a step: a new permutation every epoch, a last short batch left out."""
 
-    def __init__(self, size: int, batch_size: int, seed: int, name: str = "order") -> None:
-        self.batch_size = min(batch_size, size)
+    def __init__(
+        self, size: int, batch_size: int, seed: int, name: str = "order", device: torch.device | None = None
+    ) -> None:
+        self.batch_size, self._device = min(batch_size, size), device
         self._size, self._seed, self._name = size, seed, name
         self._epoch, self._permutation = -1, torch.empty(0)
 
@@ -37,8 +40,8 @@ class Order:
         """int64 [batch_size]: a pure function of the seed and the step."""
         epoch, position = divmod(step, self._size // self.batch_size)
         if epoch != self._epoch:
-            self._permutation = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
-            self._epoch = epoch
+            permutation = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
+            self._permutation, self._epoch = permutation.to(self._device), epoch
         return self._permutation[position * self.batch_size : (position + 1) * self.batch_size]
 
 
@@ -61,25 +64,39 @@ class Engine:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
         self.data, self._loss, self._seed, self._device = data, loss, seed, device
-        self._order = Order(len(data), recipe.batch_size, seed)
+        self._order = Order(len(data), recipe.batch_size, seed, device=device)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
         self._floats: list[Tensor] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
+        self._record: Record | None = None
+        self.rehearsals, self.mode = 0, "plain"
         self.rewind(0)
+
+    def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
+        """From here on, record steps once the optimizer has warmed up (`benchmark.capture`).
+
+        Args:
+            buffers: what a step changes beside the parameters and the optimizer's memory.
+        """
+        self._buffers, self._record = list(buffers), record
 
     def rewind(self, clock: int) -> None:
         """Place the schedule and the data order at `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
-        self.clock = clock
+        self.clock, self._warm = clock, 0
         self._optimizer = _optimizer(list(self.parameters.values()), self.recipe)
+        self._captured: Captured | None = None
 
     def project(self, masks: Masks) -> None:
         """Put pruned weights, and their optimizer memory, to zero; from here on they stay there."""
         partly = {n: mask for n, mask in masks.items() if n in self.parameters and not bool(mask.all())}
-        self._masked = [self.parameters[name] for name in partly]
-        self._floats = [mask.to(self.parameters[name].dtype) for name, mask in partly.items()]
+        masked = [self.parameters[name] for name in partly]
+        if len(masked) != len(self._masked) or any(a is not b for a, b in zip(masked, self._masked, strict=True)):
+            self._masked, self._floats = masked, [torch.empty_like(weight) for weight in masked]
+            self._captured = None  # a recorded update reads the masks of before
         with torch.no_grad():
-            for weight, mask in zip(self._masked, partly.values(), strict=True):
+            for weight, mask, float_mask in zip(self._masked, partly.values(), self._floats, strict=True):
+                float_mask.copy_(mask)
                 weight.masked_fill_(~mask, 0)
                 for slot in self._optimizer.state[weight].values():
                     if slot.shape == weight.shape:
@@ -91,6 +108,33 @@ class Engine:
         batch = self.data.batch(self._order[self.clock])
         if self.recipe.augment:
             batch = self.recipe.augment(batch, stream(self._seed, "augmentation", self.clock))
+        if self._record and not self._captured and self._warm >= WARM_UP and recordable(batch):
+            self._rehearse(batch, self._record)
+        if self._captured and self._captured.fits(batch):
+            return self._captured.passes(batch)
+        self._captured = None
+        return self._passes(batch)
+
+    def update(self) -> None:
+        """One optimizer step at this step's learning rate."""
+        self._set_rate()
+        self._captured.update() if self._captured else self._step()
+        self.updates += 1
+        self._warm += 1
+
+    def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """The gradients of this step by name. Those of a recorded step are copied: it writes over its own."""
+        found = {name: grad for name in names if (grad := self.parameters[name].grad) is not None}
+        return {name: grad.clone() for name, grad in found.items()} if self._captured else found
+
+    def put(self, gradients: Mapping[str, Tensor]) -> None:
+        """Take back gradients that may have been edited."""
+        for name, gradient in gradients.items():
+            grad = self.parameters[name].grad
+            if grad is not None and grad is not gradient:
+                grad.copy_(gradient)
+
+    def _passes(self, batch: Batch) -> Tensor:
         with self.precision():
             loss = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
@@ -98,17 +142,57 @@ class Engine:
         self._finite &= loss.detach().isfinite()
         return loss.detach()
 
-    def update(self) -> None:
-        """One optimizer step at this step's learning rate."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.recipe.rate_at(self.clock)
+    def _step(self) -> None:
         live = [(w.grad, m) for w, m in zip(self._masked, self._floats, strict=True) if w.grad is not None]
         if live:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
         self._optimizer.step()
-        self.updates += 1
+
+    def _set_rate(self) -> None:
+        """A tensor on CUDA: a recorded update reads the rate from where it lies."""
+        for group in self._optimizer.param_groups:
+            rate = self.recipe.rate_at(self.clock)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _rehearse(self, batch: Batch, record: Record) -> None:
+        """Record a step, and let it prove itself: from the same state it has to lead where plain code leads."""
+        self._set_rate()
+        before = self._state()
+        self.rehearsals += 2
+        try:
+            self._passes(batch)
+            self._step()
+            plain = self._state()
+            self._reset(before)
+            self._captured = Captured(batch, self._passes, self._step, record)
+            self._captured.passes(batch)
+            self._captured.update()
+            if not agree(plain, self._state()):
+                raise RuntimeError("a recorded step leads elsewhere than a plain one")
+            self.mode = "captured"
+        except Exception as problem:  # whatever cannot be recorded trains as plain code
+            self._captured, self._record = None, None
+            self.mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+        self._reset(before)
+
+    def _tensors(self) -> list[Tensor]:
+        """All that a step changes."""
+        slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
+        memory = [slot for slot in slots if isinstance(slot, Tensor)]
+        return [*(p.detach() for p in self.parameters.values()), *memory, *self._buffers, self._finite]
+
+    def _state(self) -> list[Tensor]:
+        return [value.clone() for value in self._tensors()]
+
+    def _reset(self, state: Sequence[Tensor]) -> None:
+        for value, old in zip(self._tensors(), state, strict=True):
+            value.copy_(old)
+        self._noise.manual_seed(stream_seed(self._seed, "noise", self.clock))
 
     def advance(self) -> None:
         """On to the next step. Raises Diverged within CHECK_EVERY steps of a loss that is not finite."""
@@ -129,13 +213,15 @@ class Engine:
 
 
 def _optimizer(parameters: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+    device = parameters[0].device
+    on_gpu = device.type == "cuda"
+    rate: float | Tensor = torch.tensor(recipe.rate, device=device) if on_gpu else recipe.rate
+    if recipe.optimizer != "sgd":
+        kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+        return kind(parameters, lr=rate, weight_decay=recipe.weight_decay, fused=True, capturable=on_gpu)
     return torch.optim.SGD(
         parameters,
-        lr=recipe.rate,
+        lr=rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark.download import obtain
 from benchmark.errors import DataMissing
 from benchmark.task import Task
 
@@ -15,7 +16,7 @@ class DataFolders:
     """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
 
     root: Path | None = None
-    cache: Path = field(default_factory=lambda: _user_cache() / "data")
+    cache: Path = field(default_factory=lambda: user_cache() / "data")
 
     @property
     def roots(self) -> list[Path]:
@@ -25,7 +26,7 @@ class DataFolders:
 
     def holding(self, task: Task) -> Path | None:
         """The first folder that has every file of the task; None where there is none."""
-        return next((root for root in self.roots if all((root / name).is_file() for name in task.files)), None)
+        return next((root for root in self.roots if all((root / name).exists() for name in task.files)), None)
 
     def readable(self, name: str, task: Task) -> Path:
         """`locate`, and a look whether what lies there can be read.
@@ -54,17 +55,24 @@ class DataFolders:
         reason = "it has no download"
         if task.fetch:
             try:
-                self.cache.mkdir(parents=True, exist_ok=True)
-                task.fetch(self.cache)
+                obtain(name, task, self.cache)
                 return self.cache
-            except Exception as error:  # a download fails in many ways, and every one means the same here
-                reason = f"the download failed: {' '.join(str(error).split()) or type(error).__name__}"
+            except DataMissing as error:
+                reason = f"the download failed: {error}"
+        raise DataMissing(f"{self.missing(name, task)}; {reason}\n{cure(name, task)}")
+
+    def missing(self, name: str, task: Task) -> str:
+        """Where a task's data are not."""
         looked = ", ".join(str(root) for root in self.roots)
-        raise DataMissing(
-            f"data set '{name}' is not in {looked} (looked for {task.files[0]}); {reason}\n"
-            f"  With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
-        )
+        return f"data set '{name}' is not in {looked} (looked for {task.files[0]})"
 
 
-def _user_cache() -> Path:
+def cure(name: str, task: Task) -> str:
+    """What to do where data are missing."""
+    copy = "With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
+    return f"  With a network: bench data fetch {name}\n  {copy}" if task.fetch else f"  {copy}"
+
+
+def user_cache() -> Path:
+    """Where this program keeps what it has downloaded or made for itself."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"

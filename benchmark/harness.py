@@ -6,17 +6,19 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
 from benchmark.channels import trace
-from benchmark.control import CONTROLS
+from benchmark.command import command
+from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
@@ -26,7 +28,7 @@ from benchmark.run import Run, Tick
 from benchmark.streams import stream_seed
 from benchmark.target import Channels, Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
-from benchmark.where import device_facts, software_facts
+from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000
 Keep = Callable[[nn.Module, Run], None]
@@ -58,6 +60,8 @@ def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lam
     with _reproducible(question.device):
         try:
             return _answer(question, tick, keep)
+        except Inapplicable as problem:
+            return failure(question.cell, question.ranking, "skipped", str(problem))
         except Exception as problem:  # before the algorithm had its turn: a model or a data set that is unfit
             traceback.print_exc()
             return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
@@ -71,23 +75,30 @@ def unfit(algorithm: Algorithm, task: Task) -> str | None:
 
 def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     cell, task = question.cell, question.task
+    target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
+    if cell.options.get("control") == "dense-small":
+        question = replace(question, task=(task := narrowed(task, cell.model, target.density)))
+        target = Target(1.0)
     splits = task.splits(question.folder, cell.seed)
     recipe = task.recipe(cell.budget, cell.model)
     model = build(task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
-    pattern = pattern_named(cell.pattern)
-    if isinstance(pattern, Channels):
-        pattern = trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64)))
-    target = Target(1 - cell.sparsity, pattern)
-    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick)
-    where = software_facts() | (question.where or {}) | {"recipe": recipe.describe(), "data": _digests(splits)}
+    if isinstance(target.pattern, Channels):
+        target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
+    another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
+    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
+    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
+    where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device)}
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device) | {"steps": run.mode}}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
-    breaches = notes + audit(model, run.masks, target, start)
+    asked = target if "weights" in question.algorithm.prunes else Target(1.0)
+    breaches = notes + audit(model, run.masks, asked, start)
+    if run.edits and "edges" not in question.algorithm.prunes:
+        breaches.append("the graphs were edited by a method that does not say it prunes edges")
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
@@ -136,15 +147,12 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
     def subject(run: Run) -> None:
         question.algorithm(run, **options)
 
-    def redraw() -> dict[str, Tensor]:
-        return tensors(build(question.task, cell.model, stream_seed(cell.seed, "another")).to(question.device))
-
     status: str | None = None
     error = ""
     with sealed() as notes, _counted_updates() as updates:
         try:
             if control := cell.options.get("control"):
-                CONTROLS[cast("Control", control)](run, subject, redraw)
+                CONTROLS[cast("Control", control)](run, subject)
             else:
                 subject(run)
             run.finish()
@@ -162,8 +170,8 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if updates[0] > run.meter.updates:
-        notes.append(f"{updates[0] - run.meter.updates:,} updates were made off the meter by another optimizer")
+    if (unseen := updates[0] - run.meter.updates - run.rehearsals) > 0:
+        notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 
 
@@ -183,10 +191,14 @@ def _counted_updates() -> Iterator[list[int]]:
 
 
 def build(task: Task, model: str, seed: int) -> nn.Module:
-    """A network of the task, its weights drawn from the `init` stream of the seed."""
+    """A network of the task, its weights drawn from the `init` stream of the seed.
+
+    Convolutions lie in memory with their channels last, which oneDNN and cuDNN are faster with.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "init"))
-        return task.model(model)()
+        network: nn.Module = task.model(model)().to(memory_format=torch.channels_last)
+        return network
 
 
 def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> dict[str, float]:

@@ -22,6 +22,7 @@ import torch
 from benchmark import registry, server
 from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record, Store, failure
+from benchmark.run import Tick
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,34 @@ class Started:
 
 
 Progress = Callable[[Sequence[Started]], None]
+Answered = tuple[Record, bytes | None]
+"""A record, and the packed masks of its network where there is one."""
+Done = Callable[[Record, bytes | None], None]
 
 
 def question(cell: Cell, settings: Settings) -> Question:
     """A cell with its plug-ins loaded."""
-    origins = {"algorithm": registry.find("algorithm", cell.algorithm), "task": registry.find("task", cell.task)}
+    origins = {
+        "algorithm": registry.origin("algorithm", cell.algorithm),
+        "task": registry.origin("task", cell.task),
+    }
     return Question(
         cell,
         registry.algorithm(cell.algorithm),
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        {"plugins": {kind: plugin.distribution for kind, plugin in origins.items()}},
+        {"plugins": origins},
     )
 
 
-def here(cells: Sequence[Cell], settings: Settings, done: Callable[[Record], None]) -> None:
+def here(cells: Sequence[Cell], settings: Settings, done: Done) -> None:
     """Answer the cells one by one in this process, where a debugger can follow; in one thread, as workers do."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for cell in cells:
-            done(answer(question(cell, settings)))
+            done(*_answer(cell, settings))
     finally:
         torch.set_num_threads(threads)
 
@@ -80,10 +87,10 @@ def local(
     settings: Settings,
     store: Store,
     jobs: int,
-    done: Callable[[Record], None],
+    done: Done,
     progress: Progress = lambda running: None,
 ) -> None:
-    """Answer the cells in `jobs` workers at a time, handing each record to `done` as it comes.
+    """Answer the cells in `jobs` workers at a time, handing each record and its masks to `done` as they come.
 
     Whatever ends this early, an interrupt too, ends the workers; what `done` had is kept.
     """
@@ -95,9 +102,9 @@ def local(
                 running.append(_start(context, waiting.pop(), settings, store))
             wait([started.connection for started in running], timeout=0.2)
             for started in list(running):
-                if record := _ended(started, settings):
+                if answered := _ended(started, settings):
                     running.remove(started)
-                    done(record)
+                    done(*answered)
             progress(running)
     finally:
         for started in running:
@@ -114,22 +121,29 @@ def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Starte
     return Started(question(cell, settings), process, ours, time.monotonic())
 
 
-def _ended(started: Started, settings: Settings) -> Record | None:
-    """The record of a worker that is through, in whatever way; None while it works."""
+def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
+    packed: list[bytes] = []
+    record = answer(question(cell, settings), tick, lambda model, run: packed.append(run.masks.packed()))
+    return record, packed[0] if packed else None
+
+
+def _ended(started: Started, settings: Settings) -> Answered | None:
+    """What a worker that is through has found, in whatever way it ended; None while it works."""
     cell, ranking = started.question.cell, started.question.ranking
     try:
         while started.connection.poll():
             message = started.connection.recv()
-            if isinstance(message, Record):
+            if isinstance(message, tuple):
                 started.process.join()
                 return message
             started.steps = message
     except (EOFError, OSError):
         started.process.join()
-        return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0))
+        return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0)), None
     if settings.timeout and time.monotonic() - started.since > settings.timeout:
         _end(started.process)
-        return failure(cell, ranking, "timeout", f"stopped after {settings.timeout:g} seconds; --timeout allows more")
+        told = f"stopped after {settings.timeout:g} seconds; --timeout allows more"
+        return failure(cell, ranking, "timeout", told), None
     return None
 
 
@@ -167,9 +181,9 @@ def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> 
     with log.open("w") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-        record = answer(question(cell, settings), tick)
+        answered = _answer(cell, settings, tick)
         sys.stdout.flush()
         sys.stderr.flush()
     if log.stat().st_size == 0:
         log.unlink()
-    connection.send(record)
+    connection.send(answered)

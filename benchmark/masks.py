@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from benchmark import bits
 
 
 class Masks(Mapping[str, Tensor]):
@@ -59,6 +59,15 @@ class Masks(Mapping[str, Tensor]):
         noun = "tensor" if len(self) == 1 else "tensors"
         return f"Masks({self.kept:,} of {self.total:,} kept, density {self.density:.4f}, {len(self)} {noun})"
 
+    def packed(self) -> bytes:
+        """One bit a weight, compressed: what `unpacked` reads."""
+        return bits.pack({name: mask.cpu().numpy() for name, mask in self.items()})
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Masks:
+        """The masks of `packed`, on the CPU. Raises ValueError where these are none."""
+        return cls({name: torch.from_numpy(mask) for name, mask in bits.unpack(data).items()})
+
     @property
     def counts(self) -> dict[str, int]:
         """How many weights of each tensor are kept."""
@@ -80,12 +89,7 @@ class Masks(Mapping[str, Tensor]):
     @property
     def digest(self) -> str:
         """SHA-256 of names, shapes and packed bits: equal masks have equal digests on every device."""
-        sha = hashlib.sha256()
-        for name in sorted(self):
-            mask = self[name]
-            sha.update(f"{name}{tuple(mask.shape)}".encode())
-            sha.update(np.packbits(mask.cpu().numpy().reshape(-1)).tobytes())
-        return sha.hexdigest()
+        return bits.digest({name: mask.cpu().numpy() for name, mask in self.items()})
 
     def _match(self, other: Masks) -> None:
         for name in self.keys() | other.keys():

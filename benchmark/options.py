@@ -61,7 +61,7 @@ class Option:
         for kind, words in _SPOKEN.items():
             if self.kind == kind:
                 return words
-        if literals := list(_literals(self.kind)):
+        if literals := [str(literal) for literal in _literals(self.kind)]:
             return " | ".join(literals)
         if get_origin(self.kind) is Annotated:  # a type of the plug-in's own, described by its pydantic Field
             told = [part.description for part in self.kind.__metadata__ if getattr(part, "description", None)]
@@ -70,7 +70,10 @@ class Option:
 
     def parse(self, value: Any) -> Any:
         """The value in the option's type, from text or from a value. Raises ValidationError."""
-        return TypeAdapter(self.kind).validate_python(value)
+        spelled_out = {str(literal): literal for literal in _literals(self.kind)}  # 0 | 1, of which the text is "1"
+        return TypeAdapter(self.kind).validate_python(
+            spelled_out.get(value, value) if isinstance(value, str) else value
+        )
 
 
 Options = Mapping[str, Option]
@@ -164,10 +167,10 @@ def _value(owner: str, option: Option, value: Any) -> Any:
         raise UsageError(f"option '{option.name}' of '{owner}' cannot be {value!r}; it takes {option.values}") from None
 
 
-def _literals(kind: Any) -> Iterator[str]:
+def _literals(kind: Any) -> Iterator[Any]:
     """The values of a Literal, or of a union of Literals."""
     if get_origin(kind) is Literal:
-        yield from map(str, get_args(kind))
+        yield from get_args(kind)
     elif get_origin(kind) in (Union, UnionType):
         for part in get_args(kind):
             yield from _literals(part)

@@ -40,7 +40,7 @@ class _Value(BaseModel):
 class Cell(_Value):
     """One question: this algorithm, on this task, to this sparsity, from this seed."""
 
-    algorithm: str = Field(pattern=rf"^{NAME}$")
+    algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: dict[str, JsonValue] = {}
     task: str = Field(pattern=rf"^{NAME}$")
     task_options: dict[str, JsonValue] = {}
@@ -134,6 +134,20 @@ class Audit(_Value):
     breaches: list[str] = []
 
 
+class Verification(_Value):
+    """That a record's cell was trained again, and how near the second answer came.
+
+    Args:
+        when: ISO 8601, UTC.
+        how: "bit-equal", or "within 2.1 sd of n=5".
+        where: versions, device and commit of the second training.
+    """
+
+    when: str
+    how: str
+    where: dict[str, JsonValue] = {}
+
+
 class Record(_Value):
     """One answer: what came out, what it cost, whether it can be trusted, and where it was found."""
 
@@ -154,6 +168,7 @@ class Record(_Value):
     where: dict[str, JsonValue] = {}
     mask_digest: str | None = None
     error: str | None = None
+    verified: Verification | None = None
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:
@@ -166,9 +181,37 @@ class Record(_Value):
         """The test metric that ranks; None where the run did not end well."""
         return self.metrics.get(self.ranking.metric) if self.status == "ok" else None
 
+    def to_bytes(self) -> bytes:
+        """The content of its file."""
+        return f"{self.model_dump_json(by_alias=True, indent=1)}\n".encode()
+
+
+def write(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all: a temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with a file that is no record, on one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"not a record: {place + ': ' if place else ''}{first['msg']}"
+
 
 class Store:
-    """A results folder: `records/<task>/<algorithm>/<key>.json`, and `logs/` beside it."""
+    """A results folder: `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` beside it are laid out alike."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -177,6 +220,10 @@ class Store:
     def path(self, cell: Cell) -> Path:
         """Where the record of a cell lies, or would lie."""
         return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
+
+    def masks(self, cell: Cell) -> Path:
+        """Where the packed masks of a cell lie, or would lie (`benchmark.bits`)."""
+        return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
 
     def log(self, cell: Cell) -> Path:
         """Where what a run printed, and its traceback, lies."""
@@ -196,27 +243,16 @@ class Store:
         path = self.path(cell)
         return self._read(path) if path.exists() else None
 
-    def put(self, record: Record) -> None:
-        """Write a record whole or not at all: a temporary file, fsync, rename."""
-        path = self.path(record.cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(record.model_dump_json(by_alias=True, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+    def put(self, record: Record, masks: bytes | None = None) -> None:
+        """Write a record, its packed masks before it, each whole or not at all."""
+        if masks is not None:
+            write(masks, self.masks(record.cell))
+        write(record.to_bytes(), self.path(record.cell))
 
     def __iter__(self) -> Iterator[Record]:
         """Every record that can be read. The others are named in `problems`."""
         self.problems = []
-        for path in sorted((self.root / "records").glob("*/*/*.json")):
+        for path in sorted((self.root / "records").glob("*/*/*.json"), key=str):
             if record := self._read(path):
                 yield record
 
@@ -231,9 +267,7 @@ class Store:
         try:
             record = Record.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            self.problems.append(f"{path}: not a record: {place + ': ' if place else ''}{first['msg']}")
+            self.problems.append(f"{path}: {complaint(error)}")
             return None
         except OSError as error:
             self.problems.append(f"{path}: {error.strerror}")

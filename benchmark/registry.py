@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -40,6 +40,7 @@ class Plugin:
         summary: the first line of its docstring.
         problem: why it cannot be used, as far as its source tells; empty where nothing is wrong.
         defaults: of its options, those that its source writes out as literals.
+        family: of an algorithm, when it prunes (`Algorithm.family`); empty where its source does not say.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Plugin:
     summary: str = ""
     problem: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    family: str = ""
 
     def error(self, reason: str) -> PluginError:
         """The error for this plug-in, named with its distribution."""
@@ -80,6 +82,19 @@ def find(kind: Kind, name: str) -> Plugin:
     return known[name]
 
 
+def origin(kind: Kind, name: str) -> str:
+    """The distribution, or those of a chain, with versions."""
+    named = (find(kind, part).distribution for part in name.split("+"))
+    return ", ".join(dict.fromkeys(_versioned(distribution) for distribution in named))
+
+
+def _versioned(distribution: str) -> str:
+    """Outside distributions carry their version already; a copy of ours that is not installed has none."""
+    with suppress(PackageNotFoundError):
+        return f"{BUILT_IN} {version(BUILT_IN)}" if distribution == BUILT_IN else distribution
+    return distribution
+
+
 def kind_of(name: str) -> Kind:
     """Whether a name is a task's or an algorithm's. Raises UsageError, with the nearest name there is."""
     kinds: tuple[Kind, ...] = ("task", "algorithm")
@@ -90,8 +105,12 @@ def kind_of(name: str) -> Kind:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Load an algorithm. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    """Load an algorithm, or a chain of them. Raises UsageError for an unknown name, PluginError for an unfit one."""
+    from benchmark.chain import chain
     from benchmark.define import Algorithm
+
+    if "+" in name:
+        return chain([algorithm(part) for part in name.split("+")])
 
     plugin = find("algorithm", name)
     loaded = _load(plugin)
@@ -144,6 +163,12 @@ def label(name: str, options: Mapping[str, Any]) -> str:
     """A task with those of its options that are not at their default; nothing is imported."""
     plugin = plugins("task").get(name)
     return spelled(name, unusual(options, plugin.defaults if plugin else {}))
+
+
+def when(name: str) -> str:
+    """When an algorithm prunes (`Algorithm.family`); a chain, when its last method does. Nothing is imported."""
+    plugin = plugins("algorithm").get(name.rpartition("+")[2])
+    return plugin.family if plugin else ""
 
 
 def _load(plugin: Plugin) -> object:
@@ -214,7 +239,15 @@ def _read(plugin: Plugin, file: Path) -> Plugin:
         signature = ", ".join([*leading, "*", "option: type = default", "..."])
         return replace(plugin, problem=f"its signature must be {plugin.attribute}({signature})")
     doc = (ast.get_docstring(function) if function else None) or ast.get_docstring(tree) or ""
-    return replace(plugin, summary=doc.partition("\n")[0], defaults=_defaults(function) if function else {})
+    plugin = replace(plugin, summary=doc.partition("\n")[0])
+    return replace(plugin, defaults=_defaults(function), family=_family(function)) if function else plugin
+
+
+def _family(function: ast.FunctionDef) -> str:
+    """What its decorator says, `@algorithm(family="before training")`."""
+    calls = [decorator for decorator in function.decorator_list if isinstance(decorator, ast.Call)]
+    given = [word.value for call in calls for word in call.keywords if word.arg == "family"]
+    return given[0].value if given and isinstance(given[0], ast.Constant) and isinstance(given[0].value, str) else ""
 
 
 def _defaults(function: ast.FunctionDef) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from benchmark.audit import fingerprint, tensors, version
+from benchmark.capture import recorder
 from benchmark.engine import CHECK_EVERY, Engine, Order
 from benchmark.errors import Breach
 from benchmark.masks import Masks
@@ -44,14 +45,15 @@ class Step:
 
     index: int
     loss: Tensor
-    _grads: Mapping[str, Tensor]
-    _looked: bool = field(default=False, init=False)
+    _read: Callable[[], Mapping[str, Tensor]]
+    _grads: Mapping[str, Tensor] = field(default_factory=dict, init=False)
     _skipped: bool = field(default=False, init=False)
 
     @property
     def grads(self) -> Mapping[str, Tensor]:
         """The dense gradient of what is trained, pruned positions included. Editing it in place changes the update."""
-        self._looked = True
+        if not self._grads:
+            self._grads = self._read()
         return self._grads
 
     def skip(self) -> None:
@@ -71,13 +73,16 @@ class Run:
         data: Data,
         seed: int,
         tick: Tick = lambda steps: None,
+        another: Callable[[], nn.Module] | None = None,
     ) -> None:
         self._task, self._recipe, self._target = task, recipe, target
         self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
+        self._another = another
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
         self._objective = Objective(model, task)
         self._engine = self._weight_engine = self._engine_over(dict(model.named_parameters()), self._plain_loss, recipe)
+        self._engine.capture(list(model.buffers()), recorder(self._device))
         self._masks = Masks.ones(self._live_weights)
         self._rng = stream(seed, "algorithm")
         self._scoring = Order(len(data), recipe.batch_size, seed, "scoring")
@@ -231,8 +236,7 @@ class Run:
         with self._verb("steps"):
             for _ in range(self._remaining(steps)):
                 loss = self._engine.backward()
-                grads = {name: p.grad for name, p in self._trained.items() if p.grad is not None}
-                step = Step(self._engine.clock, loss, grads)
+                step = Step(self._engine.clock, loss, self._gradients)
                 self._pause(thorough=step.index % CHECK_EVERY == 0)
                 try:
                     yield step
@@ -243,7 +247,8 @@ class Run:
                 finally:
                     self._paused = False
                 self._still()
-                self._update(skip=step._skipped, looked=step._looked)
+                self._engine.put(step._grads)
+                self._update(skip=step._skipped, looked=bool(step._grads))
             self._engine.check()
 
     def snapshot(self) -> Snapshot:
@@ -260,6 +265,16 @@ class Run:
             self._engine.rewind(snapshot.clock)
             self._project()
             self.restored = snapshot
+
+    def redraw(self) -> Snapshot:
+        """Another draw of the initial network, from a stream of its own, at the start of the schedule.
+
+        Raises:
+            RuntimeError: the run was made without one.
+        """
+        if self._another is None:
+            raise RuntimeError("this run was made without another draw of its network")
+        return Snapshot({name: value.to(self._device) for name, value in tensors(self._another()).items()}, 0)
 
     def rewind(self, clock: int) -> None:
         """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""
@@ -347,6 +362,16 @@ class Run:
         """The training data as they stand, edits included."""
         return self._data
 
+    @property
+    def mode(self) -> str:
+        """How steps were trained: plain, captured, or plain with the reason why they could not be captured."""
+        return self._weight_engine.mode
+
+    @property
+    def rehearsals(self) -> int:
+        """Updates that were made to try a recording, and undone."""
+        return self._weight_engine.rehearsals
+
     def finish(self) -> None:
         """After the algorithm has returned: note anything done since its last verb."""
         self._untouched("after the last verb")
@@ -356,9 +381,8 @@ class Run:
         parameters = dict(self._model.named_parameters())
         return {name: parameters[name] for name in self._names}
 
-    @property
-    def _trained(self) -> Mapping[str, Tensor]:
-        return {name: self._engine.parameters[name] for name in self._names if name in self._engine.parameters}
+    def _gradients(self) -> dict[str, Tensor]:
+        return self._engine.gradients(name for name in self._names if name in self._engine.parameters)
 
     def _engine_over(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
         return Engine(parameters, loss, recipe, self._data, self._seed, self._device)

@@ -20,6 +20,8 @@ from benchmark.target import NofM, pattern_named
 from benchmark.task import Task
 
 Rerun = Literal["missing", "failed", "all"]
+EDGES = 0.1
+"""The share of edges that an edge method removes where nothing else is asked."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Selection:
     sparsities: Sequence[float] = ()
     patterns: Sequence[str] = ("global",)
     controls: Sequence[str] = ()
+    edges: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -119,29 +122,50 @@ def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tup
 def _cells(
     selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, tuple[Choice, Task]]
 ) -> Iterable[Cell]:
-    chosen = [choice for choice in selection.algorithms if choice.name in algorithms]
+    chosen = list(_with_edges(selection, algorithms))
     subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
     chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
     for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
-        algorithm = algorithms[choice.name]
+        algorithm, given = algorithms[choice.name], options[id(choice)]
+        if "weights" in algorithm.prunes:
+            sparsities = _sparsities(selection, task, pattern)
+        else:
+            pattern, sparsities = "global", _of_edges(selection, algorithm, given)  # noqa: PLW2901
         for model, sparsity, seed in product(
-            selection.models or [next(iter(task.models))], _sparsities(selection, task, pattern), selection.seeds
+            selection.models or [next(iter(task.models))], sparsities, selection.seeds
         ):
             task.model(model)
             task.recipe(selection.budget, model)
-            dense = not algorithm.prunes  # it keeps everything, whatever is asked: one cell for all
             yield Cell(
                 algorithm=choice.name,
-                options=options[id(choice)],
+                options=given,
                 task=setting.name,
                 task_options=dict(setting.options),
                 model=model,
-                pattern="global" if dense else pattern,
-                sparsity=0.0 if dense else sparsity,
+                pattern=pattern,
+                sparsity=sparsity,
                 budget=selection.budget,
                 seed=seed,
             )
+
+
+def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> Iterable[Choice]:
+    """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
+    for choice in selection.algorithms:
+        if choice.name in algorithms:
+            names = [name for name in algorithms[choice.name].options if name.rpartition(".")[2] == "edges"]
+            yield from [choice.having(f"{names[0]}={edges}") for edges in selection.edges if names] or [choice]
+
+
+def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, Any]) -> Sequence[float]:
+    """The sparsities of a method that leaves the weights alone: shares of edges, unless an option tells their number.
+
+    A method that keeps everything has one cell, whatever is asked.
+    """
+    if not algorithm.prunes or any(name.rpartition(".")[2] == "edges" and given[name] is not None for name in given):
+        return [0.0]
+    return selection.sparsities or [EDGES]
 
 
 def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from benchmark.download import Download
 from benchmark.errors import Breach, UsageError
 
 Batch = Any
@@ -138,8 +139,14 @@ def subset(data: TensorData, index: Tensor) -> TensorData:
 
 def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
     """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    return subset(data, order[size:].sort().values), subset(data, order[:size].sort().values)
+    rest, held = carved(len(data), size, seed)
+    return subset(data, rest), subset(data, held)
+
+
+def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[size:].sort().values, order[:size].sort().values
 
 
 @dataclass(frozen=True)
@@ -208,12 +215,16 @@ class Task:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
         recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
         special: by model, the recipes of those that are trained otherwise.
+        zoos: where further models come from, by prefix: `zoos["timm"]` makes the constructor of `timm:resnet50` from
+            `resnet50`, and raises UsageError where there is none, or it does not fit.
         data: from the folder that holds `files` to the splits.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
         metrics: direction by name; the first one ranks.
-        files: what `data` reads, relative to the data folder; empty for embedded data.
-        fetch: download the files into a folder.
+        files: what `data` reads, files or folders, relative to the data folder; empty for embedded data.
+        fetch: download the files into a folder, or unpack them there from `downloads`.
+        downloads: what `fetch` unpacks, and would otherwise download itself.
+        checksums: `md5:...` or `sha256:...` by file, where they are published.
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
         sparsity: where no other is asked for.
@@ -234,6 +245,9 @@ class Task:
     sparsity: float = 0.9
     special: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     fold: Callable[[Path, int], Splits] | None = None
+    downloads: tuple[Download, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
     diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
 
     def splits(self, folder: Path, seed: int) -> Splits:
@@ -242,9 +256,13 @@ class Task:
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the names there are."""
-        if name not in self.models:
-            raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(self.models)}")
-        return self.models[name]
+        if name in self.models:
+            return self.models[name]
+        zoo, _, inner = name.partition(":")
+        if inner and zoo in self.zoos:
+            return self.zoos[zoo](inner)
+        there = [*self.models, *(f"{zoo}:NAME" for zoo in self.zoos)]
+        raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(there)}")
 
     def recipe(self, budget: str, model: str = "") -> Recipe:
         """The recipe of a budget, as this model is trained. Raises UsageError, with the budgets there are."""

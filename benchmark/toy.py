@@ -1,7 +1,7 @@
-"""The toy task of the contract battery: two hundred points, a small network, a tenth of a second.
+"""The toy task of the contract battery: two hundred points, small networks, a tenth of a second.
 
-It has what pruners trip over: batch norm and its statistics, dropout and its random numbers, biases, and input channels
-that not every pattern divides. No leaderboard ever shows it.
+It has what pruners trip over: batch norm and its statistics, dropout and its random numbers, biases, convolutions,
+residual shortcuts, and input channels that not every pattern divides. No leaderboard ever shows it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,36 @@ def _data(folder: Path) -> Splits:
     return Splits(*carve(rest, 40, seed=2), test)
 
 
-def _model() -> nn.Module:
+def _net(width: float = 1.0) -> nn.Module:
+    n = max(1, round(16 * width))
     return nn.Sequential(
-        nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 2)
+        nn.Linear(6, n), nn.BatchNorm1d(n), nn.ReLU(), nn.Dropout(0.1), nn.Linear(n, n), nn.ReLU(), nn.Linear(n, 2)
     )
+
+
+class _Block(nn.Module):
+    """Two convolutions with batch norm, and a projection around them."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.relu(self.body(images) + self.shortcut(images))
+
+
+def _residual() -> nn.Module:
+    """The six numbers as an image of two by three pixels."""
+    stem = nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8))
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2))
+    return nn.Sequential(stem, nn.ReLU(), _Block(8, 8), _Block(8, 16), head)
 
 
 def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -40,7 +66,7 @@ def _evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> dic
 
 
 toy = Task(
-    models={"net": _model},
+    models={"net": _net, "residual": _residual},
     recipes={
         budget: Recipe(steps=steps, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-4)
         for budget, steps in {"smoke": 24, "short": 120, "full": 240}.items()

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -24,10 +25,17 @@ def software_facts() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "prunebench": _version("prunebench"),
         "platform": platform.platform(terse=True),
         **_commit(),
     }
+
+
+def zoo_facts(model: str) -> dict[str, Any]:
+    """The version of the distribution that a model such as `timm:resnet50` comes from."""
+    zoo, _, inner = model.partition(":")
+    return {zoo: _version(zoo)} if inner else {}
 
 
 def _version(distribution: str) -> str | None:

@@ -12,10 +12,12 @@ import torch
 from torch import nn
 from torchvision import datasets
 
+from benchmark.download import Download
 from benchmark.task import Recipe, Splits, Task, TensorData, carve, shortened
 from tasks import _cifar_models as networks
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._images import IMAGENET, Channels, Normalise, ShiftAndFlip
+from tasks._timm import zoo
 
 Source = Literal["openlth", "renda", "synflow", "granet", "rigl"]
 
@@ -77,6 +79,7 @@ def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Mod
         "resnet-32": partial(networks.resnet, 32, classes, scale),
         "resnet-56": partial(networks.resnet, 56, classes, scale),
         "resnet-18": partial(networks.resnet18, classes, scale),
+        "resnet-50": partial(networks.resnet50, classes, scale),
         "wrn-22-2": partial(networks.wide_resnet, 22, 2, classes, scale),
         "vgg-16-bn": partial(networks.vgg, 16, classes, scale),
         "vgg-19-bn": partial(networks.vgg, 19, classes, scale),
@@ -101,8 +104,11 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,
-        files=tuple(f"{data_set.base_folder}/{name}" for name in _checksums(data_set)),
-        fetch=partial(_download, data_set),
+        zoos=zoo(classes, channels=3, size=32),
+        files=tuple(_checksums(data_set)),
+        checksums=_checksums(data_set),
+        downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
+        fetch=partial(_unpack, data_set),
     )
 
 
@@ -121,11 +127,12 @@ def _tensors(images: datasets.CIFAR10, normalise: Normalise) -> TensorData:
     return TensorData(pixels, torch.tensor(images.targets), normalise)
 
 
-def _download(data_set: type[datasets.CIFAR10], folder: Path) -> None:
+def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
     data_set(folder, download=True)
 
 
 def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:
-    """MD5 by file name, as torchvision knows them."""
+    """By file, as torchvision knows them."""
     meta = (data_set.meta["filename"], data_set.meta["md5"])
-    return dict((*data_set.train_list, *data_set.test_list, meta))
+    known = (*data_set.train_list, *data_set.test_list, meta)
+    return {f"{data_set.base_folder}/{name}": f"md5:{digest}" for name, digest in known}

@@ -39,8 +39,29 @@ class Basic(nn.Module):
         return F.relu(inner + self.shortcut(images))
 
 
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 with the stride, and a 1x1 convolution, the inner two a quarter as wide; the same shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        inner = outputs // 4
+        self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        inner = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(images))))))
+        return F.relu(self.bn3(self.conv3(inner)) + self.shortcut(images))
+
+
 class PreActivated(nn.Module):
-    """The same with batch norm and ReLU before each convolution (Zagoruyko & Komodakis, 2016)."""
+    """Basic with batch norm and ReLU before each convolution (Zagoruyko & Komodakis, 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -61,13 +82,19 @@ class PreActivated(nn.Module):
 def resnet(depth: int, classes: int, scale: Scale) -> nn.Module:
     """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as OpenLTH has them: 270,896 weights for 20."""
     stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(16)), ("relu", nn.ReLU())]
-    return _started(_staged(stem, Basic, (16, 16, 32, 64), (depth - 2) // 6, [], classes), scale)
+    return _started(_staged(stem, Basic, (16, 16, 32, 64), [(depth - 2) // 6] * 3, [], classes), scale)
 
 
 def resnet18(classes: int, scale: Scale) -> nn.Module:
     """ImageNet's ResNet-18 with a 3x3 stem and no pooling before the first block: 11,164,352 weights."""
     stem = [("conv", nn.Conv2d(3, 64, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(64)), ("relu", nn.ReLU())]
-    return _started(_staged(stem, Basic, (64, 64, 128, 256, 512), 2, [], classes), scale)
+    return _started(_staged(stem, Basic, (64, 64, 128, 256, 512), [2] * 4, [], classes), scale)
+
+
+def resnet50(classes: int, scale: Scale) -> nn.Module:
+    """ImageNet's ResNet-50 with the same stem, as GraNet has it: 23,467,712 weights."""
+    stem = [("conv", nn.Conv2d(3, 64, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(64)), ("relu", nn.ReLU())]
+    return _started(_staged(stem, Bottleneck, (64, 256, 512, 1024, 2048), [3, 4, 6, 3], [], classes), scale)
 
 
 def wide_resnet(depth: int, widen: int, classes: int, scale: Scale) -> nn.Module:
@@ -75,7 +102,7 @@ def wide_resnet(depth: int, widen: int, classes: int, scale: Scale) -> nn.Module
     widths = (16, 16 * widen, 32 * widen, 64 * widen)
     tail = [("bn", nn.BatchNorm2d(widths[-1])), ("relu", nn.ReLU())]
     stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False))]
-    return _started(_staged(stem, PreActivated, widths, (depth - 4) // 6, tail, classes), scale)
+    return _started(_staged(stem, PreActivated, widths, [(depth - 4) // 6] * 3, tail, classes), scale)
 
 
 VGG = {
@@ -114,16 +141,16 @@ def _staged(
     stem: Sequence[tuple[str, nn.Module]],
     block: Callable[[int, int, int], nn.Module],
     widths: Sequence[int],
-    blocks: int,
+    blocks: Sequence[int],
     tail: Sequence[tuple[str, nn.Module]],
     classes: int,
 ) -> nn.Sequential:
-    """Stages of `blocks` blocks, each but the first at half the resolution; then a mean and a classifier."""
+    """Stages of so many blocks each, each but the first at half the resolution; then a mean and a classifier."""
     stages = [
         nn.Sequential(
             *(
                 block(inputs if number == 0 else outputs, outputs, 2 if number == 0 and stage > 0 else 1)
-                for number in range(blocks)
+                for number in range(blocks[stage])
             )
         )
         for stage, (inputs, outputs) in enumerate(pairwise(widths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -76,3 +77,65 @@ class ShiftAndFlip:
         padded = per_channel(self.fill, images.device).expand(sides).clone()
         padded[:, :, edge, edge] = images
         return padded
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """Cuts a random rectangle out of every image, resizes it, and mirrors every other one on average.
+
+    The rectangle is drawn as torchvision's RandomResizedCrop draws it, and resized as it does by default: bilinear and
+    antialiased. Resizing is linear along each axis, so that a batch is two products with a matrix of weights per image.
+
+    Args:
+        size: edge of the square that comes out, pixels.
+        area: least share of the image that is cut out; the greatest is all of it.
+        shape: least and greatest width / height.
+    """
+
+    size: int
+    area: float
+    shape: tuple[float, float]
+
+    def __call__(self, batch: Labelled, draw: torch.Generator) -> Labelled:
+        images, labels = batch
+        tops, heights, lefts, widths = self.rectangles(len(images), images.shape[2], images.shape[3], draw)
+        flip = torch.rand(len(images), 1, 1, generator=draw) < 0.5
+        rows = resizing(tops, heights, images.shape[2], self.size)
+        columns = resizing(lefts, widths, images.shape[3], self.size)
+        columns = torch.where(flip, columns.flip(1), columns)
+        rows, columns = (weights.to(images.device, images.dtype).unsqueeze(1) for weights in (rows, columns))
+        return rows @ images @ columns.transpose(2, 3), labels
+
+    def rectangles(
+        self, count: int, height: int, width: int, draw: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Top, height, left and width of each, int64 [count]: the first of ten draws that fits, or the whole image."""
+        areas = height * width * torch.empty(count, 10).uniform_(self.area, 1, generator=draw)
+        shapes = torch.empty(count, 10).uniform_(*(math.log(shape) for shape in self.shape), generator=draw).exp()
+        widths, heights = ((areas * shapes).sqrt().round().long(), (areas / shapes).sqrt().round().long())
+        fits = (widths <= width) & (heights <= height) & (widths > 0) & (heights > 0)
+        first = fits.int().argmax(dim=1, keepdim=True)
+        none = ~fits.any(dim=1)
+        widths = widths.gather(1, first).squeeze(1).masked_fill(none, width)
+        heights = heights.gather(1, first).squeeze(1).masked_fill(none, height)
+        tops, lefts = (
+            (torch.rand(count, generator=draw, dtype=torch.float64) * (whole - cut + 1)).long()
+            for whole, cut in ((height, heights), (width, widths))
+        )
+        return tops, heights, lefts, widths
+
+
+def resizing(starts: Tensor, lengths: Tensor, whole: int, size: int) -> Tensor:
+    """Weights [b, size, whole] that resize, bilinear and antialiased, `lengths` pixels from `starts` on to `size`."""
+    scale = (lengths.double() / size).view(-1, 1, 1)
+    centres = (torch.arange(size).view(1, -1, 1) + 0.5) * scale
+    places = torch.arange(whole).view(1, 1, -1) - starts.view(-1, 1, 1)
+    weights = (1 - (places + 0.5 - centres).abs() / scale.clamp(min=1)).clamp(min=0)
+    weights = weights * ((places >= 0) & (places < lengths.view(-1, 1, 1)))
+    return weights / weights.sum(dim=2, keepdim=True)
+
+
+def middle(images: Tensor, size: int) -> Tensor:
+    """The middle [b, c, size, size] of each image; all of it where it is of that size."""
+    top, left = ((edge - size) // 2 for edge in images.shape[2:])
+    return images[:, :, top : top + size, left : left + size]

@@ -8,11 +8,18 @@ from itertools import pairwise
 from torch import nn
 
 
-def mlp(*widths: int) -> nn.Sequential:
-    """Flatten, then linear layers `fc1`, `fc2`, ... with ReLU between them."""
+def scaled(units: int, width: float) -> int:
+    """Units of a hidden layer at a width; at least one."""
+    return max(1, round(width * units))
+
+
+def mlp(inputs: int, *hidden_and_outputs: int, width: float = 1.0) -> nn.Sequential:
+    """Flatten, then linear layers `fc1`, `fc2`, ... with ReLU between them, the hidden ones at `width`."""
+    *hidden, outputs = hidden_and_outputs
+    widths = [inputs, *(scaled(units, width) for units in hidden), outputs]
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-    for number, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-        layers[f"fc{number}"] = nn.Linear(inputs, outputs)
+    for number, (fan_in, fan_out) in enumerate(pairwise(widths), start=1):
+        layers[f"fc{number}"] = nn.Linear(fan_in, fan_out)
         if number < len(widths) - 1:
             layers[f"relu{number}"] = nn.ReLU()
     return glorot(nn.Sequential(layers))

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from benchmark.task import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
-from tasks._models import glorot, mlp
+from tasks._models import glorot, mlp, scaled
+from tasks._timm import zoo
 
 EPOCH = 1257 // 64
 
@@ -32,18 +33,19 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() - 4.88) / 6.02
 
 
-def cnn() -> nn.Module:
+def cnn(width: float = 1.0) -> nn.Module:
     """Two convolutions and two linear layers, 42,768 weights."""
+    first, second, third = (scaled(units, width) for units in (16, 32, 72))
     layers: list[tuple[str, nn.Module]] = [
-        ("conv1", nn.Conv2d(1, 16, 3, padding=1)),
+        ("conv1", nn.Conv2d(1, first, 3, padding=1)),
         ("relu1", nn.ReLU()),
-        ("conv2", nn.Conv2d(16, 32, 3, padding=1)),
+        ("conv2", nn.Conv2d(first, second, 3, padding=1)),
         ("relu2", nn.ReLU()),
         ("pool", nn.MaxPool2d(2)),
         ("flatten", nn.Flatten()),
-        ("fc1", nn.Linear(512, 72)),
+        ("fc1", nn.Linear(16 * second, third)),
         ("relu3", nn.ReLU()),
-        ("fc2", nn.Linear(72, 10)),
+        ("fc2", nn.Linear(third, 10)),
     ]
     return glorot(nn.Sequential(OrderedDict(layers)))
 
@@ -61,4 +63,5 @@ digits = Task(
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
+    zoos=zoo(classes=10, channels=1, size=8),
 )

@@ -9,11 +9,20 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import datasets
 
+from benchmark.download import Download
 from benchmark.task import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
-from tasks._models import glorot, mlp
+from tasks._models import glorot, mlp, scaled
+from tasks._timm import zoo
 
 EPOCH = 55_000 // 128
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+"""Of the files as they are read; torchvision knows those of the packed ones."""
 
 
 def load(folder: Path) -> Splits:
@@ -23,9 +32,8 @@ def load(folder: Path) -> Splits:
     return Splits(*carve(everything, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
 
 
-def _download(folder: Path) -> None:
-    for train in (True, False):
-        datasets.MNIST(folder, train=train, download=True)
+def _unpack(folder: Path) -> None:
+    datasets.MNIST(folder, download=True)
 
 
 def normalise(pixels: Tensor) -> Tensor:
@@ -33,17 +41,18 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() - 0.1307 * 255) / (0.3081 * 255)
 
 
-def lenet5() -> nn.Module:
+def lenet5(width: float = 1.0) -> nn.Module:
     """LeNet-5 in Caffe's form: 430,500 weights."""
+    first, second, third = (scaled(units, width) for units in (20, 50, 500))
     layers: list[tuple[str, nn.Module]] = [
-        ("conv1", nn.Conv2d(1, 20, 5)),
+        ("conv1", nn.Conv2d(1, first, 5)),
         ("pool1", nn.MaxPool2d(2)),
-        ("conv2", nn.Conv2d(20, 50, 5)),
+        ("conv2", nn.Conv2d(first, second, 5)),
         ("pool2", nn.MaxPool2d(2)),
         ("flatten", nn.Flatten()),
-        ("fc1", nn.Linear(800, 500)),
+        ("fc1", nn.Linear(16 * second, third)),
         ("relu", nn.ReLU()),
-        ("fc2", nn.Linear(500, 10)),
+        ("fc2", nn.Linear(third, 10)),
     ]
     return glorot(nn.Sequential(OrderedDict(layers)))
 
@@ -62,14 +71,12 @@ mnist = Task(
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
-    files=tuple(
-        f"MNIST/raw/{part}"
-        for part in (
-            "train-images-idx3-ubyte",
-            "train-labels-idx1-ubyte",
-            "t10k-images-idx3-ubyte",
-            "t10k-labels-idx1-ubyte",
-        )
+    zoos=zoo(classes=10, channels=1, size=28),
+    files=tuple(f"MNIST/raw/{name}" for name in MD5),
+    checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
+    downloads=tuple(
+        Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
+        for name, digest in datasets.MNIST.resources
     ),
-    fetch=_download,
+    fetch=_unpack,
 )

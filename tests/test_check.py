@@ -31,14 +31,14 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_th
 
 # --- what is built in -------------------------------------------------------------------------------------------------
 
-_run, _record = cache(check._run), cache(check._record)
+_run, _record = cache(check._run), cache(check.trial)
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rules that look at the same run of a built-in look at one run."""
     monkeypatch.setattr(check, "_run", _run)
-    monkeypatch.setattr(check, "_record", _record)
+    monkeypatch.setattr(check, "trial", _record)
 
 
 @pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)
@@ -147,7 +147,7 @@ def test_one_weight_too_few_is_told_with_the_pattern(broken: Callable[..., str])
         run.train()
 
     assert broken(check.keeps_exactly_what_is_asked, suspect).startswith(
-        "at global it ends as failed: audit: 76 of 384"
+        "'net' at global ends as failed: audit: 76 of 384"
     )
 
 
@@ -161,7 +161,7 @@ def test_more_than_dense_training_at_density_one_is_told(broken: Callable[..., s
         run.train(run.recipe.steps - 1)
 
     told = broken(check.equals_dense_training_at_density_one, suspect)
-    assert told == "at density 1 its weights are not those of dense training"
+    assert told == "at density 1 'net' has not the weights of dense training"
 
 
 def test_a_method_that_trains_more_than_once_need_not_equal_dense_training() -> None:

@@ -19,7 +19,7 @@ from benchmark import check, launch
 from benchmark.record import Cell, Ranking, Record, Status, Store, failure
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
-VERBS = ["run", "leaderboard", "show", "list", "info", "check", "doctor"]
+VERBS = ["run", "leaderboard", "compare", "plot", "show", "list", "info", "check", "doctor"]
 
 
 def assert_one_clear_line(ended: Ended, code: int, *words: str) -> None:
@@ -69,7 +69,7 @@ def test_the_main_job_ends_well_with_a_line_for_each_cell(main_job: Ended) -> No
 def test_the_main_job_prints_its_leaderboard(main_job: Ended) -> None:
     assert "digits / mlp, budget smoke: accuracy on the test split (higher is better)" in main_job.out
     for name in ("dense", "imp", "snip", "random", "magnitude"):
-        assert re.search(rf"^ {name} ", main_job.out, re.MULTILINE)
+        assert re.search(rf"^ +[\d-]* +{name} ", main_job.out, re.MULTILINE)
 
 
 def test_the_main_job_leaves_its_records_and_nothing_else(main_job: Ended, filled: Store) -> None:
@@ -79,7 +79,8 @@ def test_the_main_job_leaves_its_records_and_nothing_else(main_job: Ended, fille
         (name, seed) for name in ("dense", "imp", "snip", "random", "magnitude") for seed in (0, 1)
     }
     assert all(r.status == "ok" and r.audit is not None and r.audit.passed for r in records)
-    assert len([file for file in filled.root.rglob("*") if file.is_file()]) == 10
+    files = [file for file in filled.root.rglob("*") if file.is_file()]
+    assert len(files) == 20  # masks beside each record
 
 
 def test_the_main_job_again_is_a_no_op_that_says_so(filled: Store, bench: Bench) -> None:
@@ -290,6 +291,8 @@ def test_wrong_usage_is_one_clear_line_and_exit_code_2(own: Store, bench: Bench,
 
 
 def test_an_empty_leaderboard_says_how_to_fill_it(own: Store, bench: Bench) -> None:
+    assert_one_clear_line(bench("leaderboard"), 2, f"there is no folder {own.root}; fill one with: bench run --algo ")
+    own.root.mkdir()
     assert_one_clear_line(bench("leaderboard"), 2, f"no record in {own.root} fits; fill it with: bench run --algo ")
 
 
@@ -313,6 +316,10 @@ READING = [
     ["info", "digits"],
     ["leaderboard"],
     ["leaderboard", "--algo", "imp,snip", "--sparsity", "0.9"],
+    ["leaderboard", "--view", "compute"],
+    ["leaderboard", "--view", "profile"],
+    ["compare"],
+    ["compare", "imp", "snip"],
     ["doctor"],
 ]
 
@@ -661,3 +668,35 @@ def test_no_color_means_no_colour_even_on_a_terminal(
 
 def test_a_pipe_gets_no_escape_sequences(main_job: Ended) -> None:
     assert "\x1b" not in main_job.out + main_job.err
+
+
+def test_info_tries_what_a_method_costs(bench: Bench) -> None:
+    """IMP prunes a fifth of what is left ten times to a tenth, and trains once more."""
+    facts = json.loads(bench("info", "imp", "--format", "json").out)
+    assert facts["cost"] == "11 dense trainings at sparsity 0.9"
+    assert json.loads(bench("info", "snip", "--format", "json").out)["cost"].startswith(
+        "1 dense training and 1 scoring"
+    )
+
+
+def test_masks_are_compared_by_algorithm_over_common_seeds(filled: Store, bench: Bench) -> None:
+    """Random masks overlap as chance has it; a method's masks with themselves entirely."""
+    found = json.loads(bench("compare", "--masks", "snip", "random", "--format", "json").out)
+    assert [(row["sparsity"], row["n"]) for row in found] == [(0.9, 2)]
+    assert abs(found[0]["beyond chance"]) < 0.1
+    assert json.loads(bench("compare", "--masks", "snip", "snip", "--format", "json").out)[0]["beyond chance"] == 1.0
+
+
+def test_masks_of_two_records_are_compared_layer_by_layer(filled: Store, bench: Bench) -> None:
+    records = [record for record in filled if record.cell.algorithm in ("snip", "magnitude") and record.cell.seed == 0]
+    found = json.loads(bench("compare", "--masks", *(record.key[:12] for record in records), "--format", "json").out)
+    assert [row["layer"] for row in found] == [*records[0].layers, "all"]
+    assert [row["first"] for row in found[:-1]] == [layer.kept for layer in records[0].layers.values()]
+    assert found[-1]["weights"] == sum(layer.total for layer in records[0].layers.values())
+
+
+def test_masks_that_are_not_there_are_told(filled: Store, bench: Bench, tmp_path: Path) -> None:
+    shutil.copytree(filled.root / "records", tmp_path / "records")
+    words = ("compare", "--masks", "snip", "random", "--results", tmp_path)
+    assert_one_clear_line(bench(*words), 4, "the masks of record", "--rerun all")
+    assert_one_clear_line(bench("compare", "--masks", "snip"), 2, "two records, or two algorithms")

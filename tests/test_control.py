@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from benchmark import Run, registry
-from benchmark.control import CONTROLS, shuffled
+from benchmark.budgets import budgets
+from benchmark.control import CONTROLS, narrowed, shuffled
 from benchmark.define import Algorithm
-from benchmark.errors import UsageError
+from benchmark.errors import Inapplicable, UsageError
 from benchmark.harness import Question, answer, build
 from benchmark.masks import Masks
 from benchmark.record import Cell, Record
@@ -44,11 +48,11 @@ class Watched(Run):
 
 
 def watched(name: str, control: str) -> Watched:
-    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), toy.data(Path()).train, 0)
+    data, another = toy.data(Path()).train, partial(build, toy, "net", 7)
+    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), data, 0, another=another)
     algorithm: Algorithm = registry.algorithm(name)
-    another = dict(build(toy, "net", 7).named_parameters()) | dict(build(toy, "net", 7).named_buffers())
     with torch.random.fork_rng(devices=[]):
-        CONTROLS[control](run, algorithm, lambda: {n: value.detach() for n, value in another.items()})
+        CONTROLS[control](run, algorithm)
     return run
 
 
@@ -61,6 +65,47 @@ def test_shuffling_moves_masks_within_layers_and_keeps_the_initial_weights(name:
     weights, masks = watched(name, "shuffle").starts[-1]
     initial = dict(build(toy, "net", 0).named_parameters())
     assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+
+
+@pytest.mark.parametrize("name", ["snip", "imp", "random"])
+def test_erk_random_masks_have_other_layer_densities_and_the_same_total(name: str) -> None:
+    subject, control = record(name), record(name, "erk-random")
+    kept = {n: c.kept for n, c in control.layers.items()}
+    shapes = {n: w.shape for n, w in dict(build(toy, "net", 0).named_parameters()).items() if n in kept}
+    assert control.status == "ok"
+    assert kept == budgets("erk", shapes, 0.2)
+    assert kept != {n: c.kept for n, c in subject.layers.items()}
+    weights, masks = watched(name, "erk-random").starts[-1]
+    initial = dict(build(toy, "net", 0).named_parameters())
+    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+
+
+@pytest.mark.parametrize("sparsity", [0.5, 0.8, 0.9])
+def test_a_small_dense_network_has_no_more_parameters_than_pruning_leaves(sparsity: float) -> None:
+    """And the next width would have more: the toy's widths are 6, 16, 16 and 2, with biases and a norm."""
+
+    def size(width: float) -> int:
+        return sum(p.numel() for p in toy.model("net")(width=width).parameters())
+
+    full = size(1.0)
+    prunable = 6 * 16 + 16 * 16 + 16 * 2
+    left = full - prunable + round((1 - sparsity) * prunable)
+    control = record("snip", "dense-small", sparsity)
+    found = sum(p.numel() for p in narrowed(toy, "net", 1 - sparsity).model("net")().parameters())
+    assert control.status == "ok"
+    assert found <= left < min(size(units / 16) for units in range(1, 17) if size(units / 16) > found)
+    assert control.density is not None
+    assert control.density.weights == 1.0
+    assert sum(layer.total for layer in control.layers.values()) < prunable
+
+
+def test_a_model_without_a_width_has_no_small_dense_control() -> None:
+    def rigid_net() -> nn.Module:
+        return toy.model("net")()
+
+    rigid = replace(toy, models={"net": rigid_net})
+    with pytest.raises(Inapplicable, match="has no width"):
+        narrowed(rigid, "net", 0.5)
 
 
 @pytest.mark.parametrize("name", ["snip", "imp", "granet"])
@@ -80,7 +125,7 @@ def test_inverting_keeps_what_the_method_would_remove() -> None:
         run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0)
         subject = registry.algorithm("snip")
         with torch.random.fork_rng(devices=[]):
-            subject(run) if control is None else CONTROLS["invert"](run, subject, dict)
+            subject(run) if control is None else CONTROLS["invert"](run, subject)
         runs.append(run.masks)
     assert runs[1] == ~runs[0]
 
@@ -140,5 +185,5 @@ def test_shuffles_of_two_seeds_differ() -> None:
 
 
 def test_an_unknown_control_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"shuffle \| reinit \| invert \| random-labels"):
+    with pytest.raises(UsageError, match=r"shuffle \| erk-random \| reinit \| invert \| random-labels \| dense-small"):
         registry.algorithm("snip").resolve({"control": "scramble"})

@@ -45,3 +45,17 @@ def test_the_same_cell_has_the_same_bits(name: str) -> None:
 
 def test_chance_is_the_same_on_every_device() -> None:
     assert on("cuda", "random").mask_digest == on("cpu", "random").mask_digest
+
+
+@pytest.mark.parametrize("model", ["net", "residual"])
+def test_recorded_steps_lead_where_plain_ones_lead(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for capture in ("0", "1"):
+        monkeypatch.setenv("PRUNEBENCH_CAPTURE", capture)
+        algorithm = registry.algorithm("granet")
+        options = algorithm.resolve({"interval": 4})
+        cell = Cell(algorithm="granet", options=options, task="toy", model=model, sparsity=0.8, budget="short", seed=0)
+        found[capture] = answer(Question(cell, algorithm, toy, device=torch.device("cuda")))
+    assert found["0"].where["steps"] == "plain"
+    assert found["1"].where["steps"] == "captured"
+    assert found["1"].metrics["accuracy"] == pytest.approx(found["0"].metrics["accuracy"], abs=0.05)

@@ -171,7 +171,7 @@ def test_a_ring_would_be_found() -> None:
 
 # --- torch ------------------------------------------------------------------------------------------------------------
 
-LIGHT = ("record", "registry", "statistics", "leaderboard", "cli", "server", "errors", "define")
+LIGHT = ("record", "registry", "published", "statistics", "leaderboard", "cli", "server", "errors", "define")
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "pandas", "matplotlib", "torch_geometric"}
 
 
@@ -196,12 +196,14 @@ try:
     main(sys.argv[1:])
 except SystemExit as end:
     code = end.code
-print(json.dumps([code, sorted({"torch", "sklearn", "scipy.stats"} & set(sys.modules))]))
+print(json.dumps([code, sorted({"torch", "sklearn", "scipy.stats", "pandas", "matplotlib"} & set(sys.modules))]))
 """
 
 
 @pytest.mark.parametrize("plugin", [False, True], ids=["built-in plug-ins", "and one from outside"])
-@pytest.mark.parametrize("words", ["--help", "--version", "list", "list --format json", "leaderboard", "show a"])
+@pytest.mark.parametrize(
+    "words", ["--help", "--version", "list", "list --format json", "leaderboard", "compare -h", "plot -h", "show a"]
+)
 def test_torch_is_not_loaded(
     words: str, plugin: bool, results: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +241,8 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: zipfile.ZipF
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(wheel.namelist())
     modules = {name for name in wheel.namelist() if name.endswith(".py")}
     assert modules == {file.relative_to(ROOT).as_posix() for file in FILES.values()}
+    parts = {"page.html", "script.js", "style.css", "results.md"}
+    assert {f"benchmark/leaderboard/page/{part}" for part in parts} <= set(wheel.namelist())
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 import torch
 from support import BENCH, Bench, Ended, bench_process, plant
 
+from benchmark.masks import Masks
 from benchmark.record import Record, Store
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
@@ -201,12 +202,22 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(interrupted: tuple[Pat
     assert "Traceback" not in ended.err
 
 
+def test_the_masks_of_a_record_lie_beside_it_packed(interrupted: tuple[Path, Ended]) -> None:
+    store = Store(interrupted[0])
+    for record in store:
+        masks = Masks.unpacked(store.masks(record.cell).read_bytes())
+        assert masks.digest == record.mask_digest
+        assert masks.counts == {name: layer.kept for name, layer in record.layers.items()}
+
+
 def test_an_interrupt_keeps_what_is_finished_and_nothing_half_done(
     interrupted: tuple[Path, Ended],
 ) -> None:
     results, _ = interrupted
     assert [(record.cell.algorithm, record.status) for record in Store(results)] == [("dense", "ok")]
-    assert [file.name for file in results.rglob("*") if file.is_file() and file.suffix not in (".json", ".log")] == []
+    assert [
+        file.name for file in results.rglob("*") if file.is_file() and file.suffix not in (".json", ".npz", ".log")
+    ] == []
 
 
 def test_the_next_run_goes_on_from_there(bench: Bench, interrupted: tuple[Path, Ended]) -> None:

@@ -392,7 +392,7 @@ def test_the_default_policy_names_parameters_of_the_model_in_its_order():
 @pytest.mark.parametrize(
     ("look", "message"),
     [
-        (toy.model, "no model named 'nett' for this task; it has: net"),
+        (toy.model, "no model named 'nett' for this task; it has: net, residual"),
         (toy.recipe, "no budget named 'nett' for this task; it has: smoke, short, full"),
     ],
     ids=["model", "budget"],

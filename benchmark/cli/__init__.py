@@ -7,10 +7,16 @@ from typing import Any
 import click
 
 from benchmark.cli.check import check
+from benchmark.cli.compare import compare
+from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
 from benchmark.cli.export import export
-from benchmark.cli.read import info, leaderboard, list_, show
+from benchmark.cli.leaderboard import leaderboard
+from benchmark.cli.merge import merge
+from benchmark.cli.plot import plot
+from benchmark.cli.read import info, list_, show
 from benchmark.cli.run import run
+from benchmark.cli.verify import verify
 from benchmark.errors import BenchError
 
 
@@ -47,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, show, list_, info, export, check, doctor):
+for command in (run, leaderboard, compare, plot, show, list_, info, data, verify, merge, export, check, doctor):
     main.add_command(command)

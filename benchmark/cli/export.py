@@ -36,34 +36,17 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
         raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
-    import torch
+    from benchmark.again import again, differences
 
-    from benchmark import registry
-    from benchmark.folders import DataFolders
-    from benchmark.harness import answer
-    from benchmark.launch import Settings, question
-
-    cell = wanted.cell
-    data = DataFolders(data_root).readable(cell.task, registry.task(cell.task, cell.task_options))
-    torch.set_num_threads(1)
-    kept: list[tuple[nn.Module, Run]] = []
-    again = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
-    _same(wanted, again)
-    _write(folder, wanted, *kept[0])
+    second = again(wanted, device, data_root)
+    differs = differences(wanted, second.record)
+    if second.kept is None or differs:
+        raise VerificationFailed(
+            f"trained again, record {wanted.key[:8]} has {'; '.join(differs)}. Nothing is written. "
+            f"It was made with torch {wanted.where.get('torch')} on {wanted.where.get('processor')}"
+        )
+    _write(folder, wanted, *second.kept)
     click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
-
-
-def _same(wanted: Record, again: Record) -> None:
-    """Raises VerificationFailed where training again gave something else."""
-    for what, before, after in (
-        ("mask digest", wanted.mask_digest, again.mask_digest),
-        ("metrics", wanted.metrics, again.metrics),
-    ):
-        if before != after:
-            raise VerificationFailed(
-                f"trained again, record {wanted.key[:8]} has another {what}: {after} in place of {before}. Nothing is "
-                f"written. It was made with torch {wanted.where.get('torch')} on {wanted.where.get('processor')}"
-            )
 
 
 def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:

@@ -77,15 +77,22 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
         click.echo(_csv(everything if isinstance(everything, list) else [everything]), nl=False)
     elif form == "table":
         for title, rows in tables.items():
-            console().print(_table(title, rows))
+            console().print(Text(plain(title), style="bold"), soft_wrap=True)
+            console().print(_table(rows))
     else:
-        from tabulate import tabulate
+        click.echo(typeset(form, tables), nl=False)
 
-        style = {"md": "github", "latex": "latex_booktabs"}[form]
-        for title, rows in tables.items():
-            cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
-            click.echo(f"**{_plain(title, form)}**\n" if form == "md" else f"% {plain(title)}")
-            click.echo(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
+
+def typeset(form: str, tables: Mapping[str, Rows]) -> str:
+    """Titled tables in Markdown, md, or LaTeX."""
+    from tabulate import tabulate
+
+    style, text = {"md": "github", "latex": "latex_booktabs"}[form], []
+    for title, rows in tables.items():
+        cells = [{name: _plain(value, form) for name, value in row.items()} for row in rows]
+        text.append(f"**{_plain(title, form)}**\n" if form == "md" else f"% {plain(title)}")
+        text.append(tabulate(cells, headers="keys", tablefmt=style, disable_numparse=True) + "\n")
+    return "".join(f"{piece}\n" for piece in text)
 
 
 def warn(store: Store) -> None:
@@ -94,8 +101,8 @@ def warn(store: Store) -> None:
         click.echo(f"Warning: skipped {plain(problem)}", err=True)
 
 
-def _table(title: str, rows: Rows) -> Table:
-    table = Table(title=Text(plain(title), style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(rows: Rows) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]
     for name in rows[0] if rows else []:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -110,7 +117,7 @@ def plain(value: object) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return str(value)[:1] in "0123456789-[" or not str(value)
+    return str(value)[:1] in "0123456789+-<[" or not str(value)
 
 
 def _plain(value: object, form: str) -> str:
@@ -129,10 +136,10 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON in one column; other mappings spread over columns."""
+    """Options, and scores by seed, as JSON in one column; other mappings spread over columns."""
     flat_row: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, Mapping) and name not in ("options", "task_options"):
+        if isinstance(value, Mapping) and name not in ("options", "task_options", "scores"):
             flat_row |= {f"{name}.{inner}": item for inner, item in value.items()}
         else:
             flat_row[name] = json.dumps(value) if isinstance(value, Mapping | list) else value

@@ -1,9 +1,8 @@
-"""The verbs that read: list, info, leaderboard, show."""
+"""The verbs that read what there is: list, info, show."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,8 @@ import click
 from pydantic import ValidationError
 
 from benchmark import registry
-from benchmark.cli.output import Split, emit, flat, format_option, results_option, warn
-from benchmark.cli.tables import boards
+from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
 from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record, Store
 
@@ -47,14 +44,14 @@ def info(name: str, form: str) -> None:
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
-    if registry.kind_of(asked[0].name) == "task":
+    if "+" not in asked[0].name and registry.kind_of(asked[0].name) == "task":
         emit(form, *_task_info(asked[0]))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    algorithm, plugin = registry.algorithm(name), registry.find("algorithm", name)
+    algorithm, plugins = registry.algorithm(name), [registry.find("algorithm", part) for part in name.split("+")]
     options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     facts = {
@@ -62,14 +59,30 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         "summary": algorithm.summary,
         "paper": algorithm.paper,
         "prunes": prunes,
+        "family": algorithm.family,
         "trains the weights": "once" if algorithm.once else "more than once",
-        "from": plugin.distribution,
-        "source": plugin.module,
+        "cost": _cost(name),
+        "from": ", ".join(plugin.distribution for plugin in plugins),
+        "source": ", ".join(plugin.module for plugin in plugins),
     }
     tables = {name: [{"": key, "what": value} for key, value in facts.items() if key != "name"]}
     if options:
         tables[f"options, as in --algo {name}:{options[0]['option']}=VALUE"] = options
     return tables, {**facts, "options": options}
+
+
+def _cost(name: str) -> str:
+    """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
+    from benchmark.check import trial
+
+    if "edges" in registry.algorithm(name).prunes:
+        return "as much as the method that follows, and the edits, which depend on the graph"
+    record = trial(name, sparsity=0.9, budget="smoke")
+    if record.status != "ok":
+        return f"unknown: on the toy task it ends as {record.status}: {record.error}"
+    trainings, passes = record.cost.trainings, record.cost.scoring_passes
+    scoring = f" and {passes} scoring {'pass' if passes == 1 else 'passes'}" if passes else ""
+    return f"{trainings:g} dense {'training' if trainings == 1 else 'trainings'}{scoring} at sparsity 0.9"
 
 
 def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
@@ -130,37 +143,6 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
 
 
 @click.command()
-@click.option("--task", "tasks", type=Split(), multiple=True, help="Only these tasks.")
-@click.option("--model", "models", type=Split(), multiple=True, help="Only these models.")
-@click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets.")
-@click.option("--algo", "algorithms", type=Split(), multiple=True, help="Only these algorithms.")
-@click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns.")
-@click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense.")
-@results_option
-@format_option
-def leaderboard(results: Path, form: str, sparsities: Sequence[Sequence[float]], **names: Any) -> None:
-    """Who is best at what, over seeds, and at which cost."""
-    store = Store(results)
-    records = list(store)
-    warn(store)
-    fields = {"tasks": "task", "models": "model", "budgets": "budget", "algorithms": "algorithm", "patterns": "pattern"}
-    wanted = {fields[name]: flat(values) for name, values in names.items() if values}
-    for field, values in wanted.items():
-        records = [record for record in records if getattr(record.cell, field) in values]
-    if sparsities:
-        records = [record for record in records if record.cell.sparsity in [0.0, *flat(sparsities)]]
-    if not records:
-        raise UsageError(f"no record in {results} fits; fill it with: bench run --algo imp,snip,random --task digits")
-    print_board(records, form)
-
-
-def print_board(records: Sequence[Record], form: str) -> None:
-    """The leaderboard of these records on stdout."""
-    found = rows(records)
-    emit(form, boards(found), [{k: v for k, v in asdict(row).items() if k != "label"} for row in found])
-
-
-@click.command()
 @click.argument("record")
 @results_option
 @format_option
@@ -179,6 +161,7 @@ def show(record: str, results: Path, form: str) -> None:
         "cost": _pairs(found.cost.model_dump()),
         "audit": "not reached" if not found.audit else "; ".join(found.audit.breaches) or "passed",
         "mask digest": found.mask_digest or "",
+        "verified": f"{found.verified.how}, {found.verified.when}" if found.verified else "",
         "where": _pairs({k: v for k, v in found.where.items() if not isinstance(v, dict)}),
         "log": str(store.log(found.cell)) if store.log(found.cell).exists() else "empty",
     }

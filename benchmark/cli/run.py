@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from benchmark import registry, server
+from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, plain, results_option, warn
-from benchmark.cli.read import print_board
+from benchmark.define import Control
 from benchmark.errors import UsageError
 from benchmark.options import choices, spelled
 from benchmark.record import Record, Store
@@ -34,7 +35,14 @@ HEARTBEAT = 30.0
 @click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
 @click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
 @click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
-@click.option("--control", "controls", type=Split(), multiple=True, help="shuffle, reinit, invert, random-labels.")
+@click.option(
+    "--control",
+    "controls",
+    type=Split(),
+    multiple=True,
+    help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
+)
+@click.option("--edges", type=Split(), multiple=True, help="Edges that edge methods edit: 0.1 of them, or 50.")
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -62,6 +70,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     selection = Selection(
         algorithms=choices(selected["algorithms"]),
         controls=flat(selected["controls"]),
+        edges=flat(selected["edges"]),
         tasks=choices(selected["tasks"]),
         budget=selected["budget"],
         seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
@@ -88,7 +97,8 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
 def _warm_up(texts: Sequence[str], wanted: bool) -> None:
     """Start the workers' server before this process imports torch itself: both then take no longer than one."""
-    names = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
+    pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
+    names = [name for piece in pieces for name in piece.split("+")]
     known = registry.plugins("algorithm") | registry.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
@@ -136,15 +146,15 @@ def _run(
     from benchmark.folders import DataFolders
     from benchmark.launch import Settings, here, local
 
-    needed = {cell.setting: cell.task for cell in planned.run}
-    folders = {s: DataFolders(data_root).readable(name, planned.tasks[s]) for s, name in needed.items()}
+    needed = dict.fromkeys((registry.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
+    folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
     store.check()
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
 
-        def done(record: Record) -> None:
-            store.put(record)
+        def done(record: Record, masks: bytes | None) -> None:
+            store.put(record, masks)
             finished.append(record)
             line(record)
 

@@ -1,43 +1,106 @@
-"""Leaderboard rows as a reader wants them: a table for each task (with its options), model and budget."""
+"""Rows of a leaderboard as a reader wants them: titled tables of spoken values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from benchmark import registry
 from benchmark.leaderboard import Row
+from benchmark.leaderboard.compare import Comparison, Standing, compare_all, standings
+
+Tables = dict[str, list[dict[str, str]]]
+Facts = list[dict[str, Any]]
 
 
-def boards(rows: Sequence[Row]) -> dict[str, list[dict[str, str]]]:
-    """Titled tables of spoken values, in the order of the rows."""
-    found: dict[str, list[dict[str, str]]] = {}
-    patterns = len({row.pattern for row in rows}) > 1
-    for row in rows:
-        way = "higher" if row.direction == "max" else "lower"
-        task = registry.label(row.task, row.task_options)
-        title = f"{task} / {row.model}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
-        found.setdefault(title, []).append(_spoken(row, patterns))
+def boards(rows: Sequence[Row]) -> Tables:
+    """A table for each task (with its options), model and budget, in the order of the rows."""
+    found: Tables = {}
+    patterns = several(row.pattern for row in rows)
+    comparisons = compare_all(rows)
+    tests = _tests(comparisons)
+    for row, standing in zip(rows, standings(rows, comparisons), strict=True):
+        how = f"; {told}" if (told := tests.get(row.table)) else ""
+        found.setdefault(f"{title(row)}{how}", []).append(_spoken(row, standing, patterns))
     return found
 
 
-def _spoken(row: Row, patterns: bool) -> dict[str, str]:
+def board_facts(rows: Sequence[Row]) -> Facts:
+    """The same with every number, for a program."""
+    made = []
+    for row, standing in zip(rows, standings(rows), strict=True):
+        rank = standing or Standing(0, 0, 0, ())
+        ranks = {"rank_best": rank.best or None, "rank_worst": rank.worst or None, "rank_of": rank.of or None}
+        made.append(asdict(row) | ranks | {"missing_seeds": list(rank.missing)})
+    return made
+
+
+def title(row: Row) -> str:
+    """What a table of such rows is about."""
+    way = "higher" if row.direction == "max" else "lower"
+    return f"{place(row)}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
+
+
+def place(row: Row) -> str:
+    """A row's task, with the options that are unusual, and model."""
+    return f"{registry.label(row.task, row.task_options)} / {row.model}"
+
+
+def several(values: Iterable[object]) -> bool:
+    """Whether there is more than one."""
+    return len(set(values)) > 1
+
+
+def number(value: float | None) -> str:
+    """A metric, with four digits; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def interval(low: float | None, high: float | None, sign: str = "") -> str:
+    """Both ends of it."""
+    return "" if low is None or high is None else f"[{low:{sign}.4f}, {high:{sign}.4f}]"
+
+
+def chance(p: float | None) -> str:
+    """A p-value."""
+    return "" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def _spoken(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
     cost = row.cost
     return {
+        "rank": str(standing or ""),
         "algorithm": row.label,
         **({"pattern": row.pattern} if patterns else {}),
         "sparsity": f"{row.sparsity:g}",
-        row.metric: _number(row.mean),
-        "std": _number(row.std),
-        "95% interval": f"[{row.ci_low:.4f}, {row.ci_high:.4f}]" if row.ci_low is not None else "",
+        row.metric: number(row.mean),
+        "std": number(row.std),
+        "95% interval": interval(row.ci_low, row.ci_high),
         "n": str(row.n),
         "trainings": f"{cost['trainings']:.1f}" if cost else "",
-        "GFLOPs": f"{(cost['training_flops'] + cost['scoring_flops']) / 1e9:,.1f}" if cost else "",
+        "GFLOPs": f"{(row.flops or 0) / 1e9:,.1f}" if cost else "",
         "seconds": f"{cost['seconds']:,.1f}" if cost else "",
-        "": ", ".join(
-            f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))
-        ),
+        "": ", ".join(_notes(row, standing)),
     }
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _notes(row: Row, standing: Standing | None) -> list[str]:
+    """What makes a row less than it should be."""
+    ended = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
+    if standing and standing.missing:
+        return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *ended]
+    return ended
+
+
+def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
+    """By table, what its ranks come from."""
+    tests: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for comparison in comparisons:
+        tests[comparison.a.table][comparison.difference.test or "untested"] += 1
+    told = {}
+    for table, counts in tests.items():
+        names = ", ".join(name for name, _ in counts.most_common())
+        told[table] = f"ranks: {names}; Holm over {counts.total()} pairs"
+    return told

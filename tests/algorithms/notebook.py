@@ -69,17 +69,21 @@ class Notebook(Run):
         recipe: Recipe = RECIPE,
         seed: int = 0,
         task: Task = smooth,
+        memory: torch.memory_format | None = None,
     ) -> None:
         self.changes: list[Change] = []
         self.pauses: list[Pause] = []
         self.trainings: list[Tensors] = []
         self.scores: list[dict[str, Tensor]] = []
         target = Target(density, pattern_named(pattern))
-        super().__init__(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed)
+        network = build(task, "net", seed)
+        if memory is not None:
+            network = network.to(memory_format=memory)
+        super().__init__(task, network, recipe, target, task.data(Path()).train, seed)
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
-        gradients = self._gradients() if self._paused else {}
+        gradients = self._live_gradients() if self._paused else {}
         super().prune(masks)
         self.changes.append(
             Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),
@@ -87,10 +91,10 @@ class Notebook(Run):
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
         for step in super().steps(steps):
-            pause = Pause(step.index, float(step.loss), self.weights, self._gradients())
+            pause = Pause(step.index, float(step.loss), self.weights, self._live_gradients())
             self.pauses.append(pause)
             yield step
-            pause.edited, pause.looked, pause.skipped = self._gradients(), step._looked, step._skipped
+            pause.edited, pause.looked, pause.skipped = self._live_gradients(), bool(step._grads), step._skipped
 
     def train(self, steps: int | None = None) -> None:
         """Weights are trained as ever; scores step by step, which is the same, so that the pauses can be read."""
@@ -116,8 +120,12 @@ class Notebook(Run):
         slots = {n: [slot for slot in state.values() if slot is not None and slot.dim()] for n, state in states.items()}
         return {n: torch.stack(slots[n]) if slots[n] else torch.zeros(1, *w.shape) for n, w in self.weights.items()}
 
-    def _gradients(self) -> dict[str, Tensor]:
-        return {name: p.grad.clone() for name, p in self._trained.items() if p.grad is not None}
+    def _live_gradients(self) -> dict[str, Tensor]:
+        return {
+            name: p.grad.clone()
+            for name, p in self._engine.parameters.items()
+            if name in self._names and p.grad is not None
+        }
 
 
 def after(algorithm: Algorithm, density: float = 0.2, pattern: str = "global", **options: object) -> Notebook:

@@ -11,7 +11,6 @@ import torch
 from notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
-from algorithms._budgets import budgets
 from algorithms._regrowth import regrow
 from algorithms._schedules import cosine
 from algorithms.gmp import gmp
@@ -20,6 +19,7 @@ from algorithms.random import random
 from algorithms.rigl import rigl
 from algorithms.set import set as set_
 from benchmark import Masks, Splits, Target, Task, TensorData
+from benchmark.budgets import budgets
 from benchmark.errors import Diverged
 from benchmark.target import Inversion, pattern_named
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 from torch import Tensor
 
-from algorithms._budgets import budgets
 from algorithms._schedules import cosine, cubic, due
 from algorithms.gmp import gmp
 from algorithms.granet import granet
 from benchmark import Masks, Target, keep_top
+from benchmark.budgets import budgets
 from benchmark.target import pattern_named
 
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])

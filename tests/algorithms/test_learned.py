@@ -12,12 +12,12 @@ import torch
 from notebook import RECIPE, SIZES, Notebook, Tensors, after, same, smooth, state, written
 from torch import Tensor, nn
 
-from algorithms._budgets import budgets
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import noise
 from algorithms.edge_popup import edge_popup
 from algorithms.gem_miner import gem_miner
 from benchmark import Masks, Splits, Step, Target, Task, TensorData, keep_each, keep_top
+from benchmark.budgets import budgets
 from benchmark.define import Algorithm
 from benchmark.task import Batch
 from benchmark.toy import toy
@@ -68,13 +68,12 @@ def test_the_signed_constant_leaves_the_rest_of_the_network_as_it_is():
     assert run.clock == 0
 
 
-def conv_task(memory: torch.memory_format = torch.contiguous_format) -> Task:
+def conv_task() -> Task:
     """Two convolutions, the second in groups, and a classifier."""
 
     def net() -> nn.Module:
         convs = [nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 8, 3, groups=2), nn.Tanh()]
-        model: nn.Module = nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
-        return model.to(memory_format=memory)
+        return nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
 
     draw = torch.Generator().manual_seed(0)
     data = TensorData(torch.randn(64, 3, 6, 6, generator=draw), torch.arange(64) % 2)
@@ -239,7 +238,7 @@ def test_a_search_finds_better_subnetworks():
 def test_channels_last_is_the_same_network(method):
     """Where a copy is masked in place of a view, nothing is masked at all."""
     plain, other = (
-        written(method, Notebook(0.25, task=conv_task(memory)))
+        written(method, Notebook(0.25, task=conv_task(), memory=memory))
         for memory in (torch.contiguous_format, torch.channels_last)
     )
     assert not plain._model[0].weight.is_contiguous(memory_format=torch.channels_last)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from algorithms._budgets import budgets
 from algorithms._scores import magnitude as size_of
 from algorithms._scores import sensitivity
 from algorithms.dense import dense
 from algorithms.magnitude import magnitude
 from algorithms.random import random
 from algorithms.snip import snip
-from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top
+from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top, registry
+from benchmark.budgets import budgets
 from benchmark.define import Algorithm
 from benchmark.harness import build
 from benchmark.target import pattern_named
@@ -332,3 +333,35 @@ def test_scoring_is_on_the_bill():
     assert cost["scoring_passes"] == 5
     assert cost["scoring_flops"] > 0
     assert after(random).meter.cost(RECIPE.steps)["scoring_flops"] == 0
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp"])
+def test_another_draw_is_trained_or_scored_only_where_it_is_asked_for(name):
+    """SNIP's original trains another draw of all weights; GraSP's scores another draw of the linear ones."""
+    method, runs = registry.algorithm(name), {}
+    for reinit in (False, True):
+        model, another = build(toy, "residual", 0), partial(build, toy, "residual", 1)
+        run = Run(toy, model, replace(RECIPE, steps=0), Target(0.3), toy.data(Path()).train, 0, another=another)
+        method(run, reinit=reinit)
+        runs[reinit] = run
+    initial = dict(build(toy, "residual", 1 if name == "snip" else 0).named_parameters())
+    assert all(torch.equal(w, initial[n] * runs[True].masks[n]) for n, w in runs[True].weights.items())
+    assert (runs[True].masks == runs[False].masks) == (name == "snip")
+
+
+def test_gmp_may_begin_at_a_sparsity():
+    densities = []
+
+    class Counting(Run):
+        def prune(self, masks):
+            densities.append(masks.density)
+            super().prune(masks)
+
+    recipe = replace(RECIPE, steps=40)
+    run = Counting(toy, build(toy, "net", 0), recipe, Target(0.125), toy.data(Path()).train, 0)
+    registry.algorithm("gmp")(run, initial=0.5, interval=5)
+    assert densities[0] == 0.5
+    assert densities == sorted(densities, reverse=True)
+    assert densities[-1] == 0.125
+    with pytest.raises(ValueError, match=r"initial sparsity 0\.95 is above"):
+        registry.algorithm("gmp")(run, initial=0.95)

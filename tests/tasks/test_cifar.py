@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from benchmark import Splits, Task, registry
-from benchmark.harness import Question, answer
+from benchmark.channels import trace
+from benchmark.harness import Question, answer, build
 from benchmark.record import Cell
 from tasks import _cifar, cifar10
 
@@ -17,6 +18,7 @@ WEIGHTS = {
     "resnet-32": 464_432,
     "resnet-56": 851_504,
     "resnet-18": 11_164_352,
+    "resnet-50": 23_467_712,  # 23,520,842 parameters
     "wrn-22-2": 1_076_912,
     "vgg-16-bn": 14_715_584,
     "vgg-19-bn": 20_024_000,
@@ -40,6 +42,20 @@ def test_the_networks_have_the_published_sizes(task: Task, model: str, weights: 
     assert network(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 10)
 
 
+@pytest.mark.parametrize(
+    ("model", "channels"),
+    [
+        ("resnet-20", 16 + 3 * 16 + 32 + 3 * 32 + 64 + 3 * 64),  # tied over each stage, and free inside its blocks
+        ("wrn-22-2", 16 + 3 * 32 + 32 + 3 * 64 + 64 + 3 * 128 + 128),
+        ("vgg-16-bn", 2 * 64 + 2 * 128 + 3 * 256 + 6 * 512),
+        ("conv-2", 2 * 64 + 2 * 256),
+    ],
+)
+def test_channels_can_be_removed(task: Task, model: str, channels: int) -> None:
+    batch = torch.zeros(2, 3, 32, 32), torch.tensor([0, 1])
+    assert len(trace(build(task, model, 0), task, batch).layers) == channels
+
+
 def test_every_network_of_cifar100_tells_a_hundred_classes_apart() -> None:
     hundred = registry.task("cifar100")
     assert list(hundred.models) == list(WEIGHTS)
@@ -56,6 +72,7 @@ def test_every_network_of_cifar100_tells_a_hundred_classes_apart() -> None:
         ("renda", "resnet-56", 182, (91, 136), 0.1, 1e-3, 2e-4, False),
         ("synflow", "vgg-16-bn", 160, (60, 120), 0.1, 1e-3, 1e-4, True),
         ("synflow", "resnet-18", 160, (60, 120), 0.01, 4e-4, 5e-4, True),
+        ("granet", "resnet-50", 160, (80, 120), 0.1, 1e-3, 5e-4, True),
         ("granet", "vgg-19-bn", 160, (80, 120), 0.1, 1e-3, 5e-4, True),
         ("rigl", "wrn-22-2", 250, (77, 154, 230), 0.1, 8e-4, 5e-4, True),
     ],

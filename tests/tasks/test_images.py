@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms import functional as reference
 
-from tasks._images import IMAGENET, Normalise, ShiftAndFlip
+from tasks._images import IMAGENET, Normalise, ResizedCrop, ShiftAndFlip, middle, resizing
 
 NORMALISE = Normalise(*IMAGENET)
 LABELS = torch.arange(8)
@@ -99,3 +99,60 @@ def test_a_gpu_crops_as_the_cpu_does(fill: tuple[float, float, float] | None) ->
         for device in ("cpu", "cuda")
     )
     torch.testing.assert_close(there.cpu(), here, rtol=0, atol=1e-6)
+
+
+# --- crops that are resized -------------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.integers(0, 2**31), st.integers(4, 40))
+def test_a_rectangle_is_resized_as_torchvision_does(seed: int, size: int) -> None:
+    images = torch.rand(8, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    crop = ResizedCrop(size, 0.08, (3 / 4, 4 / 3))
+    cut, labels = crop((images, LABELS), torch.Generator().manual_seed(seed))
+    draw = torch.Generator().manual_seed(seed)
+    tops, heights, lefts, widths = crop.rectangles(8, 24, 24, draw)
+    flips = torch.rand(8, 1, 1, generator=draw).flatten() < 0.5
+    for number, image in enumerate(images):
+        place = [int(side[number]) for side in (tops, lefts, heights, widths)]
+        expected = reference.resized_crop(image, *place, [size, size], antialias=True)
+        expected = reference.hflip(expected) if flips[number] else expected
+        torch.testing.assert_close(cut[number], expected, rtol=0, atol=1e-5)
+    assert torch.equal(labels, LABELS)
+
+
+def test_rectangles_have_the_areas_and_shapes_that_are_asked_for() -> None:
+    crop = ResizedCrop(8, 0.25, (0.5, 2))
+    tops, heights, lefts, widths = crop.rectangles(5000, 64, 64, torch.Generator().manual_seed(0))
+    areas, shapes = (heights * widths) / 64**2, widths / heights
+    assert bool((tops >= 0).all() & (lefts >= 0).all() & (tops + heights <= 64).all() & (lefts + widths <= 64).all())
+    assert 0.23 < float(areas.min()) < 0.27
+    assert float(areas.max()) > 0.95
+    assert 0.45 < float(shapes.min()) < 0.6
+    assert 1.7 < float(shapes.max()) < 2.2
+    assert (int(tops.min()), int((tops + heights).max())) == (0, 64)
+
+
+def test_where_no_draw_fits_the_whole_image_is_taken() -> None:
+    crop = ResizedCrop(8, 1.0, (3.0, 3.0))
+    tops, heights, lefts, widths = crop.rectangles(4, 16, 16, torch.Generator().manual_seed(0))
+    assert (tops.tolist(), lefts.tolist()) == ([0] * 4, [0] * 4)
+    assert (heights.tolist(), widths.tolist()) == ([16] * 4, [16] * 4)
+
+
+def test_resizing_a_part_to_its_own_size_copies_it() -> None:
+    weights = resizing(torch.tensor([2]), torch.tensor([3]), 7, 3)
+    assert torch.equal(weights[0], torch.eye(7, dtype=torch.float64)[2:5])
+
+
+def test_halving_averages_with_a_triangle() -> None:
+    """Four pixels to two: a triangle of half-width 2 about 1 and 3, as far as there are pixels."""
+    weights = resizing(torch.tensor([0]), torch.tensor([4]), 4, 2)
+    expected = torch.tensor([[0.75, 0.75, 0.25, 0.0], [0.0, 0.25, 0.75, 0.75]], dtype=torch.float64) / 1.75
+    torch.testing.assert_close(weights[0], expected)
+
+
+def test_the_middle_is_cut_out() -> None:
+    image = torch.arange(25.0).view(1, 1, 5, 5)
+    assert middle(image, 3)[0, 0].tolist() == [[6, 7, 8], [11, 12, 13], [16, 17, 18]]
+    assert torch.equal(middle(image, 5), image)

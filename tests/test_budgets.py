@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Size
 
-from algorithms._budgets import allocate, budgets, er, erk, igq, smart_ratio, uniform, uniform_plus
+from benchmark.budgets import allocate, budgets, er, erk, igq, smart_ratio, uniform, uniform_plus
 
 quick = settings(max_examples=50, deadline=None)
 

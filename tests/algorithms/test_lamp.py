@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from notebook import Notebook, after
 from torch import Size, Tensor
 
-from algorithms._budgets import budgets, er, erk, igq, smart_ratio, uniform_plus
 from algorithms._scores import lamp
 from algorithms._scores import magnitude as size_of
 from algorithms.magnitude import magnitude
 from algorithms.random import random
 from benchmark import Target, keep_top
+from benchmark.budgets import budgets, er, erk, igq, smart_ratio, uniform_plus
 
 quick = settings(max_examples=40, deadline=None)
 

@@ -1,0 +1,116 @@
+"""A record's cell, answered a second time from the record alone, and how the two answers compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmark import registry
+from benchmark.errors import VerificationFailed
+from benchmark.folders import DataFolders
+from benchmark.harness import answer
+from benchmark.launch import Settings, question
+from benchmark.record import Record
+from benchmark.run import Run
+from benchmark.statistics import summarize
+
+BITS = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
+"""What of `Record.where` decides the last bit of an answer."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """The second answer, and the network and the run it comes from; None where it did not end well."""
+
+    record: Record
+    kept: tuple[nn.Module, Run] | None
+
+
+def again(record: Record, device: str, data_root: Path | None) -> Again:
+    """Train a record's cell again, in one thread as workers do.
+
+    Raises:
+        DataMissing: its data are not here.
+    """
+    cell = record.cell
+    label = registry.label(cell.task, cell.task_options)
+    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    kept: list[tuple[nn.Module, Run]] = []
+    try:
+        found = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
+    finally:
+        torch.set_num_threads(threads)
+    return Again(found, kept[0] if kept and found.status == "ok" else None)
+
+
+def differences(before: Record, after: Record) -> list[str]:
+    """What the second answer has otherwise than the first, in words; empty where they are the same to the last bit."""
+    if after.status != "ok":
+        return [f"it is {after.status}: {after.error}"]
+    return list(_differences(before, after))
+
+
+def _differences(before: Record, after: Record) -> Iterator[str]:
+    if before.mask_digest != after.mask_digest:
+        yield f"another mask digest: {after.mask_digest} in place of {before.mask_digest}"
+    for split, old, new in (
+        ("test", before.metrics, after.metrics),
+        ("validation", before.validation, after.validation),
+    ):
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                yield f"another {split} {name}: {new.get(name)} in place of {old.get(name)}"
+    if before.density != after.density:
+        yield f"another density: {after.density} in place of {before.density}"
+    for name in sorted(before.layers.keys() | after.layers.keys()):
+        old_layer, new_layer = before.layers.get(name), after.layers.get(name)
+        if old_layer != new_layer:
+            yield f"other counts of '{name}': {new_layer} in place of {old_layer}"
+
+
+def elsewhere(before: Record, after: Record) -> list[str]:
+    """In which of `BITS` the two were made apart; a dirty checkout is like no other. Empty on the same machine."""
+    then, now = before.where, after.where
+    apart = [name for name in BITS if name in then and then[name] != now.get(name)]
+    return apart + (["a checkout with changes"] if then.get("dirty") or now.get("dirty") else [])
+
+
+def verdict(before: Record, after: Record, others: Sequence[float], tolerance: float) -> str:
+    """How near the second answer came: "bit-equal", or "within 2.1 sd of n=5".
+
+    Args:
+        others: scores of the other seeds of the cell, the spread to measure by.
+        tolerance: in standard deviations of `others`; granted only to other machines and versions.
+
+    Raises:
+        VerificationFailed: it did not come near enough; with what differs.
+    """
+    differs = differences(before, after)
+    if before.where.get("data", after.where.get("data")) != after.where.get("data"):
+        raise VerificationFailed("the data here are not those it was made with: their digests differ")
+    if not differs:
+        return "bit-equal"
+    apart, spread = elsewhere(before, after), summarize(others)
+    text = "; ".join(differs)
+    if not apart:
+        raise VerificationFailed(f"trained again on the same machine and versions, it has {text}")
+    if before.score is None or after.score is None:
+        raise VerificationFailed(f"trained again, {text}")
+    if spread.std is None:
+        raise VerificationFailed(
+            f"trained again with another {', '.join(apart)}, it has {text}; no two other seeds to measure by"
+        )
+    distance = abs(after.score - before.score) / spread.std if spread.std else math.inf
+    if after.score != before.score and distance > tolerance:
+        raise VerificationFailed(
+            f"trained again, it is {distance:.1f} standard deviations away (n={spread.n}, {tolerance:g} are granted): "
+            f"it has {text}"
+        )
+    return f"within {0 if after.score == before.score else distance:.1f} sd of n={spread.n}"

@@ -1,0 +1,148 @@
+"""bench compare: differences of algorithms, paired by seed, with intervals that can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from benchmark.cli.output import console, emit, format_option
+from benchmark.cli.overlap import compared
+from benchmark.cli.select import filters, named, selected
+from benchmark.cli.tables import Tables, chance, interval, place, several
+from benchmark.errors import UsageError
+from benchmark.leaderboard import Row, rows
+from benchmark.leaderboard.compare import (
+    Comparison,
+    columns,
+    comparable,
+    compare_all,
+    compare_pairs,
+    compare_rows,
+    compare_with_best,
+)
+from benchmark.options import Choice, choices
+from benchmark.record import Store
+
+EVERYBODY = ("on", "leaderboard")
+"""`bench compare on leaderboard`, as one may say it, is `bench compare`."""
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--against", type=click.Choice(["best", "all"]), help="Without names: the best of each column, or all pairs."
+)
+@click.option("--masks", is_flag=True, help="Not scores but masks: what two of them share, beyond chance.")
+@filters
+@format_option
+def compare(names: Sequence[str], against: str | None, masks: bool, form: str, **wanted: Any) -> None:
+    """Differences between algorithms, paired by seed.
+
+    \b
+    bench compare granet snip --task mnist    these two at every sparsity; dense goes with all of them
+    bench compare granet                      against each of the others
+    bench compare snip snip:control=shuffle   options tell a method from its other selves
+    bench compare on leaderboard              everything against the best; --against all for every pair
+    bench compare --masks snip synflow        masks, not scores; also of two records, by the first digits of their keys
+
+    The interval is of each difference alone; p is corrected over all the differences of a table (Holm). Up to a few
+    seeds the test is the paired t test; where flipping signs can become significant it is the exact sign-flip test;
+    with fewer than two common seeds it is Welch's.
+    """
+    if masks:
+        emit(form, *compared(names, Store(wanted["results"]), selected(**wanted)))
+        return
+    everybody = not names or tuple(names) == EVERYBODY
+    if against and not everybody:
+        raise UsageError("--against says what to do without names; leave out one or the other")
+    found = rows(selected(**wanted))
+    if everybody:
+        made = compare_all(found) if against == "all" else compare_with_best(found)
+    else:
+        made = _of(choices(names), found)
+    if not made:
+        raise UsageError(
+            "nothing to compare: no two of these have results at one task, model, budget, pattern and sparsity"
+        )
+    emit(form, _tables(made, bars=form == "table"), [one.facts() for one in made])
+
+
+def _of(wanted: Sequence[Choice], found: Sequence[Row]) -> list[Comparison]:
+    """Those that are named among each other; a single one against every other."""
+    groups = [_matching(choice, found) for choice in wanted]
+    chosen = list({id(row): row for group in groups for row in group}.values())
+    if len(wanted) > 1:
+        return compare_rows(sorted(chosen, key=lambda row: (row.table, row.pattern)))
+    others = [row for column in columns(found) for row in column if all(row is not one for one in chosen)]
+    return compare_pairs([(a, b) for a in chosen for b in others if comparable(a, b)])
+
+
+def _matching(choice: Choice, found: Sequence[Row]) -> list[Row]:
+    """The rows that a name means: its controls alone where it names one, none of them where it does not.
+
+    Raises:
+        UsageError: it means none.
+    """
+    rows = [row for row in found if named(choice, row.algorithm, row.options)]
+    chosen = [row for row in rows if row.control is None or "control" in choice.options]
+    if not chosen:
+        there = ", ".join(dict.fromkeys(row.label for row in found))
+        raise UsageError(f"no record here is of '{choice.name}' as asked; there are: {there}")
+    return chosen
+
+
+def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
+    patterns = several(one.place.pattern for one in made)
+    width = max(15, min(41, console().width - 100))
+    tables: Tables = {}
+    for one in made:
+        way = "higher" if one.a.direction == "max" else "lower"
+        what = f"difference in {one.a.metric} on the test split ({way} is better), p by Holm over {one.family}"
+        title = f"{place(one.a)}, budget {one.a.budget}: {what}"
+        tables.setdefault(title, []).append(_spoken(one, patterns))
+    if bars:
+        for title, table in tables.items():
+            own = [one for one in made if title.startswith(f"{place(one.a)}, budget {one.a.budget}: ")]
+            for spoken, bar in zip(table, _bars(own, width), strict=True):
+                spoken["0".center(width, "·")] = bar
+    return tables
+
+
+def _spoken(one: Comparison, patterns: bool) -> dict[str, str]:
+    difference = one.difference
+    n = str(difference.n) if difference.n else f"{one.a.n}, {one.b.n}"
+    return {
+        **({"pattern": one.place.pattern} if patterns else {}),
+        "sparsity": f"{one.place.sparsity:g}",
+        "a": one.a.label,
+        "minus b": one.b.label,
+        "difference": f"{difference.mean:+.4f}",
+        "95% interval": interval(difference.low, difference.high, "+"),
+        "n": n,
+        "test": difference.test,
+        "p": chance(one.p),
+        "better": one.better.label if one.separated else "",
+    }
+
+
+def _bars(made: Sequence[Comparison], width: int) -> list[str]:
+    """Intervals on one scale around 0; what goes beyond it ends in an arrow."""
+    ends = [abs(end) for one in made for end in (one.difference.low, one.difference.high) if end is not None]
+    reach = min(max(ends, default=0.0), 3 * max(abs(one.difference.mean) for one in made)) or 1.0
+    return [_bar(one, reach, width) for one in made]
+
+
+def _bar(one: Comparison, reach: float, width: int) -> str:
+    middle = width // 2
+    cells = ["·"] * width  # not spaces: of these, only one is left in a table
+    cells[middle] = "│"
+    low, high = one.difference.low, one.difference.high
+    if low is not None and high is not None:
+        left, right = (round(middle + max(-1.0, min(1.0, end / reach)) * middle) for end in (low, high))
+        for at in range(left, right + 1):
+            cells[at] = "┼" if at == middle else "─"
+        cells[left], cells[right] = "◂" if low < -reach else "├", "▸" if high > reach else "┤"
+    cells[round(middle + max(-1.0, min(1.0, one.difference.mean / reach)) * middle)] = "●"
+    return "".join(cells)

@@ -1,0 +1,171 @@
+"""`bench data`: which data sets are here, and bringing and checking them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from benchmark import registry
+from benchmark.cli.output import console, emit, format_option
+from benchmark.errors import BenchError, DataMissing
+from benchmark.options import choices, spelled
+
+if TYPE_CHECKING:
+    from benchmark import download
+    from benchmark.task import Task
+
+root_option = click.option(
+    "--data-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
+)
+
+
+@click.group()
+def data() -> None:
+    """Data sets: list them, fetch them, verify them. A task may stand with options, as for run."""
+
+
+@data.command("list")
+@root_option
+@format_option
+def list_(data_root: Path | None, form: str) -> None:
+    """What is where."""
+    from benchmark.folders import DataFolders
+
+    folders, rows = DataFolders(data_root), list[dict[str, Any]]()
+    for name in registry.plugins("task"):
+        try:
+            task = registry.task(name)
+        except BenchError:
+            continue  # bench doctor says what is wrong with it
+        folder = folders.holding(task)
+        rows.append(
+            {
+                "task": name,
+                "data": "embedded" if not task.files else "here" if folder else "missing",
+                "in": str(folder) if folder and task.files else "",
+                "bytes": sum(_size(folder / file) for file in task.files) if folder else 0,
+                "files": list(task.files),
+                "fetch": "" if not task.files else f"bench data fetch {name}" if task.fetch else "by hand",
+            }
+        )
+    spoken = [
+        row | {"bytes": f"{row['bytes']:,}" if row["bytes"] else "", "files": _first(row["files"])} for row in rows
+    ]
+    emit(form, {"data sets": spoken}, rows)
+
+
+@data.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--from", "source", default="", help="A folder with a copy, or the address of a mirror.")
+@click.option("--offline", is_flag=True, help="Download nothing; fail where something is missing.")
+@root_option
+def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | None) -> None:
+    """Bring data sets into the user's cache, if they are nowhere yet.
+
+    An interrupted download goes on from where it was, if the server can.
+    """
+    from benchmark.download import obtain
+    from benchmark.folders import DataFolders, cure
+
+    folders = DataFolders(data_root)
+    for label, task in _tasks(names):
+        if not task.files:
+            click.echo(f"{label}: embedded, nothing to fetch", err=True)
+            continue
+        folder = folders.holding(task)
+        if folder and not _discarded(label, task, folder, folders.cache):
+            click.echo(f"{label}: in {folder} already", err=True)
+            continue
+        if offline and not Path(source or " ").is_dir():
+            raise DataMissing(f"{folders.missing(label, task)}; --offline downloads nothing\n{cure(label, task)}")
+        with _progress() as progress:
+            try:
+                obtain(label, task, folders.cache, source, progress)
+            except DataMissing as error:
+                hint = f"  With a copy: bench data fetch {label} --from DIR, or bench run ... --data-root DIR"
+                raise DataMissing(f"data set '{label}' cannot be fetched: {error}\n{hint}") from None
+        click.echo(f"{label}: in {folders.cache}", err=True)
+
+
+@data.command()
+@click.argument("names", nargs=-1, required=True)
+@root_option
+@format_option
+def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
+    """Check files against their published checksums, and read each set once. Exit code 4 where one is not sound."""
+    from benchmark.download import BAD, checked
+    from benchmark.folders import DataFolders
+
+    folders, tables, broken = DataFolders(data_root), dict[str, list[dict[str, str]]](), list[str]()
+    for label, task in _tasks(names):
+        folder = folders.holding(task)
+        if folder is None:
+            raise DataMissing(folders.missing(label, task))
+        rows = [{"file": file, "is": status} for file, status in checked(task, folder).items()]
+        try:
+            splits = task.data(folder)
+            parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+            held = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+            rows.append({"file": "as the task reads it", "is": held})
+        except Exception as error:  # whatever a reader of foreign files can raise
+            reason = " ".join(str(error).split())
+            rows.append({"file": "as the task reads it", "is": f"unreadable: {type(error).__name__}: {reason}"})
+        if any(row["is"] in BAD or row["is"].startswith("unreadable") for row in rows):
+            broken.append(f"'{label}' in {folder}")
+        tables[label] = rows
+    emit(form, tables, [{"task": label, **row} for label, rows in tables.items() for row in rows])
+    if broken:
+        raise DataMissing(f"not sound: {', '.join(broken)}; delete the corrupt files and fetch them again")
+
+
+def _tasks(names: Sequence[str]) -> Iterator[tuple[str, Task]]:
+    """Each with its name and the options it was given."""
+    for choice in choices(names):
+        yield spelled(choice.name, choice.options), registry.task(choice.name, choice.options)
+
+
+def _discarded(label: str, task: Task, folder: Path, cache: Path) -> bool:
+    """Delete what is corrupt in the cache, to be fetched again. Raises DataMissing where it lies elsewhere."""
+    from benchmark.download import checked
+
+    corrupt = [file for file, status in checked(task, folder).items() if status == "corrupt"]
+    if corrupt and folder != cache:
+        raise DataMissing(
+            f"data set '{label}' in {folder} is corrupt: {', '.join(corrupt)}; that folder is not ours to mend"
+        )
+    for file in corrupt:
+        (folder / file).unlink()
+    return bool(corrupt)
+
+
+def _first(files: Sequence[str]) -> str:
+    return f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else "".join(files)
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
+
+
+@contextmanager
+def _progress() -> Iterator[download.Progress]:
+    """A bar for each file, on a terminal."""
+    screen = console(err=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bars:
+        known: dict[str, TaskID] = {}
+
+        def show(name: str, here: int, there: int | None) -> None:
+            if name not in known:
+                known[name] = bars.add_task(name, total=there)
+            bars.update(known[name], completed=here, total=there)
+
+        yield show

@@ -1,0 +1,71 @@
+"""bench leaderboard: who is best at what, in four views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.cli.across import profile
+from benchmark.cli.output import FORMATS, Split, emit, flat
+from benchmark.cli.page import build
+from benchmark.cli.select import filters, selected
+from benchmark.cli.tables import board_facts, boards
+from benchmark.cli.views import compute, controlled
+from benchmark.errors import UsageError
+from benchmark.leaderboard import rows
+from benchmark.record import Record
+
+VIEWS = ("plain", "compute", "controls", "profile")
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["build"]), required=False)
+@click.option("--view", type=click.Choice(VIEWS), default="plain", show_default=True)
+@click.option("--flops", type=Split(float), multiple=True, help="Levels that --view compute compares at: 1e11,1e12.")
+@filters
+@click.option("--format", "form", type=click.Choice([*FORMATS, "html"]), help="[default: table; of build: html]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for index.html, or README.md.")
+def leaderboard(
+    action: str | None, view: str, flops: Sequence[Sequence[float]], form: str | None, out: Path | None, **wanted: Any
+) -> None:
+    """Who is best at what, over seeds, and at which cost.
+
+    bench leaderboard build --out DIR, or --format html --out DIR, writes a page that needs no network: DIR/index.html.
+    With --format md it writes DIR/README.md.
+
+    \b
+    plain     ranks as intervals: 2-4 is not told apart from its neighbours, after a correction for all pairs
+    compute   accuracy against everything that was computed, the Pareto front marked, and at equal cost
+    controls  each method minus its shuffled, re-initialised, ... selves, paired by seed
+    profile   across tasks and sparsities: mean ranks, how often near the best, who wins where
+    """
+    form = form or ("html" if action == "build" else "table")
+    if action == "build" or form == "html" or out:
+        build(form, out, view, **wanted)
+        return
+    if flops and view != "compute":
+        raise UsageError(f"--flops is for --view compute, not {view}")
+    levels = flat(flops)
+    if not all(level > 0 for level in levels):
+        raise UsageError(f"--flops are above 0, got {min(levels):g}")
+    records = selected(**wanted)
+    if view == "plain":
+        print_board(records, form)
+    elif view == "compute":
+        emit(form, *compute(rows(records), levels))
+    elif view == "controls":
+        emit(form, *controlled(rows(records)))
+    else:
+        emit(form, *profile(rows(records), form))
+
+
+def print_board(records: Sequence[Record], form: str) -> None:
+    """The plain leaderboard of these records on stdout."""
+    found = rows(records)
+    if form in ("json", "csv"):
+        emit(form, {}, board_facts(found))
+    else:
+        emit(form, boards(found))

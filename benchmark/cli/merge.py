@@ -1,0 +1,54 @@
+"""`bench merge`: records of another machine, checked and brought together with ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmark.cli.output import emit, format_option, plain, results_option, warn
+from benchmark.errors import UsageError
+from benchmark.merge import merge as bring
+from benchmark.record import Store
+
+
+@click.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR..."
+)
+@click.option("--replace", is_flag=True, help="Where an answer differs from ours, take theirs.  [default: keep ours]")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and stop.")
+@results_option
+@format_option
+@click.pass_context
+def merge(
+    ctx: click.Context, folders: tuple[Path, ...], replace: bool, dry_run: bool, results: Path, form: str
+) -> None:
+    """Bring the records of other results folders into --results.
+
+    Refused, each with its reason, are files that are no records, lie in the wrong place, or contradict themselves: a
+    key that is not the cell's, an audit not passed, densities that are not the layers' or the sparsity's. A run that
+    ended well replaces one of ours that did not. Exit code 5 if any was refused; the others are brought in anyway.
+    """
+    for folder in folders:
+        if not (folder / "records").is_dir():
+            raise UsageError(
+                f"{folder} is no results folder: it has no records/; give the folder that bench run wrote to"
+            )
+        if folder.resolve() == results.resolve():
+            raise UsageError(f"{folder} is --results itself; name the folder of the other machine")
+    ours, rows, refused = Store(results), [], 0
+    if not dry_run:
+        ours.check()
+    for folder in folders:
+        merged = bring(Store(folder), ours, replace=replace, write=not dry_run)
+        for line in merged.refused:
+            click.echo(f"Refused {plain(line)}", err=True)
+        for line in merged.differing:
+            click.echo(f"Differs {plain(line)}", err=True)
+        refused += len(merged.refused)
+        counts = {verdict: merged.count[verdict] for verdict in ("new", "same", "differing", "replaced")}
+        rows.append({"from": str(folder), **counts, "refused": len(merged.refused)})
+    warn(ours)
+    emit(form, {f"into {results}" + (" (nothing was written)" if dry_run else ""): rows}, rows)
+    ctx.exit(5 if refused else 0)

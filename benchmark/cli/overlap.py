@@ -1,0 +1,106 @@
+"""`bench compare --masks`: what two masks share beyond what chance would have them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+from benchmark.bits import Overlap, overlaps, unpack, whole
+from benchmark.cli.read import find_record
+from benchmark.cli.select import named
+from benchmark.cli.tables import Tables
+from benchmark.errors import DataMissing, UsageError
+from benchmark.options import Choice, choices
+from benchmark.record import Record, Store
+
+Place = tuple[Any, ...]
+
+
+def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+    """Tables, and every value, of the overlap of two records, or of two algorithms wherever both have records.
+
+    Raises:
+        UsageError: these are not two, or nothing is common to them.
+        DataMissing: masks are not where they should be.
+    """
+    if len(names) != 2:
+        raise UsageError(f"--masks compares two records, or two algorithms; got {len(names)} names")
+    if all(store.find(name) for name in names):
+        first, second = (find_record(name, store) for name in names)
+        return _layers(f"{first.key[:8]} {first.cell} and {second.key[:8]} {second.cell}", _parts(store, first, second))
+    return _columns(choices(names), store, records)
+
+
+def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[str, Any]]]:
+    found = [_facts(name, part) for name, part in (*parts.items(), ("all", whole(parts)))]
+    return {title: [_spoken(facts) for facts in found]}, found
+
+
+def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+    """The mean over the seeds that both have, at every task, model, budget, pattern and sparsity."""
+    by_place: dict[Place, list[Overlap]] = {}
+    for place, first, second in _pairs(wanted, records):
+        by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
+    if not by_place:
+        raise UsageError("no two records of these have a task, model, budget, pattern, sparsity and seed in common")
+    found = []
+    for (setting, model, budget, pattern, sparsity), parts in sorted(by_place.items()):
+        beyond = [part.beyond_chance for part in parts if part.beyond_chance is not None]
+        facts = {"task": setting, "model": model, "budget": budget, "pattern": pattern, "sparsity": sparsity}
+        means = {"jaccard": fmean(part.jaccard for part in parts), "beyond chance": fmean(beyond) if beyond else None}
+        found.append({**facts, **means, "n": len(parts)})
+    title = f"masks of {wanted[0].name} and {wanted[1].name}, means over common seeds"
+    return {title: [_spoken(facts) for facts in found]}, found
+
+
+def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tuple[Place, Record, Record]]:
+    ok = [record for record in records if record.mask_digest]
+    sides = [
+        {
+            (_place(record), record.cell.seed): record
+            for record in ok
+            if named(choice, record.cell.algorithm, record.cell.options)
+            and ("control" in choice.options or "control" not in record.cell.options)
+        }
+        for choice in wanted
+    ]
+    for key in sides[0].keys() & sides[1].keys():
+        yield key[0], sides[0][key], sides[1][key]
+
+
+def _place(record: Record) -> Place:
+    cell = record.cell
+    return cell.setting, cell.model, cell.budget, cell.pattern, cell.sparsity
+
+
+def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:
+    try:
+        return overlaps(*(unpack(_packed(store, record)) for record in (first, second)))
+    except ValueError as error:
+        raise UsageError(f"records {first.key[:8]} and {second.key[:8]}: {error}") from None
+
+
+def _packed(store: Store, record: Record) -> bytes:
+    try:
+        return store.masks(record.cell).read_bytes()
+    except OSError:
+        raise DataMissing(
+            f"the masks of record {record.key[:8]} ({record.cell}) are not in {store.root / 'masks'}; "
+            f"bench export {record.key[:8]} makes its network again, bench run --rerun all its record and masks"
+        ) from None
+
+
+def _facts(name: str, part: Overlap) -> dict[str, Any]:
+    kept = {"layer": name, "weights": part.total, "first": part.first, "second": part.second, "both": part.both}
+    return kept | {"by chance": part.chance, "jaccard": part.jaccard, "beyond chance": part.beyond_chance}
+
+
+def _spoken(facts: dict[str, Any]) -> dict[str, str]:
+    return {name: _word(value) for name, value in facts.items()}
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.1f}" if value > 1 else f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

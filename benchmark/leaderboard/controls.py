@@ -1,0 +1,85 @@
+"""A method against its own controls: what is left of a claim when one thing about the method is changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.leaderboard.compare import Comparison, compare_pairs
+from benchmark.leaderboard.rows import Row
+
+CLAIMS = {
+    "shuffle": ("worse without its positions", "better without its positions"),
+    "reinit": ("worse from other initial weights", "better from other initial weights"),
+    "invert": ("worse with its ranking turned over", "better with its ranking turned over"),
+    "random-labels": ("worse when it scores random labels", "better when it scores random labels"),
+    "erk-random": ("better than random masks at ERK densities", "worse than random masks at ERK densities"),
+    "dense-small": ("better than a small dense network", "worse than a small dense network"),
+}
+"""By control, what is said where the method does better than its control, and where it does worse."""
+
+
+@dataclass(frozen=True)
+class Questioned:
+    """A method's row beside one of its controls.
+
+    Args:
+        control: shuffle, reinit, invert, random-labels, erk-random, ...
+        other: the row of the control.
+        comparison: the method minus its control; None where either has no result.
+        verdict: what the interval allows to be said.
+    """
+
+    control: str
+    subject: Row
+    other: Row
+    comparison: Comparison | None
+    verdict: str
+
+
+def controls(rows: Sequence[Row]) -> list[Questioned]:
+    """Every method of which a control was run, in the order of the rows."""
+    beside: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        beside[row.column].append(row)
+    found = [
+        (name, subject, other) for subject in rows for name, other in _controls_of(subject, beside[subject.column])
+    ]
+    told = [(subject, other) for _, subject, other in found if subject.scores and other.scores]
+    comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(told)}
+    made = []
+    for name, subject, other in found:
+        comparison = comparisons.get((id(subject), id(other)))
+        made.append(Questioned(name, subject, other, comparison, verdict(name, subject, other, comparison)))
+    return made
+
+
+def verdict(control: str, subject: Row, other: Row, comparison: Comparison | None) -> str:
+    """In words, only what the 95 % interval of the difference allows."""
+    if comparison is None:
+        without = other if subject.scores else subject
+        return "does not apply" if without.skipped else "no result"
+    difference = comparison.difference
+    n = f"n={difference.n}" if difference.n else f"unpaired, n={subject.n} and {other.n}"
+    if difference.low is None or difference.high is None:
+        return f"too few seeds to say ({n})"
+    if difference.low <= 0 <= difference.high:
+        return f"no difference seen ({n})"
+    better, worse = CLAIMS.get(control, (f"better than its control {control}", f"worse than its control {control}"))
+    return f"{better if comparison.better is subject else worse} ({n})"
+
+
+def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row]]:
+    if subject.control is not None:
+        return []
+    return [
+        (row.control, row)
+        for row in beside
+        if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
+    ]
+
+
+def _method(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.options.items() if name != "control"}

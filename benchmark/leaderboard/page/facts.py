@@ -1,0 +1,175 @@
+"""What the page knows, as values that become JSON: short rows, each with its runs, and published numbers apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.command import command
+from benchmark.leaderboard.compare import compare_all, standings
+from benchmark.leaderboard.controls import controls
+from benchmark.leaderboard.rows import Row, rows
+from benchmark.published import Published
+from benchmark.record import Cell, Record
+
+PLACE = ("python", "torch", "numpy", "prunebench", "platform", "commit", "dirty", "device", "processor", "threads")
+"""What of `Record.where` is shown of a run; the rest is in its record."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What records do not tell of their plug-ins.
+
+    Args:
+        label: of a task and its options, those that are unusual.
+        family: of an algorithm, when it prunes; empty where nobody knows.
+    """
+
+    label: Callable[[str, Mapping[str, Any]], str]
+    family: Callable[[str], str]
+
+
+LONGEST = 300
+"""Letters of an error that are shown."""
+
+
+class Numbered:
+    """Values that many records share, each once; records hold its number."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any) -> int:
+        """Of this value; a new one where it was not seen."""
+        told = repr(value)
+        if told not in self._numbers:
+            self._numbers[told] = len(self.values)
+            self.values.append(value)
+        return self._numbers[told]
+
+
+def facts(
+    records: Sequence[Record], numbers: Sequence[Published], pictures: Mapping[tuple[str, str, str], Any], names: Names
+) -> dict[str, Any]:
+    """Everything that the page shows. The same records give the same facts, in whatever order they come."""
+    records = sorted(records, key=lambda record: record.key)
+    found, places, texts = rows(records), Numbered(), Numbered()
+    runs: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        runs[_identity(record.cell)].append(record)
+    comparisons = compare_all(found)
+    ranks = standings(found, comparisons)
+    doubts: dict[int, list[list[Any]]] = defaultdict(list)
+    for one in controls(found):
+        difference = one.comparison.difference if one.comparison else None
+        told = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
+        doubts[id(one.subject)].append([one.control, *(_short(value) for value in told), one.verdict])
+    tables: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row, rank in zip(found, ranks, strict=True):
+        group = sorted(runs[_identity(row)], key=lambda record: record.cell.seed)
+        if row.table not in tables:
+            tables[row.table] = _table(row, group) | {"pictures": pictures.get(row.table, [])}
+            tables[row.table]["label"] = names.label(row.task, row.task_options)
+        table = tables[row.table]
+        told_rank = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
+        family = "control" if row.control else names.family(row.algorithm) or "other"
+        table["rows"].append({"family": family} | _row(row, group, told_rank, doubts[id(row)], places))
+    return {
+        "tables": list(tables.values()),
+        "places": places.values,
+        "published": [_published(number, texts) for number in numbers],
+        "texts": texts.values,
+        "records": len(records),
+        "digest": hashlib.sha256("".join(record.key for record in records).encode()).hexdigest()[:12],
+    }
+
+
+def _identity(of: Cell | Row) -> str:
+    """What the runs of a row share: all but the seed."""
+    names = ("task", "task_options", "model", "budget", "algorithm", "options", "pattern", "sparsity")
+    return repr([getattr(of, name) for name in names])
+
+
+def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
+    recipe = next((record.where["recipe"] for record in group if "recipe" in record.where), None)
+    data = next((record.where["data"] for record in group if "data" in record.where), None)
+    return {
+        "task": row.task,
+        "model": row.model,
+        "budget": row.budget,
+        "metric": row.metric,
+        "direction": row.direction,
+        "recipe": recipe,
+        "data": data,
+        "rows": [],
+    }
+
+
+def _row(row: Row, group: Sequence[Record], rank: Any, doubts: list[list[Any]], places: Numbered) -> dict[str, Any]:
+    return {
+        "id": group[0].cell.group[:12],
+        "label": row.label,
+        "pattern": row.pattern,
+        "sparsity": row.sparsity,
+        "n": row.n,
+        "mean": _short(row.mean),
+        "std": _short(row.std),
+        "low": _short(row.ci_low),
+        "high": _short(row.ci_high),
+        "rank": rank,
+        "trainings": _short(row.cost.get("trainings")),
+        "flops": _short(row.flops),
+        "seconds": _short(row.cost.get("seconds")),
+        "bytes": _short(row.cost.get("peak_bytes")),
+        "failed": {n: count for n in ("failed", "diverged", "skipped", "timeout") if (count := getattr(row, n))},
+        "verified": sum(record.verified is not None for record in group),
+        "controls": doubts,
+        "command": command(group[0].cell).rpartition(" ")[0],
+        "runs": [_run(record, places) for record in group],
+    }
+
+
+def _run(record: Record, places: Numbered) -> list[Any]:
+    """One record: a list, for there are thousands. The script names its columns in this order."""
+    density, verified = record.density, record.verified
+    return [
+        record.key[:12],
+        record.cell.seed,
+        record.status,
+        record.score,
+        _short(record.validation.get(record.ranking.metric)),
+        _short(density.weights) if density else None,
+        _short(density.effective) if density else None,
+        _short(density.edges) if density else None,
+        _short(record.cost.trainings),
+        _short(record.cost.training_flops + record.cost.scoring_flops),
+        _short(record.cost.seconds),
+        record.cost.peak_bytes,
+        None if record.audit is None else record.audit.passed,
+        [verified.how, verified.when] if verified else None,
+        places.number(_place(record)),
+        (record.error or "")[:LONGEST],
+    ]
+
+
+def _place(record: Record) -> dict[str, Any]:
+    told = {name: record.where[name] for name in PLACE if name in record.where}
+    plugins = record.where.get("plugins")
+    named = sorted({str(value) for value in plugins.values()}) if isinstance(plugins, dict) else []
+    return told | ({"plug-ins": ", ".join(named)} if named else {})
+
+
+def _published(number: Published, texts: Numbered) -> list[Any]:
+    """One number: a list, texts by their number. The script names its columns in this order."""
+    names = ("model", "algorithm", "variant", "metric", "paper", "source", "table", "tag", "note")
+    values = [number.sparsity, number.mean, number.std, number.n]
+    return [number.task, *values, *(texts.number(getattr(number, name)) for name in names)]
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits: more than is shown, and half the bytes."""
+    return None if value is None else float(f"{value:.6g}")

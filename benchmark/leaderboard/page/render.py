@@ -1,0 +1,58 @@
+"""From facts to one HTML file, with a policy that lets it fetch nothing and run nothing but its own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from benchmark.leaderboard.page.drawn import pictures
+from benchmark.leaderboard.page.facts import Names, facts
+from benchmark.published import TAGS, Published
+from benchmark.record import Record
+
+HERE = Path(__file__).parent
+
+
+def page(records: Sequence[Record], numbers: Sequence[Published], names: Names, *, draw: bool = True) -> str:
+    """The page of these records. The same records give the same page.
+
+    Args:
+        numbers: published ones, to stand beside them.
+        draw: pictures too.
+    """
+    known = facts(records, numbers, pictures(records) if draw else {}, names)
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    made = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return made.get_template("page.html").render(
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        data=embedded(known),
+        facts=known,
+        tags=TAGS,
+    )
+
+
+def embedded(value: Any) -> str:
+    """JSON that can stand inside a script element: no `<` in it can end that, or begin another."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _policy(style: str, script: str) -> str:
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    rules = {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{hashes[0]}'",
+        "script-src": f"'sha256-{hashes[1]}'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())

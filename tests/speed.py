@@ -1,0 +1,169 @@
+"""How fast a training step is: `OMP_NUM_THREADS=1 python -m tests.speed --data-root DIR`.
+
+Side by side, in turns, in one process and on one thread: our engine, dense and masked to 10 %; the bare dense loop that
+any harness sits on (tensors in memory, no masks, no harness); and a loop as harnesses are usually written (a DataLoader
+over transformed images, `torch.nn.utils.prune` for masks). The table gives medians over the rounds of milliseconds per
+step, how many times the usual loop's step takes as long as ours, and ours over the bare loop: what the harness costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import prune as torch_prune
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from benchmark import Run, Target, keep_top, registry
+from benchmark.cli.output import emit
+from benchmark.harness import build
+
+DENSITY = 0.1
+CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2}
+"""Steps in a round."""
+
+
+def ours(task_name: str, model: str, folder: Path, device: torch.device, density: float) -> Callable[[int], None]:
+    """Training by a run, as `bench run` does it."""
+    task = registry.task(task_name)
+    network, data = build(task, model, 0).to(device), task.data(folder).train.to(device)
+    run = Run(task, network, task.recipe("full", model), Target(density), data, 0)
+    run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
+    return run.train
+
+
+def bare(task_name: str, model: str, folder: Path, device: torch.device) -> Callable[[int], None]:
+    """Batches of resident tensors, forward, backward, update: the least that training a dense network takes."""
+    task = registry.task(task_name)
+    network, data = build(task, model, 0).to(device), task.data(folder).train.to(device)
+    recipe = task.recipe("full", model)
+    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.rate, momentum=recipe.momentum, fused=True)
+    draw = torch.Generator().manual_seed(0)
+
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            batch = data.batch(torch.randint(len(data), (recipe.batch_size,), generator=draw))
+            optimizer.zero_grad()
+            task.loss(network, recipe.augment(batch, draw) if recipe.augment else batch).backward()
+            optimizer.step()
+
+    return train
+
+
+def usual(task_name: str, model: str, folder: Path, device: torch.device) -> Callable[[int], None]:
+    """A DataLoader without workers, images transformed one by one, masks in the forward, the loss read each step."""
+    task = registry.task(task_name)
+    network, recipe = (
+        build(task, model, 0).to(device, memory_format=torch.contiguous_format),
+        task.recipe("full", model),
+    )
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            torch_prune.l1_unstructured(module, "weight", amount=1 - DENSITY)
+    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.rate, momentum=recipe.momentum)
+    batches = _loader(task_name, folder, recipe.batch_size)
+
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            images, labels = next(batches)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(images.to(device)), labels.to(device))
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+    return train
+
+
+def _loader(task: str, folder: Path, size: int) -> Iterator[Any]:
+    if task == "mnist":
+        steps = [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+        images: Any = datasets.MNIST(folder, train=True, transform=transforms.Compose(steps))
+    else:
+        steps = [transforms.RandomHorizontalFlip(), transforms.RandomCrop(32, 4), transforms.ToTensor()]
+        steps.append(transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)))
+        images = datasets.CIFAR10(folder, train=True, transform=transforms.Compose(steps))
+    while True:
+        yield from DataLoader(images, size, shuffle=True, drop_last=True)
+
+
+def rate_of_arithmetic(device: torch.device) -> float:
+    """Operations per second of a large matrix product here and now: what no step can pass in float32."""
+    a, b = (torch.rand(1024, 1024, device=device) for _ in range(2))
+    return 2 * 1024**3 / min(_seconds(lambda: a @ b, device) for _ in range(20))
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def measured(case: str, folder: Path, device: torch.device, rounds: int) -> dict[str, Any]:
+    """One row of the table."""
+    task, _, model = case.partition("/")
+    loops = {
+        "ours": ours(task, model, folder, device, DENSITY),
+        "ours, dense": ours(task, model, folder, device, 1.0),
+        "bare": bare(task, model, folder, device),
+        "usual": usual(task, model, folder, device),
+    }
+    for train in loops.values():
+        train(5)
+    steps, times = CASES[case], {name: list[float]() for name in loops}
+    for _ in range(rounds):
+        for name, train in loops.items():
+            times[name].append(_seconds(lambda train=train: train(steps), device) / steps)  # type: ignore[misc]
+    own = registry.task(task)
+    recipe, profile = own.recipe("full", model), _flops(task, model, folder)
+    ratios = {name: median(a / b for a, b in zip(times[name], times["ours"], strict=True)) for name in times}
+    masks = median(a / b for a, b in zip(times["ours"], times["ours, dense"], strict=True))
+    return {
+        "case": case,
+        **{f"{name}, ms": round(1000 * median(values), 2) for name, values in times.items()},
+        "images per second": round(recipe.batch_size / median(times["ours"])),
+        "usual / ours": round(ratios["usual"], 2),
+        "bare / ours, dense": round(median(a / b for a, b in zip(times["bare"], times["ours, dense"], strict=True)), 2),
+        "masks cost": f"{100 * (masks - 1):+.1f} %",
+        "of the arithmetic": f"{100 * profile / rate_of_arithmetic(device) / median(times['ours']):.0f} %",
+    }
+
+
+def _flops(task: str, model: str, folder: Path) -> float:
+    """Operations of one dense step, as the meter counts them."""
+    own = registry.task(task)
+    run = Run(own, build(own, model, 0), own.recipe("full", model), Target(1.0), own.data(folder).train, 0)
+    run.train(1)
+    return run.meter.training_flops
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--case", choices=CASES, action="append")
+    parser.add_argument("--format", choices=["table", "md", "json"], default="table")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [measured(case, given.data_root, given.device, given.rounds) for case in given.case or CASES]
+    title = (
+        f"a step of training on {given.device}, torch {torch.__version__}, 1 thread, medians of {given.rounds} rounds"
+    )
+    emit(given.format, {title: rows}, rows)
+
+
+if __name__ == "__main__":
+    main()
