@@ -83,7 +83,8 @@ class Aggregating(nn.Module):
         values = torch.cat([weights.to(x.dtype), x.new_ones(len(x))])
         mixing = x.new_zeros(len(x), len(x)).index_put((index[1], index[0]), values, accumulate=True)
         mixing = mixing / mixing.sum(dim=1, keepdim=True)
-        return mixing @ self.second(F.relu(mixing @ self.first(x)))
+        logits: Tensor = mixing @ self.second(F.relu(mixing @ self.first(x)))
+        return logits
 
 
 def _data(folder: Path) -> Splits:

@@ -33,7 +33,7 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
     Every example is the same graph with features drawn from N(+1, 1) at nodes 0, 1, 6, 7 and from N(-1, 1) at the rest;
     asked is the class of every node. Removing {0, 3} from `base` gives `minus`, of the wider gap.
 
-    Args:
+    Options:
         graph: base (ring and {0, 3}), minus (the ring), plus (base and {0, 5}), tilde (base and {4, 7})
     """
     adam = partial(Recipe, batch_size=32, rate=0.01, optimizer="adam")

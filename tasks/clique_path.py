@@ -18,7 +18,7 @@ def lollipop(nodes: int) -> list[Pair]:
 def clique_path(*, nodes: Even = 10) -> Task:
     """Clique path: a class is written at the end of a path and read in a clique (Di Giovanni et al., 2023).
 
-    Args:
+    Options:
         nodes: half in the clique, half on the path; the signal travels through nodes / 2 + 1 layers
     """
     return transfer(nodes, lollipop(nodes), target=nodes - 1, layers=nodes // 2 + 1)

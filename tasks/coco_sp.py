@@ -25,7 +25,7 @@ ORIGINAL = {
 def coco_sp(*, protocol: Protocol = "tonshoff") -> Task:
     """COCO-SP: the objects in images, by superpixel, 81 classes (Dwivedi et al., 2022).
 
-    Args:
+    Options:
         protocol: networks and recipes of Tönshoff et al. (2023), or the first ones, of Dwivedi et al. (2022)
     """
     tuned = adamw(SOURCE.training, 50, epochs=200, warm=10, short=60)

@@ -13,7 +13,7 @@ from tasks._nodes import Layers, Number, Paper, jamadandi, planetoid, ugs
 def cora(*, protocol: Literal["ugs", "jamadandi"] = "ugs", layers: Layers = 0, split: Number = "seed") -> Task:
     """Cora: papers on machine learning by topic, 2,708 nodes (Yang et al., 2016).
 
-    Args:
+    Options:
         protocol: ugs (Chen et al., 2021) trains on the public split; jamadandi (2024) on random splits of 60, 20, 20 %.
         layers: how many; 0 for the 2 of both protocols.
         split: which of the random splits; by default every seed has its own. The public split is one.

@@ -18,7 +18,7 @@ def crossed(nodes: int) -> list[Pair]:
 def crossed_ring(*, nodes: Even = 10) -> Task:
     """Crossed ring: ring transfer with chords that add ways and shorten none (Di Giovanni et al., 2023).
 
-    Args:
+    Options:
         nodes: of the ring; the signal travels half as far, through as many layers
     """
     return transfer(nodes, crossed(nodes), target=nodes // 2, layers=nodes // 2)

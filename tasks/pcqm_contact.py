@@ -25,7 +25,7 @@ ORIGINAL = {
 def pcqm_contact(*, protocol: Protocol = "tonshoff") -> Task:
     """PCQM-Contact: which atoms of a molecule touch that are far apart along its bonds (Dwivedi et al., 2022).
 
-    Args:
+    Options:
         protocol: networks and recipes of Tönshoff et al. (2023), or the first ones, of Dwivedi et al. (2022)
     """
     tuned = adamw(SOURCE.training, 500, epochs=150, warm=5, short=60, clip=1.0)

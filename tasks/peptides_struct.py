@@ -25,7 +25,7 @@ ORIGINAL = {
 def peptides_struct(*, protocol: Protocol = "tonshoff") -> Task:
     """Peptides-struct: eleven measures of the shape of peptides, from their molecules (Dwivedi et al., 2022).
 
-    Args:
+    Options:
         protocol: networks and recipes of Tönshoff et al. (2023), or the first ones, of Dwivedi et al. (2022)
     """
     tuned = adamw(SOURCE.training, 200, epochs=250, warm=5, short=60, clip=1.0)

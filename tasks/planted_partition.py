@@ -27,7 +27,7 @@ def planted_partition(
 
     A stochastic block model of four classes of equal size, drawn anew for every seed. Made here; no published results.
 
-    Args:
+    Options:
         nodes: how many
         degree: of a node, on average
         noise: expected share of the edges that join two classes; 0.75 tells nothing, more is heterophily

@@ -16,7 +16,7 @@ def ring(nodes: int) -> list[Pair]:
 def ring_transfer(*, nodes: Even = 10) -> Task:
     """Ring transfer: a class is written on one node of a ring and read on the opposite one (Di Giovanni et al., 2023).
 
-    Args:
+    Options:
         nodes: of the ring; the signal travels half as far, through as many layers
     """
     return transfer(nodes, ring(nodes), target=nodes // 2, layers=nodes // 2)

@@ -15,7 +15,7 @@ def roman_empire(
 ) -> Task:
     """Roman-empire: the words of an article by their syntactic role, 22,662 nodes (Platonov et al., 2023).
 
-    Args:
+    Options:
         protocol: platonov trains at 3e-5 with dropout .2; jamadandi (2024) at 3e-4 with .32.
         layers: how many; 0 for 5. Jamadandi et al. have 5, 10 and 20.
         split: which of the ten published splits; by default seed s has split s mod 10.

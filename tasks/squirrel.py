@@ -15,7 +15,7 @@ def squirrel(
 ) -> Task:
     """Squirrel: Wikipedia pages by traffic, without duplicates, 2,223 nodes (Platonov et al., 2023).
 
-    Args:
+    Options:
         protocol: platonov (2023): residual networks, published splits; jamadandi (2024): plain ones, random splits.
         layers: how many; 0 for the protocol's own: 5 and 2.
         split: which of ten splits; by default seed s has split s mod 10, or under jamadandi a split of its own.

@@ -34,7 +34,7 @@ def tree_neighbors_match(*, depth: Depth = 3) -> Task:
     All of the tree's 2^depth leaves must squeeze through the two children of the root. The paper reports how well a
     network fits its training examples; here, as always, the test examples are what ranks.
 
-    Args:
+    Options:
         depth: of the binary tree, whose edges lead from children to parents; the network has one layer more
     """
     keys = 2**depth

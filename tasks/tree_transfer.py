@@ -18,7 +18,7 @@ def tree(arity: int, depth: int) -> list[Pair]:
 def tree_transfer(*, arity: Count = 2, depth: Count = 4) -> Task:
     """Tree transfer: a class is written on the last leaf of a tree and read at its root (Di Giovanni et al., 2023).
 
-    Args:
+    Options:
         arity: children of every inner node
         depth: edges from the root to a leaf, and layers
     """

@@ -15,7 +15,7 @@ def wisconsin(
 ) -> Task:
     """Wisconsin: web pages of a university by kind of person and course, 251 nodes (Pei et al., 2020).
 
-    Args:
+    Options:
         protocol: platonov (2023): residual networks, published splits; jamadandi (2024): plain ones, random splits.
         layers: how many; 0 for the protocol's own: 5 and 2.
         split: which of ten splits; by default seed s has split s mod 10, or under jamadandi a split of its own.

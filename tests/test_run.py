@@ -25,7 +25,8 @@ from benchmark.toy import toy
 PLAIN = Recipe(steps=12, batch_size=32, rate=0.1)
 SGD = replace(PLAIN, momentum=0.9, nesterov=True, weight_decay=1e-2, milestones=(8,))
 ADAM = replace(PLAIN, rate=0.01, optimizer="adam", weight_decay=1e-2, warmup=4)
-RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM], ids=["plain", "momentum", "adam"])
+ADAMW = replace(ADAM, optimizer="adamw", weight_decay=0.1, clip=0.5)
+RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM, ADAMW], ids=["plain", "momentum", "adam", "adamw"])
 
 
 def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy) -> Run:
@@ -223,8 +224,10 @@ def test_training_is_what_the_optimizer_of_the_recipe_does(recipe):
     """Against torch's own loop, one tensor at a time, on the same batches."""
     run = toy_run(recipe, task=replace(toy, models={"net": still}))
     model = build(run.task, "net", 0).train()
-    if recipe.optimizer == "adam":
-        optimizer = torch.optim.Adam(model.parameters(), lr=1.0, weight_decay=recipe.weight_decay, foreach=False)
+    adams = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    if recipe.optimizer in adams:
+        decay = recipe.weight_decay
+        optimizer = adams[recipe.optimizer](model.parameters(), lr=1.0, weight_decay=decay, foreach=False)
     else:
         settings = {name: getattr(recipe, name) for name in ("momentum", "nesterov", "weight_decay")}
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0, foreach=False, **settings)
@@ -232,11 +235,26 @@ def test_training_is_what_the_optimizer_of_the_recipe_does(recipe):
     for step in range(recipe.steps):
         optimizer.zero_grad()
         toy.loss(model, run.data.batch(order[step])).backward()
+        if recipe.clip:
+            norm = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
+            for parameter in model.parameters():
+                parameter.grad *= min(1.0, recipe.clip / (float(norm) + 1e-6))
         optimizer.param_groups[0]["lr"] = recipe.rate_at(step)
         optimizer.step()
     run.train()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(network(run)[name], value)
+
+
+def test_what_is_clipped_is_the_gradient_of_what_is_kept():
+    """The same update as of a network in which the pruned weights have no gradient at all."""
+    recipe = replace(PLAIN, clip=0.01, steps=1)
+    run = toy_run(recipe, task=replace(toy, models={"net": still}))
+    run.prune(smallest(run))
+    before = network(run)
+    run.train()
+    moved = torch.cat([(p.detach() - before[name]).flatten() for name, p in run._model.named_parameters()])
+    assert float(moved.norm()) == pytest.approx(recipe.rate * recipe.clip, rel=1e-3)
 
 
 def test_progress_is_told_every_sixteen_updates():
