@@ -240,7 +240,8 @@ class _Spied(Algorithm):
 
 def _models(name: str) -> list[str]:
     """The toy networks that a method can prune: what prunes edges needs the one that has a graph."""
-    return ["graph"] if "edges" in registry.algorithm(name).prunes else [*toy.models, "graph"]
+    method = registry.algorithm(name)
+    return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
 
 
 def _task(model: str) -> Task:

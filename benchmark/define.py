@@ -31,6 +31,7 @@ class Algorithm:
         paper: where it is published, as `arXiv:...` or a DOI; empty for a control.
         prunes: what it prunes: weights, edges, or nothing at all.
         once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
+        needs: what a task must have beside what the method prunes: edges, say.
         then: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.chain`).
         family: when it prunes, for readers to filter by; empty where it does not say.
     """
@@ -41,6 +42,7 @@ class Algorithm:
     once: bool = True
     then: bool = False
     family: When = ""
+    needs: frozenset[str] = frozenset()
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -86,12 +88,13 @@ def algorithm(
     once: bool = True,
     then: bool = False,
     family: When = "",
+    needs: str | None = None,
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
     what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(function, paper, what, once, then, family)
+        return Algorithm(function, paper, what, once, then, family, frozenset([needs] if needs else []))
 
     return decorate
 

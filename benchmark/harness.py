@@ -70,8 +70,8 @@ def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lam
 
 def unfit(algorithm: Algorithm, task: Task) -> str | None:
     """Why this algorithm cannot run on this task; None where it can."""
-    missing = algorithm.prunes - task.prunes
-    return f"'{algorithm.name}' prunes {', '.join(missing)}, and the task has none" if missing else None
+    missing = (algorithm.prunes | algorithm.needs) - task.prunes
+    return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
 
 
 def _answer(question: Question, tick: Tick, keep: Keep) -> Record:

@@ -358,6 +358,20 @@ class Run:
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
 
+    def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
+        """From here on, every training batch goes through `change`, after the recipe's own augmentation.
+
+        Scoring and the other splits see batches as they are. What `change` draws, it draws from the generator.
+        """
+        self._not_paused("augment")
+        with self._verb("augment"):
+            own = self._weight_engine.recipe.augment
+
+            def both(batch: Batch, draws: torch.Generator) -> Batch:
+                return change(own(batch, draws) if own else batch, draws)
+
+            self._weight_engine.recipe = replace(self._weight_engine.recipe, augment=both)
+
     # --- for controls ------------------------------------------------------------------------------------------------
 
     @property

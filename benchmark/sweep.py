@@ -185,8 +185,8 @@ def _nothing_fits(cell: Cell, algorithms: Mapping[str, Algorithm]) -> str:
     algorithm = algorithms[cell.algorithm]
     there = [name for name, p in registry.plugins("task").items() if not p.problem]
     fits = [name for name in there if not unfit(algorithm, registry.task(name))]
-    what = ", ".join(sorted(algorithm.prunes))
+    what = ", ".join(sorted((algorithm.prunes | algorithm.needs) - {"weights"}))
     return (
-        f"task '{cell.task}' has no {what}; '{cell.algorithm}' prunes {what}. "
+        f"task '{cell.task}' has no {what}; '{cell.algorithm}' works on {what}. "
         f"Tasks it can run: {', '.join(fits) or 'none here'}"
     )

@@ -481,7 +481,7 @@ def test_a_task_without_what_the_algorithm_prunes_is_skipped_with_the_reason() -
 
     record = outcome(never_called, prunes="edges")
     assert record.status == "skipped"
-    assert record.error == "'never-called' prunes edges, and the task has none"
+    assert record.error == "'never-called' works on edges, and the task has none"
     assert record.cost.training_steps == 0
 
 

@@ -206,11 +206,11 @@ def test_a_task_without_edges_is_skipped_among_others(
     )
     known(tmp_path)
     alone = here(bench, "edge-cutter")
-    assert_one_clear_line(alone, 2, "task 'digits' has no edges; 'edge-cutter' prunes edges. Tasks it can run: ")
+    assert_one_clear_line(alone, 2, "task 'digits' has no edges; 'edge-cutter' works on edges. Tasks it can run: ")
     among = here(bench, "edge-cutter,dense")
     assert among.code == 0, "a skip is no failure"
     [skipped] = [record for record in own if record.status == "skipped"]
-    assert skipped.error == "'edge-cutter' prunes edges, and the task has none"
+    assert skipped.error == "'edge-cutter' works on edges, and the task has none"
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def test_a_cell_is_frozen() -> None:
 
 def test_a_record_has_exactly_these_fields() -> None:
     fields = (
-        "schema key cell status metrics validation diagnosis density layers cost audit where mask_digest error ranking"
+        "schema key cell status metrics validation diagnosis density layers edits cost audit where mask_digest error ranking"
         " verified"
     )
     assert set(json.loads(record().model_dump_json())) == set(fields.split())
