@@ -28,7 +28,7 @@ from benchmark.harness import Question, answer, build
 from benchmark.record import Cell, Record
 from benchmark.run import Run
 from benchmark.target import Target
-from benchmark.task import Data, Splits, TensorData
+from benchmark.task import Data, Splits, Task, TensorData
 from benchmark.toy import toy
 from benchmark.watch import Watched, reaches
 
@@ -75,7 +75,9 @@ def is_documented(name: str) -> None:
 
 def keeps_exactly_what_is_asked(name: str) -> None:
     """At every pattern, on every network: the exact count, real zeros after training, and nothing else in the audit."""
-    for model, (pattern, sparsity) in product(toy.models, (("global", 0.8), ("layer", 0.8), ("2:4", 0.5))):
+    prunes = registry.algorithm(name).prunes
+    patterns = (("global", 0.8), ("layer", 0.8), ("2:4", 0.5)) if "weights" in prunes else (("global", 0.2),)
+    for model, (pattern, sparsity) in product(_models(name), patterns):
         record = trial(name, pattern, sparsity, model)
         _expect(record.status == "ok", f"'{model}' at {pattern} ends as {record.status}: {record.error}")
 
@@ -101,7 +103,7 @@ def gives_the_same_bits_again(name: str) -> None:
 
 def equals_dense_training_at_density_one(name: str) -> None:
     """Allowed to keep every weight, a method that trains them once leaves dense training's bits."""
-    for model in toy.models if registry.algorithm(name).once else ():
+    for model in _models(name) if registry.algorithm(name).once else ():
         run, dense = _run(name, 1.0, model), _watched(1.0, model)
         dense.train()
         _expect(run.state() == dense.state(), f"at density 1 '{model}' has not the weights of dense training")
@@ -109,7 +111,7 @@ def equals_dense_training_at_density_one(name: str) -> None:
 
 def leaves_no_trace_when_it_looks(name: str) -> None:
     """Scoring leaves parameters, buffers, gradients, generators and mode as they were."""
-    for model in toy.models:
+    for model in _models(name):
         for trace in _run(name, 0.2, model).traces:
             raise Broken(trace)
 
@@ -117,25 +119,26 @@ def leaves_no_trace_when_it_looks(name: str) -> None:
 def cannot_reach_the_test_split(name: str) -> None:
     """Nothing that hangs on the run leads to the test data."""
     tests: list[int] = []
+    question = _question(name)
 
     def data(folder: Path) -> Splits:
-        splits = toy.data(folder)
+        splits = question.task.data(folder)
         tests.append(id(splits.test))
         return splits
 
     def look(run: Run) -> None:
         _expect(not reaches(run, tests[0]), "the test split can be reached from the run")
 
-    question = _question(name)
-    spied = _Spied(question.algorithm.function, prunes=question.algorithm.prunes, look=look)
-    record = answer(replace(question, task=replace(toy, data=data), algorithm=spied))
+    method = question.algorithm
+    spied = _Spied(method.function, prunes=method.prunes, then=method.then, look=look)
+    record = answer(replace(question, task=replace(question.task, data=data), algorithm=spied))
     _expect(record.status == "ok", f"it ends as {record.status}: {record.error}")
 
 
 def counts_its_cost(name: str) -> None:
     """Steps, operations and seconds are on the meter."""
-    cost = trial(name, "global", 0.8).cost
-    _expect(cost.training_steps >= toy.recipe("full").steps, f"only {cost.training_steps} training steps are counted")
+    cost, steps = trial(name).cost, _question(name).task.recipe("full").steps
+    _expect(cost.training_steps >= steps, f"only {cost.training_steps} training steps are counted")
     _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
 
 
@@ -235,14 +238,28 @@ class _Spied(Algorithm):
         self.look(run)
 
 
+def _models(name: str) -> list[str]:
+    """The toy networks that a method can prune: what prunes edges needs the one that has a graph."""
+    return ["graph"] if "edges" in registry.algorithm(name).prunes else [*toy.models, "graph"]
+
+
+def _task(model: str) -> Task:
+    if model != "graph":
+        return toy
+    from benchmark.toy_graph import graph  # torch-geometric takes a second
+
+    return graph
+
+
 def _watched(density: float, model: str) -> Watched:
-    network, another = build(toy, model, 0), partial(build, toy, model, 1)
-    return Watched(toy, network, toy.recipe("full"), Target(density), toy.data(Path()).train, 0, another=another)
+    task = _task(model)
+    network, another, data = build(task, model, 0), partial(build, task, model, 1), task.data(Path()).train
+    return Watched(task, network, task.recipe("full"), Target(density), data, 0, another=another)
 
 
-def _run(name: str, density: float, model: str = "net") -> Watched:
-    """The run of an algorithm on the toy task, after it has returned."""
-    algorithm, run = registry.algorithm(name), _watched(density, model)
+def _run(name: str, density: float, model: str = "") -> Watched:
+    """The run of an algorithm on a toy task, after it has returned."""
+    algorithm, run = registry.algorithm(name), _watched(density, model or _models(name)[0])
     with torch.random.fork_rng(devices=[]):
         run.begin()
         algorithm(run, **algorithm.resolve({}))
@@ -250,17 +267,15 @@ def _run(name: str, density: float, model: str = "net") -> Watched:
     return run
 
 
-def trial(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
-) -> Record:
-    """The record of an algorithm on the toy task."""
+def trial(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full") -> Record:
+    """The record of an algorithm on a toy task."""
     return answer(_question(name, pattern, sparsity, model, budget))
 
 
 def _question(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "net", budget: str = "full"
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full"
 ) -> Question:
-    algorithm = registry.algorithm(name)
+    algorithm, model = registry.algorithm(name), model or _models(name)[0]
     if not algorithm.prunes:
         pattern, sparsity = "global", 0.0
     cell = Cell(
@@ -273,7 +288,7 @@ def _question(
         budget=budget,
         seed=0,
     )
-    return Question(cell, algorithm, toy)
+    return Question(cell, algorithm, _task(model))
 
 
 def _expect(fine: bool, problem: str) -> None:

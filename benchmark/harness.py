@@ -20,6 +20,7 @@ from benchmark.channels import trace
 from benchmark.command import command
 from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
+from benchmark.edits import report, untold
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
@@ -99,6 +100,8 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     breaches = notes + audit(model, run.masks, asked, start)
     if run.edits and "edges" not in question.algorithm.prunes:
         breaches.append("the graphs were edited by a method that does not say it prunes edges")
+    if run.edits:
+        breaches += untold(splits, run.data, run.rewiring)
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
@@ -134,6 +137,7 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
             edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
+        edits=report(splits, run.data, run.rewiring) if run.edits else None,
         mask_digest=run.masks.digest,
         **known,
     )

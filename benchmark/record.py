@@ -115,6 +115,33 @@ class LayerCount(_Value):
     note: str = ""
 
 
+class Edits(_Value):
+    """How the training graphs were edited, found by comparing them. Pairs are before and after.
+
+    Args:
+        before: undirected edges of all graphs.
+        asked: edits that were asked for in all graphs; fewer are made where connectivity allows no more.
+        looked_at: graphs that `gap` is a mean of, and `components` and `bridges` are of.
+        gap: exact, the smallest over a graph's components, by weight of the loops.
+        inter_class: the share of edits between classes, where one graph has classes of nodes.
+        seconds: spent in editing.
+        log: edits in order, (i, j, -1 or +1), where there is one graph; the first ten thousand.
+    """
+
+    graphs: int
+    before: int
+    asked: int | None = None
+    deleted: int
+    added: int
+    looked_at: int
+    gap: dict[str, tuple[float, float]]
+    components: tuple[int, int]
+    bridges: tuple[int, int]
+    inter_class: float | None = None
+    seconds: float
+    log: list[tuple[int, int, int]] = []
+
+
 class Cost(_Value):
     """What the answer cost; `trainings` is in units of one full training of the recipe."""
 
@@ -163,6 +190,7 @@ class Record(_Value):
     diagnosis: dict[str, JsonValue] = {}
     density: Density | None = None
     layers: dict[str, LayerCount] = {}
+    edits: Edits | None = None
     cost: Cost = Cost()
     audit: Audit | None = None
     where: dict[str, JsonValue] = {}

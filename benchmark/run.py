@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -32,6 +34,28 @@ class Snapshot:
 
     state: Mapping[str, Tensor]
     clock: int
+
+
+@dataclass
+class Rewiring:
+    """What edits tell of themselves: in `edits`, int [k, 3], the edits of a graph in order; in `edits_asked`, how many.
+
+    Args:
+        logs: by number of the graph.
+        asked: None where no edit says it.
+    """
+
+    logs: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    asked: int | None = None
+    seconds: float = 0.0
+
+    def note(self, number: int, graph: Any, seconds: float) -> None:
+        """Of one graph, as an edit returned it."""
+        self.seconds += seconds
+        if (log := getattr(graph, "edits", None)) is not None:
+            self.logs.setdefault(number, []).extend((int(i), int(j), int(sign)) for i, j, sign in log)
+        if (asked := getattr(graph, "edits_asked", None)) is not None:
+            self.asked = (self.asked or 0) + int(asked)
 
 
 @dataclass
@@ -91,6 +115,7 @@ class Run:
         self.restored: Snapshot | None = None
         self._paused = False
         self.edits: list[Callable[[Any], Any]] = []
+        self.rewiring = Rewiring()
         self.breaches: list[str] = []
         first = data.batch(Order(len(data), recipe.batch_size, seed)[0])
         self.meter = Meter(Profile.of(self._objective, first, self._names), self._device)
@@ -329,7 +354,7 @@ class Run:
         """
         self._not_paused("rewrite")
         with self._verb("rewrite"):
-            self._data, self._scoring_data = self._data.rewrite(edit), self._scoring_data.rewrite(edit)
+            self._data, self._scoring_data = self._data.rewrite(self._noted(edit)), self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
 
@@ -394,6 +419,18 @@ class Run:
         """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
         for engine in {self._weight_engine, self._engine}:
             engine.project(self._masks)
+
+    def _noted(self, edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The edit; what it tells of its graphs, one after the other, is noted."""
+        turn = count()
+
+        def noted(graph: Any) -> Any:
+            started = time.perf_counter()
+            after = edit(graph)
+            self.rewiring.note(next(turn), after, time.perf_counter() - started)
+            return after
+
+        return noted
 
     def _remaining(self, steps: int | None) -> int:
         return max(0, self._engine.recipe.steps - self.clock) if steps is None else steps

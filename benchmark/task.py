@@ -42,6 +42,13 @@ class Data(Protocol):
     def classes(self) -> Tensor | None:
         """The class of every example, int64 [n], on the CPU; None where examples have no single class."""
 
+    def graph(self, number: int) -> Any:
+        """One graph, as an edit sees it. Raises TypeError where there is none."""
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        """The class of every node of a single graph, int64 [n], -1 where this split does not know it; else None."""
+
     @property
     def edges(self) -> int | None:
         """Undirected edges over all graphs; None where the data are no graphs."""
@@ -77,6 +84,13 @@ class TensorData:
 
     def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
         raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    def graph(self, number: int) -> Any:
+        raise TypeError("this task has no graph")
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        return None
 
     def relabelled(self, draw: torch.Generator) -> TensorData:
         order = torch.randperm(len(self), generator=draw).to(self.targets.device)

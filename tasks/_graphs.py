@@ -153,6 +153,11 @@ class GraphData:
         y = self.values["y"]
         return y.cpu() if self.per["y"] == "graph" and y.dim() == 1 and not y.is_floating_point() else None
 
+    @property
+    def node_classes(self) -> Tensor | None:
+        y = self.values["y"]
+        return y if len(self) == 1 and self.per["y"] == "node" and y.dim() == 1 and not y.is_floating_point() else None
+
     @cached_property
     def edges(self) -> int:
         ends = self.values["edge_index"]

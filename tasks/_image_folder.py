@@ -163,6 +163,13 @@ class Pictures:
     def rewrite(self, edit: Callable[[Any], Any]) -> Pictures:
         raise TypeError("this task has no graph; there is nothing to rewrite")
 
+    def graph(self, number: int) -> Any:
+        raise TypeError("this task has no graph")
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        return None
+
     def relabelled(self, draw: torch.Generator) -> Pictures:
         return replace(self, labels=self.labels[torch.randperm(len(self), generator=draw)])
 

@@ -75,8 +75,8 @@ def _cost(name: str) -> str:
     """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
     from benchmark.check import trial
 
-    if "edges" in registry.algorithm(name).prunes:
-        return "as much as the method that follows, and the edits, which depend on the graph"
+    if "+" in name:
+        return "those of the methods in it, one after the other"
     record = trial(name, sparsity=0.9, budget="smoke")
     if record.status != "ok":
         return f"unknown: on the toy task it ends as {record.status}: {record.error}"

@@ -7,11 +7,11 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from algorithms._verify import gaps_by_iteration
 from benchmark.graphs.edges import Floats, Ints
 from benchmark.graphs.factor import Factor
 from benchmark.graphs.krylov import largest
 from benchmark.graphs.modes import BLOCK, Modes, is_bridge
+from benchmark.graphs.verify import gaps_by_iteration
 from benchmark.graphs.wiring import Wiring
 
 
