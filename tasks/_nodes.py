@@ -25,7 +25,9 @@ from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
+from benchmark.download import Download
 from benchmark.task import Recipe, Splits, Task
+from tasks._checksums import CHECKSUMS
 from tasks._diagnosis import diagnose
 from tasks._graphs import for_nodes, inputs
 from tasks._node_models import plain, residual
@@ -53,6 +55,16 @@ class Source:
     url: str
     features: int
     outputs: int
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """By file, where they are known."""
+        return {file: CHECKSUMS[Path(file).name] for file in self.files if Path(file).name in CHECKSUMS}
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        """Every file by itself, where their checksums are known; there is nothing to unpack."""
+        return tuple(Download(f"{self.url}/{Path(file).name}", file, sha) for file, sha in self.checksums.items())
 
     def fetch(self, folder: Path) -> None:
         """Download the files."""
@@ -186,6 +198,8 @@ def _task(
         metrics={"roc_auc" if ranks else "accuracy": "max", "loss": "min"},
         files=source.files,
         fetch=source.fetch,
+        downloads=source.downloads,
+        checksums=source.checksums,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
     )

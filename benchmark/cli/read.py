@@ -157,6 +157,7 @@ def show(record: str, results: Path, form: str) -> None:
         "status": found.status + (f": {found.error}" if found.error else ""),
         "test": _pairs(found.metrics),
         "validation": _pairs(found.validation),
+        "diagnosis": _pairs(found.diagnosis),
         "density": _pairs(found.density.model_dump(exclude_none=True)) if found.density else "",
         "cost": _pairs(found.cost.model_dump()),
         "audit": "not reached" if not found.audit else "; ".join(found.audit.breaches) or "passed",
