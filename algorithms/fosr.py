@@ -9,7 +9,7 @@ from benchmark.graphs.edges import Edit, Floats, Graph, Ints
 from benchmark.graphs.wiring import Wiring
 
 
-@algorithm(paper="arXiv:2210.11790", prunes="edges", then=True)
+@algorithm(paper="arXiv:2210.11790", prunes="edges", then=True, family="data edits")
 def fosr(run: Run, *, edges: Edges = None, steps: Count = 5) -> None:
     """FoSR: add the edges that raise the spectral gap by a first-order estimate (Karhadkar, Banerjee & Montufar, 2023).
 

@@ -9,7 +9,7 @@ from benchmark import Run, algorithm
 from benchmark.graphs.edges import Edit, Graph
 
 
-@algorithm(prunes="edges", then=True)
+@algorithm(prunes="edges", then=True, family="data edits")
 def random_edges(
     run: Run,
     *,

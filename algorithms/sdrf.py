@@ -13,7 +13,7 @@ Bound = Annotated[
 ]
 
 
-@algorithm(paper="arXiv:2111.14522", prunes="edges", then=True)
+@algorithm(paper="arXiv:2111.14522", prunes="edges", then=True, family="data edits")
 def sdrf(run: Run, *, edges: Edges = None, temperature: Amount = 1.0, bound: Bound = 0.5) -> None:
     """SDRF: add edges around the most negative curvature, delete where it is highest (Topping et al., 2022).
 
