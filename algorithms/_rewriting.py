@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from benchmark import Count, Run, Share, Target
-from benchmark.graphs.edges import Edit, Graph, graph_of, rebuilt
+from benchmark import Count, Run, Share
+from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
 
 Edges = Annotated[Share | Count | None, Field(description="number in (0, 1) | whole number >= 1 | none")]
 """An option: edits per graph, as a share of its undirected edges, or as a number; none: as many as the target asks."""
@@ -20,11 +20,9 @@ Plan = Callable[[Graph, int, np.random.Generator], Sequence[Edit]]
 """From a graph, how many edits are asked, and random numbers of this graph's own, to the edits in order."""
 
 
-def asked(edges: Edges, target: Target, size: int) -> int:
-    """How many edits are asked of a graph with `size` undirected edges."""
-    if edges is None:
-        return round((1 - target.density) * size)
-    return round(edges * size) if isinstance(edges, float) else edges
+def guarded(options: Mapping[str, Any], graph: Graph) -> int | None:
+    """The most edits of a graph where only deletions are made, and none may break a component apart."""
+    return graph.removable if options["connectivity"] == "keep" and options["mode"] == "delete" else None
 
 
 def rewrite(run: Run, edges: Edges, plan: Plan, *, random: bool = False) -> None:
@@ -34,7 +32,7 @@ def rewrite(run: Run, edges: Edges, plan: Plan, *, random: bool = False) -> None
         random: the plan draws; one number is then taken from `run.rng`, and every graph gets a stream of its own.
     """
     seed = int(torch.randint(2**62, (1,), generator=run.rng)) if random else 0
-    run.rewrite(editor(plan, lambda size: asked(edges, run.target, size), seed))
+    run.rewrite(editor(plan, lambda size: asked(edges, 1 - run.target.density, size), seed))
 
 
 def editor(plan: Plan, count: Callable[[int], int], seed: int = 0) -> Callable[[Any], Any]:

@@ -4,12 +4,12 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from algorithms._rewriting import Edges, rewrite
+from algorithms._rewriting import Edges, guarded, rewrite
 from benchmark import Run, algorithm
 from benchmark.graphs.edges import Edit, Graph
 
 
-@algorithm(prunes="edges", then=True, family="data edits")
+@algorithm(prunes="edges", then=True, family="data edits", most=guarded)
 def random_edges(
     run: Run,
     *,

@@ -3,13 +3,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from algorithms._greedy import Rule, spectral_edits
-from algorithms._rewriting import Edges, rewrite
+from algorithms._rewriting import Edges, guarded, rewrite
 from benchmark import Count, Run, algorithm
 
 Checks = Annotated[Annotated[int, Field(ge=0)] | None, Field(description="whole number >= 0 | none")]
 
 
-@algorithm(paper="arXiv:2404.04612", prunes="edges", then=True, family="data edits")
+@algorithm(paper="arXiv:2404.04612", prunes="edges", then=True, family="data edits", most=guarded)
 def spectral(
     run: Run,
     *,

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from algorithms._greedy import Rule, spectral_edits
-from algorithms._rewriting import Edges, asked
+from algorithms._rewriting import Edges
 from algorithms._scores import magnitude
 from benchmark import Amount, Run, Share, algorithm, keep_top
 from benchmark.errors import Inapplicable
-from benchmark.graphs.edges import Edit, Graph, graph_of, rebuilt
+from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
 
 PACE = math.log(0.95) / math.log(0.8)
 """The authors prune 5 % of the edges for every 20 % of the weights."""
@@ -45,7 +45,7 @@ def ugs(
     if len(run.data) != 1:
         raise Inapplicable(f"'ugs' learns the mask of one graph, and this task has {len(run.data):,} graphs")
     size, density = _graph(run).size, run.target.density
-    kept = density**PACE if edges is None else 1 - min(asked(edges, run.target, size), size) / max(size, 1)
+    kept = density**PACE if edges is None else 1 - min(asked(edges, 1 - density, size), size) / max(size, 1)
     rounds = max(math.ceil(math.log(density) / math.log(1 - fraction) - 1e-9), int(kept < 1))
     for done in range(1, rounds + 1):
         graph = _graph(run)

@@ -20,6 +20,8 @@ Control = Literal["shuffle", "erk-random", "reinit", "invert", "random-labels", 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
 """Families of methods, by when they prune; what readers filter by."""
 
+Most = Callable[[Mapping[str, Any], Any], int | None]
+
 _CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
 
 
@@ -32,6 +34,7 @@ class Algorithm:
         prunes: what it prunes: weights, edges, or nothing at all.
         once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
         needs: what a task must have beside what the method prunes: edges, say.
+        most: of the options and a `benchmark.graphs.edges.Graph`: the most edits that it allows; None where all can be.
         then: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.chain`).
         family: when it prunes, for readers to filter by; empty where it does not say.
     """
@@ -43,6 +46,7 @@ class Algorithm:
     then: bool = False
     family: When = ""
     needs: frozenset[str] = frozenset()
+    most: Most | None = None
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -89,12 +93,13 @@ def algorithm(
     then: bool = False,
     family: When = "",
     needs: str | None = None,
+    most: Most | None = None,
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
     what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(function, paper, what, once, then, family, frozenset([needs] if needs else []))
+        return Algorithm(function, paper, what, once, then, family, frozenset([needs] if needs else []), most)
 
     return decorate
 

@@ -145,10 +145,13 @@ def _run(
 ) -> list[Record]:
     from benchmark.folders import DataFolders
     from benchmark.launch import Settings, here, local
+    from benchmark.limits import limits
 
     needed = dict.fromkeys((registry.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
     folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
     store.check()
+    for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
+        click.echo(f"Warning: {limit}", err=True)
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
     with _progress(planned, store, max(1, jobs), finished) as (line, show):

@@ -125,6 +125,17 @@ def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
     return edited
 
 
+def asked(edges: float | None, share: float, size: int) -> int:
+    """How many edges are asked of a graph with `size` undirected ones.
+
+    Args:
+        edges: a share below 1, or a number; None: `share` of them.
+    """
+    if edges is None:
+        return round(share * size)
+    return round(edges * size) if isinstance(edges, float) else edges
+
+
 def net(log: Iterable[Edit]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The edges that are gone, and that have come, once every edit is made, in the order of their last edit."""
     change: dict[tuple[int, int], int] = {}

@@ -12,11 +12,10 @@ from graphs import connected, graph_from, non_edges, pairs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms._rewriting import asked, editor
+from algorithms._rewriting import editor
 from algorithms.random_edges import additions, deletions
 from algorithms.spectral import spectral
-from benchmark import Target
-from benchmark.graphs.edges import Graph, graph_of, net, rebuilt
+from benchmark.graphs.edges import Graph, asked, graph_of, net, rebuilt
 
 geometric = pytest.importorskip("torch_geometric.data")
 
@@ -138,7 +137,7 @@ def test_a_graph_without_edges_can_be_edited():
     ("edges", "density", "expected"), [(None, 0.9, 10), (None, 1.0, 0), (0.25, 0.9, 25), (7, 0.9, 7), (500, 0.5, 500)]
 )
 def test_how_many_edges_are_asked(edges, density, expected):
-    assert asked(edges, Target(density), 100) == expected
+    assert asked(edges, 1 - density, 100) == expected
 
 
 def test_what_edges_takes():
