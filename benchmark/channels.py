@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
 from benchmark.task import Batch, Task
 from benchmark.units import Channels
@@ -18,11 +19,30 @@ LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
-    """The channels of a network whose removal leaves its inputs and outputs as they are.
+    """The channels of a network whose removal leaves its inputs and outputs as they are, tried on a batch.
+
+    Sets of tied channels are left out where the network without some of them computes something else than with zeros
+    in their place: behind a layer norm, or in attention that is not traced through.
 
     Raises:
-        ValueError: there is none.
+        Inapplicable: there is none.
     """
+    try:
+        channels = _traced(model, task, batch)
+        if not _sound(model, task, batch, channels):
+            sets = [int(number) for number in torch.unique(channels.layers)]
+            good = [n for n in sets if _sound(model, task, batch, _traced(model, task, batch, {n}))]
+            channels = _traced(model, task, batch, set(good))
+    except Inapplicable:
+        raise
+    except Exception as problem:  # torch-pruning meets foreign networks in many ways
+        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        raise Inapplicable(f"the channels of this network cannot be traced: {reason}") from problem
+    return channels
+
+
+def _traced(model: nn.Module, task: Task, batch: Batch, allowed: Container[int] | None = None) -> Channels:
+    """Those of some sets of tied channels, by number; of all sets by default."""
     names = task.prunable(model)
     body = deepcopy(model).cpu()
     layers: dict[nn.Module, str] = {m: name for name, m in body.named_modules() if isinstance(m, LAYERS)}
@@ -32,6 +52,8 @@ def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
     sets: list[int] = []
     graph = _graph(body, task, batch)
     for number, (root, prune, width) in enumerate(_groups(graph, layers)):
+        if allowed is not None and number not in allowed:
+            continue
         for channel in range(width):
             for dependency, places in graph.get_pruning_group(root, prune, [channel]):
                 name = f"{layers.get(dependency.target.module)}.weight"
@@ -40,7 +62,7 @@ def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
                     side[name][torch.tensor(places)] = len(sets)
             sets.append(number)
     if not sets:
-        raise ValueError("this network has no channel that could be removed")
+        raise Inapplicable("this network has no channel that could be removed")
     members = {
         name: tuple(
             numbers.view([-1 if axis == dim else 1 for axis in range(len(shapes[name]))])
@@ -63,6 +85,34 @@ def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:
         if gone:
             graph.get_pruning_group(root, prune, gone).prune()
     return body
+
+
+def _sound(model: nn.Module, task: Task, batch: Batch, channels: Channels) -> bool:
+    """Whether the network with half of these channels zeroed, and with them cut out, gives the same outputs."""
+    zeroed, draw = deepcopy(model).cpu(), torch.Generator().manual_seed(0)
+    names = task.prunable(model)
+    parameters = {name: parameter for name, parameter in zeroed.named_parameters() if name in names}
+    masks = channels.keep({name: torch.rand(p.shape, generator=draw) for name, p in parameters.items()}, 0.5)
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.mul_(masks[name])
+    try:
+        first, second = (_outputs(body, task, batch) for body in (zeroed, cut(zeroed, task, batch, masks)))
+    except (RuntimeError, IndexError, ValueError):  # what is left does not fit together
+        return False
+    return all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(first, second, strict=True))
+
+
+def _outputs(body: nn.Module, task: Task, batch: Batch) -> list[torch.Tensor]:
+    """What a network gives for a batch, in eval mode."""
+    found: list[torch.Tensor] = []
+    handle = body.register_forward_hook(lambda module, args, output: found.append(output))
+    try:
+        with torch.no_grad():
+            task.loss(body.eval(), batch)
+    finally:
+        handle.remove()
+    return found
 
 
 def _graph(body: nn.Module, task: Task, batch: Batch) -> Any:

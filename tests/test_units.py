@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmark.channels import cut, trace
+from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
 from benchmark.target import Blocks, Channels, Target, keep_top, pattern_named
 from benchmark.toy import toy
@@ -93,7 +94,7 @@ def test_channels_by_rank_on_four_numbers() -> None:
 
 
 def test_a_network_without_removable_channels_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no channel that could be removed"):
+    with pytest.raises(Inapplicable, match="no channel that could be removed"):
         trace(nn.Sequential(nn.Linear(6, 2)), toy, (torch.ones(2, 6), torch.tensor([0, 1])))
 
 
@@ -153,3 +154,21 @@ def test_wrong_spellings(name: str) -> None:
 def test_the_toy_task_runs_with_channels() -> None:
     task = replace(toy, models={"net": Residual})
     assert trace(task.model("net")(), task, BATCH).layers.numel() == 18
+
+
+def test_channels_that_a_layer_norm_looks_at_stay() -> None:
+    """It takes its mean over all of them: without some it is another mean. Those behind it can go."""
+    torch.manual_seed(0)
+    layers = [nn.Linear(6, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 10), nn.ReLU(), nn.Linear(10, 2)]
+    network, batch = nn.Sequential(*layers), (torch.randn(4, 6), torch.tensor([0, 1, 0, 1]))
+    channels = trace(network, toy, batch)
+    assert len(channels.layers) == 10
+    assert set(channels.members) == {"3.weight", "5.weight"}
+    masks = keep_top(magnitudes(network), Target(0.3, channels))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in masks:
+                parameter.mul_(masks[name])
+    smaller = cut(network, toy, batch, masks)
+    assert smaller[3].out_features == smaller[5].in_features == 3
+    assert torch.allclose(smaller(batch[0]), network(batch[0]), atol=1e-6)
