@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -96,21 +98,43 @@ def local(
     """
     context = server.start([])
     waiting, running = list(reversed(cells)), list[Started]()
+    with _interrupts() as interrupted:
+        try:
+            while waiting or running:
+                if interrupted():
+                    raise KeyboardInterrupt
+                while waiting and len(running) < jobs:
+                    running.append(_start(context, waiting.pop(), settings, store))
+                wait([started.connection for started in running], timeout=0.2)
+                for started in list(running):
+                    if answered := _ended(started, settings):
+                        running.remove(started)
+                        done(*answered)
+                progress(running)
+        finally:
+            for started in running:
+                started.process.terminate()
+            for started in running:
+                _end(started.process)
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed. It raises as ever; but where a destructor swallows that, it must not be lost."""
+    pressed = [False]
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed[0] = True
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_start(context, waiting.pop(), settings, store))
-            wait([started.connection for started in running], timeout=0.2)
-            for started in list(running):
-                if answered := _ended(started, settings):
-                    running.remove(started)
-                    done(*answered)
-            progress(running)
+        yield lambda: pressed[0]
     finally:
-        for started in running:
-            started.process.terminate()
-        for started in running:
-            _end(started.process)
+        signal.signal(signal.SIGINT, before)
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:

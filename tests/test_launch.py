@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 import torch
 from support import BENCH, Bench, Ended, bench_process, plant
 
+from benchmark.launch import Settings, local
 from benchmark.masks import Masks
-from benchmark.record import Record, Store
+from benchmark.record import Cell, Record, Store
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
 
@@ -229,6 +231,7 @@ def test_the_next_run_goes_on_from_there(bench: Bench, interrupted: tuple[Path, 
 
 SLOW_SERVER = """
 import sys, time
+from contextlib import suppress
 from pathlib import Path
 
 class Slow:
@@ -296,3 +299,21 @@ def test_a_cell_has_one_thread_in_this_process_too(bench: Bench, tmp_path: Path,
         torch.set_num_threads(1)
     [record] = Store(tmp_path)
     assert record.error == "ValueError: 1 threads"
+
+
+def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> None:
+    """A destructor, say, in which exceptions vanish: the sweep ends at its next turn, and its workers with it."""
+    cell = Cell(algorithm="dense", task="digits", model="mlp", sparsity=0.0, budget="full", seed=0, options={})
+    turns = 0
+
+    def swallow(running: object) -> None:
+        nonlocal turns
+        turns += 1
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        local([cell], Settings({"digits": tmp_path}), Store(tmp_path), 1, lambda *answered: None, swallow)
+    assert turns == 1
+    assert signal.getsignal(signal.SIGINT) is before

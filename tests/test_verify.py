@@ -291,7 +291,8 @@ def with_controls() -> list[tuple[str, dict[str, str]]]:
     """Every algorithm for which there are digits, plainly and under a control."""
     found = []
     for name, plugin in registry.plugins("algorithm").items():
-        prunes = set() if plugin.problem else registry.algorithm(name).prunes
+        method = None if plugin.problem else registry.algorithm(name)
+        prunes = method.prunes | method.needs if method else set()
         found += [(name, {})] if prunes <= {"weights"} else []
         found += [(name, {"control": "shuffle"})] if prunes == {"weights"} else []
     return found
