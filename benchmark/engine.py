@@ -29,10 +29,8 @@ def default_generator(device: torch.device) -> torch.Generator:
 class Order:
     """Which examples make up the batch of a step: a new permutation every epoch, a last short batch left out."""
 
-    def __init__(
-        self, size: int, batch_size: int, seed: int, name: str = "order", device: torch.device | None = None
-    ) -> None:
-        self.batch_size, self._device = min(batch_size, size), device
+    def __init__(self, size: int, batch_size: int, seed: int, name: str = "order") -> None:
+        self.batch_size = min(batch_size, size)
         self._size, self._seed, self._name = size, seed, name
         self._epoch, self._permutation = -1, torch.empty(0)
 
@@ -40,8 +38,8 @@ class Order:
         """int64 [batch_size]: a pure function of the seed and the step."""
         epoch, position = divmod(step, self._size // self.batch_size)
         if epoch != self._epoch:
-            permutation = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
-            self._permutation, self._epoch = permutation.to(self._device), epoch
+            self._permutation = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
+            self._epoch = epoch
         return self._permutation[position * self.batch_size : (position + 1) * self.batch_size]
 
 
@@ -64,7 +62,7 @@ class Engine:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
         self.data, self._loss, self._seed, self._device = data, loss, seed, device
-        self._order = Order(len(data), recipe.batch_size, seed, device=device)
+        self._order = Order(len(data), recipe.batch_size, seed)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
         self._floats: list[Tensor] = []
