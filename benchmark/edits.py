@@ -26,14 +26,13 @@ LOG = 10_000
 Pairs = tuple[Graph, Graph]
 
 
-def report(splits: Splits, after: Data, told: Rewiring) -> Edits:
+def report(splits: Splits, pairs: Sequence[Pairs], told: Rewiring) -> Edits:
     """How the training graphs were edited.
 
     Args:
-        after: the training data as they were in the end.
+        pairs: every training graph as it was and as it is in the end (`compared`).
         told: what the edits told of themselves.
     """
-    pairs = _pairs(splits, after)
     changes = [_change(*pair) for pair in pairs]
     deleted, added = (sum(len(change[side]) for change in changes) for side in (0, 1))
     looked = pairs[:LOOK]
@@ -53,10 +52,10 @@ def report(splits: Splits, after: Data, told: Rewiring) -> Edits:
     )
 
 
-def untold(splits: Splits, after: Data, told: Rewiring) -> list[str]:
+def untold(pairs: Sequence[Pairs], told: Rewiring) -> list[str]:
     """Breaches: edits whose log, where they keep one, is not what became of the graph."""
     found = []
-    for number, (old, new) in enumerate(_pairs(splits, after)):
+    for number, (old, new) in enumerate(pairs):
         change = _change(old, new)
         gone, come = net(told.logs.get(number, []))
         if number in told.logs and (set(gone), set(come)) != change:
@@ -109,7 +108,7 @@ def _forest(graph: Graph) -> tuple[np.ndarray[Any, Any], list[int]]:
     return parent, order
 
 
-def _pairs(splits: Splits, after: Data) -> list[Pairs]:
+def compared(splits: Splits, after: Data) -> list[Pairs]:
     """Every training graph before and after."""
     return [(graph_of(splits.train.graph(n)), graph_of(after.graph(n))) for n in range(len(after))]
 

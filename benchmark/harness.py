@@ -20,7 +20,7 @@ from benchmark.channels import trace
 from benchmark.command import command
 from benchmark.control import CONTROLS, narrowed
 from benchmark.define import Algorithm, Control
-from benchmark.edits import report, untold
+from benchmark.edits import compared, report, untold
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
@@ -100,12 +100,13 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     breaches = notes + audit(model, run.masks, asked, start)
     if run.edits and "edges" not in question.algorithm.prunes:
         breaches.append("the graphs were edited by a method that does not say it prunes edges")
-    if run.edits:
-        breaches += untold(splits, run.data, run.rewiring)
+    graphs = compared(splits, run.data) if run.edits else []
+    breaches += untold(graphs, run.rewiring)
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
     try:
+        known["edits"] = report(splits, graphs, run.rewiring) if graphs else None
         return _tested(question, run, splits, keep, known)
     except Exception as problem:  # a metric that is not finite, say
         traceback.print_exc()
@@ -137,7 +138,6 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
             edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
-        edits=report(splits, run.data, run.rewiring) if run.edits else None,
         mask_digest=run.masks.digest,
         **known,
     )

@@ -354,7 +354,8 @@ class Run:
         """
         self._not_paused("rewrite")
         with self._verb("rewrite"):
-            self._data, self._scoring_data = self._data.rewrite(self._noted(edit)), self._scoring_data.rewrite(edit)
+            edited, shared = self._data.rewrite(self._noted(edit)), self._scoring_data is self._data
+            self._data, self._scoring_data = edited, edited if shared else self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
 
