@@ -36,32 +36,32 @@ Values = dict[str, float]
 def diagnose(model: nn.Module, data: GraphData) -> dict[str, Any]:
     """`over_squashing` of the graphs, without and with loops; `over_smoothing` of a network on the first of them."""
     first = data.batch(torch.arange(min(GRAPHS, len(data))))
-    found: dict[str, Any] = {**over_squashing(data), **over_smoothing(model, first)}
-    looped = over_squashing(data, loops=1)
-    return found | {"spectral_gap_with_loops": looped["spectral_gap"]} if "spectral_gap" in looped else found
+    return {**over_squashing(data), **over_smoothing(model, first)}
 
 
-def over_squashing(data: GraphData, loops: int = 0) -> Values:
+def over_squashing(data: GraphData) -> Values:
     """The spectral gap and the mean effective resistance of a few pairs, averaged over the first graphs of a split.
 
-    Args:
-        loops: 1 with a loop of weight 1 on every node, as a GCN normalises; resistances do not change with it.
-
     Returns:
-        `spectral_gap`, `effective_resistance`, and how many `graphs` they are averaged over; 0 of these alone where
-        every graph is too large.
+        `spectral_gap`, and `spectral_gap_with_loops`, one of weight 1 on every node, as a GCN normalises;
+        `effective_resistance`, which does not change with them; and how many `graphs` they are averaged over; 0 of
+        these alone where every graph is too large.
     """
     found = []
     for number in range(min(GRAPHS, len(data))):
         graph = data.graph(number)
         if 1 < graph.num_nodes <= NODES and 0 < graph.num_edges <= EDGES:
             matrix = adjacency(graph)
-            found.append((gap(matrix, loops), resistance(matrix, number)))
+            found.append((gap(matrix), gap(matrix, loops=1), resistance(matrix, number)))
     if not found:
         return {"graphs": 0}
-    gaps, resistances = np.array(found).T
+    gaps, looped, resistances = np.array(found).T
     known = resistances[~np.isnan(resistances)]
-    values: Values = {"spectral_gap": float(gaps.mean()), "graphs": len(found)}
+    values: Values = {
+        "spectral_gap": float(gaps.mean()),
+        "spectral_gap_with_loops": float(looped.mean()),
+        "graphs": len(found),
+    }
     return values | ({"effective_resistance": float(known.mean())} if len(known) else {})
 
 

@@ -11,6 +11,9 @@ from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 
+WHERE = ("task", "task_options", "model", "budget", "pattern", "sparsity", "algorithm", "options", "label", "metric")
+"""What every fact says of its row."""
+
 
 def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts]:
     """Accuracy against cost, and at equal cost."""
@@ -66,21 +69,9 @@ def _matched(one: Matched, budgets: bool) -> dict[str, str]:
 
 def _priced_facts(one: Priced, levels: Sequence[float]) -> dict[str, Any]:
     row = one.row
-    names = (
-        "task",
-        "task_options",
-        "model",
-        "budget",
-        "pattern",
-        "sparsity",
-        "algorithm",
-        "options",
-        "label",
-        "metric",
-    )
     numbers = {"n": row.n, "mean": row.mean, "ci_low": row.ci_low, "ci_high": row.ci_high, "validation": row.validation}
     spent = {"flops": one.flops, "relative_to_dense": one.relative, "front": one.front, "best_at_flops": list(levels)}
-    return {name: getattr(row, name) for name in names} | numbers | spent
+    return {name: getattr(row, name) for name in WHERE} | numbers | spent
 
 
 def controlled(rows: Sequence[Row]) -> tuple[Tables, Facts]:
@@ -117,20 +108,8 @@ def _questioned(one: Questioned, patterns: bool) -> dict[str, str]:
 
 def _questioned_facts(one: Questioned) -> dict[str, Any]:
     row = one.subject
-    names = (
-        "task",
-        "task_options",
-        "model",
-        "budget",
-        "pattern",
-        "sparsity",
-        "algorithm",
-        "options",
-        "label",
-        "metric",
-    )
     numbers = ("a_mean", "b_mean", "n", "difference", "ci_low", "ci_high", "test", "p", "p_holm", "family", "separated")
     told = one.comparison.facts() if one.comparison else {}
     spoken = {"a_mean": "mean", "b_mean": "control_mean"}
     facts = {spoken.get(name, name): told.get(name) for name in numbers}
-    return {name: getattr(row, name) for name in names} | {"control": one.control} | facts | {"verdict": one.verdict}
+    return {name: getattr(row, name) for name in WHERE} | {"control": one.control} | facts | {"verdict": one.verdict}
