@@ -8,9 +8,10 @@ from typing import Literal
 
 import torch
 
-from algorithms._scores import Tensors, noise
+from algorithms._scores import Tensors
 from benchmark import Masks, Run, Target, budgets, keep_each, keep_top
 from benchmark.patterns import Anywhere
+from benchmark.selection import noise
 from benchmark.units import Blocks, Channels
 
 Distribution = Literal["auto"] | budgets.Distribution

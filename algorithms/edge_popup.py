@@ -1,8 +1,9 @@
 from algorithms._learned import search_recipe, signed_constant, straight_through
-from algorithms._scores import Tensors, magnitude, noise
+from algorithms._scores import Tensors, magnitude
 from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
 from benchmark.budgets import budgets
 from benchmark.patterns import Anywhere
+from benchmark.selection import noise
 
 
 @algorithm(paper="arXiv:1911.13299", once=False, family="learned masks")

@@ -22,7 +22,7 @@ from benchmark.define import Control
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
 from benchmark.run import Run, Snapshot
-from benchmark.selection import count_of
+from benchmark.selection import count_of, noise
 from benchmark.target import Anywhere, Layer, NofM, keep_each, keep_top
 from benchmark.task import Task
 
@@ -46,7 +46,7 @@ def erk_random(run: Run, subject: Subject) -> None:
         raise Inapplicable(f"pattern {run.target.pattern.name} sets the layer densities; ERK cannot")
     start = _start_of(run, subject)
     counts = budgets("erk", {name: mask.shape for name, mask in run.masks.items()}, run.target.density)
-    _train_from(run, start, keep_each(_noise(run), counts))
+    _train_from(run, start, keep_each(noise(run.masks, run.rng), counts))
 
 
 def reinit(run: Run, subject: Subject) -> None:
@@ -120,18 +120,10 @@ def shuffled(run: Run) -> Masks:
         Inapplicable: the pattern ties weights together.
     """
     if isinstance(run.target.pattern, NofM):
-        return keep_top(_noise(run), run.target)
+        return keep_top(noise(run.masks, run.rng), run.target)
     if not isinstance(run.target.pattern, Anywhere | Layer):
         raise Inapplicable(f"masks of pattern {run.target.pattern.name} cannot be shuffled weight by weight")
-    return keep_each(_noise(run), run.masks.counts)
-
-
-def _noise(run: Run) -> dict[str, torch.Tensor]:
-    """A uniform draw for every prunable weight, from the run's own stream."""
-    return {
-        name: torch.rand(mask.shape, generator=run.rng, dtype=torch.float64).to(mask.device)
-        for name, mask in run.masks.items()
-    }
+    return keep_each(noise(run.masks, run.rng), run.masks.counts)
 
 
 def _start_of(run: Run, subject: Subject) -> Snapshot:

@@ -25,6 +25,14 @@ def keep_each(scores: Scores, counts: Mapping[str, int], among: Masks | None = N
     return Masks(masks)
 
 
+def noise(weights: Scores, rng: torch.Generator) -> dict[str, Tensor]:
+    """Uniform on [0, 1), in float64 so that ties do not happen; drawn on the CPU, so that devices agree."""
+    return {
+        name: torch.rand(weight.shape, generator=rng, dtype=torch.float64).to(weight.device)
+        for name, weight in weights.items()
+    }
+
+
 def count_of(density: float, total: int) -> int:
     count = round(density * total)
     if count == 0:

@@ -13,12 +13,12 @@ from notebook import RECIPE, SIZES, Notebook, Tensors, after, same, smooth, stat
 from torch import Tensor, nn
 
 from algorithms._learned import search_recipe, signed_constant, straight_through
-from algorithms._scores import noise
 from algorithms.edge_popup import edge_popup
 from algorithms.gem_miner import gem_miner
 from benchmark import Masks, Splits, Step, Target, Task, TensorData, keep_each, keep_top
 from benchmark.budgets import budgets
 from benchmark.define import Algorithm
+from benchmark.selection import noise
 from benchmark.task import Batch
 from benchmark.toy import toy
 

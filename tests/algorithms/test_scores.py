@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from algorithms._scores import lamp, magnitude, noise, sensitivity
+from algorithms._scores import lamp, magnitude, sensitivity
 from benchmark import Target, keep_top
+from benchmark.selection import noise
 
 WEIGHTS = {"fc": torch.tensor([[1.0, -2.0], [0.5, -0.0]])}
 GRADIENTS = {"fc": torch.tensor([[-3.0, 1.0], [2.0, 9.0]])}
