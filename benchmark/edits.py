@@ -14,7 +14,7 @@ from benchmark.graphs.edges import Graph, graph_of, net
 from benchmark.graphs.spectrum import spectrum_of
 from benchmark.graphs.wiring import Wiring
 from benchmark.record import Edits
-from benchmark.run import Rewiring
+from benchmark.rewiring import Rewiring
 from benchmark.task import Data, Splits
 
 LOOK = 20

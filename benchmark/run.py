@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from benchmark.audit import fingerprint, tensors, version
+from benchmark.audit import tensors
 from benchmark.capture import recorder
 from benchmark.engine import CHECK_EVERY, Engine, Order
-from benchmark.errors import Breach
+from benchmark.guard import Guard
 from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
 from benchmark.objective import Objective
+from benchmark.rewiring import Rewiring
 from benchmark.streams import stream, stream_seed
 from benchmark.target import Inversion, Target
 from benchmark.task import Batch, Data, Recipe, Task
@@ -34,28 +33,6 @@ class Snapshot:
 
     state: Mapping[str, Tensor]
     clock: int
-
-
-@dataclass
-class Rewiring:
-    """What edits tell of themselves: in `edits`, int [k, 3], the edits of a graph in order; in `edits_asked`, how many.
-
-    Args:
-        logs: by number of the graph.
-        asked: None where no edit says it.
-    """
-
-    logs: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
-    asked: int | None = None
-    seconds: float = 0.0
-
-    def note(self, number: int, graph: Any, seconds: float) -> None:
-        """Of one graph, as an edit returned it."""
-        self.seconds += seconds
-        if (log := getattr(graph, "edits", None)) is not None:
-            self.logs.setdefault(number, []).extend((int(i), int(j), int(sign)) for i, j, sign in log)
-        if (asked := getattr(graph, "edits_asked", None)) is not None:
-            self.asked = (self.asked or 0) + int(asked)
 
 
 @dataclass
@@ -113,13 +90,11 @@ class Run:
         self._scored = 0
         self._scoring_data = data
         self.restored: Snapshot | None = None
-        self._paused = False
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
-        self.breaches: list[str] = []
         first = data.batch(Order(len(data), recipe.batch_size, seed)[0])
         self.meter = Meter(Profile.of(self._objective, first, self._names), self._device)
-        self._mark = fingerprint(model)
+        self._guard = Guard(model)
 
     # --- look ---------------------------------------------------------------------------------------------------------
 
@@ -237,7 +212,7 @@ class Run:
         if found != expected:
             odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
             raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(odd)}")
-        with self._verb("prune"):
+        with self._guard.verb("prune"):
             self._masks = Masks({name: masks[name].to(self._device) for name in expected})
             self._project()
             self.meter.prune(self._masks)
@@ -248,8 +223,8 @@ class Run:
         Raises:
             Diverged: the loss is no longer finite.
         """
-        self._not_paused("train")
-        with self._verb("train"):
+        self._guard.not_paused("train")
+        with self._guard.verb("train"):
             for _ in range(self._remaining(steps)):
                 self._engine.backward()
                 self._update(skip=False, looked=False)
@@ -257,21 +232,13 @@ class Run:
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
         """Train as `train` does, with a pause between each backward and its update."""
-        self._not_paused("steps")
-        with self._verb("steps"):
+        self._guard.not_paused("steps")
+        with self._guard.verb("steps"):
             for _ in range(self._remaining(steps)):
                 loss = self._engine.backward()
                 step = Step(self._engine.clock, loss, self._gradients)
-                self._pause(thorough=step.index % CHECK_EVERY == 0)
-                try:
+                with self._guard.pause(thorough=step.index % CHECK_EVERY == 0):
                     yield step
-                except GeneratorExit:  # the algorithm leaves its loop here
-                    with suppress(Breach):
-                        self._still()
-                    raise
-                finally:
-                    self._paused = False
-                self._still()
                 self._engine.put(step._grads)
                 self._update(skip=step._skipped, looked=bool(step._grads))
             self._engine.check()
@@ -282,8 +249,8 @@ class Run:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Back to a snapshot: its parameters (pruned ones stay zero), buffers and clock, with a fresh optimizer."""
-        self._not_paused("restore")
-        with self._verb("restore"):
+        self._guard.not_paused("restore")
+        with self._guard.verb("restore"):
             with torch.no_grad():
                 for name, value in tensors(self._model).items():
                     value.copy_(snapshot.state[name])
@@ -305,8 +272,8 @@ class Run:
         """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""
         if not 0 <= clock <= self.recipe.steps:
             raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
-        self._not_paused("rewind")
-        with self._verb("rewind"):
+        self._guard.not_paused("rewind")
+        with self._guard.verb("rewind"):
             self._engine.rewind(clock)
 
     @contextmanager
@@ -326,7 +293,7 @@ class Run:
         Yields:
             The scores in training, live.
         """
-        self._not_paused("learning")
+        self._guard.not_paused("learning")
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
 
         def loss(batch: Batch) -> Tensor:
@@ -352,9 +319,9 @@ class Run:
         Raises:
             TypeError: the data hold no graph.
         """
-        self._not_paused("rewrite")
-        with self._verb("rewrite"):
-            edited, shared = self._data.rewrite(self._noted(edit)), self._scoring_data is self._data
+        self._guard.not_paused("rewrite")
+        with self._guard.verb("rewrite"):
+            edited, shared = self._data.rewrite(self.rewiring.noting(edit)), self._scoring_data is self._data
             self._data, self._scoring_data = edited, edited if shared else self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
@@ -364,8 +331,8 @@ class Run:
 
         Scoring and the other splits see batches as they are. What `change` draws, it draws from the generator.
         """
-        self._not_paused("augment")
-        with self._verb("augment"):
+        self._guard.not_paused("augment")
+        with self._guard.verb("augment"):
             own = self._weight_engine.recipe.augment
 
             def both(batch: Batch, draws: torch.Generator) -> Batch:
@@ -403,6 +370,11 @@ class Run:
         return self._data
 
     @property
+    def breaches(self) -> list[str]:
+        """Changes of the network that no verb made."""
+        return self._guard.breaches
+
+    @property
     def mode(self) -> str:
         """How steps were trained: plain, captured, or plain with the reason why they could not be captured."""
         return self._weight_engine.mode
@@ -414,7 +386,7 @@ class Run:
 
     def finish(self) -> None:
         """After the algorithm has returned: note anything done since its last verb."""
-        self._untouched("after the last verb")
+        self._guard.untouched("after the last verb")
 
     @property
     def _live_weights(self) -> dict[str, Tensor]:
@@ -435,18 +407,6 @@ class Run:
         for engine in {self._weight_engine, self._engine}:
             engine.project(self._masks)
 
-    def _noted(self, edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The edit; what it tells of its graphs, one after the other, is noted."""
-        turn = count()
-
-        def noted(graph: Any) -> Any:
-            started = time.perf_counter()
-            after = edit(graph)
-            self.rewiring.note(next(turn), after, time.perf_counter() - started)
-            return after
-
-        return noted
-
     def _remaining(self, steps: int | None) -> int:
         return max(0, self._engine.recipe.steps - self.clock) if steps is None else steps
 
@@ -458,37 +418,3 @@ class Run:
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
         if self.meter.training_steps % 16 == 0:
             self._tick(self.meter.training_steps)
-
-    @contextmanager
-    def _verb(self, name: str) -> Iterator[None]:
-        """Only what happens inside a verb may change the network."""
-        self._still() if self._paused else self._untouched(f"before {name}()")
-        try:
-            yield
-        finally:
-            if self._paused:
-                self._pause(thorough=bool(self._mark))
-            else:
-                self._mark = fingerprint(self._model)
-
-    def _pause(self, *, thorough: bool) -> None:
-        """Remember the network at a pause: by its versions, which is cheap; now and then by its bits."""
-        self._paused, self._version = True, version(self._model)
-        self._mark = fingerprint(self._model) if thorough else ""
-
-    def _still(self) -> None:
-        if version(self._model) != self._version or (self._mark and fingerprint(self._model) != self._mark):
-            self._breach("weights were changed by hand in a pause of steps()")
-
-    def _untouched(self, when: str) -> None:
-        if fingerprint(self._model) != self._mark:
-            self._breach(f"the network was changed outside the verbs of the run, {when}")
-
-    def _breach(self, what: str) -> None:
-        if what not in self.breaches:
-            self.breaches.append(what)  # kept even where the algorithm swallows the exception
-        raise Breach(what)
-
-    def _not_paused(self, verb: str) -> None:
-        if self._paused:
-            raise RuntimeError(f"{verb}() cannot be called in a pause of steps()")

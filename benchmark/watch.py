@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.audit import fingerprint
-from benchmark.run import Run, Step
+from benchmark.guard import Guard
+from benchmark.run import Run
 from benchmark.task import Batch
 
 Seen = TypeVar("Seen")
@@ -25,18 +26,10 @@ Tensors = Mapping[str, Tensor]
 class Watched(Run):
     """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
 
-    _generators: str | None = None
-
     def begin(self) -> None:
         """From here on, global generators are watched."""
         self.traces: list[str] = []
-        self._generators = generators()
-
-    def steps(self, steps: int | None = None) -> Iterator[Step]:
-        for step in super().steps(steps):
-            self._generators = generators()
-            yield step
-            self._not_drawn("in a pause of steps()")
+        self._guard = Watch(self._model, self.traces)
 
     def batches(self, count: int) -> list[Batch]:
         return self._looking("batches()", lambda: super(Watched, self).batches(count))
@@ -66,19 +59,34 @@ class Watched(Run):
             self.traces.append(f"{verb} left a trace on the network or on a global generator")
         return found
 
-    def _not_drawn(self, when: str) -> None:
-        if self._generators is not None and generators() != self._generators:
-            self.traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
 
-    def _untouched(self, when: str) -> None:
-        self._not_drawn(when)
-        super()._untouched(when)
+class Watch(Guard):
+    """A guard that also notes in `traces` who draws from a global generator."""
+
+    def __init__(self, model: nn.Module, traces: list[str]) -> None:
+        super().__init__(model)
+        self._traces, self._generators = traces, generators()
 
     @contextmanager
-    def _verb(self, name: str) -> Iterator[None]:
-        with super()._verb(name):
+    def verb(self, name: str) -> Iterator[None]:
+        with super().verb(name):
             yield
         self._generators = generators()
+
+    @contextmanager
+    def pause(self, *, thorough: bool) -> Iterator[None]:
+        self._generators = generators()
+        with super().pause(thorough=thorough):
+            yield
+            self._not_drawn("in a pause of steps()")
+
+    def untouched(self, when: str) -> None:
+        self._not_drawn(when)
+        super().untouched(when)
+
+    def _not_drawn(self, when: str) -> None:
+        if generators() != self._generators:
+            self._traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
 
 
 def generators() -> str:

@@ -83,7 +83,7 @@ class Notebook(Run):
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
-        gradients = self._live_gradients() if self._paused else {}
+        gradients = self._live_gradients() if self._guard.paused else {}
         super().prune(masks)
         self.changes.append(
             Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),
