@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,6 +70,7 @@ class Engine:
         self._floats: list[Tensor] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
+        self._buffers: list[Tensor] = []
         self.rehearsals, self.mode = 0, "plain"
         self.rewind(0)
 
@@ -119,6 +122,36 @@ class Engine:
         self._captured.update() if self._captured else self._step()
         self.updates += 1
         self._warm += 1
+
+    def start(self, steps: int) -> str:
+        """A digest of all that the next `steps` steps depend on beside the data, the recipe and the seed."""
+        state = [*self._tensors(), *self._floats]
+        masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
+        sha = hashlib.sha256(repr([self.clock, steps, masked, [(v.shape, v.dtype) for v in state]]).encode())
+        for value in state:
+            sha.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return sha.hexdigest()
+
+    def state(self) -> dict[str, Any]:
+        """What `take` puts into another engine. Its tensors are this one's own: copy them or write them out."""
+        memory = [dict(self._optimizer.state[p]) for p in self.parameters.values()]
+        parameters = [p.detach() for p in self.parameters.values()]
+        return {"parameters": parameters, "buffers": self._buffers, "memory": memory, "mode": self.mode}
+
+    def take(self, state: dict[str, Any], steps: int) -> None:
+        """Be where `steps` steps lead, as another engine found that was here before."""
+        with torch.no_grad():
+            for value, other in zip(self.parameters.values(), state["parameters"], strict=True):
+                value.copy_(other)
+            for value, other in zip(self._buffers, state["buffers"], strict=True):
+                value.copy_(other)
+        for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
+            self._optimizer.state[parameter] = slots
+        self._captured = None  # a recorded update writes to the memory of before
+        self.mode = state["mode"]
+        self.clock += steps
+        self.updates += steps
+        self._warm += steps
 
     def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
         """The gradients of this step by name. Those of a recorded step are copied: it writes over its own."""

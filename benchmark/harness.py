@@ -26,6 +26,7 @@ from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
 from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
 from benchmark.run import Run, Tick
+from benchmark.shared import Shared
 from benchmark.streams import stream_seed
 from benchmark.target import Channels, Target, pattern_named
 from benchmark.task import Batch, Data, Splits, Task, sealed
@@ -38,7 +39,11 @@ Keep = Callable[[nn.Module, Run], None]
 
 @dataclass(frozen=True)
 class Question:
-    """A cell with everything its names stand for."""
+    """A cell with everything its names stand for.
+
+    Args:
+        shared: the folder of trainings that the cells of a sweep have in common, where they do.
+    """
 
     cell: Cell
     algorithm: Algorithm
@@ -46,6 +51,7 @@ class Question:
     folder: Path = Path()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     where: dict[str, Any] | None = None
+    shared: Path | None = None
 
     @property
     def ranking(self) -> Ranking:
@@ -87,12 +93,16 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     if isinstance(target.pattern, Channels):
         target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
     another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
-    run = Run(task, model, recipe, target, splits.train.to(question.device), cell.seed, tick, another)
+    train, device = splits.train.to(question.device), question.device
+    about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
+    shared = Shared(question.shared, about, device) if question.shared else None
+    run = Run(task, model, recipe, target, train, cell.seed, tick, another, shared)
     where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
     where |= {"recipe": recipe.describe(), "data": _digests(splits)}
     status, error, notes = _call(question, run)
     cost = Cost.model_validate(run.meter.cost(recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(question.device) | {"steps": run.mode}}
+    steps = {"steps": run.mode} | ({"shared_steps": run.meter.taken} if run.meter.taken else {})
+    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(device) | steps}
     if status is not None:
         found = Audit(passed=False, breaches=notes) if notes else None
         return failure(cell, question.ranking, status, error, audit=found, **known)
@@ -174,7 +184,8 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    if (unseen := updates[0] - run.meter.updates - run.rehearsals) > 0:
+    made = run.meter.updates - run.meter.taken + run.rehearsals
+    if (unseen := updates[0] - made) > 0:
         notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return status, error, notes + run.breaches
 

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -33,11 +34,13 @@ class Settings:
 
     Args:
         folders: by `Cell.setting`, where its data lie.
+        shared: where cells leave trainings for others (`benchmark.shared`).
     """
 
     folders: dict[str, Path]
     device: str = "cpu"
     timeout: float | None = None
+    shared: Path | None = None
 
 
 @dataclass
@@ -70,6 +73,7 @@ def question(cell: Cell, settings: Settings) -> Question:
         settings.folders[cell.setting],
         torch.device(settings.device),
         {"plugins": origins},
+        settings.shared,
     )
 
 
@@ -78,8 +82,9 @@ def here(cells: Sequence[Cell], settings: Settings, done: Done) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for cell in cells:
-            done(*_answer(cell, settings))
+        with _sharing(settings) as common:
+            for cell in cells:
+                done(*_answer(cell, common))
     finally:
         torch.set_num_threads(threads)
 
@@ -97,14 +102,14 @@ def local(
     Whatever ends this early, an interrupt too, ends the workers; what `done` had is kept.
     """
     context = server.start([])
-    waiting, running = list(reversed(cells)), list[Started]()
-    with _interrupts() as interrupted:
+    waiting, running = list(cells), list[Started]()
+    with _sharing(settings) as common, _interrupts() as interrupted:
         try:
             while waiting or running:
                 if interrupted():
                     raise KeyboardInterrupt
                 while waiting and len(running) < jobs:
-                    running.append(_start(context, waiting.pop(), settings, store))
+                    running.append(_start(context, _next(waiting, running), common, store))
                 wait([started.connection for started in running], timeout=0.2)
                 for started in list(running):
                     if answered := _ended(started, settings):
@@ -116,6 +121,24 @@ def local(
                 started.process.terminate()
             for started in running:
                 _end(started.process)
+
+
+@contextmanager
+def _sharing(settings: Settings) -> Iterator[Settings]:
+    """The settings with a folder for shared trainings, which is gone afterwards."""
+    with TemporaryDirectory(prefix="prunebench-", ignore_cleanup_errors=True) as folder:
+        yield replace(settings, shared=Path(folder))
+
+
+def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
+    """The cell to start: one that trains as none that is running does, where there is one, so that it can share."""
+    busy = {_kin(started.question.cell) for started in running}
+    return waiting.pop(next((place for place, cell in enumerate(waiting) if _kin(cell) not in busy), 0))
+
+
+def _kin(cell: Cell) -> tuple[object, ...]:
+    """Cells that differ in the target alone."""
+    return cell.algorithm, str(cell.options), cell.setting, cell.model, cell.budget, cell.seed
 
 
 @contextmanager

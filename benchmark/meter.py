@@ -71,7 +71,7 @@ class Meter:
     def __init__(self, profile: Profile, device: torch.device) -> None:
         self._profile, self._device = profile, device
         self._started = time.perf_counter()
-        self.training_steps = self.scoring_passes = self.updates = 0
+        self.training_steps = self.scoring_passes = self.updates = self.taken = 0
         self.training_flops = self.scoring_flops = 0.0
         self._live = dict.fromkeys(profile.forward, 1.0)
         self._refresh()
@@ -88,10 +88,22 @@ class Meter:
         self.updates += updated
         self.training_flops += share * (self._dense if dense_gradient else self._sparse)
 
+    def take(self, steps: int, seconds: float) -> None:
+        """Steps that another cell made, at what they cost there."""
+        for _ in range(steps):
+            self.train_step(dense_gradient=False)
+        self.taken += steps
+        self._started -= seconds
+
     def score(self, *, backward: bool, share: float = 1.0) -> None:
         """One scoring forward, or the dense backward of one, on a `share` of a batch."""
         self.scoring_passes += not backward
         self.scoring_flops += share * (self._dense - self._forward if backward else self._forward)
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.perf_counter() - self._started
 
     def cost(self, steps: int) -> dict[str, float]:
         """The totals; `trainings` is in units of one training of `steps` updates."""
@@ -101,7 +113,7 @@ class Meter:
             "scoring_passes": self.scoring_passes,
             "training_flops": self.training_flops,
             "scoring_flops": self.scoring_flops,
-            "seconds": time.perf_counter() - self._started,
+            "seconds": self.seconds,
             "peak_bytes": _peak(self._device),
         }
 

@@ -19,6 +19,7 @@ from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
 from benchmark.objective import Objective
 from benchmark.rewiring import Rewiring
+from benchmark.shared import Shared
 from benchmark.streams import stream, stream_seed
 from benchmark.target import Inversion, Target
 from benchmark.task import Batch, Data, Recipe, Task
@@ -75,10 +76,11 @@ class Run:
         seed: int,
         tick: Tick = lambda steps: None,
         another: Callable[[], nn.Module] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._task, self._recipe, self._target = task, recipe, target
         self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
-        self._another = another
+        self._another, self._shared = another, shared
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
         self._objective = Objective(model, task)
@@ -225,10 +227,11 @@ class Run:
         """
         self._guard.not_paused("train")
         with self._guard.verb("train"):
-            for _ in range(self._remaining(steps)):
-                self._engine.backward()
-                self._update(skip=False, looked=False)
-            self._engine.check()
+            remaining = self._remaining(steps)
+            if self._shared and remaining and self._engine is self._weight_engine:
+                self._shared.once(self._engine, self.meter, remaining, self._updates)
+            else:
+                self._updates(remaining)
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
         """Train as `train` does, with a pause between each backward and its update."""
@@ -325,6 +328,7 @@ class Run:
             self._data, self._scoring_data = edited, edited if shared else self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
             self.edits.append(edit)
+            self._shared = None  # from here on the data are this cell's own
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
         """From here on, every training batch goes through `change`, after the recipe's own augmentation.
@@ -339,6 +343,7 @@ class Run:
                 return change(own(batch, draws) if own else batch, draws)
 
             self._weight_engine.recipe = replace(self._weight_engine.recipe, augment=both)
+            self._shared = None
 
     # --- for controls ------------------------------------------------------------------------------------------------
 
@@ -406,6 +411,12 @@ class Run:
         """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
         for engine in {self._weight_engine, self._engine}:
             engine.project(self._masks)
+
+    def _updates(self, steps: int) -> None:
+        for _ in range(steps):
+            self._engine.backward()
+            self._update(skip=False, looked=False)
+        self._engine.check()
 
     def _remaining(self, steps: int | None) -> int:
         return max(0, self._engine.recipe.steps - self.clock) if steps is None else steps
