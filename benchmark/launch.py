@@ -137,8 +137,9 @@ def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
 
 
 def _kin(cell: Cell) -> tuple[object, ...]:
-    """Cells that differ in the target alone."""
-    return cell.algorithm, str(cell.options), cell.setting, cell.model, cell.budget, cell.seed
+    """Cells that differ in the target alone, or in the control that follows."""
+    options = {name: value for name, value in cell.options.items() if name != "control"}
+    return cell.algorithm, str(options), cell.setting, cell.model, cell.budget, cell.seed
 
 
 @contextmanager

@@ -204,7 +204,10 @@ def test_a_folder_that_is_gone_costs_nothing_but_the_training(tmp_path: Path) ->
 
 
 def test_cells_that_can_share_start_one_after_the_other() -> None:
-    waiting = [at(sparsity, seed=seed) for seed in (0, 1) for sparsity in (0.5, 0.8)]
+    shuffled = {"control": "shuffle"}
+    waiting = [
+        at(share, seed=seed, options=chosen) for seed in (0, 1) for share, chosen in ((0.5, {}), (0.8, shuffled))
+    ]
     running: list[Started] = []
     order = []
     for _ in range(4):
