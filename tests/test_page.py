@@ -220,6 +220,28 @@ def test_our_own_readme_is_up_to_date(tmp_path: Path) -> None:
     )
     assert ended.code == 0, ended.err
     assert (tmp_path / "README.md").read_text() == (results / "README.md").read_text()
+    drawn, ours = ({file.name: shown(file) for file in (place / "pictures").iterdir()} for place in (tmp_path, results))
+    assert drawn == ours
+
+
+def test_the_readme_has_a_picture_of_every_table_that_can_have_one(store: Store, bench: Bench, tmp_path: Path) -> None:
+    words = ("leaderboard", "build", "--format", "md", "--results", store.root, "--out", tmp_path)
+    assert bench(*words).code == 0
+    text = (tmp_path / "README.md").read_text()
+    pictures = {file.name: shown(file) for file in (tmp_path / "pictures").iterdir()}
+    assert pictures.keys() == {"cora-gcn-short.svg", "digits-mlp-short.svg"}
+    assert all(f"](pictures/{name})\n\n**{name.partition('-')[0]} / " in text for name in pictures)
+    store.put(board()[1].model_copy(update={"metrics": {"accuracy": 0.5}}))
+    assert bench(*words).code == 0
+    changed = {file.name: shown(file) for file in (tmp_path / "pictures").iterdir()}
+    assert {name for name in pictures if changed[name] != pictures[name]} == {"digits-mlp-short.svg"}
+
+
+def shown(picture: Path) -> str:
+    """What a picture says of the results that it shows."""
+    found = re.search(r"<dc:description>([0-9a-f]{64})</dc:description>", picture.read_text())
+    assert found
+    return found[1]
 
 
 @pytest.mark.slow

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from generated import NAMES, cell, generated, ran
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Annotation
 
+from benchmark.bits import Bits
 from benchmark.errors import UsageError
+from benchmark.leaderboard.agreement import overlap
 from benchmark.leaderboard.labels import spread
 from benchmark.leaderboard.layers import shares
 from benchmark.leaderboard.panels import MOST_PANELS
@@ -112,6 +115,45 @@ def test_methods_within_the_critical_difference_are_joined() -> None:
     bars = [line for line in axes.lines if line.get_linewidth() == 2.6]
     assert bars
     assert all(0 < line.get_xdata()[1] - line.get_xdata()[0] < 4 for line in bars)
+
+
+def masked(name: str, seed: int, mask: str) -> tuple[Record, Bits]:
+    """A run, and what it keeps of a layer: one letter a weight, k for kept."""
+    record = ran(cell(name, seed), 0.5).model_copy(update={"mask_digest": mask})
+    return record, {"fc.weight": np.array([letter == "k" for letter in mask])}
+
+
+def overlaps_of(runs: Sequence[tuple[Record, Bits]]) -> Any:
+    read = {record.key: masks for record, masks in runs}
+    [axes] = overlap([record for record, _ in runs], lambda record: read[record.key]).axes
+    found = axes.collections[0].get_array().filled(np.nan)
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    return {(a, b): found[i, j] for i, a in enumerate(names) for j, b in enumerate(names)}
+
+
+def test_masks_overlap_by_seed_beyond_chance_and_methods_with_themselves_over_seeds() -> None:
+    """Two of four kept: chance is 1 in common, 2 at most; so 2, 1, 0 in common are 1, 0 and -1."""
+    found = overlaps_of(
+        [
+            masked("a", 0, "kk--"),
+            masked("a", 1, "k-k-"),
+            masked("b", 0, "kk--"),
+            masked("b", 1, "-k-k"),
+            masked("c", 2, "kk--"),
+        ]
+    )
+    assert found["a", "a"] == 0
+    assert found["b", "b"] == 0
+    assert found["a", "b"] == found["b", "a"] == 0  # 1 and -1
+    assert np.isnan(found["a", "c"]), "they have no seed in common"
+    assert np.isnan(found["c", "c"]), "it has one seed"
+    assert overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "kk--")])["a", "b"] == 1
+    assert overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "--kk")])["a", "b"] == -1
+
+
+def test_records_without_masks_have_no_overlap() -> None:
+    with pytest.raises(UsageError, match="no record of a pruned network has masks"):
+        overlap([ran(cell("a"), 0.5)], lambda record: {})
 
 
 # --- colours and names ------------------------------------------------------------------------------------------------

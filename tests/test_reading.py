@@ -15,19 +15,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from generated import NAMES, cell, generated, ran
 from support import Bench
 from test_cli import assert_one_clear_line
 
+from benchmark.bits import pack
 from benchmark.leaderboard.pictures import PICTURES
-from benchmark.record import Record, Store, failure
+from benchmark.record import Record, Store, Verification, failure
 
 GOLDEN = Path(__file__).parent / "golden"
+SEEN = Verification(when="2026-01-01T00:00:00+00:00", how="bit-equal")
 
 
 def small() -> list[Record]:
-    """Two methods at two sparsities on two tasks, dense, a control; snip lacks a seed, and one run diverged."""
+    """Two methods at two sparsities on two tasks, dense, a control; one run diverged, and some were verified."""
     records = []
     for (task, top), seed in ((pair, seed) for pair in (("digits", 0.95), ("mnist", 0.98)) for seed in range(4)):
         wave = (0.001, -0.001, 0.0005, 0.0)[seed]
@@ -43,6 +46,8 @@ def small() -> list[Record]:
                     records.append(
                         ran(of, score, validation=score - 0.01, trainings=1, training_flops=flops, seconds=1)
                     )
+                if (name, task) == ("imp", "mnist") and (sparsity, seed) != (0.95, 0):
+                    records[-1] = records[-1].model_copy(update={"verified": SEEN})
             of = cell("snip", seed, task=task, sparsity=sparsity, options={"control": "shuffle"})
             records.append(ran(of, round(top - fall - 0.03 + wave / 2, 5), training_flops=2e8))
     return records
@@ -244,6 +249,20 @@ def test_a_picture_is_drawn(kind: str, folder: Path, bench: Bench, tmp_path: Pat
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
 
 
+def test_the_overlap_of_masks_is_drawn_where_they_lie(folder: Path, bench: Bench, tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    for record in (record for record in small() if record.cell.sparsity == 0.8 and record.cell.task == "digits"):
+        store.put(record.model_copy(update={"mask_digest": "d" * 64}))
+    words = ("plot", "overlap", "--out", tmp_path / "picture.svg", "--results", store.root)
+    assert_one_clear_line(bench(*words), 4, "makes its network again")
+    for record in store:
+        file = store.masks(record.cell)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pack({"fc.weight": np.arange(10) % 2 == 0}))
+    assert bench(*words).code == 0
+    assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
+
+
 def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench, tmp_path: Path) -> None:
     sizes = []
     for words in ([], ["--controls"]):
@@ -259,7 +278,7 @@ def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench,
         (["pareto", "--out", "x.bmp"], "no picture ends in '.bmp'"),
         (["pareto", "--out", "x"], "no picture ends in ''"),
         (["pareto", "--out", "there/is/none/x.svg"], "there is no folder there/is/none"),
-        (["pareto", "--out", "x.svg", "--controls"], "--controls is for accuracy-sparsity and layers"),
+        (["pareto", "--out", "x.svg", "--controls"], "--controls is for accuracy-sparsity, layers, overlap"),
         (["layers", "--out", "x.svg"], "no record of a pruned network has its layers"),
         (["critical-difference", "--out", "x.svg"], "a critical difference takes 3 methods"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
-from benchmark.bits import Overlap, overlaps, unpack, whole
+from benchmark.bits import Bits, Overlap, overlaps, unpack, whole
 from benchmark.cli.read import find_record
 from benchmark.cli.select import named
 from benchmark.cli.tables import Tables
@@ -76,14 +76,20 @@ def _place(record: Record) -> Place:
 
 def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:
     try:
-        return overlaps(*(unpack(_packed(store, record)) for record in (first, second)))
+        return overlaps(masks(store, first), masks(store, second))
     except ValueError as error:
         raise UsageError(f"records {first.key[:8]} and {second.key[:8]}: {error}") from None
 
 
-def _packed(store: Store, record: Record) -> bytes:
+def masks(store: Store, record: Record) -> Bits:
+    """The masks that lie beside a record.
+
+    Raises:
+        DataMissing: they do not.
+        ValueError: they are damaged.
+    """
     try:
-        return store.masks(record.cell).read_bytes()
+        return unpack(store.masks(record.cell).read_bytes())
     except OSError:
         raise DataMissing(
             f"the masks of record {record.key[:8]} ({record.cell}) are not in {store.root / 'masks'}; "

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
+from collections import defaultdict
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,10 @@ import click
 from benchmark import registry
 from benchmark.cli.output import typeset
 from benchmark.cli.select import selected
-from benchmark.cli.tables import boards
+from benchmark.cli.tables import boards, place, title
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
+from benchmark.leaderboard import Row, rows
+from benchmark.leaderboard.rows import grouped
 from benchmark.published import published
 from benchmark.record import Record, write
 
@@ -33,21 +38,57 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
         raise UsageError(f"files hold the plain leaderboard; --view {view} is printed, without --out")
     began = time.perf_counter()
     records = selected(results, **wanted)
-    file = out / {"html": "index.html", "md": "README.md"}[form]
+    made = _page(records, results) if form == "html" else _readme(records)
     try:
-        write(_page(records, results) if form == "html" else _readme(records), file)
+        for name, content in made.items():
+            write(content, out / name)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
-    seconds, size = time.perf_counter() - began, file.stat().st_size / 1024
-    click.echo(f"{file}: {len(records):,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
+        raise UsageError(f"{out / name} cannot be written: {error.strerror}") from None
+    seconds, size = time.perf_counter() - began, sum(map(len, made.values())) / 1024
+    click.echo(f"{out / next(iter(made))}: {len(records):,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
 
 
-def _page(records: list[Record], results: Path) -> bytes:
+def _page(records: list[Record], results: Path) -> dict[str, bytes]:
     from benchmark.leaderboard.page import Names, page  # jinja2 and matplotlib are for this alone
 
-    return page(records, published(results / "published"), Names(registry.label, registry.when)).encode()
+    return {
+        "index.html": page(records, published(results / "published"), Names(registry.label, registry.when)).encode()
+    }
 
 
-def _readme(records: list[Record]) -> bytes:
-    about = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
-    return f"{about}{typeset('md', boards(rows(records))).rstrip()}\n".encode()
+def _readme(records: list[Record]) -> dict[str, bytes]:
+    """A README of all tables, each below its picture where it has one."""
+    found = rows(records)
+    drawn = _pictures(records)
+    text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
+    for name, table in boards(found).items():
+        row = next(row for row in found if name.startswith(title(row)))
+        if (picture := _picture_of(row)) in drawn:
+            text += f"![{row.metric} over the share kept, {place(row)}, budget {row.budget}]({picture})\n\n"
+        text += typeset("md", {name: table})
+    return {"README.md": f"{text.rstrip()}\n".encode()} | drawn
+
+
+def _pictures(records: list[Record]) -> dict[str, bytes]:
+    """By name of its file, for every table with weights pruned, the metric over the share kept.
+
+    Each tells in its description which results it shows: versions of matplotlib draw the same ones with other bytes.
+    """
+    from benchmark.leaderboard.pictures import PICTURES
+    from benchmark.leaderboard.style import encoded
+
+    tables: dict[str, list[Record]] = defaultdict(list)
+    for row, group in grouped(records):
+        if row.control is None:
+            tables[_picture_of(row)] += group
+    drawn = {}
+    for name, group in tables.items():
+        told = sorted((record.key, record.score) for record in group)
+        with suppress(UsageError):  # there is nothing to draw
+            figure = PICTURES["accuracy-sparsity"](group)
+            drawn[name] = encoded(figure, "svg", about=hashlib.sha256(repr(told).encode()).hexdigest())
+    return drawn
+
+
+def _picture_of(row: Row) -> str:
+    return f"pictures/{re.sub(r'[^a-z0-9]+', '-', f'{place(row)} {row.budget}'.lower())}.svg"

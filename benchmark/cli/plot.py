@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmark.cli.overlap import masks
 from benchmark.cli.select import filters, selected
 from benchmark.errors import UsageError
+from benchmark.leaderboard.agreement import overlap
 from benchmark.leaderboard.pictures import PICTURES
 from benchmark.leaderboard.style import SUFFIXES, write
+from benchmark.record import Store
 
-WITH_CONTROLS = ("accuracy-sparsity", "layers")
+WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
 
 
 @click.command()
-@click.argument("picture", type=click.Choice(list(PICTURES)))
+@click.argument("picture", type=click.Choice([*PICTURES, "overlap"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to: FILE.svg, FILE.png or FILE.pdf.")
 @click.option("--controls", is_flag=True, help=f"Draw controls beside methods ({', '.join(WITH_CONTROLS)}).")
 @filters
@@ -30,17 +34,19 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
     profile              how often a method comes how close to the best, over tasks and sparsities
     critical-difference  mean ranks, and how far apart they have to be (Demsar, 2006)
     layers               which share of each layer a method keeps
+    overlap              which masks agree, beyond what chance gives at the same layer densities
     """
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{out}: no picture ends in '{out.suffix}'; it can be {', '.join(SUFFIXES)}")
     if controls and picture not in WITH_CONTROLS:
-        raise UsageError(f"{picture} is of methods alone; --controls is for {' and '.join(WITH_CONTROLS)}")
+        raise UsageError(f"{picture} is of methods alone; --controls is for {', '.join(WITH_CONTROLS)}")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
+    draw = PICTURES.get(picture) or partial(overlap, masks=partial(masks, Store(wanted["results"])))
     records = selected(**wanted)
     methods = [record for record in records if controls or "control" not in record.cell.options]
     try:
-        write(PICTURES[picture](methods), out)
+        write(draw(methods), out)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(os.fspath(out), err=True)

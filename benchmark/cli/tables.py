@@ -87,11 +87,13 @@ def _spoken(row: Row, standing: Standing | None, patterns: bool) -> dict[str, st
 
 
 def _notes(row: Row, standing: Standing | None) -> list[str]:
-    """What makes a row less than it should be."""
-    ended = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
+    """What makes a row more, or less, than others: runs made again by `bench verify`; runs that are not there."""
+    notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
+    if row.verified:
+        notes.insert(0, "verified" if row.verified == row.n else f"{row.verified} of {row.n} verified")
     if standing and standing.missing:
-        return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *ended]
-    return ended
+        return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *notes]
+    return notes
 
 
 def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:

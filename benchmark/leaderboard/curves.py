@@ -58,7 +58,7 @@ def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     axes.set_xscale("log")
     percents(axes.xaxis)
     axes.invert_xaxis()
-    axes.set_xlabel("weights kept (log scale)")
+    axes.set_xlabel("share kept (log scale)")
     axes.set_ylabel(metric(group[0]))
     _fit(axes, [*group, *([dense] if dense else [])])
     return ends

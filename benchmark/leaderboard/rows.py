@@ -19,6 +19,7 @@ class Row:
 
     Args:
         n: runs that ended well; only they are averaged. The counts of the others stand beside it.
+        verified: how many of them `bench verify` has made again.
         cost: means over these runs.
         scores: the metric that ranks, on the test split, by seed.
         validation: its mean on the validation split; None where a run has none.
@@ -37,6 +38,7 @@ class Row:
     metric: str
     direction: str
     n: int
+    verified: int
     mean: float | None
     std: float | None
     ci_low: float | None
@@ -129,6 +131,7 @@ def _row(group: Sequence[Record], label: str, task_label: str) -> Row:
         metric=ranking.metric,
         direction=ranking.direction,
         n=summary.n,
+        verified=sum(record.verified is not None for record in well),
         mean=summary.mean,
         std=summary.std,
         ci_low=summary.low,

@@ -112,12 +112,16 @@ def styled() -> Iterator[None]:
         yield
 
 
-def encoded(figure: Figure, form: Literal["svg", "png", "pdf"], dpi: int = 150) -> bytes:
-    """The picture in a file's bytes; the same figure gives the same bytes."""
+def encoded(figure: Figure, form: Literal["svg", "png", "pdf"], dpi: int = 150, about: str = "") -> bytes:
+    """The picture in a file's bytes; the same figure gives the same bytes.
+
+    Args:
+        about: a description for the metadata of an svg.
+    """
     into = BytesIO()
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[form]
     with styled():
-        figure.savefig(into, format=form, dpi=dpi, metadata=undated)
+        figure.savefig(into, format=form, dpi=dpi, metadata=undated | ({"Description": about} if about else {}))
     return into.getvalue()
 
 
