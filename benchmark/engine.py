@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from benchmark.capture import WARM_UP, Captured, Record, agree, recordable
 from benchmark.errors import Diverged
@@ -60,10 +61,11 @@ class Engine:
         data: Data,
         seed: int,
         device: torch.device,
+        spared: Collection[str] = (),
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
-        self.data, self._loss, self._seed, self._device = data, loss, seed, device
+        self.data, self._loss, self._seed, self._device, self._spared = data, loss, seed, device, spared
         self._order = Order(len(data), recipe.batch_size, seed)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
@@ -85,7 +87,7 @@ class Engine:
     def rewind(self, clock: int) -> None:
         """Place the schedule and the data order at `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
         self.clock, self._warm = clock, 0
-        self._optimizer = _optimizer(list(self.parameters.values()), self.recipe)
+        self._optimizer = _optimizer(self.parameters, self.recipe, self._spared)
         self._captured: Captured | None = None
 
     def project(self, masks: Masks) -> None:
@@ -243,8 +245,22 @@ class Engine:
         return nullcontext()
 
 
-def _optimizer(parameters: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    device = parameters[0].device
+def of_norms(model: nn.Module) -> set[str]:
+    """The names of parameters that belong to normalisation layers."""
+    kinds = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+    modules = [(name, module) for name, module in model.named_modules() if isinstance(module, kinds)]
+    return {
+        f"{name}.{own}".lstrip(".") for name, module in modules for own, _ in module.named_parameters(recurse=False)
+    }
+
+
+def _optimizer(named: Mapping[str, Tensor], recipe: Recipe, spared: Collection[str]) -> torch.optim.Optimizer:
+    """The recipe's, without weight decay for what is `spared`."""
+    decaying = [parameter for name, parameter in named.items() if name not in spared]
+    parameters: list[Any] = [{"params": decaying}] if decaying else []
+    if spared:
+        parameters.append({"params": [named[name] for name in named if name in spared], "weight_decay": 0.0})
+    device = next(iter(named.values())).device
     on_gpu = device.type == "cuda"
     rate: float | Tensor = torch.tensor(recipe.rate, device=device) if on_gpu else recipe.rate
     if recipe.optimizer != "sgd":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from benchmark.audit import tensors
 from benchmark.capture import recorder
-from benchmark.engine import CHECK_EVERY, Engine, Order
+from benchmark.engine import CHECK_EVERY, Engine, Order, of_norms
 from benchmark.guard import Guard
 from benchmark.masks import Masks
 from benchmark.meter import Meter, Profile
@@ -84,7 +84,9 @@ class Run:
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
         self._objective = Objective(model, task)
-        self._engine = self._weight_engine = self._engine_over(dict(model.named_parameters()), self._plain_loss, recipe)
+        spared = () if recipe.decay_norms else of_norms(model)
+        weights = dict(model.named_parameters())
+        self._engine = self._weight_engine = self._engine_over(weights, self._plain_loss, recipe, spared)
         self._engine.capture(list(model.buffers()), recorder(self._device))
         self._masks = Masks.ones(self._live_weights)
         self._rng = stream(seed, "algorithm")
@@ -401,8 +403,14 @@ class Run:
     def _gradients(self) -> dict[str, Tensor]:
         return self._engine.gradients(name for name in self._names if name in self._engine.parameters)
 
-    def _engine_over(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
-        return Engine(parameters, loss, recipe, self._data, self._seed, self._device)
+    def _engine_over(
+        self,
+        parameters: Mapping[str, Tensor],
+        loss: Callable[[Batch], Tensor],
+        recipe: Recipe,
+        spared: Collection[str] = (),
+    ) -> Engine:
+        return Engine(parameters, loss, recipe, self._data, self._seed, self._device, spared)
 
     def _plain_loss(self, batch: Batch) -> Tensor:
         return self.task.loss(self._model, batch)

@@ -172,6 +172,7 @@ class Recipe:
         milestones: steps at which the rate is multiplied by `gamma`.
         cosine: anneal to zero along half a cosine instead.
         warmup: steps over which the rate grows linearly from 0.
+        decay_norms: whether weight decay is for normalisation layers, too.
         clip: the norm that the gradient of what is kept is scaled down to where it is longer; 0 leaves it as it is.
         augment: a batch and a generator -> the augmented batch.
     """
@@ -183,6 +184,7 @@ class Recipe:
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
+    decay_norms: bool = True
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     cosine: bool = False

@@ -54,7 +54,7 @@ def _told(epochs: float, *milestones: float, **how: Any) -> Recipe:
 
 STYLES: Mapping[Source, Style] = {
     "openlth": Style(_told(160, 80, 120, rate=0.1, weight_decay=1e-4), statistics=IMAGENET, scale="uniform"),
-    "renda": Style(_told(182, 91, 136, rate=0.1, weight_decay=2e-4)),  # theirs spares batch norm the decay
+    "renda": Style(_told(182, 91, 136, rate=0.1, weight_decay=2e-4, decay_norms=False)),
     "synflow": Style(
         _told(160, 60, 120, rate=0.1, weight_decay=1e-4, nesterov=True),
         residual=_told(160, 60, 120, rate=0.01, gamma=0.2, weight_decay=5e-4, nesterov=True),

@@ -120,6 +120,7 @@ class Style:
         area: least share of an image that a training crop covers.
         shape: least and greatest width / height of a training crop.
         smoothing: of the labels, in the training loss.
+        decay_norms: whether weight decay is for batch norm, too.
     """
 
     epochs: int
@@ -128,6 +129,7 @@ class Style:
     area: float
     shape: tuple[float, float]
     smoothing: float
+    decay_norms: bool = True
 
     def recipes(self, images: int, batch: int, size: int) -> dict[str, Recipe]:
         """By budget: `full` is the source's; `short` a tenth of it."""
@@ -138,6 +140,7 @@ class Style:
             rate=self.rate * batch / 256,
             momentum=0.9,
             weight_decay=1e-4,
+            decay_norms=self.decay_norms,
             milestones=tuple(fall * epoch for fall in self.falls),
             warmup=5 * epoch,
             augment=ResizedCrop(size, self.area, self.shape),
@@ -152,8 +155,7 @@ class Style:
 STYLES: Mapping[Source, Style] = {
     "openlth": Style(90, (30, 60, 80), rate=0.1, area=0.1, shape=(0.8, 1.25), smoothing=0.0),
     "rigl": Style(100, (30, 70, 90), rate=0.1, area=0.08, shape=(3 / 4, 4 / 3), smoothing=0.1),
-    # theirs spares batch norm the decay
-    "granet": Style(100, (30, 60, 90), rate=0.2, area=0.08, shape=(3 / 4, 4 / 3), smoothing=0.1),
+    "granet": Style(100, (30, 60, 90), rate=0.2, area=0.08, shape=(3 / 4, 4 / 3), smoothing=0.1, decay_norms=False),
 }
 
 

@@ -14,8 +14,7 @@ def cifar10(*, recipe: Source = "openlth") -> Task:
 
     Options:
         recipe: whose training: openlth (Frankle et al.; ImageNet's statistics, batch norm starting from [0, 1]), renda
-            (Renda et al., 2020; but batch norm decays too), synflow (Tanaka et al., 2020), granet (Liu et al., 2021;
-            reflected edges) or rigl (Evci et al., 2020); conv-2, -4 and -6 train as Frankle & Carbin (2019) do under
-            every one
+            (Renda et al., 2020), synflow (Tanaka et al., 2020), granet (Liu et al., 2021; reflected edges) or rigl
+            (Evci et al., 2020); conv-2, -4 and -6 train as Frankle & Carbin (2019) do under every one
     """
     return cifar(datasets.CIFAR10, 10, STATISTICS, STYLES[recipe])

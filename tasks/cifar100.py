@@ -16,8 +16,8 @@ def cifar100(*, recipe: Source = "openlth") -> Task:
 
     Options:
         recipe: whose training: openlth (Frankle et al.; ImageNet's statistics, batch norm starting from [0, 1]), renda
-            (Renda et al., 2020; but batch norm decays too), synflow (Tanaka et al., 2020), granet (Liu et al., 2021) or
-            rigl (Evci et al., 2020); conv-2, -4 and -6 train as Frankle & Carbin (2019) do under every one
+            (Renda et al., 2020), synflow (Tanaka et al., 2020), granet (Liu et al., 2021) or rigl (Evci et al., 2020);
+            conv-2, -4 and -6 train as Frankle & Carbin (2019) do under every one
     """
     style = replace(STYLES[recipe], reflect=False)  # GraNet reflects the edges of CIFAR-10 alone
     return cifar(datasets.CIFAR100, 100, STATISTICS, style)

@@ -53,8 +53,7 @@ def imagenet_subset(
         stored: edge of the square that images are decoded to, pixels: training cuts its crops out of it, tests see the
             middle
         batch: images of a step; the rate grows with it
-        recipe: whose training: openlth (Frankle et al., 2020), rigl (Evci et al., 2020) or granet (Liu et al., 2021;
-            but batch norm decays too)
+        recipe: whose training: openlth (Frankle et al., 2020), rigl (Evci et al., 2020) or granet (Liu et al., 2021)
     """
     chosen = tuple(classes.split("+")) if classes and not classes.isdigit() else ()
     known = KNOWN.get(folder, Known(0, 0))

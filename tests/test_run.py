@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Snapshot, Target, Task, TensorData, keep_top
-from benchmark.engine import CHECK_EVERY, Order
+from benchmark.engine import CHECK_EVERY, Order, of_norms
 from benchmark.errors import Breach, Diverged
 from benchmark.harness import build
 from benchmark.streams import stream_seed
@@ -217,6 +217,25 @@ def test_bfloat16_trains_float32_weights_and_keeps_zeros():
     assert {weight.dtype for weight in run.weights.values()} == {torch.float32}
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
     assert not pruned_values(run).any()
+
+
+@pytest.mark.parametrize("recipe", [SGD, ADAMW], ids=["momentum", "adamw"])
+def test_normalisation_layers_can_be_spared_the_decay(recipe):
+    """One step with and without: they differ by rate x decay x value, in the parameters of batch norm alone."""
+    recipe = replace(recipe, nesterov=False, warmup=0, clip=0.0)
+    start, decayed, spared = (toy_run(each) for each in (recipe, recipe, replace(recipe, decay_norms=False)))
+    decayed.train(1)
+    spared.train(1)
+    before, one, other = network(start), network(decayed), network(spared)
+    assert {name for name in before if not torch.equal(one[name], other[name])} == {"1.weight"}  # the bias is 0
+    expected = recipe.rate * recipe.weight_decay * before["1.weight"]
+    torch.testing.assert_close(other["1.weight"] - one["1.weight"], expected, rtol=1e-4, atol=1e-7)
+
+
+def test_parameters_of_norms_are_found_by_name():
+    model = nn.ModuleDict({"a": nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "b": nn.BatchNorm2d(2, affine=False)})
+    assert of_norms(model) == {"a.1.weight", "a.1.bias"}
+    assert of_norms(nn.GroupNorm(1, 2)) == {"weight", "bias"}
 
 
 @RECIPES

@@ -85,6 +85,7 @@ def test_a_recipe_is_the_one_it_is_named_for(
     assert (full.batch_size, full.momentum, full.weight_decay, full.nesterov) == (128, 0.9, decay, nesterov)
     assert (full.rate_at(0), full.rate_at(full.steps - 1)) == (pytest.approx(rate), pytest.approx(last))
     assert full.augment is not None
+    assert full.decay_norms == (source != "renda")
 
 
 @pytest.mark.parametrize("source", _cifar.STYLES)
