@@ -49,7 +49,7 @@ def checked(name: str, score: Tensor) -> Tensor:
 def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
     """[n] -> bool [n]: the `count` best of the live ones, the earlier one where scores tie."""
     if live is not None:
-        where = live.nonzero().squeeze(1)
+        where = _places(live)
         if count > where.numel():
             raise ValueError(f"{count:,} weights were asked, only {where.numel():,} are left to choose from")
         chosen = torch.zeros_like(live)
@@ -61,9 +61,14 @@ def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
         return torch.full_like(scores, count > 0, dtype=torch.bool)
     bar = _kth_smallest(scores, scores.numel() - count)
     chosen = scores > bar
-    ties = (scores == bar).nonzero().squeeze(1)
-    chosen[ties[: count - int(chosen.sum())]] = True
+    ties = _places(scores == bar)
+    chosen[ties[: count - int(chosen.count_nonzero())]] = True
     return chosen
+
+
+def _places(mask: Tensor) -> Tensor:
+    """Where it is true. On a CPU numpy's search is some times as fast as torch's."""
+    return torch.from_numpy(np.flatnonzero(mask.numpy())) if mask.device.type == "cpu" else mask.nonzero().squeeze(1)
 
 
 def _kth_smallest(scores: Tensor, k: int) -> Tensor:

@@ -2,8 +2,9 @@
 
 Side by side, in turns, in one process and on one thread: our engine, dense and masked to 10 %; the bare dense loop that
 any harness sits on (tensors in memory, no masks, no harness); and a loop as harnesses are usually written (a DataLoader
-over transformed images, `torch.nn.utils.prune` for masks). The table gives medians over the rounds of milliseconds per
-step, how many times the usual loop's step takes as long as ours, and ours over the bare loop: what the harness costs.
+over transformed images, `torch.nn.utils.prune` for masks); and five networks in one batched step, where they can be, a
+fifth of it. The table gives medians over the rounds of milliseconds per step, and medians of ratios: how many times the
+usual loop's step takes as long as ours, and the bare loop's and the fifth of the batched one over ours, dense.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from torch.nn.utils import prune as torch_prune
 from torch.utils.data import DataLoader
@@ -30,6 +32,8 @@ from benchmark.harness import build
 DENSITY = 0.1
 CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2}
 """Steps in a round."""
+
+REPLICATES = 5
 
 
 def ours(task_name: str, model: str, folder: Path, device: torch.device, density: float) -> Callable[[int], None]:
@@ -54,6 +58,32 @@ def bare(task_name: str, model: str, folder: Path, device: torch.device) -> Call
             batch = data.batch(torch.randint(len(data), (recipe.batch_size,), generator=draw))
             optimizer.zero_grad()
             task.loss(network, recipe.augment(batch, draw) if recipe.augment else batch).backward()
+            optimizer.step()
+
+    return train
+
+
+def together(task_name: str, model: str, folder: Path, device: torch.device) -> Callable[[int], None]:
+    """REPLICATES networks of as many seeds in one batched step (`torch.func.vmap`), each on a batch of its own."""
+    task = registry.task(task_name)
+    data, recipe = task.data(folder).train.to(device), task.recipe("full", model)
+    networks = [build(task, model, seed).to(device) for seed in range(REPLICATES)]
+    weights, buffers = stack_module_state(networks)  # type: ignore[arg-type]
+    optimizer = torch.optim.SGD(weights.values(), lr=recipe.rate, momentum=recipe.momentum, fused=True)
+    draw = torch.Generator().manual_seed(0)
+
+    def loss(weights: Any, buffers: Any, images: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(functional_call(networks[0], (weights, buffers), (images,)), labels)
+
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            orders = torch.randint(len(data), (REPLICATES, recipe.batch_size), generator=draw)
+            images, labels = data.batch(orders.flatten())
+            shape = (REPLICATES, recipe.batch_size)
+            batches = images.reshape(*shape, *images.shape[1:]), labels.reshape(shape)
+            for weight in weights.values():
+                weight.grad = None
+            vmap(loss)(weights, buffers, *batches).sum().backward()
             optimizer.step()
 
     return train
@@ -119,12 +149,16 @@ def measured(case: str, folder: Path, device: torch.device, rounds: int) -> dict
         "bare": bare(task, model, folder, device),
         "usual": usual(task, model, folder, device),
     }
+    if not any(True for _ in build(registry.task(task), model, 0).buffers()):  # vmap cannot write running statistics
+        loops["together"] = together(task, model, folder, device)
     for train in loops.values():
         train(5)
     steps, times = CASES[case], {name: list[float]() for name in loops}
     for _ in range(rounds):
         for name, train in loops.items():
-            times[name].append(_seconds(lambda train=train: train(steps), device) / steps)  # type: ignore[misc]
+            nets = REPLICATES if name == "together" else 1
+            turns = max(1, steps // nets)
+            times[name].append(_seconds(lambda train=train, turns=turns: train(turns), device) / turns / nets)  # type: ignore[misc]
     own = registry.task(task)
     recipe, profile = own.recipe("full", model), _flops(task, model, folder)
     ratios = {name: median(a / b for a, b in zip(times[name], times["ours"], strict=True)) for name in times}
@@ -136,8 +170,15 @@ def measured(case: str, folder: Path, device: torch.device, rounds: int) -> dict
         "usual / ours": round(ratios["usual"], 2),
         "bare / ours, dense": round(median(a / b for a, b in zip(times["bare"], times["ours, dense"], strict=True)), 2),
         "masks cost": f"{100 * (masks - 1):+.1f} %",
+        "5 at once / ours, dense": _of_together(times),
         "of the arithmetic": f"{100 * profile / rate_of_arithmetic(device) / median(times['ours']):.0f} %",
     }
+
+
+def _of_together(times: Mapping[str, Sequence[float]]) -> float | None:
+    if "together" not in times:
+        return None
+    return round(median(a / b for a, b in zip(times["together"], times["ours, dense"], strict=True)), 2)
 
 
 def _flops(task: str, model: str, folder: Path) -> float:

@@ -1,0 +1,164 @@
+"""How fast the parts around a training step are: `OMP_NUM_THREADS=1 python -m tests.speed_parts --data-root DIR`.
+
+Each part stands beside what does the same work, in turns, in one process and on one thread: exact global selection
+beside torch's `kthvalue` and numpy's sort; SNIP's and GraSP's scores beside one forward and backward of the same batch;
+an augmented batch of CIFAR-10 beside torchvision's transforms, image by image; a worker forked from the warm server
+beside a process that imports torch. The table gives medians over the rounds, and medians of ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from benchmark import Run, Target, registry
+from benchmark.cli.output import emit
+from benchmark.harness import build
+from benchmark.selection import top
+
+WEIGHTS = 25_000_000
+"""As many as ResNet-50 has."""
+
+DENSITY = 0.1
+Work = Callable[[], object]
+
+
+def selection(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """The best of 25 million scores."""
+    scores = torch.rand(WEIGHTS, generator=torch.Generator().manual_seed(0))
+    kept = round(DENSITY * WEIGHTS)
+
+    def select() -> Tensor:
+        return top(scores, kept, None)
+
+    yield "keep 10 % of 25 M", select, "torch.kthvalue, compare", lambda: scores > scores.kthvalue(WEIGHTS - kept)[0]
+    yield "keep 10 % of 25 M", select, "numpy.sort, compare", lambda: scores.numpy() > np.sort(scores.numpy())[-kept]
+
+
+def scoring(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """Scores of one batch, with everything that looking without a trace takes."""
+    for task_name, model in (("mnist", "lenet-300-100"), ("cifar10", "resnet-20")):
+        run, batch = _run(task_name, model, folder), None
+        batch = run.batches(1)[0]
+
+        def passes(run: Run = run, batch: Any = batch) -> None:
+            run._plain_loss(batch).backward()  # type: ignore[no-untyped-call]
+
+        def snip(run: Run = run, batch: Any = batch) -> None:
+            leaves = {name: weight.requires_grad_() for name, weight in run.weights.items()}
+            torch.autograd.grad(run.loss(batch, leaves), list(leaves.values()))
+
+        def grasp(run: Run = run, batch: Any = batch) -> None:
+            leaves = {name: weight.requires_grad_() for name, weight in run.weights.items()}
+            gradients = torch.autograd.grad(run.loss(batch, leaves), list(leaves.values()), create_graph=True)
+            flow = torch.stack([(gradient * gradient.detach()).sum() for gradient in gradients]).sum()
+            torch.autograd.grad(flow, list(leaves.values()))
+
+        yield f"SNIP's score, {model}", snip, "forward and backward", passes
+        yield f"GraSP's score, {model}", grasp, "forward and backward", passes
+
+
+def batches(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """128 images of CIFAR-10, cropped, flipped and normalised."""
+    run = _run("cifar10", "resnet-20", folder)
+    draw, augment = torch.Generator().manual_seed(0), run.recipe.augment
+    assert augment
+
+    def ours() -> object:
+        return augment(run.data.batch(torch.randint(len(run.data), (128,), generator=draw)), draw)
+
+    steps = [transforms.RandomHorizontalFlip(), transforms.RandomCrop(32, 4), transforms.ToTensor()]
+    steps.append(transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)))
+    images = datasets.CIFAR10(folder, train=True, transform=transforms.Compose(steps))
+    loader = iter(DataLoader(images, 128, shuffle=True))
+    yield "a batch of CIFAR-10", ours, "DataLoader over transforms", lambda: next(loader)
+
+
+FORK = """
+import time
+from statistics import median
+import torch
+from benchmark import server
+context, times = server.start([]), []
+for _ in range(20):
+    start = time.perf_counter()
+    process = context.Process(target=torch.ones, args=(8, 8))
+    process.start()
+    process.join()
+    times.append(time.perf_counter() - start)
+print(median(times))
+"""
+"""In a process of its own: workers import the main module, and this one is heavier than the command."""
+
+
+def workers(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """From nothing to the first tensor, and to the end."""
+
+    def forked() -> float:
+        done = subprocess.run([sys.executable, "-c", FORK], check=True, capture_output=True, text=True)
+        return float(done.stdout)
+
+    def fresh() -> None:
+        subprocess.run([sys.executable, "-c", "import torch; torch.ones(8, 8)"], check=True)
+
+    yield "a worker for a cell", forked, "a process that imports torch", fresh
+
+
+def _run(task_name: str, model: str, folder: Path) -> Run:
+    task = registry.task(task_name)
+    return Run(task, build(task, model, 0), task.recipe("full", model), Target(1.0), task.data(folder).train, 0)
+
+
+PARTS = {"selection": selection, "scoring": scoring, "batches": batches, "workers": workers}
+
+
+def measured(part: str, work: Work, beside: str, other: Work, rounds: int) -> dict[str, Any]:
+    """One row of the table."""
+    work(), other()
+    times = [(_seconds(work), _seconds(other)) for _ in range(rounds)]
+    own, others = zip(*times, strict=True)
+    return {
+        "part": part,
+        "ours, ms": round(1000 * median(own), 2),
+        "beside": beside,
+        "its, ms": round(1000 * median(others), 2),
+        "its / ours": round(median(b / a for a, b in times), 2),
+    }
+
+
+def _seconds(work: Work) -> float:
+    """That it takes, or that it says."""
+    start = time.perf_counter()
+    told = work()
+    return told if isinstance(told, float) else time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--part", choices=PARTS, action="append")
+    parser.add_argument("--format", choices=["table", "md", "json"], default="table")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [measured(*one, given.rounds) for part in given.part or PARTS for one in PARTS[part](given.data_root)]
+    title = f"parts on a CPU, torch {torch.__version__}, 1 thread, medians of {given.rounds} rounds"
+    emit(given.format, {title: rows}, rows)
+
+
+if __name__ == "__main__":
+    main()
