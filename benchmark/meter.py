@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +47,14 @@ class Profile:
     rest: tuple[float, float]
 
     @classmethod
-    def of(cls, objective: Objective, batch: Batch, names: list[str]) -> Profile:
-        """Count one forward and one forward-and-backward; the model is left untouched."""
-        leaves = {name: p.detach().requires_grad_(p.requires_grad) for name, p in objective.model.named_parameters()}
+    def of(cls, objective: Objective, batch: Batch, names: list[str], trained: Collection[str]) -> Profile:
+        """Count one forward and one forward-and-backward; the model is left untouched.
+
+        Args:
+            names: of the prunable tensors.
+            trained: of the parameters that have a gradient.
+        """
+        leaves = {name: p.detach().requires_grad_(name in trained) for name, p in objective.model.named_parameters()}
         wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
         layers = {name: name.rpartition(".")[0] for name in names}
         fed: dict[str, list[bool]] = {}  # by layer and call: an input with a gradient costs as much again
@@ -69,13 +74,18 @@ class Meter:
     """Adds up the cost of a run. Operations on pruned weights are not counted: they are what a sparse engine saves."""
 
     def __init__(self, profile: Profile, device: torch.device) -> None:
-        self._profile, self._device = profile, device
+        self._device = device
         self._started = time.perf_counter()
         self.training_steps = self.scoring_passes = self.updates = self.taken = 0
         self.training_flops = self.scoring_flops = 0.0
         self._live = dict.fromkeys(profile.forward, 1.0)
-        self._refresh()
+        self.profile(profile)
         _reset_peak(device)
+
+    def profile(self, profile: Profile) -> None:
+        """From here on, count what a batch takes by this profile: graphs may have lost edges."""
+        self._profile = profile
+        self._refresh()
 
     def prune(self, masks: Masks) -> None:
         """From here on, count what these masks keep."""

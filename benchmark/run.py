@@ -83,6 +83,7 @@ class Run:
         self._another, self._shared = another, shared
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
+        self._trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         self._objective = Objective(model, task)
         spared = () if recipe.decay_norms else of_norms(model)
         weights = dict(model.named_parameters())
@@ -96,8 +97,7 @@ class Run:
         self.restored: Snapshot | None = None
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
-        first = data.batch(Order(len(data), recipe.batch_size, seed)[0])
-        self.meter = Meter(Profile.of(self._objective, first, self._names), self._device)
+        self.meter = Meter(self._profile(), self._device)
         self._guard = Guard(model)
 
     # --- look ---------------------------------------------------------------------------------------------------------
@@ -329,6 +329,7 @@ class Run:
             edited, shared = self._data.rewrite(self.rewiring.noting(edit)), self._scoring_data is self._data
             self._data, self._scoring_data = edited, edited if shared else self._scoring_data.rewrite(edit)
             self._engine.data = self._weight_engine.data = self._data
+            self.meter.profile(self._profile())
             self.edits.append(edit)
             self._shared = None  # from here on the data are this cell's own
 
@@ -419,6 +420,10 @@ class Run:
         """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
         for engine in {self._weight_engine, self._engine}:
             engine.project(self._masks)
+
+    def _profile(self) -> Profile:
+        first = Order(len(self._data), self._recipe.batch_size, self._seed)[0]
+        return Profile.of(self._objective, self._data.batch(first), self._names, self._trained)
 
     def _updates(self, steps: int) -> None:
         for _ in range(steps):

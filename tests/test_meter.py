@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import Masks, Recipe, Run, Target, Task, TensorData
+from benchmark import Masks, Recipe, Run, Target, Task, TensorData, registry
+from benchmark.harness import build
 from benchmark.meter import Meter, Profile, live_share
 from benchmark.objective import Objective
 from benchmark.toy import toy
@@ -30,7 +32,8 @@ def summed(model: nn.Module, batch: Tensor) -> Tensor:
 
 def profile(model: nn.Module, batch: Tensor, task: Task | None = None) -> Profile:
     task = task or replace(toy, loss=summed)
-    return Profile.of(Objective(model, task), batch, task.prunable(model))
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return Profile.of(Objective(model, task), batch, task.prunable(model), trained)
 
 
 def backward(found: Profile) -> dict[str, int]:
@@ -313,3 +316,32 @@ def test_live_share_counts_all_parameters():
     parameters = dict(mlp().named_parameters())
     assert live_share(HALF, parameters) == (6 + 2 + 3 + 2) / (12 + 6 + 3 + 2)
     assert live_share(Masks.ones({n: p for n, p in parameters.items() if n in HALF}), parameters) == 1.0
+
+
+def test_edges_that_are_gone_cost_nothing_any_more() -> None:
+    """A message is `width` additions: fewer edges, fewer operations, in proportion."""
+    task = registry.task("planted-partition")
+    run = Run(task, build(task, "gcn", 0), task.recipe("smoke", "gcn"), Target(1.0), task.data(Path()).train, 0)
+
+    def cost_of_a_step() -> float:
+        before = run.meter.training_flops
+        run.train(1)
+        return run.meter.training_flops - before
+
+    def without(count: int) -> Callable[[Any], Any]:
+        def edit(graph: Any) -> Any:
+            edited, (first, second) = graph.clone(), graph.edge_index
+            one_way = (first < second).nonzero().squeeze(1)[count:]
+            edited.edge_index = torch.cat([graph.edge_index[:, one_way], graph.edge_index[:, one_way].flip(0)], dim=1)
+            return edited
+
+        return edit
+
+    whole = cost_of_a_step()
+    run.rewrite(without(0))
+    assert cost_of_a_step() == whole
+    run.rewrite(without(100))
+    fewer = whole - cost_of_a_step()
+    run.rewrite(without(100))
+    assert fewer > 0
+    assert whole - cost_of_a_step() == 2 * fewer
