@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks._models import glorot
+from tasks._models import glorot, scaled
 
 Scale = Literal["uniform", "one"]
 """What batch norm starts to multiply with: a draw from [0, 1], as in OpenLTH, or 1."""
@@ -44,7 +44,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        inner = outputs // 4
+        inner = max(1, outputs // 4)
         self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, bias=False)
@@ -79,30 +79,26 @@ class PreActivated(nn.Module):
         return inner + (images if self.shortcut is None else self.shortcut(active))
 
 
-def resnet(depth: int, classes: int, scale: Scale) -> nn.Module:
+def resnet(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
     """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as OpenLTH has them: 270,896 weights for 20."""
-    stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(16)), ("relu", nn.ReLU())]
-    return _started(_staged(stem, Basic, (16, 16, 32, 64), [(depth - 2) // 6] * 3, [], classes), scale)
+    return _started(_staged(_stem, Basic, (16, 16, 32, 64), [(depth - 2) // 6] * 3, classes, width), scale)
 
 
-def resnet18(classes: int, scale: Scale) -> nn.Module:
+def resnet18(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
     """ImageNet's ResNet-18 with a 3x3 stem and no pooling before the first block: 11,164,352 weights."""
-    stem = [("conv", nn.Conv2d(3, 64, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(64)), ("relu", nn.ReLU())]
-    return _started(_staged(stem, Basic, (64, 64, 128, 256, 512), [2] * 4, [], classes), scale)
+    return _started(_staged(_stem, Basic, (64, 64, 128, 256, 512), [2] * 4, classes, width), scale)
 
 
-def resnet50(classes: int, scale: Scale) -> nn.Module:
+def resnet50(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
     """ImageNet's ResNet-50 with the same stem, as GraNet has it: 23,467,712 weights."""
-    stem = [("conv", nn.Conv2d(3, 64, 3, padding=1, bias=False)), ("bn", nn.BatchNorm2d(64)), ("relu", nn.ReLU())]
-    return _started(_staged(stem, Bottleneck, (64, 256, 512, 1024, 2048), [3, 4, 6, 3], [], classes), scale)
+    return _started(_staged(_stem, Bottleneck, (64, 256, 512, 1024, 2048), [3, 4, 6, 3], classes, width), scale)
 
 
-def wide_resnet(depth: int, widen: int, classes: int, scale: Scale) -> nn.Module:
+def wide_resnet(depth: int, widen: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
     """WRN-depth-widen (Zagoruyko & Komodakis, 2016): pre-activated, without dropout; 1,076,912 weights for 22-2."""
     widths = (16, 16 * widen, 32 * widen, 64 * widen)
-    tail = [("bn", nn.BatchNorm2d(widths[-1])), ("relu", nn.ReLU())]
-    stem = [("conv", nn.Conv2d(3, 16, 3, padding=1, bias=False))]
-    return _started(_staged(stem, PreActivated, widths, [(depth - 4) // 6] * 3, tail, classes), scale)
+    network = _staged(_first, PreActivated, widths, [(depth - 4) // 6] * 3, classes, width, _active)
+    return _started(network, scale)
 
 
 VGG = {
@@ -112,40 +108,64 @@ VGG = {
 """Widths of the convolutions; 0 is a 2x2 max pooling."""
 
 
-def vgg(depth: int, classes: int, scale: Scale) -> nn.Module:
+def vgg(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
     """VGG with batch norm and one linear layer, as OpenLTH has it: 14,715,584 weights for 16, 20,024,000 for 19."""
     layers: list[nn.Module] = []
     inputs = 3
-    for width in VGG[depth]:
-        if width:
-            layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
-            inputs = width
+    for channels in VGG[depth]:
+        if channels:
+            outputs = scaled(channels, width)
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            inputs = outputs
         else:
             layers.append(nn.MaxPool2d(2))
-    return _started(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)), scale)
+    return _started(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes)), scale)
 
 
-def conv(depth: int, classes: int) -> nn.Module:
+def conv(depth: int, classes: int, *, width: float = 1.0) -> nn.Module:
     """Conv-2, -4, -6 of Frankle & Carbin (2019), Gaussian Glorot: 4,300,992, 2,425,024 and 2,261,184 weights."""
-    widths = (64, 128, 256)[: depth // 2]
+    widths = [scaled(channels, width) for channels in (64, 128, 256)[: depth // 2]]
+    units = scaled(256, width)
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise((3, *widths)):
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
         layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     flat = widths[-1] * (32 >> len(widths)) ** 2
-    layers += [nn.Flatten(), nn.Linear(flat, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, classes)]
-    return glorot(nn.Sequential(*layers))
+    layers += [nn.Flatten(), nn.Linear(flat, units), nn.ReLU(), nn.Linear(units, units), nn.ReLU()]
+    return glorot(nn.Sequential(*layers, nn.Linear(units, classes)))
+
+
+Named = list[tuple[str, nn.Module]]
+
+
+def _first(channels: int) -> Named:
+    return [("conv", nn.Conv2d(3, channels, 3, padding=1, bias=False))]
+
+
+def _stem(channels: int) -> Named:
+    return [*_first(channels), *_active(channels)]
+
+
+def _active(channels: int) -> Named:
+    return [("bn", nn.BatchNorm2d(channels)), ("relu", nn.ReLU())]
 
 
 def _staged(
-    stem: Sequence[tuple[str, nn.Module]],
+    stem: Callable[[int], Named],
     block: Callable[[int, int, int], nn.Module],
-    widths: Sequence[int],
+    full: Sequence[int],
     blocks: Sequence[int],
-    tail: Sequence[tuple[str, nn.Module]],
     classes: int,
+    width: float,
+    tail: Callable[[int], Named] = lambda channels: [],
 ) -> nn.Sequential:
-    """Stages of so many blocks each, each but the first at half the resolution; then a mean and a classifier."""
+    """Stages of so many blocks each, each but the first at half the resolution; then a mean and a classifier.
+
+    Args:
+        full: channels of the stem and of every stage, at width 1.
+    """
+    widths = [scaled(channels, width) for channels in full]
+    begin = stem(widths[0])
     stages = [
         nn.Sequential(
             *(
@@ -157,7 +177,7 @@ def _staged(
     ]
     named = [(f"stage{number}", stage) for number, stage in enumerate(stages, start=1)]
     end = [("pool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten()), ("fc", nn.Linear(widths[-1], classes))]
-    return nn.Sequential(OrderedDict([*stem, *named, *tail, *end]))
+    return nn.Sequential(OrderedDict([*begin, *named, *tail(widths[-1]), *end]))
 
 
 def _started(model: nn.Module, scale: Scale) -> nn.Module:

@@ -24,6 +24,12 @@ BONDS = (5, 6, 2)
 Activation = Callable[[Tensor], Tensor]
 State = tuple[Tensor, Tensor | None]
 
+POSITIONS = {"rwse": 28, "lappe": 16}
+"""Of a node's features, those that tell where it is."""
+
+HEADS = 4
+"""Of GPS's attention."""
+
 
 class Embeddings(nn.Module):
     """The sum of one embedding per categorical feature: whole numbers [n, features] -> [n, width]."""
@@ -122,7 +128,7 @@ class GPS(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.linear1, self.linear2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.norms = nn.ModuleList(norm(width) for _ in range(3))
-        self.heads, self.activation = 4, activation
+        self.heads, self.activation = HEADS, activation
         self.dropout, self.attention_dropout = nn.Dropout(dropout), nn.Dropout(0.5)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
@@ -176,7 +182,7 @@ class Positions(nn.Module):
 
     def __init__(self, kind: Literal["rwse", "lappe"]) -> None:
         super().__init__()
-        self.kind, self.width = kind, 28 if kind == "rwse" else 16
+        self.kind, self.width = kind, POSITIONS[kind]
         if kind == "rwse":
             self.norm, self.linear = nn.BatchNorm1d(20), nn.Linear(20, self.width)
         else:

@@ -7,6 +7,7 @@ validation stalled. Here nothing is validated while training, and the rate falls
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +29,9 @@ from tasks._graph_models import (
     ATOMS,
     BONDS,
     GCN,
+    HEADS,
     LAYERS,
+    POSITIONS,
     Embeddings,
     GraphNet,
     Head,
@@ -37,6 +40,7 @@ from tasks._graph_models import (
     unchanged,
 )
 from tasks._graphs import GraphData
+from tasks._models import scaled
 from tasks._positions import ENCODINGS
 
 Protocol = Literal["tonshoff", "dwivedi"]
@@ -121,21 +125,30 @@ def long_range(
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-def network(name: str, shape: Shape, source: Source) -> nn.Module:
+def network(name: str, shape: Shape, source: Source, *, width: float = 1.0) -> nn.Module:
     """A network of Tönshoff et al.: GELU, a way past every layer, hidden layers in the head."""
+    shape = _narrowed(shape, name, width)
     options: dict[str, Any] = {"norm": nn.LayerNorm} if name == "gps" and source.name == "coco-sp" else {}
     layers = [LAYERS[name](shape.width, F.gelu, shape.dropout, **options) for _ in range(shape.layers)]
     return _assembled(shape, source, layers, F.gelu, edges=name != "gcn")
 
 
-def published(name: str, shape: Shape, source: Source) -> nn.Module:
+def published(name: str, shape: Shape, source: Source, *, width: float = 1.0) -> nn.Module:
     """A network of Dwivedi et al.: ReLU; the GCN with batch norm and no way past its layers."""
+    shape = _narrowed(shape, name, width)
     if name == "gcn":
         plain = partial(GCN, shape.width, unchanged, 0.0, residual=False, bias=False)
         layers: list[nn.Module] = [Normed(plain(), shape.width, F.relu) for _ in range(shape.layers)]
     else:
         layers = [LAYERS[name](shape.width, F.relu, shape.dropout) for _ in range(shape.layers)]
     return _assembled(shape, source, layers, F.relu, edges=name != "gcn")
+
+
+def _narrowed(shape: Shape, name: str, width: float) -> Shape:
+    """At a share of its width, which has room for positions and divides by the heads of attention."""
+    heads = HEADS if name == "gps" else 1
+    room = POSITIONS[shape.positions] + 1 if shape.positions else 1
+    return replace(shape, width=heads * max(math.ceil(room / heads), scaled(shape.width // heads, width)))
 
 
 def _assembled(shape: Shape, source: Source, layers: list[nn.Module], activation: Any, *, edges: bool) -> nn.Module:

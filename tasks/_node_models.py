@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks._messages import Edges, edges_of, gather, mean, normalised, softmax
+from tasks._models import scaled
 
 HEADS = 8
 
@@ -166,17 +167,27 @@ class Plain(nn.Module):
         return cast("Tensor", last(self.dropout(x), edges, edge_weight))
 
 
-def residual(features: int, outputs: int, layers: int, width: int, dropout: float) -> Mapping[str, Any]:
-    """The networks of Platonov et al. (2023), by name."""
+def residual(features: int, outputs: int, layers: int, units: int, dropout: float) -> Mapping[str, Any]:
+    """The networks of Platonov et al. (2023), by name; all of them can be built at a `width`."""
     kinds = {"gcn": GCN, "sage": SAGE, "gat": GAT}
-    return {name: partial(Residual, kind, features, outputs, layers, width, dropout) for name, kind in kinds.items()}
+
+    def make(kind: str, *, width: float = 1.0) -> nn.Module:
+        return Residual(kinds[kind], features, outputs, layers, _units(kind, units, width), dropout)
+
+    return {kind: partial(make, kind) for kind in kinds}
 
 
 def plain(
-    features: int, outputs: int, layers: int, width: int, dropout: float, *, bias: bool = True
+    features: int, outputs: int, layers: int, units: int, dropout: float, *, bias: bool = True
 ) -> Mapping[str, Any]:
-    """Plain networks, by name."""
-    return {
-        kind: partial(Plain, kind, features, outputs, layers, width, dropout, bias=bias)
-        for kind in ("gcn", "sage", "gat")
-    }
+    """Plain networks, by name; likewise."""
+
+    def make(kind: str, *, width: float = 1.0) -> nn.Module:
+        return Plain(kind, features, outputs, layers, _units(kind, units, width), dropout, bias=bias)
+
+    return {kind: partial(make, kind) for kind in ("gcn", "sage", "gat")}
+
+
+def _units(kind: str, units: int, width: float) -> int:
+    """Attention has as many for every head."""
+    return HEADS * scaled(units // HEADS, width) if kind == "gat" else scaled(units, width)

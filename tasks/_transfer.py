@@ -22,6 +22,7 @@ from tasks._classification import METRICS
 from tasks._diagnosis import diagnose
 from tasks._graph_models import LAYERS, GraphNet, Head, Normed, unchanged
 from tasks._graphs import GraphData, cross_entropy, evaluate
+from tasks._models import scaled
 
 CLASSES = 5
 Pair = tuple[int, int]
@@ -59,7 +60,8 @@ def draw(nodes: int, edges: Sequence[Pair], target: int, folder: Path) -> Splits
     return Splits(*(kinds.select(part) for part in (order[:5000], order[5000:5500], order[5500:])))
 
 
-def reader(kind: str, features: int, layers: int) -> nn.Module:
+def reader(kind: str, features: int, layers: int, *, width: float = 1.0) -> nn.Module:
     """Layers of 64 units with batch norm and ReLU, read at the first node."""
-    blocks = [Normed(LAYERS[kind](64, unchanged, 0.0, residual=False), 64, F.relu) for _ in range(layers)]
-    return GraphNet(nn.Linear(features, 64), None, None, blocks, "first", Head(64, CLASSES, 1, F.relu, 0.0))
+    units = scaled(64, width)
+    blocks = [Normed(LAYERS[kind](units, unchanged, 0.0, residual=False), units, F.relu) for _ in range(layers)]
+    return GraphNet(nn.Linear(features, units), None, None, blocks, "first", Head(units, CLASSES, 1, F.relu, 0.0))

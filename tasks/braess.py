@@ -38,7 +38,7 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
     """
     adam = partial(Recipe, batch_size=32, rate=0.01, optimizer="adam")
     return Task(
-        models=plain(1, 2, layers=2, width=64, dropout=0.0),
+        models=plain(1, 2, layers=2, units=64, dropout=0.0),
         recipes={"smoke": adam(steps=20), "short": adam(steps=100), "full": adam(steps=500)},
         data=partial(draw, GRAPHS[graph]),
         loss=cross_entropy,

@@ -36,7 +36,7 @@ def planted_partition(
     splits = partial(draw, nodes - nodes % CLASSES, degree, noise, signal)
     adam = partial(Recipe, batch_size=1, rate=0.01, optimizer="adam")
     return Task(
-        models=residual(FEATURES, CLASSES, layers=2, width=64, dropout=0.2),
+        models=residual(FEATURES, CLASSES, layers=2, units=64, dropout=0.2),
         recipes={"smoke": adam(steps=20), "short": adam(steps=100), "full": adam(steps=500)},
         data=partial(splits, seed=0),
         fold=splits,
