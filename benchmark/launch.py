@@ -24,8 +24,9 @@ import torch
 
 from benchmark import registry, server
 from benchmark.harness import Question, answer
-from benchmark.record import Cell, Record, Store, failure
+from benchmark.record import Cell, Record, failure
 from benchmark.run import Tick
+from benchmark.store import Store
 
 
 @dataclass(frozen=True)

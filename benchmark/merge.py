@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from benchmark.record import Record, Store
+from benchmark.record import Record
 from benchmark.soundness import flaws, mask_flaws
+from benchmark.store import Store
 
 Verdict = Literal["new", "same", "differing", "replaced"]
 """Ours has no record of the cell; one with the same answer; another one, which stays; or another, which gives way."""

@@ -15,7 +15,8 @@ from benchmark.define import Algorithm
 from benchmark.errors import PluginError, UsageError
 from benchmark.harness import unfit
 from benchmark.options import Choice, spelled
-from benchmark.record import Cell, Record, Store
+from benchmark.record import Cell, Record
+from benchmark.store import Store
 from benchmark.target import NofM, pattern_named
 from benchmark.task import Task
 

@@ -16,7 +16,8 @@ from torchvision import datasets
 
 from benchmark.bits import unpack
 from benchmark.cli.output import emit
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 
 def label(record: Record) -> str:

@@ -12,7 +12,8 @@ from benchmark.chain import chain
 from benchmark.define import Algorithm
 from benchmark.errors import UsageError
 from benchmark.options import Choice
-from benchmark.record import Cell, Store
+from benchmark.record import Cell
+from benchmark.store import Store
 from benchmark.sweep import Selection, plan
 
 calls: list[tuple[str, Any]] = []

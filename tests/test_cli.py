@@ -16,7 +16,8 @@ import torch
 from support import Bench, Ended, bench_process, plant
 
 from benchmark import check, launch
-from benchmark.record import Cell, Ranking, Record, Status, Store, failure
+from benchmark.record import Cell, Ranking, Record, Status, failure
+from benchmark.store import Store
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
 VERBS = ["run", "leaderboard", "compare", "plot", "show", "list", "info", "check", "doctor"]

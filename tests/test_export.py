@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from support import Bench
 
 from benchmark.masks import Masks
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from support import ROOT, bench_process
 
-from benchmark.record import Cell, Ranking, Store, failure
+from benchmark.record import Cell, Ranking, failure
+from benchmark.store import Store
 
 PACKAGES = ("benchmark", "algorithms", "tasks")
 

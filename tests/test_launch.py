@@ -17,7 +17,8 @@ from support import BENCH, Bench, Ended, bench_process, plant
 
 from benchmark.launch import Settings, local
 from benchmark.masks import Masks
-from benchmark.record import Cell, Record, Store
+from benchmark.record import Cell, Record
+from benchmark.store import Store
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
 

@@ -13,8 +13,9 @@ import pytest
 from support import Bench
 
 from benchmark import bits
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Store, failure
+from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
 from benchmark.soundness import flaws
+from benchmark.store import Store
 
 RANKING = Ranking(metric="accuracy", direction="max")
 

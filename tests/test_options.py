@@ -13,7 +13,8 @@ from support import Bench, bench_process, plant
 from benchmark import registry
 from benchmark.errors import PluginError, UsageError
 from benchmark.options import Choice, choices
-from benchmark.record import Cell, Record, Store
+from benchmark.record import Cell, Record
+from benchmark.store import Store
 
 FLIPS = '''
     from dataclasses import replace

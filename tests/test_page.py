@@ -18,7 +18,7 @@ from support import ROOT, Bench, bench_process
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.page.render import embedded
-from benchmark.record import Store
+from benchmark.store import Store
 
 
 class Elements(HTMLParser):

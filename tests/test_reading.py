@@ -23,7 +23,8 @@ from test_cli import assert_one_clear_line
 
 from benchmark.bits import pack
 from benchmark.leaderboard.pictures import PICTURES
-from benchmark.record import Record, Store, Verification, failure
+from benchmark.record import Record, Verification, failure
+from benchmark.store import Store
 
 GOLDEN = Path(__file__).parent / "golden"
 SEEN = Verification(when="2026-01-01T00:00:00+00:00", how="bit-equal")

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Store, failure
+from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.store import Store
 
 UP = Ranking(metric="accuracy", direction="max")
 

@@ -16,7 +16,8 @@ from benchmark import bits, registry
 from benchmark.again import BITS, verdict
 from benchmark.command import command
 from benchmark.errors import VerificationFailed
-from benchmark.record import Cell, Record, Store
+from benchmark.record import Cell, Record
+from benchmark.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from benchmark.leaderboard.compare import (
     compare_with_best,
 )
 from benchmark.options import Choice, choices
-from benchmark.record import Store
+from benchmark.store import Store
 
 EVERYBODY = ("on", "leaderboard")
 """`bench compare on leaderboard`, as one may say it, is `bench compare`."""

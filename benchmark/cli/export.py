@@ -10,7 +10,8 @@ import click
 from benchmark.cli.output import results_option
 from benchmark.cli.read import find_record
 from benchmark.errors import UsageError, VerificationFailed
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 if TYPE_CHECKING:
     from torch import nn

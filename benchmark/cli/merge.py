@@ -9,7 +9,7 @@ import click
 from benchmark.cli.output import emit, format_option, plain, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.merge import merge as bring
-from benchmark.record import Store
+from benchmark.store import Store
 
 
 @click.command()

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.record import Store
+from benchmark.store import Store
 
 FORMATS = ("table", "json", "csv", "md", "latex")
 Rows = Sequence[Mapping[str, Any]]

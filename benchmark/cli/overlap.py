@@ -12,7 +12,8 @@ from benchmark.cli.select import named
 from benchmark.cli.tables import Tables
 from benchmark.errors import DataMissing, UsageError
 from benchmark.options import Choice, choices
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 Place = tuple[Any, ...]
 

@@ -21,7 +21,8 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.rows import grouped
 from benchmark.published import published
-from benchmark.record import Record, write
+from benchmark.record import Record
+from benchmark.store import write
 
 
 def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: Any) -> None:

@@ -15,7 +15,7 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard.agreement import overlap
 from benchmark.leaderboard.pictures import PICTURES
 from benchmark.leaderboard.style import SUFFIXES, write
-from benchmark.record import Store
+from benchmark.store import Store
 
 WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
 

@@ -15,7 +15,8 @@ from benchmark import registry
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
 from benchmark.options import Choice, choices, spelled
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 if TYPE_CHECKING:
     from benchmark.define import Algorithm, Family

@@ -18,7 +18,8 @@ from benchmark.cli.output import Split, console, flat, plain, results_option, wa
 from benchmark.define import Control
 from benchmark.errors import UsageError
 from benchmark.options import choices, spelled
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 if TYPE_CHECKING:
     from benchmark.define import Algorithm

@@ -12,7 +12,8 @@ import click
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.options import Choice, choices
-from benchmark.record import Record, Store
+from benchmark.record import Record
+from benchmark.store import Store
 
 FILTERS = [
     click.option("--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),

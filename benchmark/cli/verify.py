@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from benchmark.cli.output import emit, format_option, plain, results_option
 from benchmark.errors import UsageError, VerificationFailed
-from benchmark.record import Record, Store, Verification, complaint, write
+from benchmark.record import Record, Verification
 from benchmark.soundness import flaws, mask_flaws
+from benchmark.store import Store, complaint, write
 
 STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", "processor")
 

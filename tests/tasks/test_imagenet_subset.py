@@ -12,7 +12,7 @@ from support import Bench
 
 from benchmark import Task, registry
 from benchmark.errors import UsageError
-from benchmark.record import Store
+from benchmark.store import Store
 from tasks._images import ResizedCrop
 
 

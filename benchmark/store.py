@@ -1,0 +1,107 @@
+"""The results folder: where records, masks and logs lie, and files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.errors import PluginError
+from benchmark.record import Cell, Record
+
+
+class Store:
+    """A results folder: `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` beside it are laid out alike."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+
+    def path(self, cell: Cell) -> Path:
+        """Where the record of a cell lies, or would lie."""
+        return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
+
+    def masks(self, cell: Cell) -> Path:
+        """Where the packed masks of a cell lie, or would lie (`benchmark.bits`)."""
+        return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
+
+    def log(self, cell: Cell) -> Path:
+        """Where what a run printed, and its traceback, lies."""
+        return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
+
+    def check(self) -> None:
+        """Raises PluginError where records cannot be written."""
+        try:
+            (self.root / "records").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "records"):
+                pass
+        except OSError as error:
+            raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
+
+    def get(self, cell: Cell) -> Record | None:
+        """The record of a cell; None where there is none that can be read."""
+        path = self.path(cell)
+        return self._read(path) if path.exists() else None
+
+    def put(self, record: Record, masks: bytes | None = None) -> None:
+        """Write a record, its packed masks before it, each whole or not at all."""
+        if masks is not None:
+            write(masks, self.masks(record.cell))
+        write(record.to_bytes(), self.path(record.cell))
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record that can be read. The others are named in `problems`."""
+        self.problems = []
+        for path in sorted((self.root / "records").glob("*/*/*.json"), key=str):
+            if record := self._read(path):
+                yield record
+
+    def find(self, prefix: str) -> list[Record]:
+        """The records whose key begins with `prefix`."""
+        if not re.fullmatch(r"[0-9a-f]+", prefix):
+            return []
+        paths = sorted((self.root / "records").glob(f"*/*/{prefix}*.json"))
+        return [record for path in paths if (record := self._read(path))]
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            record = Record.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            self.problems.append(f"{path}: {complaint(error)}")
+            return None
+        except OSError as error:
+            self.problems.append(f"{path}: {error.strerror}")
+            return None
+        if path != self.path(record.cell):
+            self.problems.append(f"{path}: a record of another place; it belongs at {self.path(record.cell)}")
+            return None
+        return record
+
+
+def write(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all: a temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with a file that is no record, on one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"not a record: {place + ': ' if place else ''}{first['msg']}"
