@@ -1,4 +1,4 @@
-"""bench leaderboard: who is best at what, in four views."""
+"""bench leaderboard: who is best at what, in five views."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmark.cli.output import FORMATS, Split, emit, flat
 from benchmark.cli.page import build
 from benchmark.cli.select import filters, selected
 from benchmark.cli.tables import board_facts, boards
-from benchmark.cli.views import compute, controlled
+from benchmark.cli.views import compute, controlled, edits
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
 from benchmark.record import Record
 
-VIEWS = ("plain", "compute", "controls", "profile")
+VIEWS = ("plain", "compute", "controls", "profile", "edits")
 
 
 @click.command()
@@ -41,6 +41,7 @@ def leaderboard(
     compute   accuracy against everything that was computed, the Pareto front marked, and at equal cost
     controls  each method minus its shuffled, re-initialised, ... selves, paired by seed
     profile   across tasks and sparsities: mean ranks, how often near the best, who wins where
+    edits     what edge methods did to graphs: how many edits, the spectral gap before and then, edges between classes
     """
     form = form or ("html" if action == "build" else "table")
     if action == "build" or form == "html" or out:
@@ -58,6 +59,8 @@ def leaderboard(
         emit(form, *compute(rows(records), levels))
     elif view == "controls":
         emit(form, *controlled(rows(records)))
+    elif view == "edits":
+        emit(form, *edits(records))
     else:
         emit(form, *profile(rows(records), form))
 

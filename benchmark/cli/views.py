@@ -1,4 +1,4 @@
-"""Leaderboards at equal cost and against controls: each as tables, and as facts for a program."""
+"""Leaderboards at equal cost, against controls, and of edited graphs: each as tables, and as facts for a program."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
+from benchmark.leaderboard.edited import Edited, edited
+from benchmark.record import Record
 
 WHERE = ("task", "task_options", "model", "budget", "pattern", "sparsity", "algorithm", "options", "label", "metric")
 """What every fact says of its row."""
@@ -113,3 +115,38 @@ def _questioned_facts(one: Questioned) -> dict[str, Any]:
     spoken = {"a_mean": "mean", "b_mean": "control_mean"}
     facts = {spoken.get(name, name): told.get(name) for name in numbers}
     return {name: getattr(row, name) for name in WHERE} | {"control": one.control} | facts | {"verdict": one.verdict}
+
+
+def edits(records: Sequence[Record]) -> tuple[Tables, Facts]:
+    """What edge methods did to the graphs, and what became of the metric."""
+    found = edited(records)
+    if not found:
+        raise UsageError("no run here edited a graph; run: bench run --algo spectral,random-edges --task cora ...")
+    tables: Tables = {}
+    for one in found:
+        tables.setdefault(f"{title(one.row)}; means over runs", []).append(_edited(one))
+    facts = [{name: getattr(one.row, name) for name in (*WHERE, "n", "mean")} | _edited_facts(one) for one in found]
+    return tables, facts
+
+
+def _edited(one: Edited) -> dict[str, str]:
+    row, asked = one.row, "" if one.asked is None else f"{one.asked:,.0f}"
+    return {
+        "algorithm": row.label,
+        "edges": f"{one.edges:,.0f}",
+        "asked": asked,
+        "deleted": f"{one.deleted:,.0f}",
+        "added": f"{one.added:,.0f}",
+        "gap": f"{one.gap[0]:.3g}",
+        "then": f"{one.gap[1]:.3g}",
+        "inter-class": "" if one.inter_class is None else f"{one.inter_class:.2f}",
+        "ms an edit": f"{1000 * one.seconds:,.1f}",
+        row.metric: number(row.mean),
+        "95% interval": interval(row.ci_low, row.ci_high),
+        "n": str(row.n),
+    }
+
+
+def _edited_facts(one: Edited) -> dict[str, Any]:
+    values = vars(one) | {"seconds_per_edit": one.seconds}
+    return {name: values[name] for name in values if name not in ("row", "seconds")}
