@@ -110,6 +110,20 @@ def test_a_layer_that_is_empty_is_marked_and_not_left_out() -> None:
     assert "nothing is left" in axes.get_xlabel()
 
 
+@pytest.mark.parametrize(("worst", "scale"), [(0.5, "function"), (0.93, "linear")])
+def test_errors_many_times_the_least_are_drawn_on_a_log_scale(worst: float, scale: str) -> None:
+    """Where nothing presses together, and where a metric is no share, the axis is a plain one."""
+    scores = {("a", 0.9): 0.97, ("a", 0.95): 0.96, ("b", 0.9): 0.95, ("b", 0.95): worst}
+    records = [ran(cell(name, sparsity=sparsity), score) for (name, sparsity), score in scores.items()]
+    [axes] = figure("accuracy-sparsity", records).axes
+    assert axes.get_yscale() == scale
+    assert ("log scale of the error" in axes.get_ylabel()) == (scale == "function")
+    least, most = axes.get_ylim()
+    assert least < worst < 0.97 < most < 1
+    losses = [ran(record.cell, -record.metrics["score"], "min") for record in records]
+    assert figure("accuracy-sparsity", losses).axes[0].get_yscale() == "linear"
+
+
 def test_methods_within_the_critical_difference_are_joined() -> None:
     [axes] = figure("critical-difference").axes
     bars = [line for line in axes.lines if line.get_linewidth() == 2.6]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark.leaderboard.labels import Labelled, label_ends
-from benchmark.leaderboard.panels import GREY, check, high, low, metric, panels, percents, title
+from benchmark.leaderboard.panels import GREY, check, errors, high, low, metric, panels, percents, title
 from benchmark.leaderboard.rows import Row, rows
 from benchmark.leaderboard.style import Look, looks, names, styled
 from benchmark.record import Record
@@ -15,6 +15,10 @@ from benchmark.record import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+FAR = 5
+"""How many times the least error the greatest is, before the axis is of its logarithm."""
 
 
 def accuracy_sparsity(records: Iterable[Record]) -> Figure:
@@ -95,8 +99,17 @@ def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
 
 
 def _fit(axes: Axes, group: Sequence[Row]) -> None:
-    """Show all means, and of intervals as much as two seeds' worth of them does not dwarf the rest."""
+    """Show all means, and of intervals as much as two seeds' worth of them does not dwarf the rest.
+
+    Where some methods have many times the error of others, the axis is of the error's logarithm: on a plain one, those
+    that learn next to nothing would press the others together.
+    """
     means = [row.mean for row in group if row.mean is not None]
     least, most = min(means), max(means)
+    if group[0].direction == "max" and least >= 0 and most < 1 and 1 - least > FAR * (1 - most):
+        errors(axes)
+        axes.set_ylim(1 - min(1.0, 1.15 * (1 - least)), 1 - (1 - most) / 1.15)
+        axes.set_ylabel(f"{axes.get_ylabel()}, log scale of the error")
+        return
     pad = 0.08 * (most - least) + max((row.std or 0.0) for row in group) or abs(most) * 0.01 or 1.0
     axes.set_ylim(least - pad, most + pad)

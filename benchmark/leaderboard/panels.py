@@ -73,6 +73,20 @@ def percents(axis: Axis) -> None:
     ticks(axis, lambda share, _: f"{100 * share:g}%")
 
 
+def errors(axes: Axes) -> None:
+    """A y axis of shares near 1, which is linear in the logarithm of what they lack."""
+    import numpy as np
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    shares = [1 - lack * 10.0**-power for power in range(5) for lack in (1, 0.5, 0.3, 0.2)]
+    axes.set_yscale(
+        "function", functions=(lambda y: -np.log10(np.maximum(1 - y, 1e-9)), lambda place: 1 - 10.0**-place)
+    )
+    axes.yaxis.set_major_locator(FixedLocator(sorted(shares)))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def ticks(axis: Axis, spoken: Callable[[float, int], str]) -> None:
     """1, 2 and 5 times powers of ten; where these are many, powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
