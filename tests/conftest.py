@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # numpy reads it when it is imported: tests that run side by side have a core each
+
 import pytest
 import torch
 from support import ROOT, Bench, Ended
@@ -30,7 +32,6 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("PRUNEBENCH_RESULTS", str(home / "results"))
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-        patch.setenv("OMP_NUM_THREADS", "1")
         for name in ("no_proxy", "NO_PROXY"):
             patch.delenv(name, raising=False)
         for scheme in ("http", "https"):
