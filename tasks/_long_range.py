@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
@@ -199,7 +200,8 @@ def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")
-        torch.save([_plain(read(source, encodings, file)) for file in files], part)
+        with threadpool_limits(1):  # on matrices this small, threads wait for each other longer than they work
+            torch.save([_plain(read(source, encodings, file)) for file in files], part)
         part.replace(cached)
     stored = torch.load(cached, weights_only=True)
     splits = [GraphData(values, per, ptr, portion=100) for values, per, ptr in stored]
