@@ -22,8 +22,13 @@ def fingerprint(model: nn.Module) -> str:
     sha = hashlib.sha256()
     for name, value in tensors(model).items():
         sha.update(name.encode())
-        sha.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        sha.update(raw(value))
     return sha.hexdigest()
+
+
+def raw(value: Tensor) -> memoryview:
+    """The bytes of a tensor, in the order of its elements."""
+    return value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def version(model: nn.Module) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from benchmark.audit import raw
 from benchmark.capture import WARM_UP, Captured, Record, agree, recordable
 from benchmark.errors import Diverged
 from benchmark.masks import Masks
@@ -131,7 +132,7 @@ class Engine:
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
         sha = hashlib.sha256(repr([self.clock, steps, masked, [(v.shape, v.dtype) for v in state]]).encode())
         for value in state:
-            sha.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+            sha.update(raw(value))
         return sha.hexdigest()
 
     def state(self) -> dict[str, Any]:
