@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.errors import VerificationFailed
 from benchmark.folders import DataFolders
 from benchmark.harness import answer
@@ -38,7 +38,7 @@ def again(record: Record, device: str, data_root: Path | None) -> Again:
         DataMissing: its data are not here.
     """
     cell = record.cell
-    label = registry.label(cell.task, cell.task_options)
+    label = listing.label(cell.task, cell.task_options)
     data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

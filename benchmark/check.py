@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.audit import fingerprint
 from benchmark.define import Algorithm
 from benchmark.errors import DataMissing
@@ -47,7 +47,7 @@ class Finding:
     problem: str
 
 
-def check(name: str, kind: registry.Kind) -> Iterator[Finding]:
+def check(name: str, kind: listing.Kind) -> Iterator[Finding]:
     """Run every rule on a plug-in. Data that are not here end the check with DataMissing, not with a finding."""
     for rule in ALGORITHM_RULES if kind == "algorithm" else TASK_RULES:
         try:

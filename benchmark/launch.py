@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmark import registry, server
+from benchmark import listing, registry, server
 from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record, failure
 from benchmark.run import Tick
@@ -64,8 +64,8 @@ Done = Callable[[Record, bytes | None], None]
 def question(cell: Cell, settings: Settings) -> Question:
     """A cell with its plug-ins loaded."""
     origins = {
-        "algorithm": registry.origin("algorithm", cell.algorithm),
-        "task": registry.origin("task", cell.task),
+        "algorithm": listing.origin("algorithm", cell.algorithm),
+        "task": listing.origin("task", cell.task),
     }
     return Question(
         cell,

@@ -145,6 +145,11 @@ def unusual(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}
 
 
+def edge_counts(options: Iterable[str]) -> list[str]:
+    """Those that tell how many edges are edited: `edges`, or in a chain `spectral.edges`."""
+    return [name for name in options if name.rpartition(".")[2] == "edges"]
+
+
 def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved: Collection[str]) -> Option:
     where = f"{function.__name__}: option '{parameter.name}'"
     if parameter.name in reserved:

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import rfc8785
 from pydantic import ValidationError
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.define import Algorithm
 from benchmark.errors import PluginError, UsageError
 from benchmark.harness import unfit
-from benchmark.options import Choice, spelled
+from benchmark.options import Choice, edge_counts, spelled
 from benchmark.record import Cell, Record
 from benchmark.store import Store
 from benchmark.target import NofM, pattern_named
@@ -155,7 +155,7 @@ def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> It
     """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
     for choice in selection.algorithms:
         if choice.name in algorithms:
-            names = [name for name in algorithms[choice.name].options if name.rpartition(".")[2] == "edges"]
+            names = edge_counts(algorithms[choice.name].options)
             yield from [choice.having(f"{names[0]}={edges}") for edges in selection.edges if names] or [choice]
 
 
@@ -164,7 +164,7 @@ def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, An
 
     A method that keeps everything has one cell, whatever is asked.
     """
-    if not algorithm.prunes or any(name.rpartition(".")[2] == "edges" and given[name] is not None for name in given):
+    if not algorithm.prunes or any(given[name] is not None for name in edge_counts(given)):
         return [0.0]
     return selection.sparsities or [EDGES]
 
@@ -184,7 +184,7 @@ def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
 
 def _nothing_fits(cell: Cell, algorithms: Mapping[str, Algorithm]) -> str:
     algorithm = algorithms[cell.algorithm]
-    there = [name for name, p in registry.plugins("task").items() if not p.problem]
+    there = [name for name, p in listing.plugins("task").items() if not p.problem]
     fits = [name for name in there if not unfit(algorithm, registry.task(name))]
     what = ", ".join(sorted((algorithm.prunes | algorithm.needs) - {"weights"}))
     return (

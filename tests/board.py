@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark import registry
+from benchmark import listing
 from benchmark.leaderboard.page import Names
 from benchmark.published import Published
 from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Verification, failure
 
-NAMES = Names(registry.label, registry.when)
+NAMES = Names(listing.label, listing.when)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028'\"&amp;"
 WHERE: dict[str, Any] = {
     "python": "3.12.1",

@@ -14,7 +14,7 @@ import pytest
 import torch
 from support import ROOT, Bench, Ended
 
-from benchmark import registry
+from benchmark import listing
 from benchmark.cli import main
 
 collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
@@ -72,11 +72,11 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
 
     def put(folder: Path) -> None:
         monkeypatch.syspath_prepend(folder)
-        registry.plugins.cache_clear()
+        listing.plugins.cache_clear()
 
     yield put
     monkeypatch.undo()
-    registry.plugins.cache_clear()
+    listing.plugins.cache_clear()
     for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
         del sys.modules[name]
 

@@ -19,14 +19,14 @@ import torch
 from support import plant
 from torch import Tensor, nn
 
-from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, registry
+from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, listing, registry
 from benchmark.check import ALGORITHM_RULES, TASK_RULES, Broken, Rule, rule_name
 from benchmark.define import Algorithm
 from benchmark.folders import DataFolders
 from benchmark.toy import toy
 
-ALGORITHMS = [name for name, plugin in registry.plugins("algorithm").items() if plugin.distribution == "prunebench"]
-TASKS = [name for name, plugin in registry.plugins("task").items() if plugin.distribution == "prunebench"]
+ALGORITHMS = [name for name, plugin in listing.plugins("algorithm").items() if plugin.distribution == "prunebench"]
+TASKS = [name for name, plugin in listing.plugins("task").items() if plugin.distribution == "prunebench"]
 IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_the_same_bits_again]
 
 # --- what is built in -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record
 from benchmark.toy import toy
@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
 ]
-NAMES = [name for name, plugin in registry.plugins("algorithm").items() if plugin.distribution == registry.BUILT_IN]
+NAMES = [name for name, plugin in listing.plugins("algorithm").items() if plugin.distribution == listing.BUILT_IN]
 
 
 @pytest.fixture(autouse=True)

@@ -172,7 +172,7 @@ def test_a_ring_would_be_found() -> None:
 
 # --- torch ------------------------------------------------------------------------------------------------------------
 
-LIGHT = ("record", "registry", "published", "statistics", "leaderboard", "cli", "server", "errors", "define")
+LIGHT = ("record", "listing", "registry", "published", "statistics", "leaderboard", "cli", "server", "errors", "define")
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "pandas", "matplotlib", "torch_geometric"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support import Bench, bench_process, plant
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.errors import PluginError, UsageError
 from benchmark.options import Choice, choices
 from benchmark.record import Cell, Record
@@ -80,16 +80,16 @@ def test_the_docstring_says_what_options_mean(flips: Path) -> None:
         "noise": "of the labels, in two lines",
     }
     assert (
-        family.summary == registry.find("task", "flips").summary == "Flips: the toy task, with options (Nobody, 2026)."
+        family.summary == listing.find("task", "flips").summary == "Flips: the toy task, with options (Nobody, 2026)."
     )
 
 
 def test_a_label_shows_what_is_not_at_its_default_and_imports_nothing(flips: Path) -> None:
     options = registry.family("flips").resolve({"width": "5"})
     assert options == {"protocol": "kind", "width": 5, "noise": 0.0}
-    assert registry.label("flips", options) == "flips:width=5"
-    assert registry.label("flips", registry.family("flips").resolve({})) == "flips"
-    assert registry.label("uninstalled", {"width": 5}) == "uninstalled:width=5"
+    assert listing.label("flips", options) == "flips:width=5"
+    assert listing.label("flips", registry.family("flips").resolve({})) == "flips"
+    assert listing.label("uninstalled", {"width": 5}) == "uninstalled:width=5"
 
 
 WRONG = {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import ROOT, Bench
 
-from benchmark import bits, registry
+from benchmark import bits, listing, registry
 from benchmark.again import BITS, verdict
 from benchmark.command import command
 from benchmark.errors import VerificationFailed
@@ -291,7 +291,7 @@ def test_its_command_asks_the_same_cell(made: Store, bench: Bench, tmp_path: Pat
 def with_controls() -> list[tuple[str, dict[str, str]]]:
     """Every algorithm for which there are digits, plainly and under a control."""
     found = []
-    for name, plugin in registry.plugins("algorithm").items():
+    for name, plugin in listing.plugins("algorithm").items():
         method = None if plugin.problem else registry.algorithm(name)
         prunes = method.prunes | method.needs if method else set()
         found += [(name, {})] if prunes <= {"weights"} else []

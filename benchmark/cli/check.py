@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.cli.output import emit, format_option
 
 
@@ -14,9 +14,9 @@ from benchmark.cli.output import emit, format_option
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     """Run the contract's rules on algorithms or tasks, your own or built-in."""
-    kinds: dict[str, registry.Kind] = {}
+    kinds: dict[str, listing.Kind] = {}
     for name in names:
-        kinds[name] = registry.kind_of(name)
+        kinds[name] = listing.kind_of(name)
         registry.algorithm(name) if kinds[name] == "algorithm" else registry.task(name)
     import torch
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import BenchError, DataMissing
 from benchmark.options import choices, spelled
@@ -39,7 +39,7 @@ def list_(data_root: Path | None, form: str) -> None:
     from benchmark.folders import DataFolders
 
     folders, rows = DataFolders(data_root), list[dict[str, Any]]()
-    for name in registry.plugins("task"):
+    for name in listing.plugins("task"):
         try:
             task = registry.task(name)
         except BenchError:

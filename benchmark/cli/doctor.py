@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmark import registry, server
+from benchmark import listing, registry, server
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import BenchError
 
@@ -47,10 +47,10 @@ def _environment() -> list[dict[str, Any]]:
 
 def _plugins() -> list[dict[str, Any]]:
     found = []
-    load: dict[registry.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
+    load: dict[listing.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
     for kind, loader in load.items():
         good = []
-        for name in registry.plugins(kind):
+        for name in listing.plugins(kind):
             try:
                 loader(name)
                 good.append(name)
@@ -64,7 +64,7 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
     from benchmark.folders import DataFolders
 
     folders, found = DataFolders(root), []
-    for name in registry.plugins("task"):
+    for name in listing.plugins("task"):
         try:
             task = registry.task(name)
         except BenchError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from benchmark import registry
+from benchmark import listing
 from benchmark.cli.output import typeset
 from benchmark.cli.select import selected
 from benchmark.cli.tables import boards, place, title
@@ -52,9 +52,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
     from benchmark.leaderboard.page import Names, page  # jinja2 and matplotlib are for this alone
 
-    return {
-        "index.html": page(records, published(results / "published"), Names(registry.label, registry.when)).encode()
-    }
+    return {"index.html": page(records, published(results / "published"), Names(listing.label, listing.when)).encode()}
 
 
 def _readme(records: list[Record]) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
-from benchmark import registry
+from benchmark import listing, registry
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
 from benchmark.options import Choice, choices, spelled
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @format_option
 def list_(kind: str | None, form: str) -> None:
     """Algorithms and tasks, built-in and installed."""
-    kinds: tuple[registry.Kind, ...] = ("algorithm", "task")
-    found = [p for k in kinds if kind in (None, f"{k}s") for p in registry.plugins(k).values()]
+    kinds: tuple[listing.Kind, ...] = ("algorithm", "task")
+    found = [p for k in kinds if kind in (None, f"{k}s") for p in listing.plugins(k).values()]
     tables: dict[str, list[dict[str, Any]]] = {}
     for plugin in found:
         summary = f"broken: {plugin.problem}" if plugin.problem else plugin.summary
@@ -45,14 +45,14 @@ def info(name: str, form: str) -> None:
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
-    if "+" not in asked[0].name and registry.kind_of(asked[0].name) == "task":
+    if "+" not in asked[0].name and listing.kind_of(asked[0].name) == "task":
         emit(form, *_task_info(asked[0]))
     else:
         emit(form, *_algorithm_info(name))
 
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    algorithm, plugins = registry.algorithm(name), [registry.find("algorithm", part) for part in name.split("+")]
+    algorithm, plugins = registry.algorithm(name), [listing.find("algorithm", part) for part in name.split("+")]
     options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     facts = {
@@ -98,7 +98,7 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     from benchmark.harness import build
 
     name = choice.name
-    task, plugin = registry.task(name, choice.options), registry.find("task", name)
+    task, plugin = registry.task(name, choice.options), listing.find("task", name)
     options = _options(registry.family(name))
     folder = DataFolders().holding(task)
     facts = {

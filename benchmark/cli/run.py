@@ -12,7 +12,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from benchmark import registry, server
+from benchmark import listing, server
 from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, plain, results_option, warn
 from benchmark.define import Control
@@ -100,10 +100,10 @@ def _warm_up(texts: Sequence[str], wanted: bool) -> None:
     """Start the workers' server before this process imports torch itself: both then take no longer than one."""
     pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
     names = [name for piece in pieces for name in piece.split("+")]
-    known = registry.plugins("algorithm") | registry.plugins("task")
+    known = listing.plugins("algorithm") | listing.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
-        server.start([plugin.module for plugin in plugins if plugin.distribution == registry.BUILT_IN])
+        server.start([plugin.module for plugin in plugins if plugin.distribution == listing.BUILT_IN])
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
@@ -148,7 +148,7 @@ def _run(
     from benchmark.launch import Settings, here, local
     from benchmark.limits import limits
 
-    needed = dict.fromkeys((registry.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
+    needed = dict.fromkeys((listing.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
     folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
     store.check()
     for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
@@ -220,7 +220,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (
-        f"{registry.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
+        f"{listing.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
     )
     label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmark import registry
+from benchmark import listing
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.compare import Comparison, Standing, compare_all, standings
 
@@ -45,7 +45,7 @@ def title(row: Row) -> str:
 
 def place(row: Row) -> str:
     """A row's task, with the options that are unusual, and model."""
-    return f"{registry.label(row.task, row.task_options)} / {row.model}"
+    return f"{listing.label(row.task, row.task_options)} / {row.model}"
 
 
 def several(values: Iterable[object]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.options import spelled
+from benchmark.options import edge_counts, spelled
 from benchmark.record import Cell, Cost, Record
 from benchmark.statistics import summarize
 
@@ -71,7 +71,7 @@ class Row:
     @property
     def dense(self) -> bool:
         """Nothing was pruned: what every sparsity is held against. Edges may be told by their number instead."""
-        return self.sparsity == 0 and not any(name.rpartition(".")[2] == "edges" for name in self.options)
+        return self.sparsity == 0 and not edge_counts(self.options)
 
     @property
     def control(self) -> str | None:
