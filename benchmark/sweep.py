@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from itertools import product
 from typing import Any, Literal
 
@@ -87,15 +88,26 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     return Plan([c for c in cells if c not in kept], list(kept.values()), algorithms, loaded), broken
 
 
-def estimate(cells: Sequence[Cell], records: Iterable[Record], jobs: int) -> float | None:
-    """Seconds that these cells should take, from records that differ in the seed alone; None where one is unknown."""
+def estimate(
+    cells: Sequence[Cell], records: Iterable[Record], jobs: int, spent: Mapping[str, float] | None = None
+) -> float | None:
+    """Seconds that these cells should take in workers side by side; None where one is unknown.
+
+    Args:
+        records: what cells that differ in the seed alone have taken.
+        spent: seconds that are over already, by the key of a cell.
+    """
     seen: dict[str, list[float]] = {}
     for record in records:
         if record.status == "ok":
             seen.setdefault(record.cell.group, []).append(record.cost.seconds)
     if not all(cell.group in seen for cell in cells):
         return None
-    return sum(sum(times) / len(times) for times in (seen[cell.group] for cell in cells)) / jobs
+    free = [0.0] * jobs  # when each worker has nothing left to do
+    for cell in cells:
+        times = seen[cell.group]
+        heapreplace(free, free[0] + max(0.0, sum(times) / len(times) - (spent or {}).get(cell.key, 0.0)))
+    return max(free)
 
 
 def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:

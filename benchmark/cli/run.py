@@ -206,7 +206,8 @@ def _progress(
                 return
             beat = time.monotonic()
             done = {record.key for record in finished}
-            seconds = estimate([c for c in planned.run if c.key not in done], known + finished, jobs)
+            spent = {one.question.cell.key: beat - one.since for one in running}
+            seconds = estimate([c for c in planned.run if c.key not in done], known + finished, jobs, spent)
             left = "" if seconds is None else f"about {_spoken(seconds)} left"
             at = ", ".join(f"{s.question.cell.algorithm} {s.question.cell.seed} step {s.steps:,}" for s in running)
             progress.update(bar, description=at or "cells", left=left)
