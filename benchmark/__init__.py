@@ -9,20 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmark.data import Data, Splits, TensorData
     from benchmark.define import algorithm
     from benchmark.masks import Masks
     from benchmark.options import Amount, Count, Fraction, Positive, Share, Sparsity
     from benchmark.run import Run, Snapshot, Step
     from benchmark.target import Target, keep_each, keep_top
-    from benchmark.task import Data, Recipe, Splits, Task, TensorData
+    from benchmark.task import Recipe, Task
 
 _HOME = {
+    "benchmark.data": ("Data", "Splits", "TensorData"),
     "benchmark.define": ("algorithm",),
     "benchmark.masks": ("Masks",),
     "benchmark.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.run": ("Run", "Snapshot", "Step"),
     "benchmark.target": ("Target", "keep_each", "keep_top"),
-    "benchmark.task": ("Data", "Recipe", "Splits", "Task", "TensorData"),
+    "benchmark.task": ("Recipe", "Task"),
 }
 
 __all__ = [

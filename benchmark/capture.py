@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.task import Batch
+from benchmark.data import Batch
 
 WARM_UP = 3
 """Plain steps before a recording: libraries and optimizers set themselves up in the first ones."""

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmark.data import Batch
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
-from benchmark.task import Batch, Task
+from benchmark.task import Task
 from benchmark.units import Channels
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)

@@ -21,6 +21,7 @@ import torch
 
 from benchmark import listing, registry
 from benchmark.audit import fingerprint
+from benchmark.data import Data, Splits, TensorData
 from benchmark.define import Algorithm
 from benchmark.errors import DataMissing
 from benchmark.folders import DataFolders
@@ -28,7 +29,7 @@ from benchmark.harness import Question, answer, build
 from benchmark.record import Cell, Record
 from benchmark.run import Run
 from benchmark.target import Target
-from benchmark.task import Data, Splits, Task, TensorData
+from benchmark.task import Task
 from benchmark.toy import toy
 from benchmark.watch import Watched, reaches
 

@@ -10,12 +10,12 @@ import torch
 from scipy.sparse.csgraph import breadth_first_order
 from torch import Tensor
 
+from benchmark.data import Data, Splits
 from benchmark.graphs.edges import Graph, graph_of, net
 from benchmark.graphs.spectrum import spectrum_of
 from benchmark.graphs.wiring import Wiring
 from benchmark.record import Edits
 from benchmark.rewiring import Rewiring
-from benchmark.task import Data, Splits
 
 LOOK = 20
 """Graphs of a data set whose spectrum is looked at: the first ones."""

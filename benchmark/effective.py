@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmark.data import Batch
 from benchmark.masks import Masks
 from benchmark.objective import Objective
-from benchmark.task import Batch, Task
+from benchmark.task import Task
 
 
 def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Masks:

@@ -13,10 +13,11 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from benchmark.audit import raw
 from benchmark.capture import WARM_UP, Captured, Record, agree, recordable
+from benchmark.data import Batch, Data
 from benchmark.errors import Diverged
 from benchmark.masks import Masks
 from benchmark.streams import stream, stream_seed
-from benchmark.task import Batch, Data, Recipe
+from benchmark.task import Recipe
 
 CHECK_EVERY = 50
 """Steps between two looks at the loss. On a GPU each look waits for the device."""

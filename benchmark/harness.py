@@ -19,6 +19,7 @@ from benchmark.audit import audit, tensors
 from benchmark.channels import trace
 from benchmark.command import command
 from benchmark.control import CONTROLS, narrowed
+from benchmark.data import Batch, Data, Splits, sealed
 from benchmark.define import Algorithm, Control
 from benchmark.edits import compared, report, untold
 from benchmark.effective import live_paths
@@ -29,7 +30,7 @@ from benchmark.run import Run, Tick
 from benchmark.shared import Shared
 from benchmark.streams import stream_seed
 from benchmark.target import Channels, Target, pattern_named
-from benchmark.task import Batch, Data, Splits, Task, sealed
+from benchmark.task import Task
 from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from benchmark.chain import Chain
+from benchmark.data import Data
 from benchmark.define import Algorithm
 from benchmark.graphs.edges import asked, graph_of
 from benchmark.record import Cell
-from benchmark.task import Data, Task
+from benchmark.task import Task
 
 LOOK = 200
 """Graphs of a data set that are looked at: the first ones."""

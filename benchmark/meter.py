@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmark.data import Batch
 from benchmark.masks import Masks
 from benchmark.objective import Objective
-from benchmark.task import Batch
 
 
 def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: Any) -> int:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
-from benchmark.task import Batch, Task
+from benchmark.data import Batch
+from benchmark.task import Task
 
 NORMS = (
     nn.modules.batchnorm._BatchNorm,

@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from benchmark.audit import tensors
 from benchmark.capture import recorder
+from benchmark.data import Batch, Data
 from benchmark.engine import CHECK_EVERY, Engine, Order, of_norms
 from benchmark.guard import Guard
 from benchmark.masks import Masks
@@ -22,7 +23,7 @@ from benchmark.rewiring import Rewiring
 from benchmark.shared import Shared
 from benchmark.streams import stream, stream_seed
 from benchmark.target import Inversion, Target
-from benchmark.task import Batch, Data, Recipe, Task
+from benchmark.task import Recipe, Task
 
 Tick = Callable[[int], None]
 """Called now and then with the number of updates done."""

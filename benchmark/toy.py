@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.task import Recipe, Splits, Task, TensorData, carve
+from benchmark.data import Splits, TensorData, carve
+from benchmark.task import Recipe, Task
 
 
 def _data(folder: Path) -> Splits:

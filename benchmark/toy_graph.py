@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.utils import to_undirected
 
-from benchmark.task import Recipe, Splits, Task
+from benchmark.data import Splits
+from benchmark.task import Recipe, Task
 
 NODES, EDGES = 40, 110
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.audit import fingerprint
+from benchmark.data import Batch
 from benchmark.guard import Guard
 from benchmark.run import Run
-from benchmark.task import Batch
 
 Seen = TypeVar("Seen")
 Tensors = Mapping[str, Tensor]

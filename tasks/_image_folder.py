@@ -21,10 +21,10 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from benchmark.data import Batch
 from benchmark.download import alone
 from benchmark.folders import user_cache
 from benchmark.server import cores
-from benchmark.task import Batch
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import models as networks
 
+from benchmark.data import Splits, carved
 from benchmark.download import Download
-from benchmark.task import Recipe, Splits, carved, shortened
+from benchmark.task import Recipe, shortened
 from tasks._classification import Labelled, evaluate
 from tasks._image_folder import Pictures, listed, pixels_of
 from tasks._images import IMAGENET, Normalise, ResizedCrop, middle

@@ -10,7 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from benchmark.task import Recipe, Splits, Task, TensorData, carve
+from benchmark.data import Splits, TensorData, carve
+from benchmark.task import Recipe, Task
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._models import glorot, mlp, scaled
 from tasks._timm import zoo

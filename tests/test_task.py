@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmark import Recipe, Splits, TensorData
+from benchmark.data import carve, sealed, subset
 from benchmark.engine import Order
 from benchmark.errors import Breach, DataMissing, UsageError
 from benchmark.folders import DataFolders
 from benchmark.streams import stream, stream_seed
-from benchmark.task import carve, conv_and_linear, sealed, shortened, subset
+from benchmark.task import conv_and_linear, shortened
 from benchmark.toy import toy
 
 quick = settings(max_examples=50, deadline=None)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from algorithms.grasp import grasp
 from benchmark import Masks, Recipe, Splits, Target, Task, TensorData, keep_top
-from benchmark.task import Batch
+from benchmark.data import Batch
 from benchmark.watch import Watched
 
 ONLY_SCORE = replace(RECIPE, steps=0)

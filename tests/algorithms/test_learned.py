@@ -17,9 +17,9 @@ from algorithms.edge_popup import edge_popup
 from algorithms.gem_miner import gem_miner
 from benchmark import Masks, Splits, Step, Target, Task, TensorData, keep_each, keep_top
 from benchmark.budgets import budgets
+from benchmark.data import Batch
 from benchmark.define import Algorithm
 from benchmark.selection import noise
-from benchmark.task import Batch
 from benchmark.toy import toy
 
 BOTH = pytest.mark.parametrize("method", [edge_popup, gem_miner])

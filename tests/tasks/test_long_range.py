@@ -16,11 +16,12 @@ from torch_geometric.data import Data as Graph
 from torch_geometric.transforms import AddRandomWalkPE
 
 from benchmark import registry
+from benchmark.data import Splits
 from benchmark.effective import live_paths
 from benchmark.harness import Question, answer, build
 from benchmark.masks import Masks
 from benchmark.record import Cell
-from benchmark.task import Recipe, Splits
+from benchmark.task import Recipe
 from tasks._graphs import GraphData, inputs
 from tasks._long_range import COCO, Source, flipped, load
 from tasks._long_range_metrics import mean_precision, ranks, reciprocal_rank, weighted

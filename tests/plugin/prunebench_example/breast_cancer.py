@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmark import Recipe, Splits, Task, TensorData
-from benchmark.task import carve
+from benchmark.data import carve
 
 
 def load(folder: Path) -> Splits:

@@ -1,0 +1,160 @@
+"""Data that examples are drawn from by index, and their three splits; the test split can be sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from benchmark.errors import Breach
+
+Batch = Any
+"""What `Data.batch` returns and `Task.loss` takes. Only the task's own functions look inside."""
+
+
+class Data(Protocol):
+    """One split: examples that can be drawn by index."""
+
+    def __len__(self) -> int:
+        """How many examples there are; 1 for a single graph."""
+
+    def batch(self, index: Tensor) -> Batch:
+        """The examples at `index`: int64 [b], on the CPU."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same data, resident on `device`."""
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> Self:
+        """The data with `edit` applied to every graph. Raises TypeError where there is none."""
+
+    def relabelled(self, draw: torch.Generator) -> Self:
+        """The same examples with the targets permuted among them."""
+
+    @property
+    def classes(self) -> Tensor | None:
+        """The class of every example, int64 [n], on the CPU; None where examples have no single class."""
+
+    def graph(self, number: int) -> Any:
+        """One graph, as an edit sees it. Raises TypeError where there is none."""
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        """The class of every node of a single graph, int64 [n], -1 where this split does not know it; else None."""
+
+    @property
+    def edges(self) -> int | None:
+        """Undirected edges over all graphs; None where the data are no graphs."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+
+
+@dataclass(frozen=True)
+class TensorData:
+    """Examples as two resident tensors.
+
+    Args:
+        inputs: [n, ...], in the form they are stored in (uint8 pixels, say).
+        targets: [n] or [n, ...].
+        transform: from a batch of stored inputs to what the model takes.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    transform: Callable[[Tensor], Tensor] = torch.Tensor.float
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.targets.device)
+        return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
+
+    def to(self, device: torch.device) -> TensorData:
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
+        raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    def graph(self, number: int) -> Any:
+        raise TypeError("this task has no graph")
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        return None
+
+    def relabelled(self, draw: torch.Generator) -> TensorData:
+        order = torch.randperm(len(self), generator=draw).to(self.targets.device)
+        return replace(self, targets=self.targets[order])
+
+    @property
+    def classes(self) -> Tensor | None:
+        single = self.targets.dim() == 1 and not self.targets.is_floating_point()
+        return self.targets.cpu() if single else None
+
+    @property
+    def edges(self) -> int | None:
+        return None
+
+    @property
+    def digest(self) -> str:
+        sha = hashlib.sha256()
+        for tensor in (self.inputs, self.targets):
+            sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+class Splits:
+    """Train, validation and test. The test split cannot be read while an algorithm runs (`sealed`)."""
+
+    def __init__(self, train: Data, validation: Data, test: Data) -> None:
+        def opened() -> Data:
+            if _watch is not None:
+                _watch.append("the test split was read while the algorithm ran")
+                raise Breach(_watch[-1])
+            return test
+
+        self.train, self.validation, self._open = train, validation, opened
+
+    @property
+    def test(self) -> Data:
+        return self._open()
+
+
+_watch: list[str] | None = None
+
+
+@contextmanager
+def sealed() -> Iterator[list[str]]:
+    """Within it, reading any test split is refused, and noted in the list even where the refusal is swallowed."""
+    global _watch
+    outer, notes = _watch, list[str]()
+    _watch = notes
+    try:
+        yield notes
+    finally:
+        _watch = outer
+
+
+def subset(data: TensorData, index: Tensor) -> TensorData:
+    """The examples at `index`, copied: a split shares no memory with its neighbours."""
+    return replace(data, inputs=data.inputs[index].clone(), targets=data.targets[index].clone())
+
+
+def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
+    """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
+    rest, held = carved(len(data), size, seed)
+    return subset(data, rest), subset(data, held)
+
+
+def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[size:].sort().values, order[:size].sort().values
