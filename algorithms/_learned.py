@@ -6,16 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from benchmark import Recipe, Run
 
 
 def signed_constant(run: Run) -> None:
-    """Give every weight Kaiming's deviation and its own sign: sign(w) sqrt(2 / fan-in) (Ramanujan et al., 2020)."""
+    """Give every weight Kaiming's deviation and its own sign: sign(w) sqrt(2 / fan-in) (Ramanujan et al., 2020).
+
+    Their networks have norms that do not scale, which stand at 1 here, and no biases, which are left as drawn.
+    """
     start = run.snapshot()
     fixed = {name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()}
-    run.restore(replace(start, state={**start.state, **fixed}))
+    scales = {name: value for name, value in start.state.items() if name.endswith("weight") and value.dim() == 1}
+    ones = {name: torch.ones_like(value) for name, value in scales.items()}
+    run.restore(replace(start, state={**start.state, **ones, **fixed}))
 
 
 def straight_through(

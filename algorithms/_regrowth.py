@@ -9,9 +9,7 @@ from typing import Literal
 import torch
 
 from algorithms._scores import Tensors
-from benchmark import Masks, Run, Target, budgets, keep_each, keep_top
-from benchmark.patterns import Anywhere
-from benchmark.selection import noise
+from benchmark import Anywhere, Masks, Run, Target, budgets, keep_each, keep_top, noise
 from benchmark.units import Blocks, Channels
 
 Distribution = Literal["auto"] | budgets.Distribution
@@ -47,6 +45,7 @@ def regrow(
     What was dropped may grow again at once. The number of live weights of a tensor does not change, and under N:M
     not that of a group; blocks and channels are dropped and grown whole, over all tensors.
     """
+    drop, grow = target.turned(drop), target.turned(grow)
     if isinstance(target.pattern, Blocks | Channels):
         kept = target.pattern.keep(drop, (1 - share) * target.density, among=masks)
     else:

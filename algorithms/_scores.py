@@ -16,7 +16,7 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
 
 
 def lamp(weights: Tensors) -> dict[str, Tensor]:
-    """w^2 over the sum of all u^2 with |u| >= |w| in the tensor, comparable between tensors (Lee et al., 2021, eq. 4).
+    """w^2 over the sum of it and all u^2 sorted above it, comparable between tensors (Lee et al., 2021, eq. 4).
 
     A tensor's largest weight has score 1, so that ranking globally empties no layer before its time.
     """

@@ -1,9 +1,7 @@
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import Tensors, magnitude
-from benchmark import Amount, Masks, Run, algorithm, keep_each, keep_top
+from benchmark import Amount, Anywhere, Masks, Run, algorithm, keep_each, keep_top, noise
 from benchmark.budgets import budgets
-from benchmark.patterns import Anywhere
-from benchmark.selection import noise
 
 
 @algorithm(paper="arXiv:1911.13299", once=False, family="learned masks")
@@ -26,7 +24,7 @@ def edge_popup(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4, con
 
     def used(scores: Tensors) -> Masks:
         if isinstance(run.target.pattern, Anywhere):
-            return keep_each(magnitude(scores), counts)
+            return keep_each(run.target.turned(magnitude(scores)), counts)
         return keep_top(magnitude(scores), run.target)
 
     with run.learning(

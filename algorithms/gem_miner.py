@@ -2,8 +2,7 @@ import torch
 
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms._scores import Tensors
-from benchmark import Amount, Count, Run, algorithm, keep_top
-from benchmark.selection import noise
+from benchmark import Amount, Count, Run, algorithm, keep_top, noise
 
 
 @algorithm(paper="arXiv:2202.12002", once=False, family="learned masks")

@@ -23,6 +23,9 @@ def granet(
 ) -> None:
     """GraNet: gradual magnitude pruning with zero-cost neuroregeneration (Liu et al., 2021).
 
+    Masks move between backward and update, so that a grown weight takes the gradient that chose it at once; the
+    original moves them after the update.
+
     Options:
         initial: sparsity at the start, with random ERK masks; 0 starts dense
         begin: where gradual pruning begins, as a share of training

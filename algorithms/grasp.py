@@ -1,9 +1,14 @@
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from algorithms._scores import magnitude
-from benchmark import Count, Positive, Run, algorithm, keep_top
+from benchmark import Count, Part, Positive, Run, algorithm, keep_top
+
+CHUNK = 128
+"""Examples whose graph is in memory at once."""
 
 
 @algorithm(paper="arXiv:2002.07376", family="before training")
@@ -20,19 +25,38 @@ def grasp(
     S = -w (Hg); the largest S go first (eq. 8).
 
     Options:
-        samples: examples of each class in the batch that is scored
+        samples: examples of each class that are scored
         temperature: what the outputs are divided by before the loss
         rank: by S with its sign, as the paper, or by |S|, which Frankle et al. (2021) found stronger
-        reinit: score another draw of the linear layers than is trained, as the original code does
+        reinit: score another draw of the linear layers than is trained, as the original code does (it draws them
+            by Glorot's normal distribution, and here they are drawn as before)
     """
-    batch, weights = run.balanced_batch(samples), run.weights
+    parts, weights = run.balanced(samples, most=CHUNK), run.weights
     if reinit:
         another = run.redraw().state
         weights = {name: another[name].clone() if w.dim() == 2 else w for name, w in weights.items()}
     leaves = [weight.requires_grad_() for weight in weights.values()]
-    gradients = torch.autograd.grad(run.loss(batch, weights, temperature=temperature), leaves, create_graph=True)
-    flow = torch.stack([(gradient * gradient.detach()).sum() for gradient in gradients]).sum()
-    products = torch.autograd.grad(flow, leaves)  # Hg: the gradient of g'g with one factor held fixed
+    products = hessian_gradient(lambda part: run.loss(part, weights, temperature=temperature), parts, leaves)
     kept = {name: (w * hg).detach() for (name, w), hg in zip(weights.items(), products, strict=True)}  # -S
     run.prune(keep_top(kept if rank == "signed" else magnitude(kept), run.target))
     run.train()
+
+
+def hessian_gradient(
+    loss: Callable[[Part], Tensor], parts: Sequence[Part], leaves: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Hg of a loss that is a sum over parts: the gradient of g'g with one factor held fixed, part by part."""
+    whole: Sequence[Tensor] = []
+    if len(parts) > 1:  # of one part, the second pass has all of it
+        whole = _sum([torch.autograd.grad(loss(part), leaves) for part in parts])
+    products = []
+    for part in parts:
+        gradients = torch.autograd.grad(loss(part), leaves, create_graph=True)
+        fixed = whole or [gradient.detach() for gradient in gradients]
+        flow = torch.stack([(g * held).sum() for g, held in zip(gradients, fixed, strict=True)]).sum()
+        products.append(torch.autograd.grad(flow, leaves))
+    return _sum(products)
+
+
+def _sum(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    return [torch.stack(list(terms)).sum(dim=0) if len(terms) > 1 else terms[0] for terms in zip(*parts, strict=True)]

@@ -5,9 +5,8 @@ from typing import Literal
 from scipy.optimize import brentq
 
 from algorithms._scores import magnitude
-from benchmark import Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
+from benchmark import Anywhere, Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
 from benchmark.budgets import allocate
-from benchmark.patterns import Anywhere
 
 
 @algorithm(paper="arXiv:1803.03635", once=False, family="after training")
@@ -50,7 +49,7 @@ def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
     """The survivors of a round, in number as `counts` says."""
     scores = magnitude(run.weights)
     if scope == "layer":
-        return keep_each(scores, counts, among=run.masks)
+        return keep_each(run.target.turned(scores), counts, among=run.masks)
     share = sum(counts.values()) / run.masks.total
     last = sum(counts.values()) == round(run.target.density * run.masks.total)
     return keep_top(scores, run.target if last else run.target.to(share), among=run.masks)

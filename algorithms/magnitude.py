@@ -14,6 +14,9 @@ def magnitude(
 ) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
 
+    A recipe that anneals the rate to 0 leaves none to fine-tune with: IMP with one round rewinds it, as in
+    `imp:fraction=0.9,retrain=rate` for nine tenths (Renda et al., 2020).
+
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning in trainings, at the last learning rate; only after `end`

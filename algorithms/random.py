@@ -1,8 +1,7 @@
 from typing import Literal
 
 from algorithms._regrowth import sparse_start
-from benchmark import Run, algorithm, budgets, keep_top
-from benchmark.selection import noise
+from benchmark import Run, algorithm, budgets, keep_top, noise
 
 
 @algorithm(paper="arXiv:1911.11134", family="before training")

@@ -1,8 +1,7 @@
 from algorithms._regrowth import Distribution, regrow, sparse_start
 from algorithms._schedules import cosine
 from algorithms._scores import magnitude
-from benchmark import Count, Fraction, Run, algorithm
-from benchmark.selection import noise
+from benchmark import Count, Fraction, Run, algorithm, noise
 
 
 @algorithm(paper="arXiv:1707.04780", family="during training")
@@ -17,6 +16,7 @@ def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
     """SET: train sparse; drop the smallest weights, grow at random (Mocanu et al., 2018).
 
     Weights are dropped by magnitude and the share falls along a cosine, as in the comparison of Evci et al. (2020).
+    Masks move between backward and update: what has just grown takes part in the update.
 
     Options:
         interval: steps between two mask updates

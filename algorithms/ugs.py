@@ -10,8 +10,7 @@ from torch import Tensor
 from algorithms._greedy import Rule, spectral_edits
 from algorithms._rewriting import Edges
 from algorithms._scores import magnitude
-from benchmark import Amount, Run, Share, algorithm, keep_top
-from benchmark.errors import Inapplicable
+from benchmark import Amount, Inapplicable, Run, Share, algorithm, keep_top
 from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
 
 PACE = math.log(0.95) / math.log(0.8)

@@ -9,30 +9,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.data import Data, Splits, TensorData
+    from benchmark.data import Data, Splits, TensorData, carve
     from benchmark.define import algorithm
+    from benchmark.errors import Inapplicable
     from benchmark.masks import Masks
     from benchmark.options import Amount, Count, Fraction, Positive, Share, Sparsity
-    from benchmark.run import Run, Snapshot, Step
-    from benchmark.target import Target, keep_each, keep_top
+    from benchmark.patterns import Anywhere
+    from benchmark.run import Part, Run, Snapshot, Step
+    from benchmark.selection import keep_each, noise
+    from benchmark.target import Target, keep_top
     from benchmark.task import Recipe, Task
 
 _HOME = {
-    "benchmark.data": ("Data", "Splits", "TensorData"),
+    "benchmark.data": ("Data", "Splits", "TensorData", "carve"),
     "benchmark.define": ("algorithm",),
+    "benchmark.errors": ("Inapplicable",),
     "benchmark.masks": ("Masks",),
     "benchmark.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
-    "benchmark.run": ("Run", "Snapshot", "Step"),
-    "benchmark.target": ("Target", "keep_each", "keep_top"),
+    "benchmark.patterns": ("Anywhere",),
+    "benchmark.run": ("Part", "Run", "Snapshot", "Step"),
+    "benchmark.selection": ("keep_each", "noise"),
+    "benchmark.target": ("Target", "keep_top"),
     "benchmark.task": ("Recipe", "Task"),
 }
 
 __all__ = [
     "Amount",
+    "Anywhere",
     "Count",
     "Data",
     "Fraction",
+    "Inapplicable",
     "Masks",
+    "Part",
     "Positive",
     "Recipe",
     "Run",
@@ -45,8 +54,10 @@ __all__ = [
     "Task",
     "TensorData",
     "algorithm",
+    "carve",
     "keep_each",
     "keep_top",
+    "noise",
 ]
 
 

@@ -12,7 +12,7 @@ from torch import Size
 Shapes = Mapping[str, Size]
 Densities = dict[str, float]
 """By tensor; a negative one says that the rule cannot meet the total."""
-Distribution = Literal["uniform", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
+Distribution = Literal["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
 
 
 def budgets(distribution: Distribution, shapes: Shapes, density: float) -> dict[str, int]:
@@ -33,17 +33,16 @@ def uniform(shapes: Shapes, density: float) -> Densities:
     return dict.fromkeys(shapes, density)
 
 
+def uniform_first(shapes: Shapes, density: float) -> Densities:
+    """The first tensor dense, the rest alike (Evci et al., 2020)."""
+    return _around(shapes, density, {next(iter(shapes)): 1.0})
+
+
 def uniform_plus(shapes: Shapes, density: float) -> Densities:
     """The first convolution dense, the classifier at 0.2 or above, the rest alike (Gale et al., 2019)."""
-    names, sizes = list(shapes), _sizes(shapes)
+    names = list(shapes)
     fixed = {names[0]: 1.0} if len(shapes[names[0]]) > 2 else {}
-    if density < 0.2:
-        fixed[names[-1]] = 0.2
-    free = sum(size for name, size in sizes.items() if name not in fixed)
-    if not free:
-        return dict.fromkeys(shapes, -1.0)  # the first and the last layer are set, and no other can make up for it
-    rest = (density * sum(sizes.values()) - sum(fixed[name] * sizes[name] for name in fixed)) / free
-    return {name: fixed.get(name, rest) for name in shapes}
+    return _around(shapes, density, fixed | ({names[-1]: 0.2} if density < 0.2 else {}))
 
 
 def er(shapes: Shapes, density: float) -> Densities:
@@ -99,6 +98,16 @@ def allocate(shares: Mapping[str, float], total: int) -> dict[str, int]:
     return counts
 
 
+def _around(shapes: Shapes, density: float, fixed: Densities) -> Densities:
+    """Some densities are fixed, and the others share one that meets the total."""
+    sizes = _sizes(shapes)
+    free = sum(size for name, size in sizes.items() if name not in fixed)
+    if not free:
+        return dict.fromkeys(shapes, -1.0)  # all are fixed, and no other can make up for it
+    rest = (density * sum(sizes.values()) - sum(fixed[name] * sizes[name] for name in fixed)) / free
+    return {name: fixed.get(name, rest) for name in shapes}
+
+
 def _proportional(shapes: Shapes, density: float, raw: Mapping[str, float]) -> Densities:
     """Densities ~ raw that meet the total; tensors that would pass 1 by most are dense, the others share the rest."""
     sizes, dense = _sizes(shapes), set[str]()
@@ -118,6 +127,7 @@ def _sizes(shapes: Shapes) -> dict[str, int]:
 
 _RULES: dict[str, Callable[[Shapes, float], Densities]] = {
     "uniform": uniform,
+    "uniform-first": uniform_first,
     "uniform+": uniform_plus,
     "er": er,
     "erk": erk,

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -255,8 +254,8 @@ def _task(model: str) -> Task:
 
 def _watched(density: float, model: str) -> Watched:
     task = _task(model)
-    network, another, data = build(task, model, 0), partial(build, task, model, 1), task.data(Path()).train
-    return Watched(task, network, task.recipe("full"), Target(density), data, 0, another=another)
+    network, data = build(task, model, 0), task.data(Path()).train
+    return Watched(task, network, task.recipe("full"), Target(density), data, 0, draw=lambda _: build(task, model, 1))
 
 
 def _run(name: str, density: float, model: str = "") -> Watched:

@@ -21,14 +21,27 @@ from benchmark.budgets import budgets
 from benchmark.define import Control
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
+from benchmark.patterns import Anywhere, Layer, NofM
 from benchmark.run import Run, Snapshot
-from benchmark.selection import count_of, noise
-from benchmark.target import Anywhere, Layer, NofM, keep_each, keep_top
+from benchmark.selection import count_of, keep_each, noise
+from benchmark.target import Target, keep_top
 from benchmark.task import Task
 
 Subject = Callable[[Run], None]
 GRAIN = 4096
 """Widths are multiples of 1 / GRAIN."""
+
+
+def retrain(run: Run, subject: Subject) -> None:
+    """Same masks and initial weights, one training: what is left where a method trains the weights that it keeps.
+
+    `shuffle`, `erk-random` and `reinit` train once as well: of such a method, this is what they are held against.
+    """
+    start = _start_of(run, subject)
+    ended = run.snapshot().state
+    _train_from(run, start, run.masks)
+    if all(torch.equal(value, ended[name]) for name, value in run.snapshot().state.items()):
+        raise Inapplicable("this is how the method itself trains: once, under masks that do not move")
 
 
 def shuffle(run: Run, subject: Subject) -> None:
@@ -52,7 +65,7 @@ def erk_random(run: Run, subject: Subject) -> None:
 def reinit(run: Run, subject: Subject) -> None:
     """Same masks, another draw of the initial weights, the full schedule (Frankle & Carbin, 2019)."""
     _start_of(run, subject)
-    _train_from(run, run.redraw(), run.masks)
+    _train_from(run, run.redraw("another"), run.masks)
 
 
 def invert(run: Run, subject: Subject) -> None:
@@ -79,22 +92,41 @@ def dense_small(run: Run, subject: Subject) -> None:
     run.train()
 
 
+def dense_long(run: Run, subject: Subject) -> None:
+    """The dense network, trained for as many updates as the subject: the schedule, over and over."""
+    start, before = run.snapshot(), run.meter.updates
+    subject(run)
+    updates, length = run.meter.updates - before, run.recipe.steps
+    if updates <= length:
+        raise Inapplicable("this method trains no longer than dense training does")
+    run.prune(Masks.ones(run.weights))
+    run.restore(start)
+    for done in range(0, updates, length):
+        run.rewind(0)
+        run.train(min(length, updates - done))
+
+
 CONTROLS: dict[Control, Callable[[Run, Subject], None]] = {
+    "retrain": retrain,
     "shuffle": shuffle,
     "erk-random": erk_random,
     "reinit": reinit,
     "invert": invert,
     "random-labels": random_labels,
     "dense-small": dense_small,
+    "dense-long": dense_long,
 }
 
 
-def narrowed(task: Task, model: str, density: float) -> Task:
+def narrowed(task: Task, model: str, target: Target) -> Task:
     """The task with its `model` at the largest width whose parameters are no more than pruning would leave.
 
     Raises:
-        Inapplicable: the model has no width, or none so small.
+        Inapplicable: the model has no width, or none so small; or how many weights the pattern leaves is known only
+            once they are chosen.
     """
+    if not isinstance(target.pattern, Anywhere | Layer):
+        raise Inapplicable(f"how many weights pattern {target.pattern.name} leaves is not known before it is pruned")
     constructor: Callable[..., nn.Module] = task.model(model)
     if "width" not in inspect.signature(constructor).parameters:
         raise Inapplicable(f"model '{model}' has no width; a dense network of equal size cannot be built")
@@ -106,7 +138,7 @@ def narrowed(task: Task, model: str, density: float) -> Task:
         return sum(parameters.values()), sum(parameters[name] for name in task.prunable(network))
 
     total, prunable = sizes(1.0)
-    left = total - prunable + count_of(density, prunable)
+    left = total - prunable + count_of(target.density, prunable)
     width = bisect_right(range(1, GRAIN), left, key=lambda grains: sizes(grains / GRAIN)[0]) / GRAIN
     if not width:
         raise Inapplicable(f"the narrowest '{model}' has more than the {left:,} parameters that pruning leaves")
@@ -134,9 +166,13 @@ def _start_of(run: Run, subject: Subject) -> Snapshot:
 
 
 def _train_from(run: Run, start: Snapshot, masks: Masks) -> None:
-    """Train as the subject did, if it trained at all, from a state under masks."""
-    trained = run.weights_trained
+    """Train once, from a state and under masks.
+
+    Raises:
+        Inapplicable: the subject trains no weights.
+    """
+    if not run.weights_trained:
+        raise Inapplicable("this method never trains its weights; other masks or weights would stay as they are drawn")
     run.prune(masks)
     run.restore(start)
-    if trained:
-        run.train()
+    run.train()

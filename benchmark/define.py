@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmark.run import Run
     from benchmark.task import Task
 
-Control = Literal["shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small"]
+Control = Literal["retrain", "shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small", "dense-long"]
 """What `--control` takes, and the option `control` that every algorithm has (`benchmark.control`)."""
 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]

@@ -7,12 +7,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmark.audit import audit, tensors
@@ -25,12 +24,13 @@ from benchmark.edits import compared, report, untold
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Status, failure
 from benchmark.run import Run, Tick
 from benchmark.shared import Shared
 from benchmark.streams import stream_seed
-from benchmark.target import Channels, Target, pattern_named
+from benchmark.target import Target, pattern_named
 from benchmark.task import Task
+from benchmark.units import Channels
 from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000
@@ -81,47 +81,97 @@ def unfit(algorithm: Algorithm, task: Task) -> str | None:
     return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
 
 
-def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
-    cell, task = question.cell, question.task
+@dataclass(frozen=True)
+class _Ready:
+    """A question whose data are read and whose network is built: the algorithm's turn.
+
+    Args:
+        start: the network's state before it.
+        asked: what the audit holds the masks against.
+    """
+
+    question: Question
+    splits: Splits
+    model: nn.Module
+    start: dict[str, Tensor]
+    run: Run
+    asked: Target
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How an algorithm ended: no status where it ended well, and the breaches that were noted on the way."""
+
+    status: Status | None
+    error: str
+    notes: list[str]
+
+
+def _ready(question: Question, tick: Tick) -> _Ready:
+    cell, device = question.cell, question.device
     target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
-    if cell.options.get("control") == "dense-small":
-        question = replace(question, task=(task := narrowed(task, cell.model, target.density)))
-        target = Target(1.0)
+    control = cell.options.get("control")
+    if control == "dense-small":
+        question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
+    task = question.task
     splits = task.splits(question.folder, cell.seed)
-    recipe = task.recipe(cell.budget, cell.model)
-    model = build(task, cell.model, cell.seed).to(question.device)
+    model = build(task, cell.model, cell.seed).to(device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
         target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
-    another = partial(build, task, cell.model, stream_seed(cell.seed, "another"))
-    train, device = splits.train.to(question.device), question.device
+
+    def draw(name: str) -> nn.Module:
+        return build(task, cell.model, stream_seed(cell.seed, name))
+
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
     shared = Shared(question.shared, about, device) if question.shared else None
-    run = Run(task, model, recipe, target, train, cell.seed, tick, another, shared)
-    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
-    where |= {"recipe": recipe.describe(), "data": _digests(splits)}
-    status, error, notes = _call(question, run)
-    cost = Cost.model_validate(run.meter.cost(recipe.steps))
+    recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
+    run = Run(task, model, recipe, target, train, cell.seed, tick, draw, shared)
+    keeps_all = "weights" not in question.algorithm.prunes or control == "dense-long"
+    return _Ready(question, splits, model, start, run, Target(1.0) if keeps_all else target)
+
+
+def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
+    ready = _ready(question, tick)
+    question, run = ready.question, ready.run
+    about = _about(ready)
+    ended = _call(question, run)
     steps = {"steps": run.mode} | ({"shared_steps": run.meter.taken} if run.meter.taken else {})
-    known: dict[str, Any] = {"cost": cost, "where": where | device_facts(device) | steps}
-    if status is not None:
-        found = Audit(passed=False, breaches=notes) if notes else None
-        return failure(cell, question.ranking, status, error, audit=found, **known)
-    asked = target if "weights" in question.algorithm.prunes else Target(1.0)
-    breaches = notes + audit(model, run.masks, asked, start)
-    if run.edits and "edges" not in question.algorithm.prunes:
-        breaches.append("the graphs were edited by a method that does not say it prunes edges")
-    graphs = compared(splits, run.data) if run.edits else []
-    breaches += untold(graphs, run.rewiring)
+    cost = Cost.model_validate(run.meter.cost(run.recipe.steps))
+    known: dict[str, Any] = {"cost": cost, "where": about | device_facts(question.device) | steps}
+
+    def failed(status: Status, error: str) -> Record:
+        return failure(question.cell, question.ranking, status, error, **known)
+
+    if ended.status is not None:
+        known["audit"] = Audit(passed=False, breaches=ended.notes) if ended.notes else None
+        return failed(ended.status, ended.error)
+    graphs = compared(ready.splits, run.data) if run.edits else []
+    breaches = ended.notes + _breaches(ready) + untold(graphs, run.rewiring)
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
-        return failure(cell, question.ranking, "failed", f"audit: {'; '.join(breaches)}", **known)
+        return failed("failed", f"audit: {'; '.join(breaches)}")
     try:
-        known["edits"] = report(splits, graphs, run.rewiring) if graphs else None
-        return _tested(question, run, splits, keep, known)
+        known["edits"] = report(ready.splits, graphs, run.rewiring) if graphs else None
+        return _tested(question, run, ready.splits, keep, known)
     except Exception as problem:  # a metric that is not finite, say
         traceback.print_exc()
-        return failure(cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}", **known)
+        return failed("failed", f"{type(problem).__name__}: {problem}")
+
+
+def _about(ready: _Ready) -> dict[str, Any]:
+    """Where a record comes from, as far as it is known before the run."""
+    cell = ready.question.cell
+    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (ready.question.where or {})
+    return where | {"recipe": ready.run.recipe.describe(), "data": _digests(ready.splits)}
+
+
+def _breaches(ready: _Ready) -> list[str]:
+    """What the audit finds when the algorithm has returned."""
+    found = audit(ready.model, ready.run.masks, ready.asked, ready.start)
+    if ready.run.edits and "edges" not in ready.question.algorithm.prunes:
+        found.append("the graphs were edited by a method that does not say it prunes edges")
+    return found
 
 
 def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dict[str, Any]) -> Record:
@@ -154,15 +204,15 @@ def _tested(question: Question, run: Run, splits: Splits, keep: Keep, known: dic
     )
 
 
-def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
-    """Let the algorithm run. Status (None where it ended well), the error, and the breaches noted on the way."""
+def _call(question: Question, run: Run) -> _Ended:
+    """Let the algorithm run."""
     cell = question.cell
     options = {name: value for name, value in cell.options.items() if name != "control"}
 
     def subject(run: Run) -> None:
         question.algorithm(run, **options)
 
-    status: str | None = None
+    status: Status | None = None
     error = ""
     with sealed() as notes, _counted_updates() as updates:
         try:
@@ -188,7 +238,7 @@ def _call(question: Question, run: Run) -> tuple[Any, str, list[str]]:
     made = run.meter.updates - run.meter.taken + run.rehearsals
     if (unseen := updates[0] - made) > 0:
         notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
-    return status, error, notes + run.breaches
+    return _Ended(status, error, notes + run.breaches)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -105,10 +105,14 @@ class Meter:
         self.taken += steps
         self._started -= seconds
 
-    def score(self, *, backward: bool, share: float = 1.0) -> None:
-        """One scoring forward, or the dense backward of one, on a `share` of a batch."""
-        self.scoring_passes += not backward
-        self.scoring_flops += share * (self._dense - self._forward if backward else self._forward)
+    def score(self, way: Literal["forward", "backward", "graph"], share: float = 1.0) -> None:
+        """One scoring pass, or the dense backward of one, on a `share` of a batch.
+
+        A backward that leaves a graph is followed by its own, in which each of its products has two factors to go to.
+        """
+        self.scoring_passes += way == "forward"
+        backward = self._dense - self._forward
+        self.scoring_flops += share * {"forward": self._forward, "backward": backward, "graph": 3 * backward}[way]
 
     @property
     def seconds(self) -> float:

@@ -37,6 +37,20 @@ class Snapshot:
     clock: int
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the examples that are scored together.
+
+    Args:
+        share: of all these examples.
+        size: in training batches.
+    """
+
+    batch: Batch
+    share: float
+    size: float
+
+
 @dataclass
 class Step:
     """The pause between backward and update.
@@ -76,12 +90,12 @@ class Run:
         data: Data,
         seed: int,
         tick: Tick = lambda steps: None,
-        another: Callable[[], nn.Module] | None = None,
+        draw: Callable[[str], nn.Module] | None = None,
         shared: Shared | None = None,
     ) -> None:
         self._task, self._recipe, self._target = task, recipe, target
         self._model, self._data, self._seed, self._tick = model.train(), data, seed, tick
-        self._another, self._shared = another, shared
+        self._draw, self._shared = draw, shared
         self._device = next(model.parameters()).device
         self._names = task.prunable(model)
         self._trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -149,30 +163,47 @@ class Run:
         steps = range(self._scored - count, self._scored)
         return [self._scoring_data.batch(self._scoring[step]) for step in steps]
 
-    def balanced_batch(self, per_class: int) -> Batch:
-        """One training batch with `per_class` examples of every class; a plain one where the data have no classes."""
+    def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
+        """Training examples for scoring, `per_class` of every class; a plain batch where the data have no classes.
+
+        Args:
+            most: examples in a part; all of them in one where it is None.
+        """
         classes = self._scoring_data.classes
         if classes is None:
-            return self.batches(1)[0]
+            return [Part(self.batches(1)[0], 1.0, 1.0)]
         self._scored += 1
         order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
-        groups = [order[classes[order] == number][:per_class] for number in torch.unique(classes)]
-        return self._scoring_data.batch(torch.cat(groups))
+        chosen = torch.cat([order[classes[order] == number][:per_class] for number in torch.unique(classes)])
+        size = min(self.recipe.batch_size, len(self._data))
+        return [
+            Part(self._scoring_data.batch(part), len(part) / len(chosen), len(part) / size)
+            for part in torch.split(chosen, most or len(chosen))
+        ]
 
-    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0) -> Tensor:
+    def loss(
+        self,
+        batch: Batch | Part,
+        weights: Mapping[str, Tensor] | None = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """The training loss of a batch, differentiable in `weights` (the model's own where a name is missing).
 
-        The model's output is divided by `temperature`.
-
+        Of a part of `balanced`, it is the part's term of the mean over all of them.
         Parameters, buffers, gradients, random state and mode of the network stay as they are.
+
+        Args:
+            temperature: what the model's output is divided by.
         """
+        part = batch if isinstance(batch, Part) else Part(batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self.meter.scoring_passes)
-        self.meter.score(backward=False)
+        self.meter.score("forward", part.size)
         own = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        loss = self._objective.at(batch, own | dict(weights or {}), noise, temperature)
+        loss = self._objective.at(part.batch, own | dict(weights or {}), noise, temperature) * part.share
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
-                lambda grad: self.meter.score(backward=True)
+                lambda grad: self.meter.score("graph" if torch.is_grad_enabled() else "backward", part.size)
             )
         return loss
 
@@ -186,11 +217,11 @@ class Run:
         others = {n: v.detach().abs().to(kind) if v.is_floating_point() else v.clone() for n, v in named.items()}
         batch = self._data.batch(torch.zeros(1, dtype=torch.int64))
         share = 1 / min(self.recipe.batch_size, len(self._data))
-        self.meter.score(backward=False, share=share)
+        self.meter.score("forward", share)
         total = self._objective.flow(batch, others | dict(weights)).sum()
         if total.requires_grad:
             total.register_hook(  # type: ignore[no-untyped-call]
-                lambda grad: self.meter.score(backward=True, share=share)
+                lambda grad: self.meter.score("backward", share)
             )
         return total
 
@@ -264,15 +295,18 @@ class Run:
             self._project()
             self.restored = snapshot
 
-    def redraw(self) -> Snapshot:
-        """Another draw of the initial network, from a stream of its own, at the start of the schedule.
+    def redraw(self, name: str = "redraw") -> Snapshot:
+        """Another draw of the initial network, at the start of the schedule.
+
+        Args:
+            name: of the stream it is drawn from.
 
         Raises:
-            RuntimeError: the run was made without one.
+            RuntimeError: the run was made without further draws.
         """
-        if self._another is None:
+        if self._draw is None:
             raise RuntimeError("this run was made without another draw of its network")
-        return Snapshot({name: value.to(self._device) for name, value in tensors(self._another()).items()}, 0)
+        return Snapshot({name: value.to(self._device) for name, value in tensors(self._draw(name)).items()}, 0)
 
     def rewind(self, clock: int) -> None:
         """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""

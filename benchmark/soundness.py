@@ -67,8 +67,8 @@ def _target(record: Record) -> Iterator[str]:
     density, pattern = 1 - record.cell.sparsity, record.cell.pattern
     if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
         return
-    if record.cell.options.get("control") == "dense-small":
-        density, pattern = 1.0, "layer"  # a narrow network of which everything is kept
+    if record.cell.options.get("control") in ("dense-small", "dense-long"):
+        density, pattern = 1.0, "layer"  # networks of which everything is kept
     if pattern == "global":
         kept = sum(layer.kept for layer in record.layers.values())
         total = sum(layer.total for layer in record.layers.values())

@@ -16,9 +16,10 @@ from benchmark.define import Algorithm
 from benchmark.errors import PluginError, UsageError
 from benchmark.harness import unfit
 from benchmark.options import Choice, edge_counts, spelled
+from benchmark.patterns import NofM
 from benchmark.record import Cell, Record
 from benchmark.store import Store
-from benchmark.target import NofM, pattern_named
+from benchmark.target import pattern_named
 from benchmark.task import Task
 
 Rerun = Literal["missing", "failed", "all"]

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+
+from torch import Tensor
 
 from benchmark.masks import Masks
 from benchmark.patterns import Anywhere, Layer, NofM, Pattern
-from benchmark.selection import Scores, keep_each
+from benchmark.selection import Scores
 from benchmark.units import Blocks, Channels
-
-__all__ = [
-    "Anywhere",
-    "Blocks",
-    "Channels",
-    "Layer",
-    "NofM",
-    "Pattern",
-    "Target",
-    "keep_each",
-    "keep_top",
-    "pattern_named",
-]
 
 
 @dataclass
@@ -58,6 +48,13 @@ class Target:
         """The target at another density."""
         return replace(self, density=density)
 
+    def turned(self, scores: Scores) -> Mapping[str, Tensor]:
+        """The scores, or their negatives where the control `invert` asks; for what `keep_top` does not rank."""
+        if not self.inversion:
+            return scores
+        self.inversion.used = True
+        return {name: -score for name, score in scores.items()}
+
 
 def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Masks:
     """The highest-scoring weights that the target's pattern and density allow.
@@ -69,10 +66,7 @@ def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Mask
     Raises:
         ValueError: a score is NaN, or more weights are asked than `among` has.
     """
-    if target.inversion:
-        target.inversion.used = True
-        scores = {name: -score for name, score in scores.items()}
-    return target.pattern.keep(scores, target.density, among)
+    return target.pattern.keep(target.turned(scores), target.density, among)
 
 
 def pattern_named(name: str) -> Pattern:

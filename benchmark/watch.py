@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmark.audit import fingerprint
 from benchmark.data import Batch
 from benchmark.guard import Guard
-from benchmark.run import Run
+from benchmark.run import Part, Run
 
 Seen = TypeVar("Seen")
 Tensors = Mapping[str, Tensor]
@@ -37,10 +37,10 @@ class Watched(Run):
     def gradients(self, count: int = 1) -> dict[str, Tensor]:
         return self._looking("gradients()", lambda: super(Watched, self).gradients(count))
 
-    def balanced_batch(self, per_class: int) -> Batch:
-        return self._looking("balanced_batch()", lambda: super(Watched, self).balanced_batch(per_class))
+    def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
+        return self._looking("balanced()", lambda: super(Watched, self).balanced(per_class, most))
 
-    def loss(self, batch: Batch, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
+    def loss(self, batch: Batch | Part, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
         look = super().loss
         return self._looking("loss()", lambda: look(batch, weights, temperature=temperature))
 

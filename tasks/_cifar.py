@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torchvision import datasets
 
-from benchmark.data import Splits, TensorData, carve
+from benchmark import Recipe, Splits, Task, TensorData, carve
 from benchmark.download import Download
-from benchmark.task import Recipe, Task, shortened
+from benchmark.task import shortened
 from tasks import _cifar_models as networks
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._images import IMAGENET, Channels, Normalise, ShiftAndFlip

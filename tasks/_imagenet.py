@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import models as networks
 
-from benchmark.data import Splits, carved
+from benchmark import Recipe, Splits
+from benchmark.data import carved
 from benchmark.download import Download
-from benchmark.task import Recipe, shortened
+from benchmark.task import shortened
 from tasks._classification import Labelled, evaluate
 from tasks._image_folder import Pictures, listed, pixels_of
 from tasks._images import IMAGENET, Normalise, ResizedCrop, middle

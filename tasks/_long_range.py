@@ -23,9 +23,8 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.datasets import LRGBDataset
 
-from benchmark.data import Splits
+from benchmark import Recipe, Splits, Task
 from benchmark.folders import DataFolders
-from benchmark.task import Recipe, Task
 from tasks._diagnosis import diagnose
 from tasks._graph_models import (
     ATOMS,

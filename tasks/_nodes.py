@@ -25,9 +25,8 @@ from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
-from benchmark.data import Splits
+from benchmark import Recipe, Splits, Task
 from benchmark.download import Download
-from benchmark.task import Recipe, Task
 from tasks._checksums import CHECKSUMS
 from tasks._diagnosis import diagnose
 from tasks._graphs import for_nodes, inputs

@@ -17,8 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 
-from benchmark.data import Splits
-from benchmark.task import Recipe, Task
+from benchmark import Recipe, Splits, Task
 from tasks._classification import METRICS
 from tasks._diagnosis import diagnose
 from tasks._graph_models import LAYERS, GraphNet, Head, Normed, unchanged

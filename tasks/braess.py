@@ -9,9 +9,8 @@ from typing import Literal
 import torch
 from torch_geometric.data import Data as Graph
 
-from benchmark.data import Splits
+from benchmark import Recipe, Splits, Task
 from benchmark.define import task
-from benchmark.task import Recipe, Task
 from tasks._classification import METRICS
 from tasks._diagnosis import diagnose
 from tasks._graphs import GraphData, cross_entropy, evaluate

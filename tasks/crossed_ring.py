@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmark import Task
 from benchmark.define import task
-from benchmark.task import Task
 from tasks._transfer import Even, Pair, transfer
 
 

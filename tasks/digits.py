@@ -10,8 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from benchmark.data import Splits, TensorData, carve
-from benchmark.task import Recipe, Task
+from benchmark import Recipe, Splits, Task, TensorData, carve
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._models import glorot, mlp, scaled
 from tasks._timm import zoo

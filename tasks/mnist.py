@@ -9,9 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import datasets
 
-from benchmark.data import Splits, TensorData, carve
+from benchmark import Recipe, Splits, Task, TensorData, carve
 from benchmark.download import Download
-from benchmark.task import Recipe, Task
 from tasks._classification import METRICS, cross_entropy, evaluate
 from tasks._models import glorot, mlp, scaled
 from tasks._timm import zoo

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmark import Task
 from benchmark.define import task
-from benchmark.task import Task
 from tasks._long_range import Protocol, Shape, Source, adamw, long_range
 from tasks._long_range_metrics import MAE, absolute, absolute_error
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import torch
 from torch_geometric.data import Data as Graph
 
-from benchmark.data import Splits
+from benchmark import Recipe, Splits, Task
 from benchmark.define import task
 from benchmark.options import Count, Fraction, Positive
-from benchmark.task import Recipe, Task
 from tasks._diagnosis import diagnose
 from tasks._graphs import for_nodes
 from tasks._node_models import residual

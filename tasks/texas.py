@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from benchmark import Task
 from benchmark.define import task
-from benchmark.task import Task
 from tasks._nodes import Layers, Number, Paper, heterophilous, jamadandi, platonov
 
 

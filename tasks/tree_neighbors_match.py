@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 
-from benchmark.data import Splits
+from benchmark import Recipe, Splits, Task
 from benchmark.define import task
-from benchmark.task import Recipe, Task
 from tasks._classification import METRICS
 from tasks._diagnosis import diagnose
 from tasks._graph_models import LAYERS, Embeddings, GraphNet, Layer

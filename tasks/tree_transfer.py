@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benchmark import Task
 from benchmark.define import task
 from benchmark.options import Count
-from benchmark.task import Task
 from tasks._transfer import Pair, transfer
 
 

@@ -18,8 +18,8 @@ from torch.nn.utils import parametrizations
 
 from benchmark import Masks, Run, Snapshot, Target, Task, algorithm, keep_top
 from benchmark.harness import Question, answer
+from benchmark.patterns import Anywhere
 from benchmark.record import Cell, Record
-from benchmark.target import Anywhere
 from benchmark.toy import toy
 
 Method = Callable[[Run], None]
@@ -331,10 +331,10 @@ def through_the_task(run: Run) -> Any:
 
 def through_the_frames(run: Run) -> Any:
     frame = sys._getframe()
-    while "splits" not in frame.f_locals:
+    while "ready" not in frame.f_locals:
         assert frame.f_back is not None
         frame = frame.f_back
-    return frame.f_locals["splits"].test
+    return frame.f_locals["ready"].splits.test
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["in the open", "swallowing the exception"])

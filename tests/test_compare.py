@@ -171,6 +171,17 @@ def test_a_verdict_is_what_the_interval_allows(control: str) -> None:
         assert told == {("a", control): f"{words} (n=5)"}
 
 
+def test_what_trains_once_is_held_against_the_control_that_only_trains_once() -> None:
+    records = [*scored("a", 0.9), *scored("a", 0.7, turn=1, options={"control": "retrain"})]
+    records += scored("a", 0.7001, turn=2, options={"control": "shuffle"})
+    records += scored("a", 0.5, turn=3, options={"control": "invert"})
+    assert verdicts(records) == {
+        ("a", "retrain"): "worse from the start under its own masks (n=5)",
+        ("a:control=retrain", "shuffle"): "no difference seen (n=5)",
+        ("a", "invert"): "worse with its ranking turned over (n=5)",
+    }
+
+
 def test_one_seed_gives_no_verdict() -> None:
     records = [*scored("a", 0.9, [0]), *scored("a", 0.1, [0], options={"control": "shuffle"})]
     assert list(verdicts(records).values()) == ["too few seeds to say (unpaired, n=1 and 1)"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,8 +47,10 @@ class Watched(Run):
 
 
 def watched(name: str, control: str) -> Watched:
-    data, another = toy.data(Path()).train, partial(build, toy, "net", 7)
-    run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), data, 0, another=another)
+    data, seeds = toy.data(Path()).train, {"redraw": 5, "another": 7}
+    run = Watched(
+        toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), data, 0, draw=lambda n: build(toy, "net", seeds[n])
+    )
     algorithm: Algorithm = registry.algorithm(name)
     with torch.random.fork_rng(devices=[]):
         CONTROLS[control](run, algorithm)
@@ -91,7 +92,7 @@ def test_a_small_dense_network_has_no_more_parameters_than_pruning_leaves(sparsi
     prunable = 6 * 16 + 16 * 16 + 16 * 2
     left = full - prunable + round((1 - sparsity) * prunable)
     control = record("snip", "dense-small", sparsity)
-    found = sum(p.numel() for p in narrowed(toy, "net", 1 - sparsity).model("net")().parameters())
+    found = sum(p.numel() for p in narrowed(toy, "net", Target(1 - sparsity)).model("net")().parameters())
     assert control.status == "ok"
     assert found <= left < min(size(units / 16) for units in range(1, 17) if size(units / 16) > found)
     assert control.density is not None
@@ -105,7 +106,62 @@ def test_a_model_without_a_width_has_no_small_dense_control() -> None:
 
     rigid = replace(toy, models={"net": rigid_net})
     with pytest.raises(Inapplicable, match="has no width"):
-        narrowed(rigid, "net", 0.5)
+        narrowed(rigid, "net", Target(0.5))
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "blocks:2x2", "channels"])
+def test_a_pattern_that_does_not_tell_what_it_leaves_has_no_small_network_of_equal_size(
+    pattern: str,
+) -> None:
+    assert record("snip", "dense-small", 0.5, pattern).status == "skipped"
+
+
+@pytest.mark.parametrize("name", ["magnitude", "gmp", "granet"])
+def test_retraining_keeps_the_final_masks_and_trains_them_once_from_the_start(name: str) -> None:
+    subject, control = record(name), record(name, "retrain")
+    assert control.status == "ok"
+    assert control.mask_digest == subject.mask_digest
+    assert control.metrics != subject.metrics
+    weights, masks = watched(name, "retrain").starts[-1]
+    initial = dict(build(toy, "net", 0).named_parameters())
+    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+
+
+@pytest.mark.parametrize("name", ["snip", "imp", "random"])
+def test_what_trains_so_already_is_not_retrained(name: str) -> None:
+    """IMP that rewinds to the initial weights too: its last round is the control."""
+    found = record(name, "retrain")
+    assert found.status == "skipped"
+    assert "how the method itself trains" in str(found.error)
+
+
+def test_a_long_dense_training_has_the_updates_of_its_subject() -> None:
+    subject, control, dense = record("imp"), record("imp", "dense-long"), record("dense")
+    assert control.status == "ok"
+    assert control.density is not None
+    assert control.density.weights == 1.0
+    assert control.cost.training_steps == 2 * subject.cost.training_steps  # the control has to run its subject
+    assert control.metrics != dense.metrics or control.validation != dense.validation
+
+
+def test_a_long_dense_training_is_the_schedule_over_and_over() -> None:
+    run = watched("imp", "dense-long")
+    twin = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(1.0), toy.data(Path()).train, 0)
+    for _ in range(run.meter.updates // 2 // twin.recipe.steps):
+        twin.rewind(0)
+        twin.train()
+    assert all(torch.equal(w, twin.weights[n]) for n, w in run.weights.items())
+
+
+def test_what_trains_once_has_no_longer_dense_training() -> None:
+    assert record("snip", "dense-long").status == "skipped"
+
+
+@pytest.mark.parametrize("control", ["shuffle", "erk-random", "reinit", "retrain"])
+def test_weights_that_are_never_trained_have_no_other_positions_to_try(control: str) -> None:
+    found = record("edge-popup", control)
+    assert found.status == "skipped"
+    assert "never trains its weights" in str(found.error)
 
 
 @pytest.mark.parametrize("name", ["snip", "imp", "granet"])
@@ -130,7 +186,9 @@ def test_inverting_keeps_what_the_method_would_remove() -> None:
     assert runs[1] == ~runs[0]
 
 
-@pytest.mark.parametrize("name", ["imp", "gmp", "granet", "synflow", "grasp", "force", "magnitude"])
+@pytest.mark.parametrize(
+    "name", ["imp", "gmp", "granet", "rigl", "set", "synflow", "grasp", "force", "magnitude", "edge-popup"]
+)
 def test_every_ranking_can_be_inverted(name: str) -> None:
     assert record(name, "invert").mask_digest != record(name).mask_digest
 
@@ -155,7 +213,7 @@ def test_random_labels_are_the_same_labels_in_another_order() -> None:
     [
         ("synflow", "random-labels", "scores no batch"),
         ("imp", "random-labels", "scores no batch"),
-        ("rigl", "invert", "ranks nothing through its target"),
+        ("dense", "invert", "ranks nothing through its target"),
     ],
 )
 def test_a_control_with_nothing_to_change_is_skipped_and_says_why(name: str, control: str, reason: str) -> None:
@@ -185,5 +243,5 @@ def test_shuffles_of_two_seeds_differ() -> None:
 
 
 def test_an_unknown_control_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"shuffle \| erk-random \| reinit \| invert \| random-labels \| dense-small"):
+    with pytest.raises(UsageError, match=r"retrain \| shuffle \| erk-random \| reinit \| .* \| dense-long"):
         registry.algorithm("snip").resolve({"control": "scramble"})

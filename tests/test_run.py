@@ -18,8 +18,8 @@ from benchmark import Masks, Recipe, Run, Snapshot, Target, Task, TensorData, ke
 from benchmark.engine import CHECK_EVERY, Order, of_norms
 from benchmark.errors import Breach, Diverged
 from benchmark.harness import build
+from benchmark.patterns import Layer
 from benchmark.streams import stream_seed
-from benchmark.target import Layer
 from benchmark.toy import toy
 
 PLAIN = Recipe(steps=12, batch_size=32, rate=0.1)
@@ -649,7 +649,7 @@ LOOKS = {
     ),
     "loss at a temperature": lambda run: run.loss(run.batches(1)[0], leaves(run), temperature=200.0).backward(),
     "flow": lambda run: run.flow(leaves(run)).backward(),
-    "balanced batch": lambda run: run.balanced_batch(2),
+    "balanced": lambda run: run.balanced(2),
     "gradients": lambda run: run.gradients(2),
     "snapshot": lambda run: run.snapshot(),
 }
@@ -810,10 +810,10 @@ def test_flow_takes_biases_and_norms_by_their_absolute_value_in_eval_mode():
 
 def test_a_balanced_batch_has_as_many_examples_of_every_class():
     run, twin = toy_run(), toy_run()
-    points, labels = run.balanced_batch(3)
+    points, labels = run.balanced(3)[0].batch
     assert labels.bincount().tolist() == [3, 3]
     assert points.unique(dim=0).shape == (6, 6)
-    again, next_one = twin.balanced_batch(3)[0], twin.balanced_batch(3)[0]
+    again, next_one = (twin.balanced(3)[0].batch[0] for _ in range(2))
     assert torch.equal(points, again)
     assert not torch.equal(again, next_one)
 
@@ -821,12 +821,12 @@ def test_a_balanced_batch_has_as_many_examples_of_every_class():
 def test_a_class_with_too_few_examples_is_there_with_all_of_them():
     data = TensorData(torch.arange(7).view(7, 1), torch.tensor([0, 1, 0, 0, 0, 0, 4]))
     run = Run(toy, nn.Sequential(nn.Linear(1, 5), nn.Linear(5, 5)), PLAIN, Target(0.5), data, 0)
-    assert run.balanced_batch(2)[1].bincount().tolist() == [2, 1, 0, 0, 1]
+    assert run.balanced(2)[0].batch[1].bincount().tolist() == [2, 1, 0, 0, 1]
 
 
 def test_without_classes_a_balanced_batch_is_a_plain_one():
     run, twin = (four_numbers([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]], batch_size=2) for _ in range(2))
-    assert torch.equal(run.balanced_batch(1)[0], twin.batches(1)[0][0])
+    assert torch.equal(run.balanced(1)[0].batch[0], twin.batches(1)[0][0])
 
 
 # --- scores in place of weights ---------------------------------------------------------------------------------------

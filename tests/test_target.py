@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_each, keep_top
-from benchmark.target import Anywhere, Layer, NofM, pattern_named
+from benchmark.patterns import Anywhere, Layer, NofM
+from benchmark.target import pattern_named
 
 quick = settings(max_examples=50, deadline=None)
 

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from benchmark.channels import cut, trace
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
-from benchmark.target import Blocks, Channels, Target, keep_top, pattern_named
+from benchmark.target import Target, keep_top, pattern_named
 from benchmark.toy import toy
+from benchmark.units import Blocks, Channels
 
 BATCH = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
 

@@ -56,7 +56,7 @@ def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
 
     from benchmark.audit import tensors
     from benchmark.channels import cut
-    from benchmark.target import Channels
+    from benchmark.units import Channels
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")

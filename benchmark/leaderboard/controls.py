@@ -11,14 +11,19 @@ from benchmark.leaderboard.compare import Comparison, compare_pairs
 from benchmark.leaderboard.rows import Row
 
 CLAIMS = {
+    "retrain": ("worse from the start under its own masks", "better from the start under its own masks"),
     "shuffle": ("worse without its positions", "better without its positions"),
     "reinit": ("worse from other initial weights", "better from other initial weights"),
     "invert": ("worse with its ranking turned over", "better with its ranking turned over"),
     "random-labels": ("worse when it scores random labels", "better when it scores random labels"),
     "erk-random": ("better than random masks at ERK densities", "worse than random masks at ERK densities"),
     "dense-small": ("better than a small dense network", "worse than a small dense network"),
+    "dense-long": ("better than dense training as long", "worse than dense training as long"),
 }
 """By control, what is said where the method does better than its control, and where it does worse."""
+
+ONCE = ("shuffle", "erk-random", "reinit")
+"""Controls that train once from the start: held against `retrain` of the same method, where that was run."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Questioned:
 
     Args:
         control: shuffle, reinit, invert, random-labels, erk-random, ...
+        subject: the method; or its control `retrain`, which trains as `ONCE` do.
         other: the row of the control.
         comparison: the method minus its control; None where either has no result.
         verdict: what the interval allows to be said.
@@ -44,9 +50,7 @@ def controls(rows: Sequence[Row]) -> list[Questioned]:
     beside: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         beside[row.column].append(row)
-    found = [
-        (name, subject, other) for subject in rows for name, other in _controls_of(subject, beside[subject.column])
-    ]
+    found = [one for subject in rows for one in _controls_of(subject, beside[subject.column])]
     told = [(subject, other) for _, subject, other in found if subject.scores and other.scores]
     comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(told)}
     made = []
@@ -71,14 +75,18 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
     return f"{better if comparison.better is subject else worse} ({n})"
 
 
-def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row]]:
+def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row, Row]]:
+    """Of a method: each control, the row that it questions, and its own."""
     if subject.control is not None:
         return []
-    return [
-        (row.control, row)
+    own = {
+        row.control: row
         for row in beside
         if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
-    ]
+    }
+    again = own.get("retrain", subject)
+    fair = again if again.scores else subject
+    return [(control, fair if control in ONCE else subject, row) for control, row in own.items()]
 
 
 def _method(row: Row) -> dict[str, Any]:

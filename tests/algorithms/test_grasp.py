@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from algorithms.grasp import grasp
-from benchmark import Masks, Recipe, Splits, Target, Task, TensorData, keep_top
+from benchmark import Masks, Part, Recipe, Splits, Target, Task, TensorData, keep_top
 from benchmark.data import Batch
 from benchmark.watch import Watched
 
@@ -55,7 +55,7 @@ def test_the_score_is_weight_times_hessian_times_gradient(scores, temperature):
     task = tanh_task()
     run, twin = (Notebook(0.5, recipe=ONLY_SCORE, task=task) for _ in range(2))
     grasp(run, samples=5, temperature=temperature)
-    inputs, labels = twin.balanced_batch(5)
+    inputs, labels = twin.balanced(5)[0].batch
     weights = twin.weights
     flat = torch.cat([weight.reshape(-1) for weight in weights.values()])
 
@@ -155,10 +155,10 @@ def test_with_the_sign_flipped_the_other_half_is_kept(monkeypatch):
 class Sampled(Notebook):
     """Keeps the labels of the balanced batches."""
 
-    def balanced_batch(self, per_class: int) -> Batch:
-        inputs, labels = super().balanced_batch(per_class)
-        self.drawn = labels
-        return inputs, labels
+    def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
+        parts = super().balanced(per_class, most)
+        self.drawn = torch.cat([part.batch[1] for part in parts])
+        return parts
 
 
 @pytest.mark.parametrize("samples", [1, 10, 25])
@@ -206,6 +206,36 @@ def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, dens
 def test_one_pass_and_one_training_are_on_the_bill():
     cost = after(grasp).meter.cost(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (1, 1)
+
+
+def test_the_bill_grows_with_the_examples():
+    few, many = (after(grasp, samples=samples).meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
+    assert many == 5 * few
+
+
+def test_a_double_backward_costs_three_backwards():
+    """A forward is 1, a backward 2 and its own backward 4, but that the first layer feeds no gradient on."""
+    run, plain = Notebook(recipe=ONLY_SCORE), Notebook(recipe=ONLY_SCORE)
+    grasp(run, samples=RECIPE.batch_size // 2)
+    plain.loss(plain.balanced(RECIPE.batch_size // 2)[0])
+    forward = plain.meter.scoring_flops
+    plain = Notebook(recipe=ONLY_SCORE)
+    plain.gradients()
+    backward = plain.meter.scoring_flops - forward
+    assert run.meter.scoring_flops == forward + 3 * backward
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 10])
+def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
+    """The mean over all examples, whatever their number in memory at once."""
+    task = tanh_task()
+    grasp(Notebook(0.5, recipe=ONLY_SCORE, task=task), samples=5)
+    monkeypatch.setattr("algorithms.grasp.CHUNK", chunk)
+    run = Notebook(0.5, recipe=ONLY_SCORE, task=task)
+    grasp(run, samples=5)
+    for name, score in scores[0].items():
+        torch.testing.assert_close(scores[1][name], score)
+    assert run.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
 
 
 def test_data_without_classes_are_sampled_as_they_come():

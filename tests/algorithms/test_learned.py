@@ -68,6 +68,15 @@ def test_the_signed_constant_leaves_the_rest_of_the_network_as_it_is():
     assert run.clock == 0
 
 
+def test_the_signed_constant_has_norms_that_do_not_scale():
+    run = Notebook()
+    start = run.snapshot()
+    [scale] = [name for name, value in start.state.items() if name.endswith("weight") and value.dim() == 1]
+    run.restore(replace(start, state={**start.state, scale: torch.full_like(start.state[scale], 0.3)}))
+    signed_constant(run)
+    assert bool((state(run)[scale] == 1).all())
+
+
 def conv_task() -> Task:
     """Two convolutions, the second in groups, and a classifier."""
 

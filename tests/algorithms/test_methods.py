@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -340,8 +339,9 @@ def test_another_draw_is_trained_or_scored_only_where_it_is_asked_for(name):
     """SNIP's original trains another draw of all weights; GraSP's scores another draw of the linear ones."""
     method, runs = registry.algorithm(name), {}
     for reinit in (False, True):
-        model, another = build(toy, "residual", 0), partial(build, toy, "residual", 1)
-        run = Run(toy, model, replace(RECIPE, steps=0), Target(0.3), toy.data(Path()).train, 0, another=another)
+        model, recipe = build(toy, "residual", 0), replace(RECIPE, steps=0)
+        draw = lambda name: build(toy, "residual", 1)  # noqa: E731
+        run = Run(toy, model, recipe, Target(0.3), toy.data(Path()).train, 0, draw=draw)
         method(run, reinit=reinit)
         runs[reinit] = run
     initial = dict(build(toy, "residual", 1 if name == "snip" else 0).named_parameters())

@@ -9,8 +9,7 @@ from sklearn.datasets import load_breast_cancer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import Recipe, Splits, Task, TensorData
-from benchmark.data import carve
+from benchmark import Recipe, Splits, Task, TensorData, carve
 
 
 def load(folder: Path) -> Splits:
