@@ -67,12 +67,27 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 yield f"another {split} {name}: {new.get(name)} in place of {old.get(name)}"
-    if before.density != after.density:
-        yield f"another density: {after.density} in place of {before.density}"
+    for what, then, now in (
+        ("density", before.density, after.density),
+        ("diagnosis", before.diagnosis, after.diagnosis),
+        ("cost", _costs(before), _costs(after)),
+        ("account of its edits", _edits(before), _edits(after)),
+    ):
+        if then != now:
+            yield f"another {what}: {now} in place of {then}"
     for name in sorted(before.layers.keys() | after.layers.keys()):
         old_layer, new_layer = before.layers.get(name), after.layers.get(name)
         if old_layer != new_layer:
             yield f"other counts of '{name}': {new_layer} in place of {old_layer}"
+
+
+def _costs(record: Record) -> dict[str, object]:
+    """What training costs wherever it is done."""
+    return record.cost.model_dump(exclude={"seconds", "peak_bytes"})
+
+
+def _edits(record: Record) -> dict[str, object] | None:
+    return record.edits.model_dump(exclude={"seconds"}) if record.edits else None
 
 
 def elsewhere(before: Record, after: Record) -> list[str]:
@@ -93,6 +108,8 @@ def verdict(before: Record, after: Record, others: Sequence[float], tolerance: f
         VerificationFailed: it did not come near enough; with what differs.
     """
     differs = differences(before, after)
+    if after.status != "ok":
+        raise VerificationFailed(f"trained again, {'; '.join(differs)}")
     if before.where.get("data", after.where.get("data")) != after.where.get("data"):
         raise VerificationFailed("the data here are not those it was made with: their digests differ")
     if not differs:

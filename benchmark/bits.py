@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -34,7 +35,7 @@ def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             names = [key.removesuffix(":bits") for key in file if key.endswith(":bits")]
             return {name: _unpacked(file[f"{name}:bits"], file[f"{name}:shape"]) for name in names}
-    except (BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+    except (BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, EOFError, OSError) as error:
         raise ValueError(f"not a file of packed masks: {error}") from error
 
 

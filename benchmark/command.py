@@ -9,13 +9,9 @@ from benchmark.record import Cell
 
 
 def command(cell: Cell) -> str:
-    """`bench run ...` for this cell alone, with every option spelled out: a default that moves does not change it.
-
-    An option without a value, which no word stands for, is left to its default.
-    """
-    given = {name: value for name, value in cell.options.items() if value is not None}
+    """`bench run ...` for this cell alone, with every option spelled out: a default that moves does not change it."""
     words = {
-        "--algo": spelled(cell.algorithm, given),
+        "--algo": spelled(cell.algorithm, cell.options),
         "--task": cell.setting,
         "--model": cell.model,
         "--pattern": cell.pattern,

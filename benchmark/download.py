@@ -66,7 +66,6 @@ def obtain(
         DataMissing: they cannot be had, or are not what was published.
     """
     workshop = cache / f".{re.sub(r'[^a-z0-9.-]', '_', label.lower())}"
-    cache.mkdir(parents=True, exist_ok=True)
     with alone(workshop):
         workshop.mkdir(exist_ok=True)
         try:
@@ -109,8 +108,13 @@ def hashed(file: Path, kind: str) -> str:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """One process at a time, by a lock beside `path`; the others wait."""
-    with path.with_name(f"{path.name}.lock").open("w") as file:
+    """One process at a time, by a lock beside `path`; the others wait. Raises DataMissing where none can be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f"{path.name}.lock").open("w")
+    except OSError as error:
+        raise DataMissing(f"{path.parent} cannot be written: {error.strerror or error}") from None
+    with file:
         flock(file, LOCK_EX)
         yield
 

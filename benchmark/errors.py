@@ -41,7 +41,7 @@ class Diverged(Exception):
 
 
 class Inapplicable(Exception):
-    """A control has nothing to change about this method: the cell is skipped, with this reason."""
+    """A method, control or pattern cannot apply here: the cell is skipped, with this reason."""
 
 
 class Breach(Exception):

@@ -145,7 +145,7 @@ def _kin(cell: Cell) -> tuple[object, ...]:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed. It raises as ever; but where a destructor swallows that, it must not be lost."""
+    """Whether an end was asked for, by Ctrl-C or kill. It raises; where a destructor swallows that, it is not lost."""
     pressed = [False]
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -155,11 +155,13 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    ends = [end for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(end) != signal.SIG_IGN]
+    before = {end: signal.signal(end, note) for end in ends}
     try:
         yield lambda: pressed[0]
     finally:
-        signal.signal(signal.SIGINT, before)
+        for end, handler in before.items():
+            signal.signal(end, handler)
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
@@ -223,8 +225,10 @@ def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> 
         nonlocal last
         if (now := time.monotonic()) - last > 0.2:
             last = now
-            with suppress(OSError):
+            try:
                 connection.send(steps)
+            except OSError:  # nobody is left to hear the answer
+                os._exit(1)
 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
@@ -233,6 +237,7 @@ def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> 
         answered = _answer(cell, settings, tick)
         sys.stdout.flush()
         sys.stderr.flush()
-    if log.stat().st_size == 0:
-        log.unlink()
     connection.send(answered)
+    with suppress(OSError):  # another sweep may be at the same cell, and at the same log
+        if log.stat().st_size == 0:
+            log.unlink()

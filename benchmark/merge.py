@@ -78,4 +78,4 @@ def _verdict(record: Record, known: Record | None, replace: bool) -> Verdict:
 
 def _answer(record: Record) -> dict[str, object]:
     """What two machines can agree on: all but the time it took, the place, and who looked it over."""
-    return record.model_dump(include={"status", "metrics", "validation", "density", "mask_digest", "error"})
+    return record.model_dump(include={"status", "metrics", "validation", "density", "layers", "mask_digest", "error"})

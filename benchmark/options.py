@@ -31,6 +31,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
 
+NONE = "none"
+"""How an option without a value is written."""
+
 _SPOKEN = {
     Fraction: "number in [0, 1]",
     Sparsity: "number in [0, 1)",
@@ -71,9 +74,18 @@ class Option:
     def parse(self, value: Any) -> Any:
         """The value in the option's type, from text or from a value. Raises ValidationError."""
         spelled_out = {str(literal): literal for literal in _literals(self.kind)}  # 0 | 1, of which the text is "1"
+        if value == NONE and NONE not in spelled_out and self._may_be_none:
+            return None
         return TypeAdapter(self.kind).validate_python(
             spelled_out.get(value, value) if isinstance(value, str) else value
         )
+
+    @property
+    def _may_be_none(self) -> bool:
+        try:
+            return TypeAdapter(self.kind).validate_python(None) is None
+        except ValidationError:
+            return False
 
 
 Options = Mapping[str, Option]
@@ -136,7 +148,7 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
 
 def spelled(name: str, options: Mapping[str, Any]) -> str:
     """A name with options, as it stands on the command line: `imp:fraction=0.2,rewind=0`."""
-    told = ",".join(f"{option}={value}" for option, value in options.items())
+    told = ",".join(f"{option}={NONE if value is None else value}" for option, value in options.items())
     return f"{name}:{told}" if told else name
 
 

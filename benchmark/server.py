@@ -5,9 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections.abc import Iterable
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+
+from benchmark.errors import PluginError
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two workers of one thread beat one worker of two, by far on small networks
@@ -34,6 +37,10 @@ def start(modules: Iterable[str]) -> ForkServerContext:
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is for this process, not the server
     try:
         forkserver.ensure_running()
+    except OSError as error:
+        raise PluginError(
+            f"no worker can be started: {error} (in {tempfile.gettempdir()}; TMPDIR says where)"
+        ) from None
     finally:
         signal.signal(signal.SIGINT, interrupt)
         for name in (name for name, value in before.items() if value is None):

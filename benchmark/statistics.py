@@ -90,8 +90,10 @@ def paired(a: Sequence[float], b: Sequence[float], family: int = 1) -> Differenc
     error = deviation / math.sqrt(n) if deviation > noise else 0.0
     half = _quantile(n - 1) * error
     low, high = mean - half, mean + half
-    if not error or (family * 2 ** (1 - n) <= ALPHA and n <= MOST_FLIPS):
-        return Difference(n, mean, low, high, 1.0 if abs(mean) <= noise else sign_flip(differences), "sign flip")
+    if not error:  # one amount: of all signs, only all alike lie as far from 0
+        return Difference(n, mean, low, high, 1.0 if abs(mean) <= noise else 2.0 ** (1 - n), "sign flip")
+    if family * 2 ** (1 - n) <= ALPHA and n <= MOST_FLIPS:
+        return Difference(n, mean, low, high, sign_flip(differences), "sign flip")
     return Difference(n, mean, low, high, _two_sided(mean / error, n - 1), "paired t")
 
 

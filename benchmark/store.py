@@ -35,11 +35,12 @@ class Store:
         return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
 
     def check(self) -> None:
-        """Raises PluginError where records cannot be written."""
+        """Raises PluginError where records, masks or logs cannot be written."""
         try:
-            (self.root / "records").mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root / "records"):
-                pass
+            for name in ("records", "masks", "logs"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.root / name):
+                    pass
         except OSError as error:
             raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
 
@@ -49,9 +50,11 @@ class Store:
         return self._read(path) if path.exists() else None
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
-        """Write a record, its packed masks before it, each whole or not at all."""
+        """Write a record, its packed masks before it, each whole or not at all; without masks, those of before go."""
         if masks is not None:
             write(masks, self.masks(record.cell))
+        else:
+            self.masks(record.cell).unlink(missing_ok=True)
         write(record.to_bytes(), self.path(record.cell))
 
     def __iter__(self) -> Iterator[Record]:

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
+"""What of a checkout decides an answer; results and documents do not."""
+
 
 def device_facts(device: torch.device) -> dict[str, Any]:
     """What the run computed on."""
@@ -54,7 +57,10 @@ def _commit() -> dict[str, Any]:
 
     try:
         if git("ls-files", Path(__file__).name):
-            return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+            return {
+                "commit": git("rev-parse", "HEAD"),
+                "dirty": bool(git("status", "--porcelain", "-uno", "--", *CODE)),
+            }
     except (OSError, subprocess.CalledProcessError):
         pass
     return {"commit": None, "dirty": None}

@@ -42,6 +42,16 @@ def test_a_thousand_weights_take_a_bit_each_at_most() -> None:
     assert len(pack(sparse)) < 100_000 / 8 / 2
 
 
+@pytest.mark.parametrize("place", range(40, 400, 20))
+def test_bytes_that_changed_on_the_way_are_told(place: int) -> None:
+    """Those of the content, that is: a date may change."""
+    spoilt = bytearray(pack(drawn([(50, 50)])))
+    for near in range(place, place + 40):
+        spoilt[near] ^= 0xFF
+    with pytest.raises(ValueError, match="packed masks"):
+        unpack(bytes(spoilt))
+
+
 @pytest.mark.parametrize("data", [b"", b"not masks", b"PK\x03\x04 broken"])
 def test_other_bytes_are_told(data: bytes) -> None:
     with pytest.raises(ValueError, match="packed masks"):

@@ -435,7 +435,11 @@ def test_show_says_density_audit_and_layers(filled: Store, bench: Bench) -> None
     assert re.search(r"fc1\.weight +\d+ +6,400", out)
 
 
-@pytest.mark.parametrize("text", ["zz", "../../etc/passwd", "/etc/passwd", "*", "[red]x", "0" * 64])
+def test_show_of_a_file_that_is_no_record_says_so(bench: Bench) -> None:
+    assert_one_clear_line(bench("show", "/etc/passwd"), 2, "/etc/passwd: not a record: Invalid JSON")
+
+
+@pytest.mark.parametrize("text", ["zz", "../../etc/nothing", "/etc", "*", "[red]x", "0" * 64])
 def test_show_of_what_is_no_record_is_one_clear_line(filled: Store, bench: Bench, text: str) -> None:
     assert_one_clear_line(bench("show", text), 2, f"no record '{text}' in {filled.root}")
 
@@ -694,6 +698,24 @@ def test_masks_of_two_records_are_compared_layer_by_layer(filled: Store, bench: 
     assert [row["layer"] for row in found] == [*records[0].layers, "all"]
     assert [row["first"] for row in found[:-1]] == [layer.kept for layer in records[0].layers.values()]
     assert found[-1]["weights"] == sum(layer.total for layer in records[0].layers.values())
+
+
+def test_masks_of_a_name_that_means_several_methods_are_not_mixed(filled: Store, bench: Bench, tmp_path: Path) -> None:
+    shutil.copytree(filled.root, tmp_path / "results")
+    store = Store(tmp_path / "results")
+    one = next(record for record in store if record.cell.algorithm == "snip")
+    other = Cell.model_validate(one.cell.model_dump() | {"options": {**one.cell.options, "batches": 7}})
+    store.put(one.model_copy(update={"key": other.key, "cell": other}), store.masks(one.cell).read_bytes())
+    ended = bench("compare", "--masks", "snip", "random", "--results", store.root)
+    assert_one_clear_line(ended, 2, "'snip' means several records here; say which", "batches=7")
+
+
+def test_damaged_masks_are_told(filled: Store, bench: Bench, tmp_path: Path) -> None:
+    shutil.copytree(filled.root, tmp_path / "results")
+    for file in (tmp_path / "results" / "masks").rglob("*.npz"):
+        file.write_bytes(file.read_bytes()[:-40])
+    ended = bench("compare", "--masks", "snip", "random", "--results", tmp_path / "results")
+    assert_one_clear_line(ended, 4, "the masks of record", "are damaged")
 
 
 def test_masks_that_are_not_there_are_told(filled: Store, bench: Bench, tmp_path: Path) -> None:

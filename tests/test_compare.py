@@ -155,6 +155,16 @@ def test_levels_are_round_and_hold_every_row(costs: tuple[float, float], levels:
     assert all(list(one.at.values())[-1] is not None for one in question)
 
 
+def test_what_costs_are_held_against_is_the_cheapest_that_prunes_nothing() -> None:
+    """Methods that were asked to keep everything may stand there too, before it or after it."""
+    costs = {"a": 300, "dense": 100, "z": 300}
+    whole = [ran(cell(name, sparsity=0.0), 0.9, training_flops=cost) for name, cost in costs.items()]
+    pruned = ran(cell("imp", sparsity=0.9), 0.8, training_flops=50)
+    for order in (whole, whole[::-1]):
+        [found] = [one for one in priced(rows([*order, pruned])) if one.row.algorithm == "imp"]
+        assert found.relative == 0.5
+
+
 # --- controls ---------------------------------------------------------------------------------------------------------
 
 

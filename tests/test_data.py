@@ -285,6 +285,17 @@ def test_sound_data_are_verified(bench: Bench) -> None:
     ]
 
 
+def test_a_cache_that_cannot_be_made_is_one_clear_line(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.delenv("PRUNEBENCH_DATA", raising=False)
+    ended = bench("data", "fetch", "mnist")
+    assert ended.code == 4
+    assert "cannot be written" in ended.err
+
+
 @pytest.mark.parametrize(("file", "content", "words"), [("a", b"firsT", "corrupt"), ("b", b"\xff", "unreadable: Uni")])
 def test_data_that_are_not_sound_end_with_4(bench: Bench, cache: Path, file: str, content: bytes, words: str) -> None:
     bench("data", "fetch", "packed")

@@ -59,6 +59,13 @@ def test_a_record_that_does_not_hold_is_exit_code_5_and_nothing_is_written(
     assert not (tmp_path / "net").exists()
 
 
+def test_a_place_that_cannot_be_made_is_told_before_training(store: Store, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = bench("export", of(store, "global").key[:12], "--results", store.root, "--to", tmp_path / "file" / "net")
+    assert ended.code == 2
+    assert "cannot be made" in ended.err
+
+
 def test_a_full_folder_is_left_alone(store: Store, bench: Bench, tmp_path: Path) -> None:
     ended = bench("export", of(store, "global").key[:12], "--results", store.root, "--to", store.root)
     assert ended.code == 2

@@ -12,7 +12,7 @@ from support import Bench, bench_process, plant
 
 from benchmark import listing, registry
 from benchmark.errors import PluginError, UsageError
-from benchmark.options import Choice, choices
+from benchmark.options import Choice, choices, spelled
 from benchmark.record import Cell, Record
 from benchmark.store import Store
 
@@ -186,6 +186,23 @@ def test_a_run_of_two_settings_has_two_tables_and_says_what_differs(flips: Path,
     assert "2 cells: 2 answered already, 0 to run" in bench(*words).err
     rows = json.loads(bench("leaderboard", "--format", "json").out)
     assert [row["task_options"]["width"] for row in rows] == [4, 5]
+
+
+@pytest.mark.parametrize(("name", "option"), [("sdrf", "bound"), ("spectral", "edges"), ("spectral", "verify")])
+def test_an_option_can_be_without_a_value(name: str, option: str) -> None:
+    """Written as it is told of: `sdrf:bound=none`."""
+    algorithm = registry.algorithm(name)
+    options = algorithm.resolve({option: "none"})
+    assert options[option] is None
+    told = spelled(name, options)
+    assert f"{option}=none" in told
+    [again] = choices([told])
+    assert algorithm.resolve(again.options) == options
+
+
+def test_none_is_no_value_of_other_options() -> None:
+    with pytest.raises(UsageError, match="cannot be 'none'"):
+        registry.algorithm("snip").resolve({"batches": "none"})
 
 
 def test_workers_and_export_make_the_task_of_the_record(flips: Path, tmp_path: Path) -> None:

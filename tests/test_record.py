@@ -200,6 +200,13 @@ def test_what_is_put_is_found_again(store: Store) -> None:
     assert store.path(cell()) == store.root / "records" / "digits" / "imp" / f"{cell().key}.json"
 
 
+def test_an_answer_without_masks_leaves_none_of_another_beside_it(store: Store) -> None:
+    store.put(record(), b"masks")
+    assert store.masks(cell()).exists()
+    store.put(record(metrics={"accuracy": 0.8}))
+    assert not store.masks(cell()).exists()
+
+
 def test_what_was_never_put_is_not_found(store: Store) -> None:
     assert store.get(cell()) is None
     assert list(store) == []

@@ -66,6 +66,11 @@ def test_sign_flips_on_paper() -> None:
     assert sign_flip([0.1] * 10 + [-0.1]) == 2 * 12 / 2**11, "0.1 summed in other orders is not the same number"
 
 
+def test_many_pairs_that_differ_by_one_amount_need_no_counting() -> None:
+    found = paired([1.0] * 60, [0.5] * 60)
+    assert (found.p, found.test, found.low, found.high) == (2.0**-59, "sign flip", 0.5, 0.5)
+
+
 @pytest.mark.parametrize("n", range(2, 12))
 def test_the_counting_of_halves_is_the_counting_of_all(n: int) -> None:
     differences = np.random.default_rng(n).integers(-4, 5, n) / 10

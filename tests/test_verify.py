@@ -96,7 +96,13 @@ def another_count(data: dict[str, Any]) -> None:
     data["layers"][names[1]]["effective"] += 1
 
 
+def cheaper(data: dict[str, Any]) -> None:
+    data["cost"]["training_flops"] /= 2
+
+
 TAMPERED = {
+    "cost": (cheaper, "another cost"),
+    "diagnosis": (lambda d: d.update(diagnosis={"spectral_gap": 1.0}), "another diagnosis"),
     "metric": (higher, "another test accuracy"),
     "mask": (another_mask, "another mask digest"),
     "layers": (another_count, "other counts of"),
@@ -206,6 +212,16 @@ def test_a_failed_run_has_nothing_to_verify(store: Store, bench: Bench) -> None:
     assert "nothing to verify" in ended.err
 
 
+def test_a_record_that_cannot_be_checked_does_not_keep_the_others_from_it(store: Store, bench: Bench) -> None:
+    foreign = Cell.model_validate(the(store).cell.model_dump() | {"algorithm": "aaa-foreign"})
+    store.put(the(store).model_copy(update={"key": foreign.key, "cell": foreign}))
+    ended = bench("verify", "--all", "--results", store.root)
+    assert ended.code == 2
+    assert "not checked: no algorithm named 'aaa-foreign'" in ended.err
+    assert "1 of 2 hold" in ended.out
+    assert [record.verified is None for record in store] == [True, False]
+
+
 # --- how near is near enough ------------------------------------------------------------------------------------------
 
 
@@ -262,7 +278,7 @@ def test_seeds_without_a_spread_grant_nothing() -> None:
 
 
 def test_a_second_run_that_fails_fails() -> None:
-    failed = answer(0.5).model_copy(update={"status": "failed", "metrics": {}, "error": "a reason"})
+    failed = answer(0.5).model_copy(update={"status": "failed", "metrics": {}, "error": "a reason", "where": {}})
     with pytest.raises(VerificationFailed, match="it is failed: a reason"):
         verdict(answer(0.5), failed, FIVE, 3)
 

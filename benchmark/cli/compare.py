@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
@@ -51,6 +52,8 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     seeds the test is the paired t test; where flipping signs can become significant it is the exact sign-flip test;
     with fewer than two common seeds it is Welch's.
     """
+    if masks and against:
+        raise UsageError("--against is of scores; with --masks, name two records or two algorithms")
     if masks:
         emit(form, *compared(names, Store(wanted["results"]), selected(**wanted)))
         return
@@ -96,18 +99,25 @@ def _matching(choice: Choice, found: Sequence[Row]) -> list[Row]:
 def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
     patterns = several(one.place.pattern for one in made)
     width = max(15, min(41, console().width - 100))
-    tables: Tables = {}
+    groups: dict[tuple[str, ...], list[Comparison]] = defaultdict(list)
     for one in made:
-        way = "higher" if one.a.direction == "max" else "lower"
-        what = f"difference in {one.a.metric} on the test split ({way} is better), p by Holm over {one.family}"
-        title = f"{place(one.a)}, budget {one.a.budget}: {what}"
-        tables.setdefault(title, []).append(_spoken(one, patterns))
-    if bars:
-        for title, table in tables.items():
-            own = [one for one in made if title.startswith(f"{place(one.a)}, budget {one.a.budget}: ")]
-            for spoken, bar in zip(table, _bars(own, width), strict=True):
-                spoken["0".center(width, "·")] = bar
+        groups[one.a.table].append(one)
+    tables: Tables = {}
+    for own in groups.values():
+        spoken = [_spoken(one, patterns) for one in own]
+        if bars:
+            for row, bar in zip(spoken, _bars(own, width), strict=True):
+                row["0".center(width, "·")] = bar
+        tables[_title(own[0], tables)] = spoken
     return tables
+
+
+def _title(one: Comparison, taken: Collection[str]) -> str:
+    """Of a table; with every option of its task where another has the same title."""
+    way = "higher" if one.a.direction == "max" else "lower"
+    what = f"difference in {one.a.metric} on the test split ({way} is better), p by Holm over {one.family}"
+    title = f"{place(one.a)}, budget {one.a.budget}: {what}"
+    return f"{' / '.join(one.a.table[:2])}, budget {one.a.budget}: {what}" if title in taken else title
 
 
 def _spoken(one: Comparison, patterns: bool) -> dict[str, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.output import results_option
+from benchmark.cli.output import results_option, usable
 from benchmark.cli.read import find_record
 from benchmark.errors import UsageError, VerificationFailed
 from benchmark.record import Record
@@ -37,17 +41,40 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
         raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
+    with _whole(folder) as made:
+        _write(made, wanted, *_trained(wanted, usable(device), data_root))
+    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `folder` when it is full. Raises UsageError where none can be made."""
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from None
+    try:
+        yield made
+        made.chmod(0o755)
+        made.replace(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, Run]:
+    """The network of a record, and its run. Raises VerificationFailed where the second is not the first."""
     from benchmark.again import again, differences
 
-    second = again(wanted, device, data_root)
-    differs = differences(wanted, second.record)
+    second = again(record, device, data_root)
+    differs = differences(record, second.record)
     if second.kept is None or differs:
         raise VerificationFailed(
-            f"trained again, record {wanted.key[:8]} has {'; '.join(differs)}. Nothing is written. "
-            f"It was made with torch {wanted.where.get('torch')} on {wanted.where.get('processor')}"
+            f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
+            f"It was made with torch {record.where.get('torch')} on {record.where.get('processor')}"
         )
-    _write(folder, wanted, *second.kept)
-    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
+    return second.kept
 
 
 def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
@@ -58,7 +85,6 @@ def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
     from benchmark.channels import cut
     from benchmark.units import Channels
 
-    folder.mkdir(parents=True, exist_ok=True)
     save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")
     save_file({n: mask.contiguous() for n, mask in run.masks.items()}, folder / "masks.safetensors")
     (folder / "record.json").write_text(record.model_dump_json(by_alias=True, indent=1) + "\n")

@@ -51,7 +51,7 @@ def leaderboard(
         raise UsageError(f"--flops is for --view compute, not {view}")
     levels = flat(flops)
     if not all(level > 0 for level in levels):
-        raise UsageError(f"--flops are above 0, got {min(levels):g}")
+        raise UsageError(f"--flops are numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
     records = selected(**wanted)
     if view == "plain":
         print_board(records, form)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.errors import UsageError
 from benchmark.store import Store
 
 FORMATS = ("table", "json", "csv", "md", "latex")
@@ -39,6 +40,21 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_envvar=True,
         help="Folder of the records.",
     )(command)
+
+
+def usable(device: str) -> str:
+    """A device that is here, `auto` resolved. Raises UsageError."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("torch finds no CUDA device here; leave --device out to use the CPU (bench doctor)")
+    return device
 
 
 class Split(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click alone

@@ -11,7 +11,7 @@ from benchmark.cli.read import find_record
 from benchmark.cli.select import named
 from benchmark.cli.tables import Tables
 from benchmark.errors import DataMissing, UsageError
-from benchmark.options import Choice, choices
+from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record
 from benchmark.store import Store
 
@@ -57,17 +57,23 @@ def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) 
 
 def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tuple[Place, Record, Record]]:
     ok = [record for record in records if record.mask_digest]
-    sides = [
-        {
-            (_place(record), record.cell.seed): record
-            for record in ok
-            if named(choice, record.cell.algorithm, record.cell.options)
-            and ("control" in choice.options or "control" not in record.cell.options)
-        }
-        for choice in wanted
-    ]
-    for key in sides[0].keys() & sides[1].keys():
-        yield key[0], sides[0][key], sides[1][key]
+    first, second = (_of(choice, ok) for choice in wanted)
+    for key in first.keys() & second.keys():
+        yield key[0], first[key], second[key]
+
+
+def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Record]:
+    """The records that a name means, by place and seed. Raises UsageError where it means several of one place."""
+    found: dict[tuple[Place, int], Record] = {}
+    for record in records:
+        cell = record.cell
+        plain = "control" in choice.options or "control" not in cell.options
+        if plain and named(choice, cell.algorithm, cell.options):
+            other = found.setdefault((_place(record), cell.seed), record)
+            if other is not record:
+                which = " or ".join(spelled(cell.algorithm, one.cell.options) for one in (other, record))
+                raise UsageError(f"'{choice.name}' means several records here; say which: {which}")
+    return found
 
 
 def _place(record: Record) -> Place:
@@ -86,14 +92,14 @@ def masks(store: Store, record: Record) -> Bits:
     """The masks that lie beside a record.
 
     Raises:
-        DataMissing: they do not.
-        ValueError: they are damaged.
+        DataMissing: they do not, or they are damaged.
     """
     try:
         return unpack(store.masks(record.cell).read_bytes())
-    except OSError:
+    except (OSError, ValueError) as error:
+        wrong = "damaged" if isinstance(error, ValueError) else "not"
         raise DataMissing(
-            f"the masks of record {record.key[:8]} ({record.cell}) are not in {store.root / 'masks'}; "
+            f"the masks of record {record.key[:8]} ({record.cell}) are {wrong} in {store.root / 'masks'}; "
             f"bench export {record.key[:8]} makes its network again, bench run --rerun all its record and masks"
         ) from None
 

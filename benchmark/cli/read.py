@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
 from benchmark.options import Choice, choices, spelled
 from benchmark.record import Record
-from benchmark.store import Store
+from benchmark.store import Store, complaint
 
 if TYPE_CHECKING:
     from benchmark.define import Algorithm, Family
@@ -168,7 +167,7 @@ def show(record: str, results: Path, form: str) -> None:
         "log": str(store.log(found.cell)) if store.log(found.cell).exists() else "empty",
     }
     layers = [
-        {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / c.total:.4f}"}
+        {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / max(1, c.total):.4f}"}
         | {"on a live path": f"{c.effective:,}", "dead outputs": "" if c.dead is None else f"{c.dead:,}"}
         | {"": c.note or ("collapsed" if not c.kept else "")}
         for name, c in found.layers.items()
@@ -180,9 +179,13 @@ def show(record: str, results: Path, form: str) -> None:
 def find_record(text: str, store: Store) -> Record:
     """By the first digits of its key, or by its file, wherever that lies."""
     if os.path.isfile(text):
-        with suppress(ValidationError):
+        try:
             return Record.model_validate_json(Path(text).read_bytes())
+        except ValidationError as error:
+            raise UsageError(f"{text}: {complaint(error)}") from None
     found = store.find(text)
+    if not found and store.problems:
+        raise UsageError(store.problems[0])
     if not found:
         raise UsageError(f"no record '{text}' in {store.root}; give a file, or the first digits of a key")
     if len(found) > 1:

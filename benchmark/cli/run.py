@@ -14,9 +14,9 @@ from rich.text import Text
 
 from benchmark import listing, server
 from benchmark.cli.leaderboard import print_board
-from benchmark.cli.output import Split, console, flat, plain, results_option, warn
+from benchmark.cli.output import Split, console, flat, plain, results_option, usable, warn
 from benchmark.define import Control
-from benchmark.errors import UsageError
+from benchmark.errors import PluginError, UsageError
 from benchmark.options import choices, spelled
 from benchmark.record import Record
 from benchmark.store import Store
@@ -35,7 +35,13 @@ HEARTBEAT = 30.0
 @click.option("--task", "tasks", multiple=True, required=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist.")
 @click.option("--model", "models", type=Split(), multiple=True, help="Models.  [default: the task's first]")
 @click.option("--sparsity", "sparsities", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]")
-@click.option("--pattern", "patterns", type=Split(), multiple=True, help="global, layer or N:M.  [default: global]")
+@click.option(
+    "--pattern",
+    "patterns",
+    type=Split(),
+    multiple=True,
+    help="global, layer, N:M, blocks:RxC or channels.  [default: global]",
+)
 @click.option(
     "--control",
     "controls",
@@ -83,7 +89,10 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     warn(store)
     for problem in broken:
         click.echo(f"Warning: {problem}", err=True)
-    jobs, device = _jobs(jobs, selected["device"], len(planned.run))
+    device = usable(selected["device"])
+    jobs = _jobs(jobs, device, len(planned.run))
+    if selected["timeout"] and not jobs:
+        raise UsageError("--timeout ends workers, and with --jobs 0 there are none; leave out one or the other")
     _announce(planned, store, jobs, device)
     if dry_run:
         for cell in planned.cells:
@@ -113,20 +122,10 @@ def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
     return sparsities
 
 
-def _jobs(jobs: int | None, device: str, cells: int) -> tuple[int, str]:
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("torch finds no CUDA device here; leave --device out to use the CPU (bench doctor)")
+def _jobs(jobs: int | None, device: str, cells: int) -> int:
     if jobs is None:
-        jobs = 1 if kind == "cuda" else max(1, min(server.cores(), cells))
-    return jobs, device
+        return 1 if device.startswith("cuda") else max(1, min(server.cores(), cells))
+    return jobs
 
 
 def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
@@ -158,7 +157,13 @@ def _run(
     with _progress(planned, store, max(1, jobs), finished) as (line, show):
 
         def done(record: Record, masks: bytes | None) -> None:
-            store.put(record, masks)
+            try:
+                store.put(record, masks)
+            except OSError as error:
+                what = f"{record.cell} cannot be written to {store.root}: {error.strerror or error}"
+                raise PluginError(
+                    f"{what}; {len(finished)} of {len(planned.run)} cells are finished and kept"
+                ) from None
             finished.append(record)
             line(record)
 

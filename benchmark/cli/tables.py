@@ -104,5 +104,5 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
     told = {}
     for table, counts in tests.items():
         names = ", ".join(name for name, _ in counts.most_common())
-        told[table] = f"ranks: {names}; Holm over {counts.total()} pairs"
+        told[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
     return told

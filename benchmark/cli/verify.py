@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from benchmark.cli.output import emit, format_option, plain, results_option
-from benchmark.errors import UsageError, VerificationFailed
+from benchmark.cli.output import emit, format_option, plain, results_option, usable
+from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.record import Record, Verification
 from benchmark.soundness import flaws, mask_flaws
 from benchmark.store import Store, complaint, write
@@ -54,7 +54,8 @@ def verify(
         raise UsageError("name the records to verify, or give --all")
     store = Store(results)
     files = _all(store) if everything else [_file(text, store) for text in records]
-    rows, failed = [], 0
+    device = usable(device)
+    rows, failed, unfit = [], 0, 0
     for file in files:
         try:
             record = _sound(file, store)
@@ -62,15 +63,18 @@ def verify(
             how = "sound" if no_training else _stamp(record, file, store, tolerance, device, data_root)
         except VerificationFailed as error:
             name, how, failed = str(file), f"FAILED: {error}", failed + 1
+        except BenchError as error:  # its data or its plug-in are not here
+            name, how, unfit = str(file), f"not checked: {error}", max(unfit, error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
-    emit(form, {f"{len(rows) - failed} of {len(rows)} hold": rows}, rows)
-    ctx.exit(5 if failed else 0)
+    held = sum(not row["outcome"].startswith(("FAILED", "not checked")) for row in rows)
+    emit(form, {f"{held} of {len(rows)} hold": rows}, rows)
+    ctx.exit(5 if failed else unfit)
 
 
 def _all(store: Store) -> list[Path]:
     """Every file of a store that ended well, or that is no record; those of failed runs claim nothing."""
-    files = sorted((store.root / "records").rglob("*.json"))
+    files = sorted(file for file in (store.root / "records").rglob("*.json") if file.is_file())
     claimless = {store.path(record.cell) for record in store if record.status != "ok"}
     if not (chosen := [file for file in files if file not in claimless]):
         raise UsageError(f"no record in {store.root} ended well; fill it with bench run")

@@ -19,7 +19,7 @@ class Comparison:
     Args:
         difference: in units of the metric, with its interval, paired by seed where that can be.
         p: corrected (Holm) over all the comparisons of the table that were made with it; None where n is too small.
-        family: how many these were.
+        family: how many of these could be tested.
     """
 
     a: Row
@@ -105,8 +105,9 @@ def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
     for places in families.values():
         differences = [compare(pairs[i][0].scores, pairs[i][1].scores, len(places)) for i in places]
         corrected = holm([difference.p for difference in differences])
+        tested = sum(p is not None for p in corrected)
         for i, difference, p in zip(places, differences, corrected, strict=True):
-            found[i] = Comparison(*pairs[i], difference, p, len(places))
+            found[i] = Comparison(*pairs[i], difference, p, tested)
     return [found[place] for place in range(len(pairs))]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.leaderboard.rows import Row
+from benchmark.leaderboard.rows import Row, references
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Matched:
 def priced(rows: Iterable[Row]) -> list[Priced]:
     """Every method's row with a result, cheapest first within its question; budgets stand side by side."""
     rows = list(rows)
-    dense = {row.table: row.flops for row in rows if row.dense and row.flops and row.control is None}
+    dense = {table: row.flops for table, row in references(rows).items() if row.flops}
     found = []
     for question in _questions(rows):
         least = math.inf

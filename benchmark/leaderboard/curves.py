@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.leaderboard.labels import Labelled, label_ends
 from benchmark.leaderboard.panels import GREY, check, errors, high, low, metric, panels, percents, title
-from benchmark.leaderboard.rows import Row, rows
+from benchmark.leaderboard.rows import Row, references, rows
 from benchmark.leaderboard.style import Look, looks, names, styled
 from benchmark.record import Record
 
@@ -27,7 +27,7 @@ def accuracy_sparsity(records: Iterable[Record]) -> Figure:
     Where a panel has one sparsity, its rows stand one above the other instead.
     """
     own = [row for row in rows(records) if row.mean is not None]
-    dense = {row.table: row for row in own if row.dense and row.control is None}
+    dense = references(own)
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in own:
         if row.sparsity > 0:

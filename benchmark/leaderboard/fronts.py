@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.leaderboard.costs import Priced, priced
 from benchmark.leaderboard.labels import Bar, Labelled, label_points
 from benchmark.leaderboard.panels import GREY, check, high, low, metric, panels, ticks, title
-from benchmark.leaderboard.rows import rows
+from benchmark.leaderboard.rows import references, rows
 from benchmark.leaderboard.style import Look, looks, names, styled
 from benchmark.record import Record
 
@@ -25,7 +25,8 @@ def pareto(records: Iterable[Record]) -> Figure:
     The front is the line: what lies below it costs more than something that is at least as good.
     """
     found = priced(rows(records))
-    dense = [one for one in found if one.row.dense]
+    reference = {id(row) for row in references([one.row for one in found]).values()}
+    dense = [one for one in found if id(one.row) in reference]
     groups: dict[tuple[str, ...], list[Priced]] = defaultdict(list)
     for one in found:
         if not one.row.dense and one.flops > 0:

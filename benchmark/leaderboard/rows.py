@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,6 +91,15 @@ class Row:
         if self.mean is None:
             return float("inf")
         return -self.mean if self.direction == "max" else self.mean
+
+
+def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
+    """By table, the row at which nothing is pruned: the cheapest, where methods were asked to keep everything."""
+    found: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        if row.dense and row.control is None and row.mean is not None:
+            found[row.table] = min(found.get(row.table, row), row, key=lambda one: (one.flops or math.inf, one.label))
+    return found
 
 
 def rows(records: Iterable[Record]) -> list[Row]:

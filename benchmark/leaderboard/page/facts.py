@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def facts(
 def _identity(of: Cell | Row) -> str:
     """What the runs of a row share: all but the seed."""
     names = ("task", "task_options", "model", "budget", "algorithm", "options", "pattern", "sparsity")
-    return repr([getattr(of, name) for name in names])
+    return json.dumps([getattr(of, name) for name in names], sort_keys=True)
 
 
 def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
