@@ -1,8 +1,8 @@
 """A training step as two recorded CUDA graphs: small networks wait for kernel launches, and a replay needs only two.
 
 A recording has to prove itself: it trains a step that plain code has trained too, and where the two differ, or nothing
-can be recorded, the run goes on without. No GPU was at hand when this was written: `tests/test_capture.py` tests the
-logic on a CPU, `pytest -m gpu` the recordings.
+can be recorded, the run goes on without. `tests/test_capture.py` tests the logic on a CPU and `pytest -m gpu` the
+recordings, which have not met a GPU yet.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ the table gives medians of CPU seconds, their ratio, and whether both made the s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -98,13 +99,13 @@ def timed(function: Callable[[], list[Edit]]) -> tuple[float, list[Edit]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spectral edits against a straightforward version.")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
+    parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
     parser.add_argument("--rounds", type=int, default=3, help="times that each is run")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     given = parser.parse_args()
     print(f"{'':28}{'ours':>9}{'limit':>8}{'plain':>9}{'ratio':>8}  edits")
     for case in (case for case in CASES if given.only in case.name):
-        graph = case.graph(given.data)
+        graph = case.graph(given.data_root)
         rule = Rule(mode="add" if case.sign > 0 else "delete", verify=0)
         ours, plain = [], []
         for _ in range(given.rounds):
