@@ -101,7 +101,7 @@ def estimate(
     seen: dict[str, list[float]] = {}
     for record in records:
         if record.status == "ok":
-            seen.setdefault(record.cell.group, []).append(record.cost.seconds)
+            seen.setdefault(record.cell.group, []).append(_own_seconds(record))
     if not all(cell.group in seen for cell in cells):
         return None
     free = [0.0] * jobs  # when each worker has nothing left to do
@@ -109,6 +109,13 @@ def estimate(
         times = seen[cell.group]
         heapreplace(free, free[0] + max(0.0, sum(times) / len(times) - (spent or {}).get(cell.key, 0.0)))
     return max(free)
+
+
+def _own_seconds(record: Record) -> float:
+    """What a cell took beside the trainings that it shared."""
+    shared = record.where.get("shared_steps")
+    taken = shared / max(1, record.cost.training_steps) if isinstance(shared, int) else 0.0
+    return record.cost.seconds * (1 - taken)
 
 
 def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:

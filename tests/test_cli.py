@@ -516,7 +516,7 @@ def test_check_ends_with_1_where_a_rule_is_broken(
     monkeypatch.setattr(check, "ALGORITHM_RULES", [rule])
     ended = bench("check", "dense", "--format", "json")
     assert ended.code == code
-    assert json.loads(ended.out) == [{"name": "dense", "rule": rule.__name__, "problem": problem}]
+    assert json.loads(ended.out) == [{"name": "dense", "rule": rule.__name__, "problem": problem, "does not apply": ""}]
 
 
 def test_check_has_one_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,14 @@ def test_a_worker_cannot_share_a_cell(jobs: int, seconds: float) -> None:
     assert estimate(THREE, KNOWN, jobs) == seconds
 
 
+def test_trainings_that_were_shared_are_made_once() -> None:
+    first, other = KNOWN
+    half = other.model_copy(
+        update={"where": {"shared_steps": 50}, "cost": Cost(seconds=120, training_steps=100)}, deep=True
+    )
+    assert estimate(THREE[:1], [first, half], 1) == (80 + 60) / 2
+
+
 def test_what_a_running_cell_has_behind_it_is_over() -> None:
     assert estimate(THREE, KNOWN, 2, {THREE[0].key: 60.0, THREE[1].key: 30.0}) == 140
     assert estimate(THREE[:1], KNOWN, 2, {THREE[0].key: 500.0}) == 0

@@ -23,13 +23,12 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     from benchmark.check import check as findings_of
 
     torch.set_num_threads(1)  # as in a worker; small networks are slower on two
-    tables, broken = {}, False
+    tables, full, broken = {}, [], False
     for name, kind in kinds.items():
         findings = list(findings_of(name, kind))
         broken |= any(finding.problem for finding in findings)
-        tables[name] = [{"rule": f.rule, "": f.problem or "ok"} for f in findings]
-    full = [
-        {"name": n, "rule": r["rule"], "problem": r[""] if r[""] != "ok" else ""} for n in tables for r in tables[n]
-    ]
+        told = [f.problem or (f"does not apply: {f.idle}" if f.idle else "ok") for f in findings]
+        tables[name] = [{"rule": f.rule, "": text} for f, text in zip(findings, told, strict=True)]
+        full += [{"name": name, "rule": f.rule, "problem": f.problem, "does not apply": f.idle} for f in findings]
     emit(form, tables, full)
     ctx.exit(1 if broken else 0)
