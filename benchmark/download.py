@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from benchmark.errors import DataMissing
+from benchmark.errors import DataMissing, one_line
 
 if TYPE_CHECKING:
     from benchmark.task import Task
@@ -73,7 +73,7 @@ def obtain(
         except DataMissing:
             raise
         except Exception as error:  # a download fails in many ways, and every one means the same here
-            raise DataMissing(" ".join(str(error).split()) or type(error).__name__) from error
+            raise DataMissing(one_line(error)) from error
         finally:
             with suppress(OSError):
                 workshop.rmdir()  # where nothing came
@@ -122,6 +122,8 @@ def alone(path: Path) -> Iterator[None]:
 def _fill(task: Task, workshop: Path, source: str, progress: Progress) -> None:
     """Leave the task's files in the workshop, among others."""
     copy = Path(source)
+    if source and not copy.is_dir() and "://" not in source:
+        raise DataMissing(f"there is no folder {source}, and an address begins with https:// or the like")
     if source and copy.is_dir() and all((copy / name).exists() for name in task.files):
         for name in task.files:
             _copy(copy / name, workshop / name)

@@ -48,6 +48,11 @@ class Breach(Exception):
     """An algorithm did something that no verb of the run allows."""
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> UsageError:
     """The error for a name nobody knows, with the nearest one that somebody does."""
     near = get_close_matches(name, list(known), n=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.download import obtain
-from benchmark.errors import DataMissing
+from benchmark.errors import DataMissing, one_line
 from benchmark.task import Task
 
 
@@ -38,10 +38,8 @@ class DataFolders:
         try:
             task.data(folder)
         except Exception as error:  # whatever a reader of foreign files can raise
-            reason = " ".join(str(error).split())
-            raise DataMissing(
-                f"data set '{name}' in {folder} cannot be read: {type(error).__name__}: {reason}"
-            ) from error
+            what = f"data set '{name}' in {folder} cannot be read"
+            raise DataMissing(f"{what}: {type(error).__name__}: {one_line(error)}") from error
         return folder
 
     def locate(self, name: str, task: Task) -> Path:

@@ -24,6 +24,7 @@ from benchmark.edits import compared, report, untold
 from benchmark.effective import live_paths
 from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.meter import live_share
+from benchmark.provenance import device_facts, software_facts, zoo_facts
 from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Status, failure
 from benchmark.run import Run, Tick
 from benchmark.shared import Shared
@@ -31,7 +32,6 @@ from benchmark.streams import stream_seed
 from benchmark.target import Target, pattern_named
 from benchmark.task import Task
 from benchmark.units import Channels
-from benchmark.where import device_facts, software_facts, zoo_facts
 
 EVALUATION_BATCH = 1000
 Keep = Callable[[nn.Module, Run], None]

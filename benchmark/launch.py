@@ -80,12 +80,18 @@ def question(cell: Cell, settings: Settings) -> Question:
 
 def here(cells: Sequence[Cell], settings: Settings, done: Done) -> None:
     """Answer the cells one by one in this process, where a debugger can follow; in one thread, as workers do."""
+    with one_thread(), _sharing(settings) as common:
+        for cell in cells:
+            done(*_answer(cell, common))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """As a worker has: the bits of a sum depend on how many add it up."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with _sharing(settings) as common:
-            for cell in cells:
-                done(*_answer(cell, common))
+        yield
     finally:
         torch.set_num_threads(threads)
 
@@ -193,7 +199,7 @@ def _ended(started: Started, settings: Settings) -> Answered | None:
         return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0)), None
     if settings.timeout and time.monotonic() - started.since > settings.timeout:
         _end(started.process)
-        told = f"stopped after {settings.timeout:g} seconds; --timeout allows more"
+        told = f"stopped after {settings.timeout:g} seconds; --timeout with --rerun failed allows more"
         return failure(cell, ranking, "timeout", told), None
     return None
 

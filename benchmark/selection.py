@@ -34,6 +34,7 @@ def noise(weights: Scores, rng: torch.Generator) -> dict[str, Tensor]:
 
 
 def count_of(density: float, total: int) -> int:
+    """How many of `total` weights a density keeps. Raises ValueError where that is none."""
     count = round(density * total)
     if count == 0:
         raise ValueError(f"density {density:g} keeps none of {total:,} weights")
@@ -41,13 +42,18 @@ def count_of(density: float, total: int) -> int:
 
 
 def checked(name: str, score: Tensor) -> Tensor:
+    """The scores of a tensor, detached. Raises ValueError where one is NaN."""
     if bool(score.isnan().any()):
         raise ValueError(f"the scores of '{name}' hold NaN; they cannot be ranked")
     return score.detach()
 
 
 def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
-    """[n] -> bool [n]: the `count` best of the live ones, the earlier one where scores tie."""
+    """[n] -> bool [n]: the `count` best of the live ones, the earlier one where scores tie.
+
+    Raises:
+        ValueError: there are fewer.
+    """
     if live is not None:
         where = _places(live)
         if count > where.numel():

@@ -64,12 +64,11 @@ class Store:
             if record := self._read(path):
                 yield record
 
-    def find(self, prefix: str) -> list[Record]:
-        """The records whose key begins with `prefix`."""
-        if not re.fullmatch(r"[0-9a-f]+", prefix):
+    def files(self, prefix: str) -> list[Path]:
+        """The files of records whose key begins with `prefix`."""
+        if not re.fullmatch(r"[0-9a-f]{1,64}", prefix):
             return []
-        paths = sorted((self.root / "records").glob(f"*/*/{prefix}*.json"))
-        return [record for path in paths if (record := self._read(path))]
+        return sorted(path for path in (self.root / "records").glob(f"*/*/{prefix}*.json") if path.is_file())
 
     def _read(self, path: Path) -> Record | None:
         try:

@@ -93,7 +93,7 @@ def test_the_cells_beside_the_bad_ones_end_well(answers: dict[str, Record]) -> N
         ("killed", "failed", "the worker was killed by SIGKILL; most likely out of memory: try fewer --jobs"),
         ("crashes", "failed", "the worker was killed by SIGSEGV"),
         ("leaves", "failed", "the worker ended with exit code 7 before it had an answer"),
-        ("hangs", "timeout", "stopped after 5 seconds; --timeout allows more"),
+        ("hangs", "timeout", "stopped after 5 seconds; --timeout with --rerun failed allows more"),
         ("raises", "failed", "ValueError: no such layer: fc9"),
     ],
 )

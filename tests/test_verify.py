@@ -13,10 +13,10 @@ import pytest
 from support import ROOT, Bench
 
 from benchmark import bits, listing, registry
-from benchmark.again import BITS, verdict
 from benchmark.command import command
 from benchmark.errors import VerificationFailed
 from benchmark.record import Cell, Record
+from benchmark.replay import BITS, verdict
 from benchmark.store import Store
 
 
@@ -142,7 +142,7 @@ def test_what_is_told_before_training(
 ) -> None:
     key = the(store).key
     path = spoil(store, change)
-    monkeypatch.setattr("benchmark.again.again", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.replay.again", lambda *_: pytest.fail("it was trained"))
     ended = bench("verify", {"file": path, "key": key[:10], "all": "--all"}[name], "--results", store.root)
     assert ended.code == 5
     assert why in ended.err
@@ -161,7 +161,7 @@ def test_a_sparsity_edited_with_its_key_and_place_does_not_pass(store: Store, be
 
 def test_saved_masks_are_looked_into(store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two bits swapped: the counts are right, and the digest is not. Then a count, then bytes that are no masks."""
-    monkeypatch.setattr("benchmark.again.again", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.replay.again", lambda *_: pytest.fail("it was trained"))
     path = store.masks(the(store).cell)
     masks = bits.unpack(path.read_bytes())
     name = next(iter(masks))

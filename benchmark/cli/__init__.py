@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 import click
@@ -30,6 +32,9 @@ class _Failure(click.ClickException):
 
 class _Bench(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that cannot write a character still gets the table
         try:
             return super().invoke(ctx)
         except BenchError as error:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from benchmark import listing, registry
 from benchmark.cli.output import console, emit, format_option
-from benchmark.errors import BenchError, DataMissing
+from benchmark.errors import BenchError, DataMissing, one_line
 from benchmark.options import choices, spelled
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
             held = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
             rows.append({"file": "as the task reads it", "is": held})
         except Exception as error:  # whatever a reader of foreign files can raise
-            reason = " ".join(str(error).split())
-            rows.append({"file": "as the task reads it", "is": f"unreadable: {type(error).__name__}: {reason}"})
+            rows.append(
+                {"file": "as the task reads it", "is": f"unreadable: {type(error).__name__}: {one_line(error)}"}
+            )
         if any(row["is"] in BAD or row["is"].startswith("unreadable") for row in rows):
             broken.append(f"'{label}' in {folder}")
         tables[label] = rows

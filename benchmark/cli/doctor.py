@@ -75,8 +75,7 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
         elif folder:
             found.append(_finding("data", f"{name}: in {folder}"))
         else:
-            looked = ", ".join(str(place) for place in folders.roots)
-            found.append(_finding("data", f"{name}: not in {looked} (looked for {task.files[0]})", ok=False))
+            found.append(_finding("data", folders.missing(name, task), ok=False))
     return found
 
 

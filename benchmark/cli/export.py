@@ -65,7 +65,7 @@ def _whole(folder: Path) -> Iterator[Path]:
 
 def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, Run]:
     """The network of a record, and its run. Raises VerificationFailed where the second is not the first."""
-    from benchmark.again import again, differences
+    from benchmark.replay import again, differences
 
     second = again(record, device, data_root)
     differs = differences(record, second.record)

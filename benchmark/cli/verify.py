@@ -9,6 +9,7 @@ import click
 from pydantic import ValidationError
 
 from benchmark.cli.output import emit, format_option, plain, results_option, usable
+from benchmark.cli.read import record_file
 from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.record import Record, Verification
 from benchmark.soundness import flaws, mask_flaws
@@ -53,7 +54,7 @@ def verify(
     if everything == bool(records):
         raise UsageError("name the records to verify, or give --all")
     store = Store(results)
-    files = _all(store) if everything else [_file(text, store) for text in records]
+    files = _all(store) if everything else [record_file(text, store) for text in records]
     device = usable(device)
     rows, failed, unfit = [], 0, 0
     for file in files:
@@ -81,19 +82,6 @@ def _all(store: Store) -> list[Path]:
     return chosen
 
 
-def _file(text: str, store: Store) -> Path:
-    if Path(text).is_file():
-        return Path(text)
-    files = list((store.root / "records").glob(f"*/*/{text}*.json")) if text.isalnum() else []
-    if len(files) != 1:
-        raise UsageError(
-            f"'{text}' begins {len(files)} keys; give more digits"
-            if files
-            else f"no record '{text}' in {store.root}; give a file, or the first digits of a key"
-        )
-    return files[0]
-
-
 def _sound(file: Path, store: Store) -> Record:
     """The record in a file, and a look at what can be told without training. Raises VerificationFailed."""
     try:
@@ -116,7 +104,7 @@ def _sound(file: Path, store: Store) -> Record:
 
 def _stamp(record: Record, file: Path, store: Store, tolerance: float, device: str, data_root: Path | None) -> str:
     """Train again, and write down in its file that it holds. Raises VerificationFailed."""
-    from benchmark.again import again, verdict
+    from benchmark.replay import again, verdict
 
     second = again(record, device, data_root).record
     group = [other for other in store if other.cell.group == record.cell.group and other.key != record.key]

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from benchmark import listing, registry
 from benchmark.errors import VerificationFailed
 from benchmark.folders import DataFolders
 from benchmark.harness import answer
-from benchmark.launch import Settings, question
+from benchmark.launch import Settings, one_thread, question
 from benchmark.record import Record
 from benchmark.run import Run
 from benchmark.statistics import summarize
@@ -40,13 +39,9 @@ def again(record: Record, device: str, data_root: Path | None) -> Again:
     cell = record.cell
     label = listing.label(cell.task, cell.task_options)
     data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     kept: list[tuple[nn.Module, Run]] = []
-    try:
+    with one_thread():
         found = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
-    finally:
-        torch.set_num_threads(threads)
     return Again(found, kept[0] if kept and found.status == "ok" else None)
 
 
