@@ -6,16 +6,17 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from benchmark.errors import DataMissing, one_line
+from benchmark.locks import alone
 
 if TYPE_CHECKING:
     from benchmark.task import Task
@@ -66,6 +67,12 @@ def obtain(
         DataMissing: they cannot be had, or are not what was published.
     """
     workshop = cache / f".{re.sub(r'[^a-z0-9.-]', '_', label.lower())}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise DataMissing(f"{cache} cannot be written: {error.strerror or error}") from None
     with alone(workshop):
         workshop.mkdir(exist_ok=True)
         try:
@@ -104,19 +111,6 @@ def hashed(file: Path, kind: str) -> str:
     """`md5:...` or `sha256:...` of a file."""
     with file.open("rb") as content:
         return f"{kind}:{hashlib.file_digest(content, kind).hexdigest()}"
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """One process at a time, by a lock beside `path`; the others wait. Raises DataMissing where none can be made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(f"{path.name}.lock").open("w")
-    except OSError as error:
-        raise DataMissing(f"{path.parent} cannot be written: {error.strerror or error}") from None
-    with file:
-        flock(file, LOCK_EX)
-        yield
 
 
 def _fill(task: Task, workshop: Path, source: str, progress: Progress) -> None:

@@ -105,6 +105,10 @@ class Meter:
         self.taken += steps
         self._started -= seconds
 
+    def waited(self, seconds: float) -> None:
+        """Time that went by while another cell trained."""
+        self._started += seconds
+
     def score(self, way: Literal["forward", "backward", "graph"], share: float = 1.0) -> None:
         """One scoring pass, or the dense backward of one, on a `share` of a batch.
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from benchmark.engine import Engine
+from benchmark.locks import alone
 from benchmark.meter import Meter
 
 LIMIT = 4 * 2**30
@@ -38,15 +39,19 @@ class Shared:
     limit: int = LIMIT
 
     def once(self, engine: Engine, meter: Meter, steps: int, train: Callable[[int], None]) -> None:
-        """Train `steps` steps; or take their end from the cell that made them already."""
-        path = self._path(engine.start(steps))
-        if ending := self._ending(path):
-            engine.take(ending["state"], steps)
-            meter.take(steps, ending["seconds"])
-            return
-        before = meter.seconds
-        train(steps)
-        self._keep(path, {"state": engine.state(), "seconds": meter.seconds - before})
+        """Train `steps` steps; or take their end from the cell that made them already, or is about to."""
+        path, before = self._path(engine.start(steps)), meter.seconds
+        with ExitStack() as turn:
+            with suppress(OSError):  # a folder that is gone, or full, costs this cell nothing but its training
+                turn.enter_context(alone(path))
+            meter.waited(meter.seconds - before)
+            if ending := self._ending(path):
+                engine.take(ending["state"], steps)
+                meter.take(steps, ending["seconds"])
+                return
+            before = meter.seconds
+            train(steps)
+            self._keep(path, {"state": engine.state(), "seconds": meter.seconds - before})
 
     def _path(self, start: str) -> Path:
         return self.folder / f"{hashlib.sha256(f'{self.about} {start}'.encode()).hexdigest()}.pt"
@@ -69,7 +74,7 @@ class Shared:
             half.rename(path)
 
     def _make_room(self, size: int) -> None:
-        kept = [(path.stat(), path) for path in self.folder.iterdir()]
+        kept = [(path.stat(), path) for path in self.folder.glob("*.pt")]
         excess = sum(found.st_size for found, _ in kept) + size - self.limit
         for found, path in sorted(kept, key=lambda pair: pair[0].st_mtime):
             if excess <= 0:

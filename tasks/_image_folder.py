@@ -22,8 +22,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from benchmark.data import Batch
-from benchmark.download import alone
 from benchmark.folders import user_cache
+from benchmark.locks import alone
 from benchmark.server import cores
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}

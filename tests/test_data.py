@@ -19,8 +19,9 @@ from support import Bench, plant
 from torchvision import datasets
 
 from benchmark import registry
-from benchmark.download import alone, hashed, obtain
+from benchmark.download import hashed, obtain
 from benchmark.errors import DataMissing
+from benchmark.locks import alone
 
 CONTENT = {"packed/a.txt": b"first" * 50_000, "packed/b.txt": b"second"}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from torch import Tensor
 from benchmark import Run, Target, algorithm, keep_top, registry
 from benchmark.harness import Question, answer, build
 from benchmark.launch import Started, _next
+from benchmark.locks import alone
 from benchmark.record import Cell, Record
 from benchmark.run import Snapshot
 from benchmark.shared import Shared
@@ -79,6 +83,37 @@ def test_dense_training_is_where_imp_begins(tmp_path: Path) -> None:
 def test_another_seed_network_or_recipe_shares_nothing(change: dict[str, Any], tmp_path: Path) -> None:
     record_of(CELL, tmp_path)
     assert "shared_steps" not in record_of(at(0.5, **change), tmp_path).where
+
+
+def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> None:
+    """And the time that goes by is nobody's."""
+    first = run_of(tmp_path)
+    first.train()
+    [ending] = tmp_path.glob("*.pt")
+    content = ending.read_bytes()
+    ending.unlink()
+    held, asked = Event(), Event()
+
+    def makes_it() -> None:
+        with alone(ending):
+            held.set()
+            asked.wait()
+            time.sleep(1)
+            ending.write_bytes(content)
+
+    other = Thread(target=makes_it)
+    other.start()
+    held.wait()
+    second = run_of(tmp_path)
+    before, took = second.meter.seconds, torch.load(io.BytesIO(content))["seconds"]
+    start = time.perf_counter()
+    asked.set()
+    second.train()
+    went_by = time.perf_counter() - start
+    other.join()
+    assert second.meter.taken == first.meter.training_steps
+    assert second.meter.seconds - before - took < went_by - 0.5
+    assert all(torch.equal(weight, second.weights[name]) for name, weight in first.weights.items())
 
 
 # --- within a run -----------------------------------------------------------------------------------------------------
@@ -184,13 +219,13 @@ def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Pa
 
 def test_what_was_of_no_use_for_longest_makes_room(tmp_path: Path) -> None:
     run_of(tmp_path).train(1)
-    (first,) = tmp_path.iterdir()
+    (first,) = tmp_path.glob("*.pt")
     size = first.stat().st_size
     run_of(tmp_path, limit=int(2.5 * size)).train(2)
     run_of(tmp_path).train(1)  # of use again
     run_of(tmp_path, limit=int(2.5 * size)).train(3)
     assert first.exists()
-    assert len([*tmp_path.iterdir()]) == 2
+    assert len([*tmp_path.glob("*.pt")]) == 2
 
 
 def test_a_folder_that_is_gone_costs_nothing_but_the_training(tmp_path: Path) -> None:
