@@ -79,7 +79,15 @@ class Step:
 
 
 class Run:
-    """One network, one target, one budget of steps. See the verbs: look, then act."""
+    """One network, one target, one budget of steps. See the verbs: look, then act.
+
+    Those that train or move the network raise RuntimeError in a pause of `steps`; `prune` is what a pause is for.
+
+    Args:
+        tick: told now and then how many updates are done.
+        draw: from the name of a stream to another draw of the network.
+        shared: where trainings lie that other cells have made.
+    """
 
     def __init__(
         self,
@@ -268,7 +276,11 @@ class Run:
                 self._updates(remaining)
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
-        """Train as `train` does, with a pause between each backward and its update."""
+        """Train as `train` does, with a pause between each backward and its update.
+
+        Raises:
+            Diverged: the loss is no longer finite.
+        """
         self._guard.not_paused("steps")
         with self._guard.verb("steps"):
             for _ in range(self._remaining(steps)):
@@ -309,7 +321,11 @@ class Run:
         return Snapshot({name: value.to(self._device) for name, value in tensors(self._draw(name)).items()}, 0)
 
     def rewind(self, clock: int) -> None:
-        """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer."""
+        """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer.
+
+        Raises:
+            ValueError: it lies outside the schedule.
+        """
         if not 0 <= clock <= self.recipe.steps:
             raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
         self._guard.not_paused("rewind")

@@ -19,6 +19,7 @@ from benchmark.store import Store, complaint
 
 if TYPE_CHECKING:
     from benchmark.define import Algorithm, Family
+    from benchmark.task import Task
 
 
 @click.command("list")
@@ -94,7 +95,6 @@ def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
 
 def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     from benchmark.folders import DataFolders
-    from benchmark.harness import build
 
     name = choice.name
     task, plugin = registry.task(name, choice.options), listing.find("task", name)
@@ -107,31 +107,9 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         "data": "embedded" if not task.files else str(folder or "not found; see bench doctor"),
         "from": plugin.distribution,
     }
-    models = []
-    for model in task.models:
-        network = build(task, model, 0)
-        sizes = {n: p.numel() for n, p in network.named_parameters()}
-        prunable = sum(sizes[n] for n in task.prunable(network))
-        models.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
-    by_model = {"every other" if task.special else "every": task.recipes} | dict(task.special)
-    recipes = [
-        {"model": model, "budget": budget, **recipe.describe()}
-        for model, group in by_model.items()
-        for budget, recipe in group.items()
-    ]
-    spoken = [
-        {
-            **({"model": recipe["model"]} if task.special else {}),
-            "budget": recipe["budget"],
-            "steps": recipe["steps"],
-            "batch": recipe["batch_size"],
-            "optimizer": recipe["optimizer"],
-            "rate": recipe["rate"],
-            "momentum": recipe["momentum"],
-            "weight decay": recipe["weight_decay"],
-        }
-        for recipe in recipes
-    ]
+    models, recipes = _model_rows(task), _recipe_rows(task)
+    shown = ["model", *BUDGET] if task.special else [*BUDGET]
+    spoken = [{BUDGET.get(key, key): recipe[key] for key in shown} for recipe in recipes]
     tables: dict[str, list[dict[str, Any]]] = {
         spelled(name, choice.options): [{"": key, "what": value} for key, value in facts.items()],
         "models, the first by default": models,
@@ -140,6 +118,40 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     if options:
         tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
     return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
+
+
+BUDGET = {
+    "budget": "budget",
+    "steps": "steps",
+    "batch_size": "batch",
+    "optimizer": "optimizer",
+    "rate": "rate",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+}
+"""What a table tells of a recipe, and the heads of its columns."""
+
+
+def _model_rows(task: Task) -> list[dict[str, Any]]:
+    from benchmark.harness import build
+
+    rows = []
+    for model in task.models:
+        network = build(task, model, 0)
+        sizes = {n: p.numel() for n, p in network.named_parameters()}
+        prunable = sum(sizes[n] for n in task.prunable(network))
+        rows.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
+    return rows
+
+
+def _recipe_rows(task: Task) -> list[dict[str, Any]]:
+    """Every recipe, whole; those of models that are trained otherwise than the others under their names."""
+    by_model = {"every other" if task.special else "every": task.recipes} | dict(task.special)
+    return [
+        {"model": model, "budget": budget, **recipe.describe()}
+        for model, group in by_model.items()
+        for budget, recipe in group.items()
+    ]
 
 
 @click.command()
