@@ -231,7 +231,7 @@ def test_levels_of_cost_can_be_asked_for(folder: Path, bench: Bench) -> None:
     ("words", "told"),
     [
         (["--flops", "1e9"], "--flops is for --view compute"),
-        (["--view", "compute", "--flops", "0"], "--flops are above 0"),
+        (["--view", "compute", "--flops", "0"], "--flops are numbers above 0"),
         (["--view", "controls", "--algo", "imp"], "no method here has a control"),
         (["--view", "profile", "--algo", "imp"], "no two methods here share"),
     ],

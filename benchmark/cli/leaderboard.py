@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def leaderboard(
     if flops and view != "compute":
         raise UsageError(f"--flops is for --view compute, not {view}")
     levels = flat(flops)
-    if not all(level > 0 for level in levels):
+    if not all(0 < level < math.inf for level in levels):
         raise UsageError(f"--flops are numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
     records = selected(**wanted)
     if view == "plain":
