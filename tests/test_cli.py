@@ -237,7 +237,7 @@ ERRORS: list[tuple[str, list[str], str]] = [
     ("device", ["--algo", "dense", "--device", "tpu"], "no device named 'tpu'; give cpu, cuda, cuda:1 or auto"),
     ("data root", ["--algo", "dense", "--data-root", "/nowhere/at/all"], "Directory '/nowhere/at/all' does not exist"),
     ("seeds", ["--algo", "dense", "--seeds", "0"], "0 is not in the range x>=1"),
-    ("nothing to control", ["--algo", "dense", "--control", "shuffle"], "--control changes one thing about a method that"),
+    ("nothing to control", ["--algo", "dense", "--control", "shuffle"], "--control changes one thing about a method"),
     ("no edges to edit", ["--algo", "snip", "--edges", "50"], "--edges is for methods that edit edges; none of these"),
     ("no worker to end", ["--algo", "dense", "--timeout", "9"], "--timeout ends workers, and with --jobs 0 there are"),
     ("timeout", ["--algo", "dense", "--timeout", "0"], "0.0 is not in the range x>0"),
