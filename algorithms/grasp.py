@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -47,16 +47,23 @@ def hessian_gradient(
 ) -> Sequence[Tensor]:
     """Hg of a loss that is a sum over parts: the gradient of g'g with one factor held fixed, part by part."""
     whole: Sequence[Tensor] = []
-    if len(parts) > 1:  # of one part, the second pass has all of it
-        whole = _sum([torch.autograd.grad(loss(part), leaves) for part in parts])
-    products = []
-    for part in parts:
+    if len(parts) > 1:  # of a single one, the pass below has all of g
+        whole = _sum(torch.autograd.grad(loss(part), leaves) for part in parts)
+
+    def product(part: Part) -> Sequence[Tensor]:
         gradients = torch.autograd.grad(loss(part), leaves, create_graph=True)
         fixed = whole or [gradient.detach() for gradient in gradients]
         flow = torch.stack([(g * held).sum() for g, held in zip(gradients, fixed, strict=True)]).sum()
-        products.append(torch.autograd.grad(flow, leaves))
-    return _sum(products)
+        return torch.autograd.grad(flow, leaves)
+
+    return _sum(map(product, parts))
 
 
-def _sum(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    return [torch.stack(list(terms)).sum(dim=0) if len(terms) > 1 else terms[0] for terms in zip(*parts, strict=True)]
+def _sum(parts: Iterable[Sequence[Tensor]]) -> Sequence[Tensor]:
+    """Tensor by tensor, with one part in memory at a time."""
+    parts = iter(parts)
+    total = next(parts)
+    for part in parts:
+        for tensor, more in zip(total, part, strict=True):
+            tensor.add_(more)
+    return total

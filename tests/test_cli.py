@@ -487,7 +487,7 @@ def test_a_healthy_machine_passes_doctor_even_without_data(own: Store, bench: Be
     assert ended.code == 0
     findings = json.loads(ended.out)
     assert {"python", "torch", "device", "algorithms", "tasks", "data", "results"} <= {f["about"] for f in findings}
-    [mnist] = [f for f in findings if f["about"] == "data" and f["what"].startswith("mnist: ")]
+    [mnist] = [f for f in findings if f["about"] == "data" and "data set 'mnist' is not in" in f["what"]]
     assert not mnist["ok"]
     assert not own.root.exists(), "looking leaves nothing behind"
 

@@ -38,7 +38,7 @@ def parameters(network: torch.nn.Module) -> int:
 def test_a_narrow_network_has_as_many_parameters_as_pruning_leaves(task: str, model: str) -> None:
     whole = registry.task(task)
     with torch.device("meta"):
-        full, small = (parameters(t.model(model)()) for t in (whole, narrowed(whole, model, 0.3)))
+        full, small = (parameters(t.model(model)()) for t in (whole, narrowed(whole, model, Target(0.3))))
         prunable = sum(
             p.numel()
             for n, p in whole.model(model)().named_parameters()
@@ -61,12 +61,12 @@ def test_at_full_width_it_is_the_network(task: str, model: str) -> None:
 
 def test_a_network_that_cannot_be_so_narrow_is_told() -> None:
     with pytest.raises(Inapplicable, match="narrowest 'gps' has more than"):
-        narrowed(registry.task("peptides-func"), "gps", 0.01)
+        narrowed(registry.task("peptides-func"), "gps", Target(0.01))
 
 
 @pytest.mark.parametrize(("name", "model"), [("planted-partition", "gat"), ("ring-transfer", "gin")])
 def test_narrow_networks_train(name: str, model: str) -> None:
-    task = narrowed(registry.task(name), model, 0.1)
+    task = narrowed(registry.task(name), model, Target(0.1))
     run = Run(task, build(task, model, 0), task.recipe("smoke", model), Target(1.0), task.data(Path()).train, 0)
     run.train(2)
     assert all(weight.isfinite().all() for weight in run.weights.values())
