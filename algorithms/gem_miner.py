@@ -9,8 +9,8 @@ from benchmark import Amount, Count, Run, algorithm, keep_top, noise
 def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amount = 0.1) -> None:
     """Gem-Miner: learn scores of frozen weights, freeze the weakest away, then train (Sreenivasan et al., 2022).
 
-    A weight is used where its score, kept in [0, 1], rounds to 1. The mask that is trained at the end is that of the
-    freezing schedule, as with the authors' `unflag_before_finetune`.
+    A weight is used where its score, kept in [0, 1], rounds to 1. The mask that is trained at the end, as the task's
+    recipe says, is that of the freezing schedule, as with the authors' `unflag_before_finetune`.
 
     Options:
         rounds: how often, evenly over the search, the smallest scores are frozen to 0 for good

@@ -29,7 +29,7 @@ def granet(
     Options:
         initial: sparsity at the start, with random ERK masks; 0 starts dense
         begin: where gradual pruning begins, as a share of training
-        end: where the target is met, exactly; regeneration goes on to the end of training
+        end: where the target is met, exactly, between two regenerations where it must; these go on to the end
         interval: steps between two mask updates
         fraction: share of each layer's weights that regeneration moves; it falls to 0.005 along a cosine
     """

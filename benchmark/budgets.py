@@ -16,7 +16,7 @@ Distribution = Literal["uniform", "uniform-first", "uniform+", "er", "erk", "sma
 
 
 def budgets(distribution: Distribution, shapes: Shapes, density: float) -> dict[str, int]:
-    """Weights kept per tensor, summing to round(density * N).
+    """Weights kept per tensor, summing to round(density * N). A rule may leave a tensor none of them.
 
     Raises:
         ValueError: the rule cannot meet this density.
