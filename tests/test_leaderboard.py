@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark import listing
 from benchmark.cli.tables import boards
 from benchmark.leaderboard import Row, rows
 from benchmark.record import Cell, Cost, Ranking, Record, Status, failure
@@ -207,3 +208,12 @@ def test_a_table_says_metric_direction_budget_and_interval() -> None:
 def test_patterns_are_shown_where_they_differ() -> None:
     [table] = boards(rows([ran(cell(), 0.5), ran(cell(pattern="layer"), 0.6)])).values()
     assert [row["pattern"] for row in table] == ["global", "layer"]
+
+
+def test_tables_that_differ_in_an_option_at_its_default_do_not_become_one() -> None:
+    """A record of before the option was there, and one of after."""
+    old = ran(cell(task="cora"), 0.5)
+    new = ran(cell(task="cora", task_options={"protocol": listing.plugins("task")["cora"].defaults["protocol"]}), 0.6)
+    tables = boards(rows([old, new]))
+    assert len(tables) == 2
+    assert sum(len(table) for table in tables.values()) == 2

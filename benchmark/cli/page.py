@@ -16,7 +16,7 @@ import click
 from benchmark import listing
 from benchmark.cli.output import typeset
 from benchmark.cli.select import selected
-from benchmark.cli.tables import boards, place, title
+from benchmark.cli.tables import boards, place, titles
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.rows import grouped
@@ -60,8 +60,9 @@ def _readme(records: list[Record]) -> dict[str, bytes]:
     found = rows(records)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
+    heads = titles(found)
     for name, table in boards(found).items():
-        row = next(row for row in found if name.startswith(title(row)))
+        row = next(row for row in found if name.startswith(heads[row.table]))
         if (picture := _picture_of(row)) in drawn:
             text += f"![{row.metric} over the share kept, {place(row)}, budget {row.budget}]({picture})\n\n"
         text += typeset("md", {name: table})

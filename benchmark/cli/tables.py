@@ -10,6 +10,7 @@ from typing import Any
 from benchmark import listing
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.compare import Comparison, Standing, compare_all, standings
+from benchmark.options import spelled
 
 Tables = dict[str, list[dict[str, str]]]
 Facts = list[dict[str, Any]]
@@ -20,10 +21,10 @@ def boards(rows: Sequence[Row]) -> Tables:
     found: Tables = {}
     patterns = several(row.pattern for row in rows)
     comparisons = compare_all(rows)
-    tests = _tests(comparisons)
+    tests, heads = _tests(comparisons), titles(rows)
     for row, standing in zip(rows, standings(rows, comparisons), strict=True):
         how = f"; {told}" if (told := tests.get(row.table)) else ""
-        found.setdefault(f"{title(row)}{how}", []).append(_spoken(row, standing, patterns))
+        found.setdefault(f"{heads[row.table]}{how}", []).append(_spoken(row, standing, patterns))
     return found
 
 
@@ -37,10 +38,24 @@ def board_facts(rows: Sequence[Row]) -> Facts:
     return made
 
 
-def title(row: Row) -> str:
+def titles(rows: Iterable[Row]) -> dict[tuple[str, str, str], str]:
+    """By table; with every option of its task where two would be called the same."""
+    first: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        first.setdefault(row.table, row)
+    plain = {table: title(row) for table, row in first.items()}
+    count = Counter(plain.values())
+    return {
+        table: plain[table] if count[plain[table]] == 1 else title(row, spelled(row.task, row.task_options))
+        for table, row in first.items()
+    }
+
+
+def title(row: Row, task: str = "") -> str:
     """What a table of such rows is about."""
     way = "higher" if row.direction == "max" else "lower"
-    return f"{place(row)}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
+    where = f"{task} / {row.model}" if task else place(row)
+    return f"{where}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
 
 
 def place(row: Row) -> str:
