@@ -55,8 +55,26 @@ class Data(Protocol):
         """SHA-256 of the content."""
 
 
+class Graphless:
+    """What `Data` says of graphs, where there is none."""
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> Self:
+        raise TypeError("this task has no graph; there is nothing to rewrite")
+
+    def graph(self, number: int) -> Any:
+        raise TypeError("this task has no graph")
+
+    @property
+    def node_classes(self) -> Tensor | None:
+        return None
+
+    @property
+    def edges(self) -> int | None:
+        return None
+
+
 @dataclass(frozen=True)
-class TensorData:
+class TensorData(Graphless):
     """Examples as two resident tensors.
 
     Args:
@@ -79,16 +97,6 @@ class TensorData:
     def to(self, device: torch.device) -> TensorData:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
-    def rewrite(self, edit: Callable[[Any], Any]) -> TensorData:
-        raise TypeError("this task has no graph; there is nothing to rewrite")
-
-    def graph(self, number: int) -> Any:
-        raise TypeError("this task has no graph")
-
-    @property
-    def node_classes(self) -> Tensor | None:
-        return None
-
     def relabelled(self, draw: torch.Generator) -> TensorData:
         order = torch.randperm(len(self), generator=draw).to(self.targets.device)
         return replace(self, targets=self.targets[order])
@@ -97,10 +105,6 @@ class TensorData:
     def classes(self) -> Tensor | None:
         single = self.targets.dim() == 1 and not self.targets.is_floating_point()
         return self.targets.cpu() if single else None
-
-    @property
-    def edges(self) -> int | None:
-        return None
 
     @property
     def digest(self) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from benchmark.errors import DataMissing, one_line
-from benchmark.locks import alone
+from benchmark.files import alone, writable
 
 if TYPE_CHECKING:
     from benchmark.task import Task
@@ -68,9 +67,7 @@ def obtain(
     """
     workshop = cache / f".{re.sub(r'[^a-z0-9.-]', '_', label.lower())}"
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=cache):
-            pass
+        writable(cache)
     except OSError as error:
         raise DataMissing(f"{cache} cannot be written: {error.strerror or error}") from None
     with alone(workshop):

@@ -183,7 +183,7 @@ class Run:
         self._scored += 1
         order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
         chosen = torch.cat([order[classes[order] == number][:per_class] for number in torch.unique(classes)])
-        size = min(self.recipe.batch_size, len(self._data))
+        size = self._weight_engine.batch_size
         return [
             Part(self._scoring_data.batch(part), len(part) / len(chosen), len(part) / size)
             for part in torch.split(chosen, most or len(chosen))
@@ -224,7 +224,7 @@ class Run:
         named = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         others = {n: v.detach().abs().to(kind) if v.is_floating_point() else v.clone() for n, v in named.items()}
         batch = self._data.batch(torch.zeros(1, dtype=torch.int64))
-        share = 1 / min(self.recipe.batch_size, len(self._data))
+        share = 1 / self._weight_engine.batch_size
         self.meter.score("forward", share)
         total = self._objective.flow(batch, others | dict(weights)).sum()
         if total.requires_grad:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from benchmark.engine import Engine
-from benchmark.locks import alone
+from benchmark.files import alone
 from benchmark.meter import Meter
 
 LIMIT = 4 * 2**30

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.errors import PluginError
+from benchmark.files import writable
 from benchmark.record import Cell, Record
 
 
@@ -38,9 +39,7 @@ class Store:
         """Raises PluginError where records, masks or logs cannot be written."""
         try:
             for name in ("records", "masks", "logs"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=self.root / name):
-                    pass
+                writable(self.root / name)
         except OSError as error:
             raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,9 +21,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmark.data import Batch
+from benchmark.data import Batch, Graphless
+from benchmark.files import alone
 from benchmark.folders import user_cache
-from benchmark.locks import alone
 from benchmark.server import cores
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}
@@ -138,7 +138,7 @@ class Streamed:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Pictures(Graphless):
     """A split of labelled images.
 
     Args:
@@ -160,26 +160,12 @@ class Pictures:
     def to(self, device: torch.device) -> Pictures:
         return replace(self, pixels=self.pixels.to(device), device=device)
 
-    def rewrite(self, edit: Callable[[Any], Any]) -> Pictures:
-        raise TypeError("this task has no graph; there is nothing to rewrite")
-
-    def graph(self, number: int) -> Any:
-        raise TypeError("this task has no graph")
-
-    @property
-    def node_classes(self) -> Tensor | None:
-        return None
-
     def relabelled(self, draw: torch.Generator) -> Pictures:
         return replace(self, labels=self.labels[torch.randperm(len(self), generator=draw)])
 
     @property
     def classes(self) -> Tensor | None:
         return self.labels
-
-    @property
-    def edges(self) -> int | None:
-        return None
 
     @property
     def digest(self) -> str:

@@ -21,7 +21,7 @@ from torchvision import datasets
 from benchmark import registry
 from benchmark.download import hashed, obtain
 from benchmark.errors import DataMissing
-from benchmark.locks import alone
+from benchmark.files import alone
 
 CONTENT = {"packed/a.txt": b"first" * 50_000, "packed/b.txt": b"second"}
 

@@ -121,7 +121,7 @@ FLOORS = [
     {"chain", "folders", "leaderboard", "limits", "listing", "merge", "published", "registry", "toy", "toy_graph"},
     {"audit", "capture", "channels", "edits", "effective", "meter", "objective", "patterns", "target", "units"},
     {"command", "define", "download", "record", "selection", "server", "soundness", "store", "task"},
-    {"bits", "budgets", "data", "graphs", "locks", "masks", "options", "provenance", "rewiring", "statistics"},
+    {"bits", "budgets", "data", "files", "graphs", "masks", "options", "provenance", "rewiring", "statistics"},
     {"errors", "streams"},
 ]
 """The floors of the house, top to bottom: what stands on one knows its own floor and those below."""

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from benchmark import Run, Target, algorithm, keep_top, registry
+from benchmark.files import alone
 from benchmark.harness import Question, answer, build
 from benchmark.launch import Started, _next
-from benchmark.locks import alone
 from benchmark.record import Cell, Record
 from benchmark.run import Snapshot
 from benchmark.shared import Shared

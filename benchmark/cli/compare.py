@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from benchmark.cli.output import console, emit, format_option
 from benchmark.cli.overlap import compared
 from benchmark.cli.select import filters, named, selected
-from benchmark.cli.tables import Tables, chance, interval, place, several
+from benchmark.cli.tables import Tables, chance, interval, several, titles
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.compare import (
@@ -99,25 +99,18 @@ def _matching(choice: Choice, found: Sequence[Row]) -> list[Row]:
 def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
     patterns = several(one.place.pattern for one in made)
     width = max(15, min(41, console().width - 100))
-    groups: dict[tuple[str, ...], list[Comparison]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Comparison]] = defaultdict(list)
     for one in made:
         groups[one.a.table].append(one)
     tables: Tables = {}
-    for own in groups.values():
+    heads = titles([one.a for one in made], "difference in ")
+    for table, own in groups.items():
         spoken = [_spoken(one, patterns) for one in own]
         if bars:
             for row, bar in zip(spoken, _bars(own, width), strict=True):
                 row["0".center(width, "·")] = bar
-        tables[_title(own[0], tables)] = spoken
+        tables[f"{heads[table]}, p by Holm over {own[0].family}"] = spoken
     return tables
-
-
-def _title(one: Comparison, taken: Collection[str]) -> str:
-    """Of a table; with every option of its task where another has the same title."""
-    way = "higher" if one.a.direction == "max" else "lower"
-    what = f"difference in {one.a.metric} on the test split ({way} is better), p by Holm over {one.family}"
-    title = f"{place(one.a)}, budget {one.a.budget}: {what}"
-    return f"{' / '.join(one.a.table[:2])}, budget {one.a.budget}: {what}" if title in taken else title
 
 
 def _spoken(one: Comparison, patterns: bool) -> dict[str, str]:

@@ -10,7 +10,6 @@ from typing import Any
 from benchmark import listing
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.compare import Comparison, Standing, compare_all, standings
-from benchmark.options import spelled
 
 Tables = dict[str, list[dict[str, str]]]
 Facts = list[dict[str, Any]]
@@ -38,24 +37,22 @@ def board_facts(rows: Sequence[Row]) -> Facts:
     return made
 
 
-def titles(rows: Iterable[Row]) -> dict[tuple[str, str, str], str]:
-    """By table; with every option of its task where two would be called the same."""
+def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], str]:
+    """What tables are about, by table; with every option of the task where two would be called the same.
+
+    Args:
+        before: what is said before the metric, as `difference in `.
+    """
     first: dict[tuple[str, str, str], Row] = {}
     for row in rows:
         first.setdefault(row.table, row)
-    plain = {table: title(row) for table, row in first.items()}
-    count = Counter(plain.values())
-    return {
-        table: plain[table] if count[plain[table]] == 1 else title(row, spelled(row.task, row.task_options))
-        for table, row in first.items()
-    }
-
-
-def title(row: Row, task: str = "") -> str:
-    """What a table of such rows is about."""
-    way = "higher" if row.direction == "max" else "lower"
-    where = f"{task} / {row.model}" if task else place(row)
-    return f"{where}, budget {row.budget}: {row.metric} on the test split ({way} is better)"
+    count = Counter((place(row), row.budget) for row in first.values())
+    found = {}
+    for table, row in first.items():
+        where = place(row) if count[place(row), row.budget] == 1 else " / ".join(table[:2])
+        way = "higher" if row.direction == "max" else "lower"
+        found[table] = f"{where}, budget {row.budget}: {before}{row.metric} on the test split ({way} is better)"
+    return found
 
 
 def place(row: Row) -> str:

@@ -56,7 +56,7 @@ def verify(
     store = Store(results)
     files = _all(store) if everything else [record_file(text, store) for text in records]
     device = usable(device)
-    rows, failed, unfit = [], 0, 0
+    rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
     for file in files:
         try:
             record = _sound(file, store)
@@ -65,12 +65,12 @@ def verify(
         except VerificationFailed as error:
             name, how, failed = str(file), f"FAILED: {error}", failed + 1
         except BenchError as error:  # its data or its plug-in are not here
-            name, how, unfit = str(file), f"not checked: {error}", max(unfit, error.exit_code)
+            name, how = str(file), f"not checked: {error}"
+            unfit.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
-    held = sum(not row["outcome"].startswith(("FAILED", "not checked")) for row in rows)
-    emit(form, {f"{held} of {len(rows)} hold": rows}, rows)
-    ctx.exit(5 if failed else unfit)
+    emit(form, {f"{len(rows) - failed - len(unfit)} of {len(rows)} hold": rows}, rows)
+    ctx.exit(5 if failed else max(unfit, default=0))
 
 
 def _all(store: Store) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.cli.tables import Facts, Tables, chance, interval, number, place, several, title
+from benchmark.cli.tables import Facts, Tables, chance, interval, number, place, several, titles
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
@@ -83,9 +83,10 @@ def controlled(rows: Sequence[Row]) -> tuple[Tables, Facts]:
         raise UsageError("no method here has a control; run: bench run --algo snip --control shuffle,reinit --task ...")
     patterns = several(one.subject.pattern for one in found)
     tables: Tables = {}
+    heads = titles(one.subject for one in found)
     for one in found:
         family = f"; p by Holm over {one.comparison.family}" if one.comparison else ""
-        name = f"{title(one.subject)}, methods minus their controls, paired by seed"
+        name = f"{heads[one.subject.table]}, methods minus their controls, paired by seed"
         key = next((known for known in tables if known.startswith(name)), name + family)
         tables.setdefault(key, []).append(_questioned(one, patterns))
     return tables, [_questioned_facts(one) for one in found]
@@ -123,8 +124,9 @@ def edits(records: Sequence[Record]) -> tuple[Tables, Facts]:
     if not found:
         raise UsageError("no run here edited a graph; run: bench run --algo spectral,random-edges --task cora ...")
     tables: Tables = {}
+    heads = titles(one.row for one in found)
     for one in found:
-        tables.setdefault(f"{title(one.row)}; means over runs", []).append(_edited(one))
+        tables.setdefault(f"{heads[one.row.table]}; means over runs", []).append(_edited(one))
     facts = [{name: getattr(one.row, name) for name in (*WHERE, "n", "mean")} | _edited_facts(one) for one in found]
     return tables, facts
 

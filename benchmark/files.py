@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""Folders that can be written, and one process at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from tempfile import TemporaryFile
+
+
+def writable(folder: Path) -> None:
+    """Make a folder where there is none, and try it. Raises OSError where nothing can be written there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 @contextmanager
