@@ -13,25 +13,20 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from unittest import SkipTest
 
 import torch
 
-from benchmark import listing, registry
+from benchmark import listing, registry, trial
 from benchmark.audit import fingerprint
 from benchmark.data import Data, Splits, TensorData
-from benchmark.define import Algorithm
 from benchmark.errors import DataMissing
 from benchmark.folders import DataFolders
 from benchmark.harness import Question, answer, build
 from benchmark.options import Options
-from benchmark.record import Cell, Record
+from benchmark.record import Cell
 from benchmark.run import Run
-from benchmark.target import Target
-from benchmark.task import Task
-from benchmark.toy import toy
-from benchmark.watch import Watched, reaches
+from benchmark.watch import reaches
 
 Rule = Callable[[str], None]
 
@@ -91,7 +86,7 @@ def keeps_exactly_what_is_asked(name: str) -> None:
 
     Globally, by layer and 2:4 on every network; in blocks and channels on the first. A pattern may be declined.
     """
-    weights, models = "weights" in registry.algorithm(name).prunes, _models(name)
+    weights, models = "weights" in registry.algorithm(name).prunes, trial.models(name)
     cases = [(model, "global", 0.8 if weights else 0.2) for model in models]
     if weights:
         cases += [
@@ -99,14 +94,14 @@ def keeps_exactly_what_is_asked(name: str) -> None:
         ]
         cases += [(models[0], "blocks:2x2", 0.5), (models[0], "channels", 0.5)]
     for model, pattern, sparsity in cases:
-        record = trial(name, pattern, sparsity, model)
+        record = trial.record(name, pattern, sparsity, model)
         fine = record.status == "ok" or (record.status == "skipped" and pattern != "global")
         _expect(fine, f"'{model}' at {pattern} ends as {record.status}: {record.error}")
 
 
 def gives_the_same_bits_again(name: str) -> None:
     """The same cell in two fresh interpreters, with different hash seeds, has the same weights, masks and metrics."""
-    command = [sys.executable, "-m", "benchmark.check", name]
+    command = [sys.executable, "-m", "benchmark.trial", name]
     pipes = [
         subprocess.Popen(
             command,
@@ -129,41 +124,41 @@ def equals_dense_training_at_density_one(name: str) -> None:
         raise SkipTest(
             "it says once=False: it trains the weights more than once, or otherwise than dense training does"
         )
-    for model in _models(name):
-        run, dense = _run(name, 1.0, model), _watched(1.0, model)
+    for model in trial.models(name):
+        run, dense = trial.run(name, 1.0, model), trial.watched(1.0, model)
         dense.train()
         _expect(run.state() == dense.state(), f"at density 1 '{model}' has not the weights of dense training")
 
 
 def leaves_no_trace_when_it_looks(name: str) -> None:
     """Scoring leaves parameters, buffers, gradients, generators and mode as they were."""
-    for model in _models(name):
-        for trace in _run(name, 0.2, model).traces:
+    for model in trial.models(name):
+        for trace in trial.run(name, 0.2, model).traces:
             raise Broken(trace)
 
 
 def cannot_reach_the_test_split(name: str) -> None:
     """Nothing that hangs on the run leads to the test data."""
     tests: list[int] = []
-    question = _question(name)
+    asked = trial.question(name)
 
     def data(folder: Path) -> Splits:
-        splits = question.task.data(folder)
+        splits = asked.task.data(folder)
         tests.append(id(splits.test))
         return splits
 
     def look(run: Run) -> None:
         _expect(not reaches(run, tests[0]), "the test split can be reached from the run")
 
-    method = question.algorithm
-    spied = _Spied(method.function, prunes=method.prunes, then=method.then, look=look)
-    record = answer(replace(question, task=replace(question.task, data=data), algorithm=spied))
+    method = asked.algorithm
+    spied = trial.Spied(method.function, prunes=method.prunes, then=method.then, look=look)
+    record = answer(replace(asked, task=replace(asked.task, data=data), algorithm=spied))
     _expect(record.status == "ok", f"it ends as {record.status}: {record.error}")
 
 
 def counts_its_cost(name: str) -> None:
     """Steps, operations and seconds are on the meter."""
-    cost, steps = trial(name).cost, _question(name).task.recipe("full").steps
+    cost, steps = trial.record(name).cost, trial.question(name).task.recipe("full").steps
     _expect(cost.training_steps >= steps, f"only {cost.training_steps} training steps are counted")
     _expect(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")
 
@@ -264,78 +259,6 @@ TASK_RULES: list[Rule] = [
 ]
 
 
-@dataclass(frozen=True)
-class _Spied(Algorithm):
-    """An algorithm whose run is looked at before and after."""
-
-    look: Callable[[Run], None] = lambda run: None
-
-    def __call__(self, run: Run, **options: Any) -> None:
-        self.look(run)
-        super().__call__(run, **options)
-        self.look(run)
-
-
-def _models(name: str) -> list[str]:
-    """The toy networks that a method can prune: what prunes edges needs the one that has a graph."""
-    method = registry.algorithm(name)
-    return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
-
-
-def _task(model: str) -> Task:
-    if model != "graph":
-        return toy
-    from benchmark.toy_graph import graph  # torch-geometric takes a second
-
-    return graph
-
-
-def _watched(density: float, model: str) -> Watched:
-    task = _task(model)
-    network, data = build(task, model, 0), task.data(Path()).train
-    return Watched(task, network, task.recipe("full"), Target(density), data, 0, draw=lambda _: build(task, model, 1))
-
-
-def _run(name: str, density: float, model: str = "") -> Watched:
-    """The run of an algorithm on a toy task, after it has returned."""
-    algorithm, run = registry.algorithm(name), _watched(density, model or _models(name)[0])
-    with torch.random.fork_rng(devices=[]):
-        run.begin()
-        algorithm(run, **algorithm.resolve({}))
-        run.finish()
-    return run
-
-
-def trial(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full") -> Record:
-    """The record of an algorithm on a toy task."""
-    return answer(_question(name, pattern, sparsity, model, budget))
-
-
-def _question(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full"
-) -> Question:
-    algorithm, model = registry.algorithm(name), model or _models(name)[0]
-    if not algorithm.prunes:
-        pattern, sparsity = "global", 0.0
-    cell = Cell(
-        algorithm=name,
-        options=algorithm.resolve({}),
-        task="toy",
-        model=model,
-        pattern=pattern,
-        sparsity=sparsity,
-        budget=budget,
-        seed=0,
-    )
-    return Question(cell, algorithm, _task(model))
-
-
 def _expect(fine: bool, problem: str) -> None:
     if not fine:
         raise Broken(problem)
-
-
-if __name__ == "__main__":  # what a fresh process of `gives_the_same_bits_again` runs
-    torch.set_num_threads(1)
-    again = trial(sys.argv[1])
-    print(again.status, again.mask_digest, again.metrics, _run(sys.argv[1], 0.2).state())

@@ -20,7 +20,7 @@ import torch
 from support import plant
 from torch import Tensor, nn
 
-from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, listing, registry
+from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, listing, registry, trial
 from benchmark.check import ALGORITHM_RULES, TASK_RULES, Broken, Rule, rule_name
 from benchmark.define import Algorithm
 from benchmark.folders import DataFolders
@@ -32,14 +32,14 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_th
 
 # --- what is built in -------------------------------------------------------------------------------------------------
 
-_run, _record = cache(check._run), cache(check.trial)
+_run, _record = cache(trial.run), cache(trial.record)
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rules that look at the same run of a built-in look at one run."""
-    monkeypatch.setattr(check, "_run", _run)
-    monkeypatch.setattr(check, "trial", _record)
+    monkeypatch.setattr(trial, "run", _run)
+    monkeypatch.setattr(trial, "record", _record)
 
 
 @pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)
@@ -48,8 +48,8 @@ def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
     rule(name)
 
 
-ANEW = "import sys, torch; torch.set_num_threads(1); from benchmark import check\n" + (
-    "for name in sys.argv[1:]: print(name, check._run(name, 0.2).state())"
+ANEW = "import sys, torch; torch.set_num_threads(1); from benchmark import trial\n" + (
+    "for name in sys.argv[1:]: print(name, trial.run(name, 0.2).state())"
 )
 
 

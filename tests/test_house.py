@@ -113,7 +113,7 @@ def is_part(module: str, part: str) -> bool:
 FLOORS = [
     {"cli"},
     {"replay"},
-    {"check", "launch", "sweep"},
+    {"check", "launch", "sweep", "trial"},
     {"harness"},
     {"control", "watch"},
     {"run"},

@@ -74,11 +74,11 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
 
 def _cost(name: str) -> str:
     """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
-    from benchmark.check import trial
+    from benchmark import trial
 
     if "+" in name:
         return "those of the methods in it, one after the other"
-    record = trial(name, sparsity=0.9, budget="smoke")
+    record = trial.record(name, sparsity=0.9, budget="smoke")
     if record.status != "ok":
         return f"unknown: on the toy task it ends as {record.status}: {record.error}"
     trainings, passes = record.cost.trainings, record.cost.scoring_passes

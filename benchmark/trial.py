@@ -1,0 +1,95 @@
+"""Methods tried on the toy tasks: what the contract looks at, and where `bench info` learns what a method costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import registry
+from benchmark.define import Algorithm
+from benchmark.harness import Question, answer, build
+from benchmark.record import Cell, Record
+from benchmark.run import Run
+from benchmark.target import Target
+from benchmark.task import Task
+from benchmark.toy import toy
+from benchmark.watch import Watched
+
+
+def record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full") -> Record:
+    """The record of a method at its default options."""
+    return answer(question(name, pattern, sparsity, model, budget))
+
+
+def question(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full"
+) -> Question:
+    """What such a record answers; a method that prunes nothing is asked for nothing."""
+    algorithm, model = registry.algorithm(name), model or models(name)[0]
+    if not algorithm.prunes:
+        pattern, sparsity = "global", 0.0
+    cell = Cell(
+        algorithm=name,
+        options=algorithm.resolve({}),
+        task="toy",
+        model=model,
+        pattern=pattern,
+        sparsity=sparsity,
+        budget=budget,
+        seed=0,
+    )
+    return Question(cell, algorithm, _task(model))
+
+
+def run(name: str, density: float, model: str = "") -> Watched:
+    """The run of a method, after it has returned."""
+    algorithm, tried = registry.algorithm(name), watched(density, model or models(name)[0])
+    with torch.random.fork_rng(devices=[]):
+        tried.begin()
+        algorithm(tried, **algorithm.resolve({}))
+        tried.finish()
+    return tried
+
+
+def watched(density: float, model: str) -> Watched:
+    """A run that is watched, before any method has had it."""
+    task = _task(model)
+    network, data = build(task, model, 0), task.data(Path()).train
+    return Watched(task, network, task.recipe("full"), Target(density), data, 0, draw=lambda _: build(task, model, 1))
+
+
+def models(name: str) -> list[str]:
+    """The toy networks that a method can prune: what prunes edges needs the one that has a graph."""
+    method = registry.algorithm(name)
+    return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
+
+
+def _task(model: str) -> Task:
+    if model != "graph":
+        return toy
+    from benchmark.toy_graph import graph  # torch-geometric takes a second
+
+    return graph
+
+
+@dataclass(frozen=True)
+class Spied(Algorithm):
+    """A method whose run is looked at before and after."""
+
+    look: Callable[[Run], None] = lambda run: None
+
+    def __call__(self, run: Run, **options: Any) -> None:
+        self.look(run)
+        super().__call__(run, **options)
+        self.look(run)
+
+
+if __name__ == "__main__":  # a fresh process of the rule that the same cell gives the same bits again
+    torch.set_num_threads(1)
+    again = record(sys.argv[1])
+    print(again.status, again.mask_digest, again.metrics, run(sys.argv[1], 0.2).state())
