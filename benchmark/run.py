@@ -39,16 +39,23 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the examples that are scored together.
+    """Some of the examples that are scored together, drawn from the data when they are looked at.
 
     Args:
+        index: their places in the data, int64 [n].
         share: of all these examples.
         size: in training batches.
     """
 
-    batch: Batch
-    share: float
-    size: float
+    data: Data
+    index: Tensor
+    share: float = 1.0
+    size: float = 1.0
+
+    @property
+    def batch(self) -> Batch:
+        """The examples themselves."""
+        return self.data.batch(self.index)
 
 
 @dataclass
@@ -177,17 +184,15 @@ class Run:
         Args:
             most: examples in a part; all of them in one where it is None.
         """
-        classes = self._scoring_data.classes
-        if classes is None:
-            return [Part(self.batches(1)[0], 1.0, 1.0)]
+        data, classes = self._scoring_data, self._scoring_data.classes
         self._scored += 1
+        if classes is None:
+            return [Part(data, self._scoring[self._scored - 1])]
         order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
         chosen = torch.cat([order[classes[order] == number][:per_class] for number in torch.unique(classes)])
         size = self._weight_engine.batch_size
-        return [
-            Part(self._scoring_data.batch(part), len(part) / len(chosen), len(part) / size)
-            for part in torch.split(chosen, most or len(chosen))
-        ]
+        parts = torch.split(chosen, most or len(chosen))
+        return [Part(data, part, len(part) / len(chosen), len(part) / size) for part in parts]
 
     def loss(
         self,
@@ -204,14 +209,14 @@ class Run:
         Args:
             temperature: what the model's output is divided by.
         """
-        part = batch if isinstance(batch, Part) else Part(batch, 1.0, 1.0)
+        batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self.meter.scoring_passes)
-        self.meter.score("forward", part.size)
+        self.meter.score("forward", size)
         own = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        loss = self._objective.at(part.batch, own | dict(weights or {}), noise, temperature) * part.share
+        loss = self._objective.at(batch, own | dict(weights or {}), noise, temperature) * share
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
-                lambda grad: self.meter.score("graph" if torch.is_grad_enabled() else "backward", part.size)
+                lambda grad: self.meter.score("graph" if torch.is_grad_enabled() else "backward", size)
             )
         return loss
 
