@@ -31,7 +31,7 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
     def distinct(scores: Tensors) -> Tensors:
         """Scores clipped to 0 or 1 tie by the thousand: chance decides between them, and only between them."""
         draws = noise(scores, run.rng)
-        return {name: score.detach().double() + 1e-9 * draws[name] for name, score in scores.items()}
+        return {name: score.detach().clamp(0, 1).double() + 1e-9 * draws[name] for name, score in scores.items()}
 
     start = {name: draw.to(weights[name].dtype) for name, draw in noise(weights, run.rng).items()}
     with run.learning(start, rounded, search_recipe(run, rate, 0.0)) as scores:

@@ -20,6 +20,8 @@ def imp(
 ) -> None:
     """IMP: train, prune the smallest weights, rewind, repeat (Frankle & Carbin, 2019; Frankle et al., 2020).
 
+    The first training runs through the moment that later ones rewind to, these with a fresh optimizer.
+
     Options:
         fraction: share of the surviving weights that a round prunes; the last round meets the target exactly
         rewind: where on the schedule to rewind to, as a share of a training; 0 is initialisation

@@ -16,7 +16,7 @@ def rigl(
     """RigL: train sparse; drop the smallest weights, grow where the gradient is largest (Evci et al., 2020).
 
     Options:
-        interval: steps between two mask updates, which take the place of the optimizer's
+        interval: steps before the first mask update and between two, which take the place of the optimizer's
         fraction: share of each layer's weights that the first update moves; it falls to 0 along a cosine
         end: when the last update is, as a share of training
         distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set

@@ -19,7 +19,7 @@ def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
     Masks move between backward and update: what has just grown takes part in the update.
 
     Options:
-        interval: steps between two mask updates
+        interval: steps before the first mask update and between two
         fraction: share of each layer's weights that the first update moves; it falls to 0 along a cosine
         end: when the last update is, as a share of training
         distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set

@@ -109,7 +109,7 @@ class _Ended:
 
 def _ready(question: Question, tick: Tick) -> _Ready:
     cell, device = question.cell, question.device
-    target = Target(1 - cell.sparsity, pattern_named(cell.pattern))
+    target = Target(cell.density, pattern_named(cell.pattern))
     control = cell.options.get("control")
     if control == "dense-small":
         question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)

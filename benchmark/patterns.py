@@ -75,8 +75,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class NofM:
-    """At most n of every m consecutive weights along the input channels (2:4 runs on sparse tensor cores).
+    """At most n of every m consecutive weights along the input channels.
 
+    Sparse tensor cores run 2:4 where output channels are a multiple of 8 and input channels of 16 (NVIDIA's ASP).
     Densities above n/m, as a schedule passes through, keep round(density * m) of every m. A tensor whose input
     channels are not a multiple of m stays dense and is named in the record.
     """

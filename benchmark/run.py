@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -181,6 +182,8 @@ class Run:
     def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
         """Training examples for scoring, `per_class` of every class; a plain batch where the data have no classes.
 
+        Every part has its share of every class: batch norm would tell parts of other classes apart.
+
         Args:
             most: examples in a part; all of them in one where it is None.
         """
@@ -190,8 +193,8 @@ class Run:
             return [Part(data, self._scoring[self._scored - 1])]
         order = torch.randperm(len(self._data), generator=stream(self._seed, "balanced", self._scored))
         chosen = torch.cat([order[classes[order] == number][:per_class] for number in torch.unique(classes)])
-        size = self._weight_engine.batch_size
-        parts = torch.split(chosen, most or len(chosen))
+        count, size = math.ceil(len(chosen) / most) if most else 1, self._weight_engine.batch_size
+        parts = (chosen[number::count] for number in range(count))
         return [Part(data, part, len(part) / len(chosen), len(part) / size) for part in parts]
 
     def loss(

@@ -64,7 +64,7 @@ def _counts(record: Record) -> Iterator[str]:
 
 def _target(record: Record) -> Iterator[str]:
     """The counts are those that the sparsity and the pattern ask for, where layers tell: units need the mask."""
-    density, pattern = 1 - record.cell.sparsity, record.cell.pattern
+    density, pattern = record.cell.density, record.cell.pattern
     if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
         return
     if record.cell.options.get("control") in ("dense-small", "dense-long"):

@@ -121,6 +121,12 @@ def test_a_sparsity_that_is_none_is_refused(sparsity: float) -> None:
         cell(sparsity=sparsity)
 
 
+@pytest.mark.parametrize(("sparsity", "kept"), [(0.995, 2152), (0.999, 430), (0.9, 43050), (0.98, 8610)])
+def test_halves_of_weights_round_to_even(sparsity: float, kept: int) -> None:
+    """Of LeNet-5's 430,500 weights the first two leave 2,152.5 and 430.5."""
+    assert round(cell(sparsity=sparsity).density * 430_500) == kept
+
+
 def test_a_cell_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         cell().seed = 3

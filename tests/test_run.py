@@ -818,6 +818,14 @@ def test_a_balanced_batch_has_as_many_examples_of_every_class():
     assert not torch.equal(again, next_one)
 
 
+def test_every_part_of_a_balanced_batch_has_its_share_of_every_class():
+    whole, parts = toy_run().balanced(10)[0], toy_run().balanced(10, most=8)
+    assert [part.batch[1].bincount().tolist() for part in parts] == [[4, 3], [3, 4], [3, 3]]
+    assert sorted(torch.cat([part.index for part in parts]).tolist()) == sorted(whole.index.tolist())
+    assert sum(part.share for part in parts) == pytest.approx(1)
+    assert [part.size for part in parts] == [7 / 32, 7 / 32, 6 / 32]
+
+
 def test_a_class_with_too_few_examples_is_there_with_all_of_them():
     data = TensorData(torch.arange(7).view(7, 1), torch.tensor([0, 1, 0, 0, 0, 0, 4]))
     run = Run(toy, nn.Sequential(nn.Linear(1, 5), nn.Linear(5, 5)), PLAIN, Target(0.5), data, 0)
