@@ -127,7 +127,7 @@ def equals_dense_training_at_density_one(name: str) -> None:
     for model in trial.models(name):
         run, dense = trial.run(name, 1.0, model), trial.watched(1.0, model)
         dense.train()
-        _expect(run.state() == dense.state(), f"at density 1 '{model}' has not the weights of dense training")
+        _expect(run.bits() == dense.bits(), f"at density 1 '{model}' has not the weights of dense training")
 
 
 def leaves_no_trace_when_it_looks(name: str) -> None:

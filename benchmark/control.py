@@ -162,7 +162,7 @@ def _start_of(run: Run, subject: Subject) -> Snapshot:
     """Run the subject; where its last training of the weights started from."""
     initial = run.snapshot()
     subject(run)
-    return run.restored or initial
+    return run.origin or initial
 
 
 def _train_from(run: Run, start: Snapshot, masks: Masks) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -116,16 +116,16 @@ class Run:
         self._names = task.prunable(model)
         self._trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         self._objective = Objective(model, task)
-        spared = () if recipe.decay_norms else of_norms(model)
         weights = dict(model.named_parameters())
-        self._engine = self._weight_engine = self._engine_over(weights, self._plain_loss, recipe, spared)
+        self._engine = self._weight_engine = self._engine_over(weights, self._plain_loss, recipe)
         self._engine.capture(list(model.buffers()), recorder(self._device))
         self._masks = Masks.ones(self._live_weights)
         self._rng = stream(seed, "algorithm")
         self._scoring = Order(len(data), recipe.batch_size, seed, "scoring")
         self._scored = 0
         self._scoring_data = data
-        self.restored: Snapshot | None = None
+        self._restored: Snapshot | None = None
+        self._origin: Snapshot | None = None
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
         self.meter = Meter(self._profile(), self._device)
@@ -277,7 +277,7 @@ class Run:
         """
         self._guard.not_paused("train")
         with self._guard.verb("train"):
-            remaining = self._remaining(steps)
+            remaining = self._set_out(steps)
             if self._shared and remaining and self._engine is self._weight_engine:
                 self._shared.once(self._engine, self.meter, remaining, self._updates)
             else:
@@ -291,7 +291,7 @@ class Run:
         """
         self._guard.not_paused("steps")
         with self._guard.verb("steps"):
-            for _ in range(self._remaining(steps)):
+            for _ in range(self._set_out(steps)):
                 loss = self._engine.backward()
                 step = Step(self._engine.clock, loss, self._gradients)
                 with self._guard.pause(thorough=step.index % CHECK_EVERY == 0):
@@ -313,7 +313,7 @@ class Run:
                     value.copy_(snapshot.state[name])
             self._engine.rewind(snapshot.clock)
             self._project()
-            self.restored = snapshot
+            self._restored = snapshot
 
     def redraw(self, name: str = "redraw") -> Snapshot:
         """Another draw of the initial network, at the start of the schedule.
@@ -347,22 +347,29 @@ class Run:
         effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
         recipe: Recipe | None = None,
     ) -> Iterator[dict[str, Tensor]]:
-        """Within it, training moves scores instead of weights, which stay frozen, on a schedule of its own.
+        """Within it, training moves scores instead of parameters, which stay frozen, on a schedule of its own.
 
         Args:
-            scores: where they start, by name of prunable tensor.
-            effective: from the scores to the weights that the network computes with, differentiable.
+            scores: where they start, by any names; those of prunable tensors have their gradient in `Step.grads`.
+            effective: from the scores to the parameters that the network computes with, differentiable. Those that
+                it does not name are as they stand.
             recipe: for training the scores; the run's own by default.
 
         Yields:
             The scores in training, live.
+
+        Raises:
+            ValueError: on the first update, `effective` names what is no parameter.
         """
         self._guard.not_paused("learning")
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
 
         def loss(batch: Batch) -> Tensor:
-            weights = {f"model.{name}": weight for name, weight in effective(learned).items()}
-            value: Tensor = functional_call(self._objective, weights, (batch,))
+            weights = effective(learned)
+            if strange := sorted(weights.keys() - self._weight_engine.parameters.keys()):
+                raise ValueError(f"the network has no parameter named {', '.join(strange)}")
+            named = {f"model.{name}": weight for name, weight in weights.items()}
+            value: Tensor = functional_call(self._objective, named, (batch,))
             return value
 
         frozen = [p for p in self._model.parameters() if p.requires_grad]
@@ -419,6 +426,11 @@ class Run:
         """Whether the weights themselves were trained at all."""
         return self._weight_engine.updates > 0
 
+    @property
+    def origin(self) -> Snapshot | None:
+        """The state that was restored last before the weights were trained; None is the initial network."""
+        return self._origin
+
     def invert_rankings(self) -> Inversion:
         """From here on, what ranks through the target ranks the other way; the value tells whether anything did."""
         inversion = Inversion()
@@ -468,8 +480,8 @@ class Run:
         parameters: Mapping[str, Tensor],
         loss: Callable[[Batch], Tensor],
         recipe: Recipe,
-        spared: Collection[str] = (),
     ) -> Engine:
+        spared = () if recipe.decay_norms else of_norms(self._model) & parameters.keys()
         return Engine(parameters, loss, recipe, self._data, self._seed, self._device, spared)
 
     def _plain_loss(self, batch: Batch) -> Tensor:
@@ -490,8 +502,12 @@ class Run:
             self._update(skip=False, looked=False)
         self._engine.check()
 
-    def _remaining(self, steps: int | None) -> int:
-        return max(0, self._engine.recipe.steps - self.clock) if steps is None else steps
+    def _set_out(self, steps: int | None) -> int:
+        """How many updates a training makes; one of weights begins where the network was restored last."""
+        updates = max(0, self._engine.recipe.steps - self.clock) if steps is None else steps
+        if updates and self._engine is self._weight_engine:
+            self._origin = self._restored
+        return updates
 
     def _update(self, *, skip: bool, looked: bool) -> None:
         if not skip:

@@ -47,10 +47,14 @@ class Watched(Run):
     def flow(self, weights: Tensors) -> Tensor:
         return self._looking("flow()", lambda: super(Watched, self).flow(weights))
 
+    def bits(self) -> str:
+        """Every bit of the network's parameters and buffers."""
+        return fingerprint(self._model)
+
     def state(self) -> str:
-        """Every bit of the network, gradients and mode included."""
+        """Its bits, gradients and mode."""
         gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
-        return f"{fingerprint(self._model)} {gradients} {self._model.training}"
+        return f"{self.bits()} {gradients} {self._model.training}"
 
     def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
         before = self.state(), generators()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark import Run, registry
+from benchmark import Run, algorithm, keep_top, noise, registry
 from benchmark.budgets import budgets
 from benchmark.control import CONTROLS, narrowed, shuffled
 from benchmark.define import Algorithm
@@ -151,6 +151,22 @@ def test_a_long_dense_training_is_the_schedule_over_and_over() -> None:
         twin.rewind(0)
         twin.train()
     assert all(torch.equal(w, twin.weights[n]) for n, w in run.weights.items())
+
+
+@pytest.mark.parametrize("control", ["shuffle", "erk-random", "retrain"])
+def test_what_a_method_restores_after_its_training_is_no_start(control: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @algorithm()
+    def rounded(run: Run) -> None:
+        """Rounded: train some of the weights, then keep one digit of each."""
+        run.prune(keep_top(noise(run.weights, run.rng), run.target))
+        run.train()
+        end = run.snapshot()
+        run.restore(replace(end, state={**end.state, **{n: w.round(decimals=1) for n, w in run.weights.items()}}))
+
+    monkeypatch.setattr(registry, "algorithm", lambda name: rounded)
+    weights, masks = watched("rounded", control).starts[-1]
+    initial = dict(build(toy, "net", 0).named_parameters())
+    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
 
 
 def test_what_trains_once_has_no_longer_dense_training() -> None:

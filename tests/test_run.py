@@ -915,6 +915,41 @@ def test_after_learning_the_weights_train_as_if_nothing_had_been():
     assert same(network(run), network(plain))
 
 
+@RECIPES
+@pytest.mark.parametrize("decay_norms", [True, False])
+def test_parameters_that_are_their_own_scores_learn_as_they_train(recipe, decay_norms):
+    run, plain = (toy_run(replace(recipe, decay_norms=decay_norms)) for _ in range(2))
+    with run.learning(parameters(run), lambda scores: scores) as scores:
+        run.train(4)
+    plain.train(4)
+    assert same({name: score.detach() for name, score in scores.items()}, parameters(plain))
+
+
+def test_what_is_no_parameter_is_told_while_learning():
+    run = toy_run()
+    misspelt = run.learning(run.weights, lambda scores: {"7-wait": scores["0.weight"]})
+    with misspelt, pytest.raises(ValueError, match="the network has no parameter named 7-wait"):
+        run.train()
+
+
+def test_the_origin_is_what_was_restored_before_the_weights_were_trained():
+    run = toy_run()
+    run.train(3)
+    early = run.snapshot()
+    run.train(3)
+    assert run.origin is None
+    run.restore(early)
+    assert run.origin is None
+    run.train(0)
+    with run.learning(*gates(run)):
+        run.train(2)
+    assert run.origin is None
+    next(run.steps(1))
+    assert run.origin is early
+    run.restore(run.snapshot())
+    assert run.origin is early
+
+
 def test_an_error_while_learning_gives_the_weights_back():
     run = toy_run()
     with pytest.raises(ZeroDivisionError), run.learning(*gates(run)):
