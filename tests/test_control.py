@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from algorithms._regrowth import regrow
 from benchmark import Run, algorithm, keep_top, noise, registry
 from benchmark.budgets import budgets
 from benchmark.control import CONTROLS, narrowed, shuffled
-from benchmark.define import Algorithm
 from benchmark.errors import Inapplicable, UsageError
 from benchmark.harness import Question, answer, build
 from benchmark.masks import Masks
 from benchmark.record import Cell, Record
-from benchmark.target import Target, pattern_named
+from benchmark.target import Inversion, Target, pattern_named
+from benchmark.task import Task
 from benchmark.toy import toy
+from benchmark.toy_graph import graph
 
 
-def record(name: str, control: str | None = None, sparsity: float = 0.8, pattern: str = "global") -> Record:
+def record(
+    name: str,
+    control: str | None = None,
+    sparsity: float = 0.8,
+    pattern: str = "global",
+    task: Task = toy,
+    **options: Any,
+) -> Record:
     """Of an algorithm, or of its control, on the toy task."""
     algorithm = registry.algorithm(name)
-    options = algorithm.resolve({"control": control} if control else {})
     cell = Cell(
         algorithm=name,
-        options=options,
+        options=algorithm.resolve(options | ({"control": control} if control else {})),
         task="toy",
-        model="net",
+        model=next(iter(task.models)),
         pattern=pattern,
         sparsity=sparsity,
         budget="smoke",
         seed=0,
     )
-    return answer(Question(cell, algorithm, toy))
+    return answer(Question(cell, algorithm, task))
 
 
 class Watched(Run):
-    """Remembers the state that every training of the whole recipe starts from."""
+    """Remembers the clock, the weights and the masks that every training starts from."""
 
     def train(self, steps: int | None = None) -> None:
-        self.starts = [*getattr(self, "starts", []), (self.weights, self.masks)]
+        self.starts = [*getattr(self, "starts", []), (self.clock, self.weights, self.masks)]
         super().train(steps)
 
+    def starts_last(self, initial: Mapping[str, Tensor], clock: int = 0) -> bool:
+        """Whether its last training is from these weights, as far as they are kept, at this place of the schedule."""
+        at, weights, masks = self.starts[-1]
+        return at == clock and all(torch.equal(w, initial[n].detach() * masks[n]) for n, w in weights.items())
 
-def watched(name: str, control: str) -> Watched:
+
+def plain(density: float = 0.2) -> Watched:
+    """A run of the toy that no method has had."""
     data, seeds = toy.data(Path()).train, {"redraw": 5, "another": 7}
-    run = Watched(
-        toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.2), data, 0, draw=lambda n: build(toy, "net", seeds[n])
-    )
-    algorithm: Algorithm = registry.algorithm(name)
+    target, draw = Target(density), lambda name: drawn(seeds[name])
+    return Watched(toy, drawn(), toy.recipe("smoke"), target, data, 0, draw=draw)
+
+
+def watched(name: str, control: str, density: float = 0.2, **options: Any) -> Watched:
+    """The run of a control of this algorithm."""
+    run, algorithm = plain(density), registry.algorithm(name)
     with torch.random.fork_rng(devices=[]):
-        CONTROLS[control](run, algorithm)
+        CONTROLS[control](run, lambda run: algorithm(run, **options))
     return run
+
+
+def drawn(seed: int = 0) -> nn.Module:
+    return build(toy, "net", seed)
+
+
+def initial(seed: int = 0) -> dict[str, Tensor]:
+    """The parameters of a draw of the toy's network."""
+    return dict(drawn(seed).named_parameters())
 
 
 @pytest.mark.parametrize("name", ["snip", "imp", "granet", "synflow"])
@@ -63,22 +92,35 @@ def test_shuffling_moves_masks_within_layers_and_keeps_the_initial_weights(name:
     assert control.status == "ok"
     assert {n: c.kept for n, c in control.layers.items()} == {n: c.kept for n, c in subject.layers.items()}
     assert control.mask_digest != subject.mask_digest
-    weights, masks = watched(name, "shuffle").starts[-1]
-    initial = dict(build(toy, "net", 0).named_parameters())
-    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+    assert watched(name, "shuffle").starts_last(initial())
 
 
 @pytest.mark.parametrize("name", ["snip", "imp", "random"])
 def test_erk_random_masks_have_other_layer_densities_and_the_same_total(name: str) -> None:
     subject, control = record(name), record(name, "erk-random")
     kept = {n: c.kept for n, c in control.layers.items()}
-    shapes = {n: w.shape for n, w in dict(build(toy, "net", 0).named_parameters()).items() if n in kept}
+    shapes = {n: w.shape for n, w in initial().items() if n in kept}
     assert control.status == "ok"
     assert kept == budgets("erk", shapes, 0.2)
     assert kept != {n: c.kept for n, c in subject.layers.items()}
-    weights, masks = watched(name, "erk-random").starts[-1]
-    initial = dict(build(toy, "net", 0).named_parameters())
-    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+    assert watched(name, "erk-random").starts_last(initial())
+
+
+@pytest.mark.parametrize("control", ["shuffle", "erk-random"])
+def test_other_masks_are_trained_from_where_the_method_itself_starts_last(control: str) -> None:
+    """IMP that rewinds to a quarter of 24 steps: from the weights of that moment, and from there on."""
+    twin = plain()
+    twin.train(6)
+    assert watched("imp", control, rewind=0.25).starts_last(twin.weights, clock=6)
+
+
+def test_gem_miner_is_shuffled_from_its_constants_and_redrawn_as_the_network_is() -> None:
+    constants = {n: w.sign() * math.sqrt(2 / w.shape[1]) for n, w in initial().items() if w.dim() == 2}
+    subject, shuffle, reinit = record("gem-miner"), record("gem-miner", "shuffle"), record("gem-miner", "reinit")
+    assert shuffle.status == reinit.status == "ok"
+    assert shuffle.mask_digest != subject.mask_digest == reinit.mask_digest
+    assert watched("gem-miner", "shuffle").starts_last(constants)
+    assert watched("gem-miner", "reinit").starts_last(initial(7))
 
 
 @pytest.mark.parametrize("sparsity", [0.5, 0.8, 0.9])
@@ -98,6 +140,14 @@ def test_a_small_dense_network_has_no_more_parameters_than_pruning_leaves(sparsi
     assert control.density is not None
     assert control.density.weights == 1.0
     assert sum(layer.total for layer in control.layers.values()) < prunable
+    assert (control.cost.training_steps, control.cost.scoring_passes) == (toy.recipe("smoke").steps, 0)
+
+
+def test_a_small_dense_network_is_trained_without_its_subject() -> None:
+    run = plain()
+    CONTROLS["dense-small"](run, lambda run: pytest.fail("the subject ran"))
+    assert run.clock == run.meter.training_steps == run.recipe.steps
+    assert run.masks.density == 1.0
 
 
 def test_a_model_without_a_width_has_no_small_dense_control() -> None:
@@ -122,15 +172,13 @@ def test_retraining_keeps_the_final_masks_and_trains_them_once_from_the_start(na
     assert control.status == "ok"
     assert control.mask_digest == subject.mask_digest
     assert control.metrics != subject.metrics
-    weights, masks = watched(name, "retrain").starts[-1]
-    initial = dict(build(toy, "net", 0).named_parameters())
-    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+    assert watched(name, "retrain").starts_last(initial())
 
 
-@pytest.mark.parametrize("name", ["snip", "imp", "random"])
-def test_what_trains_so_already_is_not_retrained(name: str) -> None:
-    """IMP that rewinds to the initial weights too: its last round is the control."""
-    found = record(name, "retrain")
+@pytest.mark.parametrize(("name", "options"), [("snip", {}), ("imp", {}), ("imp", {"rewind": 0.25}), ("random", {})])
+def test_what_trains_so_already_is_not_retrained(name: str, options: dict[str, Any]) -> None:
+    """IMP that rewinds weights too, to the initial ones or later ones: its last round is the control."""
+    found = record(name, "retrain", **options)
     assert found.status == "skipped"
     assert "how the method itself trains" in str(found.error)
 
@@ -146,7 +194,7 @@ def test_a_long_dense_training_has_the_updates_of_its_subject() -> None:
 
 def test_a_long_dense_training_is_the_schedule_over_and_over() -> None:
     run = watched("imp", "dense-long")
-    twin = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(1.0), toy.data(Path()).train, 0)
+    twin = plain(1.0)
     for _ in range(run.meter.updates // 2 // twin.recipe.steps):
         twin.rewind(0)
         twin.train()
@@ -164,9 +212,7 @@ def test_what_a_method_restores_after_its_training_is_no_start(control: str, mon
         run.restore(replace(end, state={**end.state, **{n: w.round(decimals=1) for n, w in run.weights.items()}}))
 
     monkeypatch.setattr(registry, "algorithm", lambda name: rounded)
-    weights, masks = watched("rounded", control).starts[-1]
-    initial = dict(build(toy, "net", 0).named_parameters())
-    assert all(torch.equal(weights[n], initial[n].detach() * mask) for n, mask in masks.items())
+    assert watched("rounded", control).starts_last(initial())
 
 
 def test_what_trains_once_has_no_longer_dense_training() -> None:
@@ -185,28 +231,36 @@ def test_reinitialising_keeps_the_masks_and_draws_other_weights(name: str) -> No
     subject, control = record(name), record(name, "reinit")
     assert control.mask_digest == subject.mask_digest
     assert control.metrics != subject.metrics or control.validation != subject.validation
-    weights, masks = watched(name, "reinit").starts[-1]
-    another = dict(build(toy, "net", 7).named_parameters())
-    assert all(torch.equal(weights[n], another[n].detach() * mask) for n, mask in masks.items())
+    assert watched(name, "reinit").starts_last(initial(7))
 
 
 def test_inverting_keeps_what_the_method_would_remove() -> None:
     """Half the weights: what is kept and what is kept upside down are complements."""
-    runs = []
-    for control in (None, "invert"):
-        run = Watched(toy, build(toy, "net", 0), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0)
-        subject = registry.algorithm("snip")
-        with torch.random.fork_rng(devices=[]):
-            subject(run) if control is None else CONTROLS["invert"](run, subject)
-        runs.append(run.masks)
-    assert runs[1] == ~runs[0]
+    subject = plain(0.5)
+    registry.algorithm("snip")(subject)
+    assert watched("snip", "invert", 0.5).masks == ~subject.masks
 
 
-@pytest.mark.parametrize(
-    "name", ["imp", "gmp", "granet", "rigl", "set", "synflow", "grasp", "force", "magnitude", "edge-popup"]
-)
+MOVING = {"rigl": {"interval": 4}, "set": {"interval": 4}}
+"""Options with which masks move within the toy's 24 steps."""
+RANKING = ["imp", "gmp", "granet", *MOVING, "synflow", "grasp", "force", "magnitude", "edge-popup", "gem-miner", "ugs"]
+
+
+@pytest.mark.parametrize("name", RANKING)
 def test_every_ranking_can_be_inverted(name: str) -> None:
-    assert record(name, "invert").mask_digest != record(name).mask_digest
+    options: dict[str, Any] = {"task": graph if name == "ugs" else toy, **MOVING.get(name, {})}
+    subject, control = record(name, **options), record(name, "invert", **options)
+    assert subject.status == control.status == "ok"
+    assert control.mask_digest != subject.mask_digest
+
+
+def test_inverted_the_best_are_dropped_and_the_worst_are_grown() -> None:
+    """Of four live weights one is dropped, and the place that grows is chosen from it and the two free ones."""
+    masks = Masks({"fc": torch.tensor([True, True, True, True, False, False])})
+    drop, grow = {"fc": torch.tensor([1.0, 2, 3, 4, 0, 0])}, {"fc": torch.tensor([0.0, 0, 0, 5, 6, 4])}
+    upright, inverted = (regrow(masks, drop, grow, 0.25, Target(0.5, inversion=i)) for i in (None, Inversion()))
+    assert upright["fc"].tolist() == [False, True, True, True, True, False]
+    assert inverted["fc"].tolist() == [True, True, True, False, False, True]
 
 
 @pytest.mark.parametrize("name", ["snip", "grasp", "force"])
@@ -214,6 +268,11 @@ def test_random_labels_change_the_masks_and_not_the_training_data(name: str) -> 
     subject, control = record(name), record(name, "random-labels")
     assert control.status == "ok"
     assert control.mask_digest != subject.mask_digest
+    run, twin = watched(name, "random-labels"), plain()
+    twin.prune(run.masks)
+    twin.train()
+    trained, clean = run.snapshot().state, twin.snapshot().state
+    assert all(torch.equal(trained[n], clean[n]) for n in clean)
 
 
 def test_random_labels_are_the_same_labels_in_another_order() -> None:
@@ -251,7 +310,7 @@ def test_shuffles_of_two_seeds_differ() -> None:
     found: list[Masks] = []
     for seed in (0, 1):
         target = Target(0.2, pattern_named("global"))
-        run = Run(toy, build(toy, "net", 0), toy.recipe("smoke"), target, toy.data(Path()).train, seed)
+        run = Run(toy, drawn(), toy.recipe("smoke"), target, toy.data(Path()).train, seed)
         run.prune(target.pattern.keep({n: w.abs() for n, w in run.weights.items()}, 0.2))
         found.append(shuffled(run))
     assert found[0].counts == found[1].counts
