@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 from torch import Tensor
 
-from algorithms._schedules import cosine, cubic, due
+from algorithms._schedules import cosine, cubic, due, window
 from algorithms.gmp import gmp
 from algorithms.granet import granet
-from benchmark import Masks, Target, keep_top
+from benchmark import Masks, Target, keep_top, listing, registry
 from benchmark.budgets import budgets
 from benchmark.target import pattern_named
 
@@ -71,6 +71,18 @@ def test_updates_are_due_every_interval_after_the_first_step_and_on_the_last():
 def test_the_density_of_every_update_on_paper(options, expected):
     """Of 384 weights to 20 %: 384 (0.2 + 0.8 (1 - progress)^3), to the nearest whole weight."""
     assert {change.step: change.after.kept for change in after(gmp, 0.2, **options).changes} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"interval": 2}, {0: 192, 2: 111, 4: 81, 6: 77}),
+        ({"interval": 2, "begin": 0.25, "end": 0.75}, {3: 192, 5: 102, 7: 78, 8: 77}),
+    ],
+)
+def test_gmp_from_half_sparse_on_paper(options, expected):
+    """384 (0.2 + 0.3 (1 - progress)^3): half of the weights where the window begins."""
+    assert {change.step: change.after.kept for change in after(gmp, 0.2, initial=0.5, **options).changes} == expected
 
 
 def test_an_interval_longer_than_the_window_is_one_shot():
@@ -137,6 +149,19 @@ def test_a_window_that_ends_before_it_begins_is_an_error_that_says_so(method):
     run = Notebook(0.2)
     with pytest.raises(ValueError, match=r"end.*begin"):
         method(run, begin=0.8, end=0.5)
+
+
+@BOTH
+def test_in_every_recipe_the_default_window_ends_at_a_tenth_of_the_peak_rate_at_least(method):
+    """And the rate is never 0: what is left after the last pruning still learns."""
+    end = method.options["end"].default
+    assert end <= 0.75
+    for name in [name for name, plugin in listing.plugins("task").items() if plugin.distribution == listing.BUILT_IN]:
+        task = registry.task(name)
+        for recipe in [recipe for recipes in (task.recipes, *task.special.values()) for recipe in recipes.values()]:
+            _, last = window(0.0, end, recipe.steps)
+            assert recipe.rate_at(last) / recipe.rate > 0.1 - 1e-12, (name, recipe)
+            assert recipe.rate_at(recipe.steps - 1) > 0, (name, recipe)
 
 
 @PATTERNS
@@ -270,10 +295,11 @@ def test_starting_at_the_target_however_it_is_rounded(target):
     assert run.masks.kept == round(384 * target)
 
 
-def test_starting_sparser_than_the_target_is_an_error_before_training():
+@BOTH
+def test_starting_sparser_than_the_target_is_an_error_before_training(method):
     run = Notebook(0.2)
     with pytest.raises(ValueError, match="is above the target's") as error:
-        granet(run, initial=0.9)
+        method(run, initial=0.9)
     assert str(error.value) == "initial sparsity 0.9 is above the target's 0.8"
     assert (run.clock, run.changes) == (0, [])
 

@@ -153,25 +153,25 @@ def test_with_the_sign_flipped_the_other_half_is_kept(monkeypatch):
 
 
 class Sampled(Notebook):
-    """Keeps the labels of the balanced batches."""
+    """Keeps the labels of the balanced batches, part by part."""
 
     def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
         parts = super().balanced(per_class, most)
-        self.drawn = torch.cat([part.batch[1] for part in parts])
+        self.drawn = [part.batch[1] for part in parts]
         return parts
 
 
 @pytest.mark.parametrize("samples", [1, 10, 25])
 def test_the_sample_has_as_many_of_every_class_as_asked(samples):
     run = written(grasp, Sampled(recipe=ONLY_SCORE), samples=samples)
-    assert torch.bincount(run.drawn).tolist() == [samples, samples]
+    assert torch.bincount(torch.cat(run.drawn)).tolist() == [samples, samples]
 
 
 def test_of_a_rare_class_there_are_all_that_there_are():
     draw = torch.Generator().manual_seed(0)
     data = TensorData(torch.randn(50, 6, generator=draw), (torch.arange(50) < 3).long())
     run = written(grasp, Sampled(recipe=ONLY_SCORE, task=replace(smooth, data=lambda folder: Splits(data, data, data))))
-    assert torch.bincount(run.drawn).tolist() == [10, 3]
+    assert torch.bincount(torch.cat(run.drawn)).tolist() == [10, 3]
 
 
 def test_the_sample_follows_the_seed():
@@ -236,6 +236,13 @@ def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
     for name, score in scores[0].items():
         torch.testing.assert_close(scores[1][name], score)
     assert run.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
+
+
+def test_every_part_has_its_share_of_every_class(monkeypatch):
+    """`smooth` has a batch norm, which would tell parts of other classes apart."""
+    monkeypatch.setattr("algorithms.grasp.CHUNK", 7)
+    run = written(grasp, Sampled(recipe=ONLY_SCORE), samples=10)
+    assert [torch.bincount(labels).tolist() for labels in run.drawn] == [[4, 3], [3, 4], [3, 3]]
 
 
 def test_data_without_classes_are_sampled_as_they_come():

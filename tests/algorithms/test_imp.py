@@ -159,13 +159,20 @@ def test_masks_are_nested_and_the_last_is_what_was_asked(pattern, density):
     assert run.target.pattern.breach(run.masks, density) is None
 
 
-def test_no_kept_weight_is_smaller_than_a_removed_one():
-    run = diary(0.2)
+@pytest.mark.parametrize("scope", ["pattern", "layer"])
+@pytest.mark.parametrize("inverted", [False, True], ids=["smallest first", "inverted"])
+def test_no_kept_weight_is_smaller_than_a_removed_one_or_larger_where_rankings_are_inverted(scope, inverted):
+    """Of the whole network, or of its layer."""
+    run = Diary(0.2)
+    if inverted:
+        run.invert_rankings()
+    imp(run, scope=scope)
     assert len(run.rounds) == 7
     for weights, before, after in run.rounds:
-        removed = torch.cat([weights[name][before[name] & ~after[name]] for name in weights])
-        stay = torch.cat([weights[name][after[name]] for name in weights])
-        assert removed.abs().max() <= stay.abs().min()
+        for names in [[name] for name in weights] if scope == "layer" else [[*weights]]:
+            removed = torch.cat([weights[name][before[name] & ~after[name]].abs() for name in names])
+            stay = torch.cat([weights[name][after[name]].abs() for name in names])
+            assert stay.max() <= removed.min() if inverted else removed.max() <= stay.min()
 
 
 @PATTERNS
@@ -184,13 +191,6 @@ def test_layerwise_the_output_layer_loses_half_as_much():
             assert before[name] - after[name] == math.ceil(rate * before[name])
     assert run.masks.kept == 77
     assert run.masks.counts["6.weight"] / 32 > 1.5 * run.masks.counts["4.weight"] / 256
-
-
-def test_layerwise_no_kept_weight_is_smaller_than_a_removed_one_of_its_layer():
-    for weights, before, after in diary(0.2, scope="layer").rounds:
-        for name, weight in weights.items():
-            removed, stay = weight[before[name] & ~after[name]].abs(), weight[after[name]].abs()
-            assert removed.max() <= stay.min()
 
 
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5)])
@@ -258,9 +258,12 @@ def test_fine_tuning_goes_on_at_the_last_rate_with_the_trained_weights():
 
 
 def test_rewinding_the_rate_to_the_end_is_no_training_at_all():
-    """k = T: nothing is left of the schedule to repeat."""
-    run = diary(0.4, retrain="rate", rewind=1.0)
+    """k = T: nothing is left of the schedule to repeat; the dense training's weights stay as they are."""
+    run, dense = diary(0.4, retrain="rate", rewind=1.0), Diary()
+    dense.train()
     assert run.trainings == [(0, 8)]
+    assert run.masks.kept == 154
+    assert all(torch.equal(weight, dense.weights[name] * run.masks[name]) for name, weight in run.weights.items())
 
 
 def test_the_three_ways_of_training_again_give_three_networks_with_masks_of_equal_size():

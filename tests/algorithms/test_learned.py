@@ -331,13 +331,19 @@ def test_what_is_frozen_stays_frozen_and_its_score_is_zero():
             assert all(not score[~change.after[name]].any() for name, score in scores.items())
 
 
-def test_the_smallest_active_scores_are_frozen():
-    run = watched(gem_miner, rounds=3)
-    for change in run.changes[:3]:
-        scores = run.scores[change.step]
+@pytest.mark.parametrize("inverted", [False, True], ids=["smallest first", "inverted"])
+def test_the_smallest_active_scores_are_frozen_or_the_largest_where_rankings_are_inverted(inverted):
+    run = Watching()
+    if inverted:
+        run.invert_rankings()
+    written(gem_miner, run, rounds=3)
+    changes = [change for change in run.changes if change.after != change.before]
+    assert [change.after.kept for change in changes] == [225, 131, 77]
+    for change in changes:  # inverted, no score rounds to 1 after the second, and the third ends the search
+        scores = run.scores[change.step] if change.gradients else run.learned
         gone = torch.cat([scores[name][change.before[name] & ~change.after[name]] for name in SIZES])
         stay = torch.cat([scores[name][change.after[name]] for name in SIZES])
-        assert gone.max() <= stay.min()
+        assert stay.max() <= gone.min() if inverted else gone.max() <= stay.min()
 
 
 def test_with_one_event_and_no_penalty_it_is_a_threshold_over_all_layers():

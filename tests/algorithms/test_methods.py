@@ -311,8 +311,10 @@ def test_iterative_snip_prunes_along_the_schedule_and_never_brings_back(pattern,
     assert run.meter.cost(RECIPE.steps)["scoring_passes"] == 3
 
 
-def test_iterative_snip_in_one_round_is_snip():
-    assert after(snip, rounds=1).masks == after(snip).masks
+@PATTERNS
+def test_iterative_snip_in_one_round_is_single_shot(pattern, density):
+    twin = toy_run(density, pattern)
+    assert after(snip, density, pattern, rounds=1).masks == keep_top(sensitivities(twin), twin.target)
 
 
 def test_snip_of_the_same_seed_is_the_same_and_of_another_is_not():
@@ -334,34 +336,25 @@ def test_scoring_is_on_the_bill():
     assert after(random).meter.cost(RECIPE.steps)["scoring_flops"] == 0
 
 
+class Scored(Run):
+    """Keeps the weights whose loss was asked for last."""
+
+    def loss(self, batch, weights=None, **options):
+        self.scored_weights = {name: weight.detach().clone() for name, weight in weights.items()}
+        return super().loss(batch, weights, **options)
+
+
+@pytest.mark.parametrize("reinit", [False, True])
 @pytest.mark.parametrize("name", ["snip", "grasp"])
-def test_another_draw_is_trained_or_scored_only_where_it_is_asked_for(name):
+def test_another_draw_is_trained_or_scored_only_where_it_is_asked_for(name, reinit):
     """SNIP's original trains another draw of all weights; GraSP's scores another draw of the linear ones."""
-    method, runs = registry.algorithm(name), {}
-    for reinit in (False, True):
-        model, recipe = build(toy, "residual", 0), replace(RECIPE, steps=0)
-        draw = lambda name: build(toy, "residual", 1)  # noqa: E731
-        run = Run(toy, model, recipe, Target(0.3), toy.data(Path()).train, 0, draw=draw)
-        method(run, reinit=reinit)
-        runs[reinit] = run
-    initial = dict(build(toy, "residual", 1 if name == "snip" else 0).named_parameters())
-    assert all(torch.equal(w, initial[n] * runs[True].masks[n]) for n, w in runs[True].weights.items())
-    assert (runs[True].masks == runs[False].masks) == (name == "snip")
-
-
-def test_gmp_may_begin_at_a_sparsity():
-    densities = []
-
-    class Counting(Run):
-        def prune(self, masks):
-            densities.append(masks.density)
-            super().prune(masks)
-
-    recipe = replace(RECIPE, steps=40)
-    run = Counting(toy, build(toy, "net", 0), recipe, Target(0.125), toy.data(Path()).train, 0)
-    registry.algorithm("gmp")(run, initial=0.5, interval=5)
-    assert densities[0] == 0.5
-    assert densities == sorted(densities, reverse=True)
-    assert densities[-1] == 0.125
-    with pytest.raises(ValueError, match=r"initial sparsity 0\.95 is above"):
-        registry.algorithm("gmp")(run, initial=0.95)
+    own, other = (dict(build(toy, "residual", seed).named_parameters()) for seed in (0, 1))
+    recipe, draw = replace(RECIPE, steps=0), lambda name: build(toy, "residual", 1)
+    run = Scored(toy, build(toy, "residual", 0), recipe, Target(0.3), toy.data(Path()).train, 0, draw=draw)
+    registry.algorithm(name)(run, reinit=reinit)
+    assert {w.dim() for w in run.weights.values()} == {2, 4}
+    for n, weight in run.weights.items():
+        scored = other if reinit and name == "grasp" and weight.dim() == 2 else own
+        trained = other if reinit and name == "snip" else own
+        assert torch.equal(run.scored_weights[n], scored[n])
+        assert torch.equal(weight, trained[n] * run.masks[n])
