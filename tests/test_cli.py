@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -187,6 +188,19 @@ def test_a_run_whose_cell_fails_says_so_and_ends_with_1(own: Store, bench: Bench
     assert "density 1e-07 keeps none of 11,900 weights" in failed
     assert sorted(record.status for record in own) == ["failed", "ok"]
     assert "1 failed" in ended.out
+
+
+@pytest.mark.parametrize("method", ["edge-popup", "magnitude:when=init"])
+def test_a_layer_that_collapses_is_told_and_the_network_is_tested_all_the_same(
+    own: Store, bench: Bench, method: str
+) -> None:
+    assert here(bench, method, "--pattern", "layer", "--sparsity", "0.9998").code == 0
+    [record] = own
+    assert record.status == "ok"
+    assert all(math.isfinite(value) for value in [*record.metrics.values(), *record.validation.values()])
+    assert [layer.kept for layer in record.layers.values()] == [1, 1, 0]
+    told = [line.split() for line in bench("show", record.key).out.splitlines() if "collapsed" in line]
+    assert [(words[0], words[-1]) for words in told] == [("fc3.weight", "collapsed")]
 
 
 EDGES = """

@@ -339,7 +339,7 @@ def test_the_smallest_active_scores_are_frozen_or_the_largest_where_rankings_are
     written(gem_miner, run, rounds=3)
     changes = [change for change in run.changes if change.after != change.before]
     assert [change.after.kept for change in changes] == [225, 131, 77]
-    for change in changes:  # inverted, no score rounds to 1 after the second, and the third ends the search
+    for change in changes:  # inverted, no score rounds to 1 after the second: the third is after the search
         scores = run.scores[change.step] if change.gradients else run.learned
         gone = torch.cat([scores[name][change.before[name] & ~change.after[name]] for name in SIZES])
         stay = torch.cat([scores[name][change.after[name]] for name in SIZES])
