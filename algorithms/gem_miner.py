@@ -18,7 +18,7 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
         rate: learning rate of the scores, falling to 0 along a cosine
     """
     signed_constant(run)
-    weights, steps = run.weights, run.recipe.steps
+    start, weights, steps = run.snapshot(), run.weights, run.recipe.steps
     events = {round(done / (rounds + 1) * steps): done for done in range(1, rounds + 1)}
 
     def rounded(scores: Tensors) -> Tensors:
@@ -33,8 +33,8 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
         draws = noise(scores, run.rng)
         return {name: score.detach().clamp(0, 1).double() + 1e-9 * draws[name] for name, score in scores.items()}
 
-    start = {name: draw.to(weights[name].dtype) for name, draw in noise(weights, run.rng).items()}
-    with run.learning(start, rounded, search_recipe(run, rate, 0.0)) as scores:
+    drawn = {name: draw.to(weights[name].dtype) for name, draw in noise(weights, run.rng).items()}
+    with run.learning(drawn, rounded, search_recipe(run, rate, 0.0)) as scores:
         for step in run.steps():
             for name, score in scores.items():
                 step.grads[name].add_(score.detach(), alpha=2 * penalty)
@@ -43,5 +43,5 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
             if not any(bool((score > 0.5).any()) for score in scores.values()):
                 break  # rounding has emptied the network
     run.prune(keep_top(distinct(scores), run.target, among=run.masks))
-    run.rewind(0)
+    run.restore(start)
     run.train()
