@@ -175,7 +175,7 @@ def test_retraining_keeps_the_final_masks_and_trains_them_once_from_the_start(na
     assert watched(name, "retrain").starts_last(initial())
 
 
-@pytest.mark.parametrize(("name", "options"), [("snip", {}), ("imp", {}), ("imp", {"rewind": 0.25}), ("random", {})])
+@pytest.mark.parametrize(("name", "options"), [("snip", {}), ("imp", {}), ("imp", {"rewind": 0.25}), ("gem-miner", {})])
 def test_what_trains_so_already_is_not_retrained(name: str, options: dict[str, Any]) -> None:
     """IMP that rewinds weights too, to the initial ones or later ones: its last round is the control."""
     found = record(name, "retrain", **options)
