@@ -119,6 +119,7 @@ class Run:
         weights = dict(model.named_parameters())
         self._engine = self._weight_engine = self._engine_over(weights, self._plain_loss, recipe)
         self._engine.capture(list(model.buffers()), recorder(self._device))
+        self._trainers = [self._engine]
         self._masks = Masks.ones(self._live_weights)
         self._rng = stream(seed, "algorithm")
         self._scoring = Order(len(data), recipe.batch_size, seed, "scoring")
@@ -157,6 +158,16 @@ class Run:
         """
         self._engine.check()
         return {name: weight.detach().clone() for name, weight in self._live_weights.items()}
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Copies of all that is trained, by name: prunable tensors, biases, norms.
+
+        Raises:
+            Diverged: training has left them without meaning.
+        """
+        self._engine.check()
+        return {n: value.detach().clone() for n, value in self._weight_engine.parameters.items() if n in self._trained}
 
     @property
     def masks(self) -> Masks:
@@ -374,6 +385,8 @@ class Run:
 
         frozen = [p for p in self._model.parameters() if p.requires_grad]
         self._engine = self._engine_over(learned, loss, recipe or self.recipe)
+        if self._trained <= learned.keys():
+            self._trainers.append(self._engine)
         for parameter in frozen:
             parameter.requires_grad_(False)
         try:
@@ -423,8 +436,8 @@ class Run:
 
     @property
     def weights_trained(self) -> bool:
-        """Whether the weights themselves were trained at all."""
-        return self._weight_engine.updates > 0
+        """Whether the weights were trained at all: as they are, or as their own scores."""
+        return any(engine.updates for engine in self._trainers)
 
     @property
     def origin(self) -> Snapshot | None:

@@ -220,6 +220,13 @@ def test_what_trains_once_has_no_longer_dense_training() -> None:
 
 
 @pytest.mark.parametrize("control", ["shuffle", "erk-random", "reinit", "retrain"])
+def test_weights_that_are_trained_as_their_own_scores_have_controls(control: str) -> None:
+    found = record("sr-ste", control)
+    assert found.status == "ok"
+    assert found.metrics != record("sr-ste").metrics
+
+
+@pytest.mark.parametrize("control", ["shuffle", "erk-random", "reinit", "retrain"])
 def test_weights_that_are_never_trained_have_no_other_positions_to_try(control: str) -> None:
     found = record("edge-popup", control)
     assert found.status == "skipped"

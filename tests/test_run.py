@@ -638,6 +638,7 @@ def everything(run: Run) -> tuple[object, ...]:
 
 LOOKS = {
     "weights": lambda run: run.weights,
+    "parameters": lambda run: run.parameters,
     "masks": lambda run: run.masks,
     "batches": lambda run: run.batches(2),
     "loss": lambda run: run.loss(run.batches(1)[0]),
@@ -677,13 +678,21 @@ def test_looking_leaves_no_trace(look, paused):
 def test_what_one_is_shown_are_copies():
     run = toy_run()
     before = network(run)
-    for weight in run.weights.values():
-        weight.zero_()
+    for value in [*run.weights.values(), *run.parameters.values()]:
+        value.zero_()
     for value in run.snapshot().state.values():
         value.zero_()
     run.batches(1)[0][0].zero_()
     assert same(network(run), before)
     run.finish()
+
+
+def test_parameters_are_all_that_is_trained():
+    model = toy_run()._model
+    model.get_parameter("1.bias").requires_grad_(False)
+    run = Run(toy, model, SGD, Target(0.3), toy.data(Path()).train, 0)
+    assert list(run.parameters) == [name for name, _ in model.named_parameters() if name != "1.bias"]
+    assert same(run.parameters, {name: value for name, value in network(run).items() if name in run.parameters})
 
 
 def test_weights_are_the_prunable_tensors_in_the_models_order():
@@ -923,6 +932,14 @@ def test_parameters_that_are_their_own_scores_learn_as_they_train(recipe, decay_
         run.train(4)
     plain.train(4)
     assert same({name: score.detach() for name, score in scores.items()}, parameters(plain))
+    assert run.weights_trained
+
+
+def test_scores_of_weights_are_no_training_of_weights():
+    run = toy_run()
+    with run.learning(*gates(run)):
+        run.train(4)
+    assert not run.weights_trained
 
 
 def test_what_is_no_parameter_is_told_while_learning():

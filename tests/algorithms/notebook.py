@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Step, Target, Task
+from benchmark.data import Batch
 from benchmark.define import Algorithm
 from benchmark.harness import build
 from benchmark.target import pattern_named
@@ -148,3 +149,22 @@ def same(left: Tensors, right: Tensors) -> bool:
 def state(run: Run) -> dict[str, Tensor]:
     """Every parameter and buffer."""
     return {name: value.clone() for name, value in run._model.state_dict().items()}
+
+
+class Watching(Notebook):
+    """Keeps the scores at every pause."""
+
+    def steps(self, steps: int | None = None) -> Iterator[Step]:
+        for step in super().steps(steps):
+            self.scores.append({name: score.detach().clone() for name, score in self.learned.items()})
+            yield step
+
+
+def spying(task: Task, seen: list[dict[str, Tensor]]) -> Task:
+    """The task, whose loss notes the weights that the network computes with."""
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        seen.append({name: p.detach().clone() for name, p in model.named_parameters() if name in SIZES})
+        return task.loss(model, batch)
+
+    return replace(task, loss=loss)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
-from notebook import RECIPE, SIZES, Notebook, Tensors, after, same, smooth, state, written
+from notebook import RECIPE, SIZES, Notebook, Tensors, Watching, after, same, smooth, spying, state, written
 from torch import Tensor, nn
 
 from algorithms._learned import search_recipe, signed_constant, straight_through
 from algorithms.edge_popup import edge_popup
 from algorithms.gem_miner import gem_miner
-from benchmark import Masks, Splits, Step, Target, Task, TensorData, keep_each, keep_top
+from benchmark import Masks, Splits, Target, Task, TensorData, keep_each, keep_top
 from benchmark.budgets import budgets
-from benchmark.data import Batch
 from benchmark.define import Algorithm
 from benchmark.selection import noise
 from benchmark.toy import toy
@@ -32,15 +31,6 @@ FAN_IN = {"0.weight": 6, "4.weight": 16, "6.weight": 16}
 def constants() -> dict[str, Tensor]:
     """sign(w) sqrt(2 / fan-in) of the network as drawn."""
     return {name: w.sign() * math.sqrt(2 / FAN_IN[name]) for name, w in Notebook().weights.items()}
-
-
-class Watching(Notebook):
-    """Keeps the scores at every pause."""
-
-    def steps(self, steps: int | None = None) -> Iterator[Step]:
-        for step in super().steps(steps):
-            self.scores.append({name: score.detach().clone() for name, score in self.learned.items()})
-            yield step
 
 
 def watched(method: Algorithm, density: float = 0.2, pattern: str = "global", **options: object) -> Watching:
@@ -195,16 +185,6 @@ def test_the_mask_is_that_of_the_largest_scores_at_the_end():
     run = watched(edge_popup, 0.3)
     final = {name: score.detach().abs() for name, score in run.learned.items()}
     assert run.masks == keep_each(final, run.masks.counts)
-
-
-def spying(task: Task, seen: list[dict[str, Tensor]]) -> Task:
-    """The task, whose loss notes the weights that the network computes with."""
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        seen.append({name: p.detach().clone() for name, p in model.named_parameters() if name in SIZES})
-        return task.loss(model, batch)
-
-    return replace(task, loss=loss)
 
 
 def test_every_forward_uses_the_share_of_each_layer_with_the_largest_scores():
