@@ -132,7 +132,8 @@ def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
     from benchmark.sweep import estimate
 
     count, reused = len(planned.cells), len(planned.reused)
-    click.echo(f"{count} {'cell' if count == 1 else 'cells'}: {reused} answered already, {count - reused} to run", err=True, nl=False)
+    cells = "cell" if count == 1 else "cells"
+    click.echo(f"{count} {cells}: {reused} answered already, {count - reused} to run", err=True, nl=False)
     if planned.run:
         seconds = estimate(planned.run, store, max(1, jobs))
         about = "" if seconds is None else f", about {_spoken(seconds)}"
