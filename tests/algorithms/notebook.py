@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Step, Target, Task
+from benchmark.channels import trace
 from benchmark.data import Batch
 from benchmark.define import Algorithm
 from benchmark.harness import build
@@ -76,11 +77,11 @@ class Notebook(Run):
         self.pauses: list[Pause] = []
         self.trainings: list[Tensors] = []
         self.scores: list[dict[str, Tensor]] = []
-        target = Target(density, pattern_named(pattern))
-        network = build(task, "net", seed)
+        network, data = build(task, "net", seed), task.data(Path()).train
         if memory is not None:
             network = network.to(memory_format=memory)
-        super().__init__(task, network, recipe, target, task.data(Path()).train, seed)
+        allowed = trace(network, task, data.batch(torch.arange(2))) if pattern == "channels" else pattern_named(pattern)
+        super().__init__(task, network, recipe, Target(density, allowed), data, seed)
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
