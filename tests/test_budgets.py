@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Size
 
-from benchmark.budgets import allocate, budgets, er, erk, igq, smart_ratio, uniform, uniform_plus
+from benchmark.budgets import allocate, budgets, er, erk, igq, smart_ratio, uniform, uniform_first, uniform_plus
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -147,6 +147,13 @@ def test_uniform_plus_spares_the_first_convolution_and_the_classifier(density, h
     assert total(resnet20(), found) == pytest.approx(density * 270_896)
 
 
+def test_uniform_first_spares_the_stem_of_resnet20_alone():
+    found = uniform_first(resnet20(), 0.1)
+    assert found.pop("stem") == 1.0
+    assert list(found.values()) == pytest.approx([(27_089.6 - 432) / (270_896 - 432)] * 21)
+    assert budgets("uniform-first", resnet20(), 0.1)["stem"] == 432
+
+
 def test_uniform_plus_has_no_first_convolution_to_spare_where_there_is_none():
     found = uniform_plus(LENET, 0.1)
     assert found["fc1"] == found["fc2"] < 0.1
@@ -174,7 +181,7 @@ def test_smart_ratio_falls_with_depth_hands_surplus_on_and_fixes_the_classifier(
         assert total(shapes, smart_ratio(shapes, density, power)) == pytest.approx(density * 268_336)
 
 
-@pytest.mark.parametrize("distribution", ["uniform+", "smart-ratio", "smart-ratio-vgg"])
+@pytest.mark.parametrize("distribution", ["uniform-first", "uniform+", "smart-ratio", "smart-ratio-vgg"])
 def test_a_density_below_what_a_rule_fixes_is_an_error(distribution):
     shapes = {"conv": Size((16, 3, 3, 3)), "mid": Size((16, 16, 3, 3)), "fc": Size((100, 16))}
     with pytest.raises(ValueError, match=r"distribution '.*' cannot .* density 0.01 on this network"):
@@ -187,7 +194,9 @@ def test_a_density_above_what_a_rule_allows_is_an_error(distribution):
         budgets(distribution, LENET, 1.0)
 
 
-@pytest.mark.parametrize("distribution", ["uniform", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"])
+@pytest.mark.parametrize(
+    "distribution", ["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
+)
 @pytest.mark.parametrize("density", [0.01, 0.05, 0.1, 0.3, 0.5, 0.9])
 def test_every_rule_is_exact_in_total_and_asks_no_layer_for_more_than_it_has(distribution, density):
     counts = budgets(distribution, resnet20(), density)

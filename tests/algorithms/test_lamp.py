@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notebook import Notebook, after
+from notebook import RECIPE, Notebook, after, written
+from scipy.stats import chi2
 from torch import Size, Tensor
 
 from algorithms._scores import lamp
@@ -20,7 +22,7 @@ from benchmark.budgets import budgets, er, erk, igq, smart_ratio, uniform_plus
 
 quick = settings(max_examples=40, deadline=None)
 
-RULES = ["uniform", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
+RULES = ["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
 LENET = {"fc1": Size((300, 784)), "fc2": Size((100, 300)), "fc3": Size((10, 100))}
 
 
@@ -192,3 +194,21 @@ def test_random_masks_have_the_counts_of_the_rule(distribution):
     run = after(random, 0.3, distribution=distribution)
     assert run.masks.counts == budgets(distribution, {name: w.shape for name, w in run.weights.items()}, 0.3)
     assert run.masks.kept == 115
+
+
+def test_over_many_seeds_every_position_of_a_layer_is_as_likely_as_another():
+    """Pearson's statistic of how often each is kept: k of n are drawn without replacement, hence (n - 1) / n.
+
+    One in a million of right samplers is outside; the seeds are fixed.
+    """
+    runs = [
+        written(random, Notebook(seed=seed, recipe=replace(RECIPE, steps=0)), distribution="erk") for seed in range(60)
+    ]
+    shapes = {name: weight.shape for name, weight in runs[0].weights.items()}
+    for name, kept in budgets("erk", shapes, 0.2).items():
+        masks = torch.stack([run.masks[name].flatten() for run in runs]).double()
+        assert masks.sum(dim=1).tolist() == [kept] * 60
+        n, density = masks.shape[1], kept / masks.shape[1]
+        squares = (masks.sum(dim=0) - 60 * density).square().sum()
+        least, most = chi2.interval(1 - 1e-6, n - 1)
+        assert least < (n - 1) / n * squares / (60 * density * (1 - density)) < most
