@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from algorithms._scores import sensitivity
 from algorithms.magnitude import magnitude
 from algorithms.synflow import synflow
-from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
+from benchmark import Masks, Splits, Target, Task, TensorData, keep_top, registry
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
@@ -277,3 +277,21 @@ def test_down_to_a_single_path_the_signal_still_gets_through(kept):
     assert run.masks.kept == kept
     assert min(run.masks.counts.values()) >= 1
     assert flow_and_scores(Notebook(task=task), run.masks)[0] > 0
+
+
+@pytest.mark.slow
+def test_at_a_compression_of_316_the_input_reaches_no_output_of_vgg_16_by_magnitude_but_by_synflow():
+    """10^2.5, where Tanaka et al. (2020) find magnitude at initialisation at chance.
+
+    No layer of it is empty yet, as some is at 10^3, but no path is whole: the flow is that of the biases alone.
+    """
+    task = task_of(registry.task("cifar10").model("vgg-16-bn"), 3, 32, 32)
+    ours, theirs = (Notebook(10**-2.5, recipe=ONLY_SCORE, task=task) for _ in range(2))
+    written(synflow, ours, rounds=50)  # of 100, for time
+    written(magnitude, theirs, when="init")
+    assert ours.masks.kept == theirs.masks.kept == round(10**-2.5 * 14_715_584)
+    assert min(ours.masks.counts.values()) >= 1
+    first = [flow_and_scores(Notebook(task=task), run.masks)[1]["0.weight"].sum() for run in (ours, theirs)]
+    assert first[0] > 0 == first[1]
+    fewer = keep_top({name: weight.abs() for name, weight in theirs.weights.items()}, Target(1e-3))
+    assert min(fewer.counts.values()) == 0
