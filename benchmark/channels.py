@@ -23,7 +23,8 @@ def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
     """The channels of a network whose removal leaves its inputs and outputs as they are, tried on a batch.
 
     Sets of tied channels are left out where the network without some of them computes something else than with zeros
-    in their place: behind a layer norm, or in attention that is not traced through.
+    in their place: behind a layer norm, or in attention that is not traced through. So are those at either side of a
+    grouped convolution, which only goes on with as many in every group; in a depthwise one each channel is its own.
 
     Raises:
         Inapplicable: there is none.
@@ -137,9 +138,15 @@ def _called(body: nn.Module) -> Iterator[list[Any]]:
 
 
 def _groups(graph: Any, layers: dict[nn.Module, str]) -> Iterator[tuple[nn.Module, Any, int]]:
-    """A root layer, how its outputs are pruned, and how many it has, for each set of tied layers but the outputs'."""
+    """A root layer, how its outputs are pruned, and how many it has, for each set of tied layers that may be cut."""
     for group in graph.get_all_groups(root_module_types=list(LAYERS)):
         feeds = any(graph.is_in_channel_pruning_fn(dep.handler) and dep.target.module in layers for dep, _ in group)
         root = group[0].dep
-        if feeds:
+        if feeds and not any(_grouped(dep.target.module) for dep, _ in group):
             yield root.target.module, root.handler, graph.get_out_channels(root.target.module)
+
+
+def _grouped(module: nn.Module) -> bool:
+    """A convolution in groups, and not one for each channel."""
+    groups = getattr(module, "groups", 1) if isinstance(module, LAYERS) else 1
+    return groups > 1 and not groups == module.in_channels == module.out_channels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.channels import cut, trace
 from benchmark.errors import Inapplicable
 from benchmark.masks import Masks
 from benchmark.target import Target, keep_top, pattern_named
 from benchmark.toy import toy
-from benchmark.units import Blocks, Channels
+from benchmark.units import Blocks, Channels, masks_of
 
 BATCH = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
 
@@ -40,8 +42,40 @@ class Residual(nn.Module):
         return self.head(F.relu(block + self.norm3(self.shortcut(start))).flatten(1))
 
 
+class Dense(nn.Module):
+    """What ties channels in a DenseNet: two layers whose outputs go on beside their inputs, normed together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm1, self.conv1 = nn.BatchNorm2d(4), nn.Conv2d(4, 5, 3, padding=1)
+        self.norm2, self.conv2 = nn.BatchNorm2d(9), nn.Conv2d(9, 6, 3, padding=1)
+        self.norm3, self.head = nn.BatchNorm2d(15), nn.Linear(15, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        both = self.stem(images)
+        both = torch.cat([both, self.conv1(F.relu(self.norm1(both)))], dim=1)
+        both = torch.cat([both, self.conv2(F.relu(self.norm2(both)))], dim=1)
+        return self.head(F.relu(self.norm3(both)).mean(dim=(2, 3)))
+
+
+def in_groups(groups: int) -> nn.Module:
+    """A convolution in groups between two that are not."""
+    stem, last = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()], [nn.Conv2d(8, 6, 1), nn.BatchNorm2d(6), nn.ReLU()]
+    middle = [nn.Conv2d(8, 8, 3, groups=groups, bias=False), nn.BatchNorm2d(8), nn.ReLU()]
+    return nn.Sequential(*stem, *middle, *last, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))
+
+
 def magnitudes(model: nn.Module) -> dict[str, Tensor]:
     return {name: p.detach().abs() for name, p in model.named_parameters() if name in toy.prunable(model)}
+
+
+def masked(model: nn.Module, masks: Masks) -> nn.Module:
+    """The network, its pruned weights zero."""
+    with torch.no_grad():
+        for name, mask in masks.items():
+            model.get_parameter(name).mul_(mask)
+    return model.eval()
 
 
 @pytest.fixture
@@ -68,14 +102,51 @@ def test_inputs_and_outputs_of_the_network_stay(network: nn.Module) -> None:
 @pytest.mark.parametrize("density", [0.9, 0.5, 0.2, 0.01])
 def test_the_smaller_network_is_the_masked_one(network: nn.Module, density: float) -> None:
     masks = keep_top(magnitudes(network), Target(density, trace(network, toy, BATCH)))
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name in masks:
-                parameter.mul_(masks[name])
+    masked(network, masks)
     smaller = cut(network, toy, BATCH, masks)
     images = torch.randn(5, 3, 8, 8)
-    assert torch.allclose(network.eval()(images), smaller.eval()(images), atol=1e-5)
+    assert torch.allclose(network(images), smaller(images), atol=1e-5)
     assert sum(p.numel() for p in smaller.parameters()) < sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("density", [0.8, 0.5, 0.01])
+@pytest.mark.parametrize(
+    ("make", "channels"),
+    [(Dense, [4, 5, 6]), (lambda: in_groups(8), [6, 8]), (lambda: in_groups(2), [6])],
+    ids=["concatenation", "depthwise", "grouped"],
+)
+def test_so_it_is_behind_other_ties(make: Callable[[], nn.Module], channels: list[int], density: float) -> None:
+    """And with the batch norm of a trained network. Channels at either side of a grouped convolution all stay."""
+    torch.manual_seed(1)
+    body = make()
+    for norm in (layer for layer in body.modules() if isinstance(layer, nn.BatchNorm2d)):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    for _ in range(20):
+        body(2 * torch.randn(16, 3, 8, 8) + 1)
+    pattern, images = trace(body, toy, BATCH), torch.randn(5, 3, 8, 8)
+    assert sorted(torch.bincount(pattern.layers).tolist()) == channels
+    masks, before = keep_top(magnitudes(body), Target(density, pattern)), body.eval()(images)
+    after = masked(body, masks)(images)
+    assert not torch.allclose(after, before, atol=1e-3)
+    assert torch.allclose(after, cut(body, toy, BATCH, masks)(images), atol=1e-5)
+
+
+def test_parameters_and_products_of_the_smaller_network_on_paper(network: nn.Module) -> None:
+    """Of 4, 6 and 8 channels 3, 2 and 5 are left; images have 8 x 8 pixels, and behind the stride 4 x 4."""
+    channels, (a, b, c) = trace(network, toy, BATCH), (3, 2, 5)
+    widths = torch.bincount(channels.layers).tolist()
+    chosen = torch.cat([torch.arange(width) < {4: a, 6: b, 8: c}[width] for width in widths])
+    shapes = {name: scores.shape for name, scores in magnitudes(network).items()}
+    masks = masks_of(chosen, channels.members, shapes, torch.device("cpu"))
+    smaller = cut(masked(network, masks), toy, BATCH, masks)
+    weights = 3 * a * 9 + a * b * 9 + b * c * 9 + a * c + 16 * c * 2
+    biases, norms = a + b + c + c + 2, 2 * (a + b + c + c)
+    assert sum(p.numel() for p in smaller.parameters()) == weights + biases + norms
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        smaller(BATCH[0][:1])
+    products = 64 * 3 * a * 9 + 16 * (a * b * 9 + b * c * 9 + a * c) + 16 * c * 2
+    assert counter.get_total_flops() == 2 * products
 
 
 def test_every_layer_keeps_a_channel(network: nn.Module) -> None:
@@ -166,10 +237,7 @@ def test_channels_that_a_layer_norm_looks_at_stay() -> None:
     assert len(channels.layers) == 10
     assert set(channels.members) == {"3.weight", "5.weight"}
     masks = keep_top(magnitudes(network), Target(0.3, channels))
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name in masks:
-                parameter.mul_(masks[name])
+    masked(network, masks)
     smaller = cut(network, toy, batch, masks)
     assert smaller[3].out_features == smaller[5].in_features == 3
     assert torch.allclose(smaller(batch[0]), network(batch[0]), atol=1e-6)
