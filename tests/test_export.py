@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from support import Bench
+from support import Bench, plant
+from torch.func import functional_call
 
 from benchmark.masks import Masks
 from benchmark.record import Record
 from benchmark.store import Store
+from benchmark.toy import toy
 
 
 @pytest.fixture
@@ -46,6 +49,27 @@ def test_under_channels_the_smaller_network_comes_too(store: Store, bench: Bench
     assert sum(t.numel() for t in small.values()) < sum(t.numel() for t in full.values()) / 1.5
     live = full["fc1.weight"].abs().sum(dim=1) > 0
     assert torch.equal(full["fc1.weight"][live], small["fc1.weight"])
+
+
+def test_from_the_files_alone_both_networks_answer_alike(
+    bench: Bench, known: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """Trained with batch norm and shortcuts; and the answers are those that were measured."""
+    plant(tmp_path / "site", "task", "shortcuts", "from benchmark.toy import toy as shortcuts\n")
+    known(tmp_path / "site")
+    results, words = tmp_path / "results", ["--model", "residual", "--pattern", "channels", "--budget", "smoke"]
+    words += ["--algo", "magnitude", "--task", "shortcuts", "--sparsity", "0.5", "--jobs", "0"]
+    assert bench("run", *words, "--results", results).code == 0
+    [record] = Store(results)
+    assert bench("export", record.key[:12], "--results", results, "--to", tmp_path / "net").code == 0
+    names = ("weights", "masks", "smaller")
+    full, masks, small = (load_file(tmp_path / "net" / f"{name}.safetensors") for name in names)
+    assert all(not full[name][~mask].any() and full[name][mask].any() for name, mask in masks.items())
+    network, (points, labels) = toy.model("residual")().eval(), toy.data(Path()).test.batch(torch.arange(80))
+    answers = [functional_call(network, tensors, points, strict=True) for tensors in (full, small)]
+    assert torch.allclose(*answers, rtol=0, atol=1e-5)
+    assert (answers[1].argmax(dim=1) == labels).double().mean().item() == record.metrics["accuracy"]
+    assert sum(t.numel() for t in small.values()) < sum(t.numel() for t in full.values()) / 1.5
 
 
 def test_a_record_that_does_not_hold_is_exit_code_5_and_nothing_is_written(
