@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import Masks
+from benchmark import Masks, keep_top
+from benchmark.run import Snapshot
+from benchmark.selection import noise
+from benchmark.toy import toy
+from benchmark.trial import watched
 
 
 def bits(text: str) -> Tensor:
@@ -162,3 +168,27 @@ def test_one_flipped_bit_changes_the_digest(values, data):
 def test_the_same_bits_under_another_name_or_shape_have_another_digest():
     digests = {Masks({name: mask}).digest for name in "ab" for mask in (bits("1001"), bits("10 01"))}
     assert len(digests) == 4
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    density=st.floats(0.05, 1),
+    model=st.sampled_from(list(toy.models)),
+    kind=st.sampled_from([torch.float64, torch.bfloat16, torch.float16]),
+    seed=st.integers(0, 99),
+)
+def test_masks_and_the_zeros_they_make_survive_other_types_and_files(density, model, kind, seed):
+    """And training that goes on from a file, elsewhere."""
+    run, other, file = watched(density, model), watched(density, model), BytesIO()
+    run.prune(keep_top(noise(run.weights, torch.Generator().manual_seed(seed)), run.target))
+    run.train(3)
+    weights, network = run.weights, run._model.to(kind).cpu()
+    torch.save((network.state_dict(), run.masks.packed(), dict(run.masks)), file)
+    state, packed, plain = torch.load(BytesIO(file.getvalue()))
+    assert Masks.unpacked(packed) == Masks(plain) == run.masks
+    assert Masks.unpacked(packed).digest == Masks(plain).digest == run.masks.digest
+    other.prune(Masks.unpacked(packed))
+    other.restore(Snapshot(state, 3))
+    assert all(torch.equal(weight, weights[name].to(kind).float()) for name, weight in other.weights.items())
+    other.train(3)
+    assert not any(other.weights[name][~mask].any() for name, mask in run.masks.items())

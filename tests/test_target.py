@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import Masks, Target, keep_each, keep_top
+from benchmark import Masks, Target, keep_each, keep_top, trial
 from benchmark.patterns import Anywhere, Layer, NofM
 from benchmark.target import pattern_named
 
@@ -257,6 +257,16 @@ def test_tensors_that_n_of_m_cannot_divide_stay_dense_and_are_named():
     assert NofM(2, 4).exempt({name: score.shape for name, score in scores.items()}) == {
         "stem": "3 input channels are not a multiple of 4",
         "fc": "6 input channels are not a multiple of 4",
+    }
+
+
+@pytest.mark.parametrize("method", ["random", "granet"])
+def test_a_record_at_two_of_four_says_which_layer_is_dense_and_why(method):
+    found = trial.record(method, "2:4", 0.5, "net").layers
+    assert {name: (layer.kept, layer.total, layer.note) for name, layer in found.items()} == {
+        "0.weight": (96, 96, "6 input channels are not a multiple of 4"),
+        "4.weight": (128, 256, ""),
+        "6.weight": (16, 32, ""),
     }
 
 
