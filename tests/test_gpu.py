@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from benchmark import listing, registry
+from benchmark import Target, keep_top, listing, registry
 from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record
+from benchmark.target import pattern_named
 from benchmark.toy import toy
 
 pytestmark = [
@@ -59,3 +61,19 @@ def test_recorded_steps_lead_where_plain_ones_lead(model: str, monkeypatch: pyte
     assert found["0"].where["steps"] == "plain"
     assert found["1"].where["steps"] == "captured"
     assert found["1"].metrics["accuracy"] == pytest.approx(found["0"].metrics["accuracy"], abs=0.05)
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0),
+    reason="sparse tensor cores came with compute capability 8.0",
+)
+@pytest.mark.filterwarnings("default")  # torch calls it a prototype
+def test_what_keeps_two_of_four_runs_on_sparse_tensor_cores() -> None:
+    """They store two of every four inputs; what a wrong mask keeps beside them would be gone."""
+    torch.manual_seed(0)
+    layer, inputs = nn.Linear(128, 256).half().cuda(), torch.randn(64, 128).half().cuda()
+    with torch.inference_mode():
+        layer.weight.mul_(keep_top({"fc": layer.weight.abs()}, Target(0.5, pattern_named("2:4")))["fc"])
+        dense = layer(inputs)
+        layer.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(layer.weight))
+        torch.testing.assert_close(layer(inputs), dense, rtol=1e-2, atol=1e-3)
