@@ -2,8 +2,9 @@
 
 Each part stands beside what does the same work, in turns, in one process and on one thread: exact global selection
 beside torch's `kthvalue` and numpy's sort; SNIP's and GraSP's scores beside one forward and backward of the same batch;
-an augmented batch of CIFAR-10 beside torchvision's transforms, image by image; a worker forked from the warm server
-beside a process that imports torch. The table gives medians over the rounds, and medians of ratios.
+an augmented batch of CIFAR-10 beside torchvision's transforms, image by image; a network without half of its channels
+beside the whole one; a worker forked from the warm server beside a process that imports torch. The table gives medians
+over the rounds, and medians of ratios.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from benchmark import Run, Target, registry
+from benchmark import Run, Target, keep_top, noise, registry
+from benchmark.channels import cut, trace
 from benchmark.cli.output import emit
 from benchmark.harness import build
 from benchmark.selection import top
+from tasks._models import mlp
 
 WEIGHTS = 25_000_000
 """As many as ResNet-50 has."""
@@ -87,6 +90,16 @@ def batches(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
     yield "a batch of CIFAR-10", ours, "DataLoader over transforms", lambda: next(loader)
 
 
+def channels(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """A forward pass of 128 digits through two hidden layers, and through those with half of their units, at random."""
+    task, network = registry.task("digits"), mlp(64, 1024, 1024, 10)
+    batch = task.data(folder).train.batch(torch.arange(128))
+    weights = {name: weight for name, weight in network.named_parameters() if name in task.prunable(network)}
+    scores = noise(weights, torch.Generator().manual_seed(0))
+    smaller = cut(network, task, batch, keep_top(scores, Target(0.5, trace(network, task, batch))))
+    yield "half of 1,024 channels, twice", lambda: smaller(batch[0]), "all of them", lambda: network(batch[0])
+
+
 FORK = """
 import time
 from statistics import median
@@ -122,7 +135,7 @@ def _run(task_name: str, model: str, folder: Path) -> Run:
     return Run(task, build(task, model, 0), task.recipe("full", model), Target(1.0), task.data(folder).train, 0)
 
 
-PARTS = {"selection": selection, "scoring": scoring, "batches": batches, "workers": workers}
+PARTS = {"selection": selection, "scoring": scoring, "batches": batches, "channels": channels, "workers": workers}
 
 
 def measured(part: str, work: Work, beside: str, other: Work, rounds: int) -> dict[str, Any]:
