@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.options import Option, options_of, resolved, unusual
 
@@ -52,6 +52,9 @@ class Algorithm:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", _spoken(self.function))
         _ = self.options  # a wrong signature is an error where the function is defined
+        for said, known in ((self.prunes | self.needs, {"weights", "edges"}), ({self.family}, set(get_args(When)))):
+            if strange := ", ".join(said - known):
+                raise ValueError(f"{self.name}: there is no '{strange}' among {', '.join(sorted(known - {''}))}")
 
     def __call__(self, run: Run, **options: Any) -> None:
         self.function(run, **options)

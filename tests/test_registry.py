@@ -93,6 +93,11 @@ ON_LOADING: dict[str, tuple[str, str]] = {
         "from benchmark import algorithm\n@algorithm()\ndef untyped(run, *, share=0.5): ...\n",
         "TypeError: untyped: option 'share' needs a type and a default",
     ),
+    "homeless": (
+        "from benchmark import algorithm\n@algorithm(family='tickets')\ndef homeless(run): ...\n",
+        "homeless: there is no 'tickets' among after training, before training, data edits, dense, during training, "
+        "learned masks",
+    ),
     "renamed": (
         "from benchmark import algorithm\n@algorithm()\ndef other(run): ...\nrenamed = other\n",
         "its function is called 'other'; name and function must agree",
