@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from support import ROOT, bench_process
 
+from benchmark import listing
 from benchmark.record import Cell, Ranking, failure
 from benchmark.store import Store
 
@@ -269,3 +271,13 @@ def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: 
     assert places.stdout.split() == [str(tmp_path / package / "__init__.py") for package in PACKAGES]
     ended = bench_process("list", "--format", "json", PYTHONPATH=tmp_path)
     assert {"dense", "imp", "digits", "mnist"} <= {row["name"] for row in json.loads(ended.out)}
+
+
+# --- the README -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["algorithm", "task"])
+def test_the_readme_names_every_plugin(kind: listing.Kind) -> None:
+    text = (ROOT / "README.md").read_text()
+    names = [name for name, plugin in listing.plugins(kind).items() if plugin.distribution == "prunebench"]
+    assert not [name for name in names if not re.search(rf"`{name}\b|--task \S*\b{name}\b", text)]
