@@ -34,8 +34,8 @@ KNOWN = {
     "rigl": (9, "D"),
     "edge-popup": (2, "*"),
     "gem-miner": (0, "*"),
-    "biprop": (5, "*"),
-    "sr-ste": (3, "p"),
+    "biprop": (4, "*"),
+    "sr-ste": (1, "p"),
     "lamp": (3, ">"),
 }
 """Place in seaborn's colour-blind-safe palette, and marker. Other names get theirs from their SHA-256."""
