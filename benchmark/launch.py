@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,13 +16,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 import torch
 
 from benchmark import listing, registry, server
 from benchmark.harness import Question, answer
+from benchmark.interrupts import noted
 from benchmark.record import Cell, Record, failure
 from benchmark.run import Tick
 from benchmark.store import Store
@@ -80,8 +79,10 @@ def question(cell: Cell, settings: Settings) -> Question:
 
 def here(cells: Sequence[Cell], settings: Settings, done: Done) -> None:
     """Answer the cells one by one in this process, where a debugger can follow; in one thread, as workers do."""
-    with one_thread(), _sharing(settings) as common:
+    with one_thread(), _sharing(settings) as common, noted() as interrupted:
         for cell in cells:
+            if interrupted():
+                raise KeyboardInterrupt
             done(*_answer(cell, common))
 
 
@@ -110,7 +111,7 @@ def local(
     """
     context = server.start([])
     waiting, running = list(cells), list[Started]()
-    with _sharing(settings) as common, _interrupts() as interrupted:
+    with _sharing(settings) as common, noted() as interrupted:
         try:
             while waiting or running:
                 if interrupted():
@@ -147,27 +148,6 @@ def _kin(cell: Cell) -> tuple[object, ...]:
     """Cells that differ in the target alone, or in the control that follows."""
     options = {name: value for name, value in cell.options.items() if name != "control"}
     return cell.algorithm, str(options), cell.setting, cell.model, cell.budget, cell.seed
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether an end was asked for, by Ctrl-C or kill. It raises; where a destructor swallows that, it is not lost."""
-    pressed = [False]
-
-    def note(number: int, frame: FrameType | None) -> None:
-        pressed[0] = True
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
-        yield lambda: False
-        return
-    ends = [end for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(end) != signal.SIG_IGN]
-    before = {end: signal.signal(end, note) for end in ends}
-    try:
-        yield lambda: pressed[0]
-    finally:
-        for end, handler in before.items():
-            signal.signal(end, handler)
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:

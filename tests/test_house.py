@@ -124,7 +124,7 @@ FLOORS = [
     {"audit", "capture", "channels", "edits", "effective", "meter", "objective", "patterns", "target", "units"},
     {"command", "define", "download", "record", "selection", "server", "soundness", "store", "task"},
     {"bits", "budgets", "data", "files", "graphs", "masks", "options", "provenance", "rewiring", "statistics"},
-    {"errors", "streams"},
+    {"errors", "interrupts", "streams"},
 ]
 """The floors of the house, top to bottom: what stands on one knows its own floor and those below."""
 

@@ -17,6 +17,7 @@ from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, plain, results_option, usable, warn
 from benchmark.define import Control
 from benchmark.errors import PluginError, UsageError
+from benchmark.interrupts import noted
 from benchmark.options import choices, spelled
 from benchmark.record import Record
 from benchmark.store import Store
@@ -70,6 +71,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
     Cells that are answered already are not run again. An interrupt keeps what is finished.
     """
+    ctx.with_resource(noted())
     _warm_up([*selected["algorithms"], *selected["tasks"]], wanted=jobs != 0 and not dry_run)
     from benchmark.sweep import Selection, plan
 
