@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ from benchmark import listing
 from benchmark.cli import main
 
 collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
+
+# a shell starts what runs in its background with these ignored, and children inherit that; tests send them
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _DATA_BEFORE = os.environ.get("PRUNEBENCH_DATA")
 
