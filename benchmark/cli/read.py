@@ -61,7 +61,7 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
         "paper": algorithm.paper,
         "prunes": prunes,
         "family": algorithm.family,
-        "trains the weights": "once, as dense training does" if algorithm.once else "more than once, or in another way",
+        "with all weights kept": "dense training, bit for bit" if algorithm.once else "maybe not dense training",
         "cost": _cost(name),
         "from": ", ".join(plugin.distribution for plugin in plugins),
         "source": ", ".join(plugin.module for plugin in plugins),
