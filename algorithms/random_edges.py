@@ -41,7 +41,7 @@ def guarded_deletions(graph: Graph, count: int, draws: np.random.Generator) -> l
     order = draws.permutation(graph.size)
     turn = np.empty(graph.size, np.int64)
     turn[order] = np.arange(graph.size)
-    i, j = graph.ends.T
+    i, j = graph.ends.T.astype(np.int32)  # older versions of scipy take no other for a spanning tree
     forest = minimum_spanning_tree(coo_array((graph.size - turn, (i, j)), (graph.nodes, graph.nodes)).tocsr())
     bridge = np.isin(turn, graph.size - forest.data)
     return [(int(i), int(j), -1) for i, j in graph.ends[order[~bridge[order]][:count]]]
