@@ -16,18 +16,24 @@ def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
         decay: of the weights that are masked at the moment, beside what the recipe asks of all
     """
 
+    masks: dict[str, Tensor] = {}  # of the last forward
+
     def used(parameters: Tensors) -> Masks:
         return keep_top(magnitude({name: parameters[name].detach() for name in run.masks}), run.target)
 
-    with run.learning(run.parameters, lambda parameters: straight_through(parameters, used(parameters))) as parameters:
+    def masked(parameters: Tensors) -> Tensors:
+        masks.update(used(parameters))
+        return straight_through(parameters, masks)
+
+    with run.learning(run.parameters, masked) as parameters:
         for step in run.steps():
-            for name, mask in used(parameters).items():
+            for name, mask in masks.items():
                 step.grads[name].add_(parameters[name].detach() * ~mask, alpha=decay)
     put(run, {name: value.detach() for name, value in parameters.items()})
     run.prune(used(parameters))
 
 
-def straight_through(parameters: Tensors, used: Masks) -> dict[str, Tensor]:
+def straight_through(parameters: Tensors, used: Tensors) -> dict[str, Tensor]:
     """The used weights, and all that no mask is for; the gradient of a weight is that of its place."""
     hidden = {name: (parameters[name] * ~mask).detach() for name, mask in used.items()}
     return {name: value - hidden[name] if name in hidden else value for name, value in parameters.items()}

@@ -21,13 +21,15 @@ from benchmark.toy import toy
 from benchmark.watch import Watched
 
 
-def record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full") -> Record:
-    """The record of a method at its default options."""
-    return answer(question(name, pattern, sparsity, model, budget))
+def record(
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
+) -> Record:
+    """The record of a method, at its default options but for those given."""
+    return answer(question(name, pattern, sparsity, model, budget, **options))
 
 
 def question(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full"
+    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
 ) -> Question:
     """What such a record answers; a method that prunes nothing is asked for nothing."""
     algorithm, model = registry.algorithm(name), model or models(name)[0]
@@ -35,7 +37,7 @@ def question(
         pattern, sparsity = "global", 0.0
     cell = Cell(
         algorithm=name,
-        options=algorithm.resolve({}),
+        options=algorithm.resolve(options),
         task="toy",
         model=model,
         pattern=pattern,

@@ -13,40 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from algorithms._regrowth import regrow
-from benchmark import Run, algorithm, keep_top, noise, registry
+from benchmark import Run, algorithm, keep_top, noise, registry, trial
 from benchmark.budgets import budgets
 from benchmark.control import CONTROLS, narrowed, shuffled
 from benchmark.errors import Inapplicable, UsageError
-from benchmark.harness import Question, answer, build
+from benchmark.harness import build
 from benchmark.masks import Masks
-from benchmark.record import Cell, Record
+from benchmark.record import Record
 from benchmark.target import Inversion, Target, pattern_named
-from benchmark.task import Task
 from benchmark.toy import toy
-from benchmark.toy_graph import graph
 
 
 def record(
-    name: str,
-    control: str | None = None,
-    sparsity: float = 0.8,
-    pattern: str = "global",
-    task: Task = toy,
-    **options: Any,
+    name: str, control: str | None = None, sparsity: float = 0.8, pattern: str = "global", **options: Any
 ) -> Record:
     """Of an algorithm, or of its control, on the toy task."""
-    algorithm = registry.algorithm(name)
-    cell = Cell(
-        algorithm=name,
-        options=algorithm.resolve(options | ({"control": control} if control else {})),
-        task="toy",
-        model=next(iter(task.models)),
-        pattern=pattern,
-        sparsity=sparsity,
-        budget="smoke",
-        seed=0,
-    )
-    return answer(Question(cell, algorithm, task))
+    return trial.record(name, pattern, sparsity, budget="smoke", **options | ({"control": control} if control else {}))
 
 
 class Watched(Run):
@@ -255,7 +237,7 @@ RANKING = ["imp", "gmp", "granet", *MOVING, "synflow", "grasp", "force", "magnit
 
 @pytest.mark.parametrize("name", RANKING)
 def test_every_ranking_can_be_inverted(name: str) -> None:
-    options: dict[str, Any] = {"task": graph if name == "ugs" else toy, **MOVING.get(name, {})}
+    options = MOVING.get(name, {})
     subject, control = record(name, **options), record(name, "invert", **options)
     assert subject.status == control.status == "ok"
     assert control.mask_digest != subject.mask_digest
