@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +19,23 @@ def tensors(model: nn.Module) -> dict[str, Tensor]:
 
 def fingerprint(model: nn.Module) -> str:
     """SHA-256 of every parameter and buffer."""
-    sha = hashlib.sha256()
-    for name, value in tensors(model).items():
-        sha.update(name.encode())
-        sha.update(raw(value))
+    state = tensors(model)
+    return digest_of(list(state), state.values())
+
+
+def digest_of(about: object, values: Iterable[Tensor]) -> str:
+    """SHA-256 of tensors with their shapes and types, and of what `repr` says of `about`."""
+    found = list(values)
+    sha = hashlib.sha256(repr([about, [(tuple(value.shape), value.dtype) for value in found]]).encode())
+    for value in _on_cpu(found):
+        sha.update(value.numpy().data)
     return sha.hexdigest()
 
 
-def raw(value: Tensor) -> memoryview:
-    """The bytes of a tensor, in the order of its elements."""
-    return value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
+    """The bytes of each, uint8 [n]; those of a GPU in a single copy, for each copy waits for the device."""
+    pieces = [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
+    return [torch.cat(pieces).cpu()] if any(piece.device.type != "cpu" for piece in pieces) else pieces
 
 
 def version(model: nn.Module) -> int:

@@ -24,7 +24,7 @@ class Data(Protocol):
         """How many examples there are; 1 for a single graph."""
 
     def batch(self, index: Tensor) -> Batch:
-        """The examples at `index`: int64 [b], on the CPU."""
+        """The examples at `index`: int64 [b], on the CPU, or where the attribute `index_device` of the data says."""
 
     def to(self, device: torch.device) -> Self:
         """The same data, resident on `device`."""
@@ -90,8 +90,13 @@ class TensorData(Graphless):
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def index_device(self) -> torch.device:
+        """Where the examples lie. An index that lies there, too, is not copied in every step."""
+        return self.targets.device
+
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        index = index.to(self.targets.device)
+        index = index.to(self.index_device)
         return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
 
     def to(self, device: torch.device) -> TensorData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from benchmark.audit import raw
+from benchmark.audit import digest_of
 from benchmark.capture import WARM_UP, Captured, Record, agree, recordable
 from benchmark.data import Batch, Data
 from benchmark.errors import Diverged
@@ -32,18 +31,25 @@ def default_generator(device: torch.device) -> torch.Generator:
 
 
 class Order:
-    """Which examples make up the batch of a step: a new permutation every epoch, a last short batch left out."""
+    """Which examples make up the batch of a step: a new permutation every epoch, a last short batch left out.
 
-    def __init__(self, size: int, batch_size: int, seed: int, name: str = "order") -> None:
+    Args:
+        device: where the permutation lies. It is drawn on the CPU, so that devices agree, and copied once an epoch.
+    """
+
+    def __init__(
+        self, size: int, batch_size: int, seed: int, name: str = "order", device: torch.device | None = None
+    ) -> None:
         self.batch_size = min(batch_size, size)
-        self._size, self._seed, self._name = size, seed, name
+        self._size, self._seed, self._name, self._device = size, seed, name, device
         self._epoch, self._permutation = -1, torch.empty(0)
 
     def __getitem__(self, step: int) -> Tensor:
         """int64 [batch_size]: a pure function of the seed and the step."""
         epoch, position = divmod(step, self._size // self.batch_size)
         if epoch != self._epoch:
-            self._permutation = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
+            drawn = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))
+            self._permutation = drawn.to(self._device)
             self._epoch = epoch
         return self._permutation[position * self.batch_size : (position + 1) * self.batch_size]
 
@@ -68,7 +74,8 @@ class Engine:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
         self.data, self._loss, self._seed, self._device, self._spared = data, loss, seed, device, spared
-        self._order = Order(len(data), recipe.batch_size, seed)
+        resident = getattr(data, "index_device", torch.device("cpu"))  # data read from files are looked up by the CPU
+        self._order = Order(len(data), recipe.batch_size, seed, device=resident)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
         self._floats: list[Tensor] = []
@@ -131,10 +138,7 @@ class Engine:
         """A digest of all that the next `steps` steps depend on beside the data, the recipe and the seed."""
         state = [*self._tensors(), *self._floats]
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
-        sha = hashlib.sha256(repr([self.clock, steps, masked, [(v.shape, v.dtype) for v in state]]).encode())
-        for value in state:
-            sha.update(raw(value))
-        return sha.hexdigest()
+        return digest_of([self.clock, steps, masked], state)
 
     def state(self) -> dict[str, Any]:
         """What `take` puts into another engine. Its tensors are this one's own: copy them or write them out."""

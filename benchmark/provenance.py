@@ -17,9 +17,12 @@ CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
 
 
 def device_facts(device: torch.device) -> dict[str, Any]:
-    """What the run computed on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"device": str(device), "processor": name, "threads": torch.get_num_threads()}
+    """What the run computed on, and on CUDA whether float32 products were rounded to TF32."""
+    facts = {"device": str(device), "threads": torch.get_num_threads()}
+    if device.type != "cuda":
+        return facts | {"processor": _processor()}
+    tf32 = {"matmul": torch.backends.cuda.matmul.allow_tf32, "convolutions": torch.backends.cudnn.allow_tf32}
+    return facts | {"processor": torch.cuda.get_device_name(device), "cuda": torch.version.cuda, "tf32": tf32}
 
 
 @cache

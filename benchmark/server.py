@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "67108864",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic matrix products on CUDA ask for
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # imports that ask for a GPU must not start CUDA before a fork
 }
 
 

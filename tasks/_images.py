@@ -60,12 +60,13 @@ class ShiftAndFlip:
         images, labels = batch
         count, _, height, width = images.shape
         moves = torch.randint(0, 2 * self.padding + 1, (2, count, 1), generator=draw)
-        flip = torch.rand(count, 1, generator=draw) < 0.5
-        rows = moves[0] + torch.arange(height)
-        columns = moves[1] + torch.where(flip, torch.arange(width - 1, -1, -1), torch.arange(width))
+        flips = torch.rand(1, count, 1, generator=draw) < 0.5
+        # three numbers per image go to the device, in one copy that nobody waits for; all else is made there
+        tops, lefts, flip = torch.cat([moves, flips.long()]).to(images.device, non_blocking=True)
+        down, across = (torch.arange(edge, device=images.device) for edge in (height, width))
+        rows, columns = tops + down, lefts + torch.where(flip.bool(), width - 1 - across, across)
         places = (rows.unsqueeze(2) * (width + 2 * self.padding) + columns.unsqueeze(1)).view(count, 1, -1)
-        padded = self._padded(images).flatten(2)
-        crops = padded.gather(2, places.to(images.device).expand(-1, images.shape[1], -1))
+        crops = self._padded(images).flatten(2).gather(2, places.expand(-1, images.shape[1], -1))
         return crops.view_as(images), labels
 
     def _padded(self, images: Tensor) -> Tensor:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +16,7 @@ from benchmark.harness import Question, answer
 from benchmark.record import Cell, Record
 from benchmark.target import pattern_named
 from benchmark.toy import toy
+from benchmark.trial import question
 
 pytestmark = [
     pytest.mark.gpu,
@@ -25,17 +31,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on(device: str, name: str) -> Record:
-    algorithm = registry.algorithm(name)
-    cell = Cell(
-        algorithm=name,
-        options=algorithm.resolve({}),
-        task="toy",
-        model="net",
-        sparsity=0.8 if algorithm.prunes else 0.0,
-        budget="smoke",
-        seed=0,
-    )
-    return answer(Question(cell, algorithm, toy, device=torch.device(device)))
+    return answer(replace(question(name, budget="smoke"), device=torch.device(device)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,6 +43,14 @@ def test_the_same_cell_has_the_same_bits(name: str) -> None:
 
 def test_chance_is_the_same_on_every_device() -> None:
     assert on("cuda", "random").mask_digest == on("cpu", "random").mask_digest
+
+
+def test_workers_find_the_device_whatever_their_server_imported(tmp_path: Path) -> None:
+    """torch-geometric asks for a GPU when it is imported, and CUDA that has started does not survive a fork."""
+    command = [sys.executable, "-c", "from benchmark.cli import main; main()", "run", "--algo", "dense,snip"]
+    words = ["--task", "planted-partition", "--budget", "smoke", "--device", "cuda", "--jobs", "2", "--results"]
+    done = subprocess.run([*command, *words, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("model", ["net", "residual"])

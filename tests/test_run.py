@@ -261,8 +261,10 @@ def test_training_is_what_the_optimizer_of_the_recipe_does(recipe):
         optimizer.param_groups[0]["lr"] = recipe.rate_at(step)
         optimizer.step()
     run.train()
-    for name, value in model.state_dict().items():
-        torch.testing.assert_close(network(run)[name], value)
+    # A bias before batch norm has no gradient but what rounding leaves, and Adam makes whole steps of that.
+    compared = model.state_dict().keys() - {"0.bias", "1.running_mean"}
+    for name in compared:
+        torch.testing.assert_close(network(run)[name], model.state_dict()[name])
 
 
 def test_what_is_clipped_is_the_gradient_of_what_is_kept():
