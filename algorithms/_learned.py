@@ -9,9 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from algorithms._scores import Tensors, magnitude
 from benchmark import Anywhere, Masks, Recipe, Run, keep_each, keep_top, noise
-from benchmark.budgets import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
+
+from ._scores import Tensors, magnitude
 
 
 def signed_constant(run: Run) -> None:
@@ -39,13 +40,13 @@ def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float
         effective: from what is used, and |score|, to the weights that the network computes with.
     """
     weights = run.weights
-    counts = budgets("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
+    counts = weights_per_layer("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
     draws = noise(weights, run.rng)  # below: Kaiming uniform with a = sqrt(5)
     start = {name: ((2 * draws[name] - 1) / w[0].numel() ** 0.5).to(w.dtype) for name, w in weights.items()}
 
     def used(scores: Tensors) -> Masks:
         if isinstance(run.target.pattern, Anywhere):
-            return keep_each(run.target.turned(magnitude(scores)), counts)
+            return keep_each(run.target.oriented(magnitude(scores)), counts)
         return keep_top(magnitude(scores), run.target)
 
     recipe = search_recipe(run, rate, weight_decay)

@@ -8,11 +8,13 @@ from typing import Literal
 
 import torch
 
-from algorithms._scores import Tensors
-from benchmark import Anywhere, Masks, Run, Target, budgets, keep_each, keep_top, noise
-from benchmark.units import Blocks, Channels
+from benchmark import Anywhere, Masks, Run, Target, keep_each, keep_top, noise
+from benchmark.pruning import layer_densities
+from benchmark.pruning.structured import Blocks, Channels
 
-Distribution = Literal["auto"] | budgets.Distribution
+from ._scores import Tensors
+
+Distribution = Literal["auto"] | layer_densities.Distribution
 
 
 def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") -> Masks:
@@ -25,7 +27,10 @@ def sparse_start(run: Run, target: Target, distribution: Distribution = "auto") 
     if isinstance(target.pattern, Anywhere):
         shapes = {name: weight.shape for name, weight in run.weights.items()}
         return keep_each(
-            scores, budgets.budgets("erk" if distribution == "auto" else distribution, shapes, target.density)
+            scores,
+            layer_densities.weights_per_layer(
+                "erk" if distribution == "auto" else distribution, shapes, target.density
+            ),
         )
     if distribution != "auto":
         raise ValueError(f"pattern {target.pattern.name} sets the layer densities; distribution must be left out")
@@ -45,7 +50,7 @@ def regrow(
     What was dropped may grow again at once. The number of live weights of a tensor does not change, and under N:M
     not that of a group; blocks and channels are dropped and grown whole, over all tensors.
     """
-    drop, grow = target.turned(drop), target.turned(grow)
+    drop, grow = target.oriented(drop), target.oriented(grow)
     if isinstance(target.pattern, Blocks | Channels):
         kept = target.pattern.keep(drop, (1 - share) * target.density, among=masks)
     else:

@@ -1,11 +1,12 @@
 from torch import Tensor
 
-from algorithms._learned import pop_up, put
-from algorithms._scores import Tensors
 from benchmark import Amount, Masks, Run, algorithm
 
+from ._learned import pop_up, put
+from ._scores import Tensors
 
-@algorithm(paper="arXiv:2103.09377", once=False, family="learned masks")
+
+@algorithm(paper="arXiv:2103.09377", trains_once=False, family="learned masks")
 def biprop(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None:
     """Biprop: learn which weights to use, each by its sign alone (Diffenderfer & Kailkhura, 2021).
 

@@ -1,8 +1,9 @@
-from algorithms._learned import pop_up, signed_constant, straight_through
 from benchmark import Amount, Run, algorithm
 
+from ._learned import pop_up, signed_constant, straight_through
 
-@algorithm(paper="arXiv:1911.13299", once=False, family="learned masks")
+
+@algorithm(paper="arXiv:1911.13299", trains_once=False, family="learned masks")
 def edge_popup(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4, constant: bool = True) -> None:
     """Edge-popup: leave the weights as drawn and learn which of them to use (Ramanujan et al., 2020).
 

@@ -1,5 +1,6 @@
-from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
+
+from ._scores import sensitivity
 
 
 @algorithm(paper="arXiv:2006.09081", family="before training")
@@ -13,6 +14,6 @@ def force(run: Run, *, batches: Count = 1, rounds: Count = 10) -> None:
     initial, weights = run.snapshot(), run.weights
     for done in range(1, rounds + 1):
         gradients = run.gradients(batches)  # of the sparsified network, at every position
-        run.prune(keep_top(sensitivity(weights, gradients), run.target.at(done / rounds)))
+        run.prune(keep_top(sensitivity(weights, gradients), run.target.at_progress(done / rounds)))
         run.restore(initial)
     run.train()

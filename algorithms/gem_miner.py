@@ -1,11 +1,12 @@
 import torch
 
-from algorithms._learned import search_recipe, signed_constant, straight_through
-from algorithms._scores import Tensors
 from benchmark import Amount, Count, Run, algorithm, keep_top, noise
 
+from ._learned import search_recipe, signed_constant, straight_through
+from ._scores import Tensors
 
-@algorithm(paper="arXiv:2202.12002", once=False, family="learned masks")
+
+@algorithm(paper="arXiv:2202.12002", trains_once=False, family="learned masks")
 def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amount = 0.1) -> None:
     """Gem-Miner: learn scores of frozen weights, freeze the weakest away, then train (Sreenivasan et al., 2022).
 
@@ -39,7 +40,9 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
             for name, score in scores.items():
                 step.grads[name].add_(score.detach(), alpha=2 * penalty)
             if step.index in events:
-                run.prune(keep_top(distinct(scores), run.target.at(events[step.index] / rounds), among=run.masks))
+                run.prune(
+                    keep_top(distinct(scores), run.target.at_progress(events[step.index] / rounds), among=run.masks)
+                )
             if not any(bool((score > 0.5).any()) for score in scores.values()):
                 break  # rounding has emptied the network
     run.prune(keep_top(distinct(scores), run.target, among=run.masks))

@@ -1,6 +1,7 @@
-from algorithms._schedules import cubic, due, progress, starting_density, window
-from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
+
+from ._schedules import cubic, due, progress, starting_density, window
+from ._scores import magnitude
 
 
 @algorithm(paper="arXiv:1710.01878", family="during training")
@@ -22,4 +23,4 @@ def gmp(
     for step in run.steps():
         if due(step.index, first, last, interval) or (initial and step.index == first):
             density = cubic(start, run.target.density, progress(step.index, first, last))
-            run.prune(keep_top(magnitude(run.weights), run.target.to(density), among=run.masks))
+            run.prune(keep_top(magnitude(run.weights), run.target.with_density(density), among=run.masks))

@@ -1,9 +1,10 @@
 import math
 
-from algorithms._regrowth import regrow, sparse_start
-from algorithms._schedules import cosine, cubic, due, progress, starting_density, window
-from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
+
+from ._regrowth import regrow, sparse_start
+from ._schedules import cosine, cubic, due, progress, starting_density, window
+from ._scores import magnitude
 
 
 def ceil(share: float) -> int:
@@ -34,12 +35,12 @@ def granet(
         fraction: share of each layer's weights that regeneration moves; it falls to 0.005 along a cosine
     """
     steps, start = run.recipe.steps, starting_density(initial, run.target.density)
-    (first, last), target = window(begin, end, steps), run.target.to(start)
+    (first, last), target = window(begin, end, steps), run.target.with_density(start)
     if initial:
         run.prune(sparse_start(run, target))
     for step in run.steps():
         if due(step.index, first, last, interval):  # gradual pruning
-            target = target.to(cubic(start, run.target.density, progress(step.index, first, last)))
+            target = target.with_density(cubic(start, run.target.density, progress(step.index, first, last)))
             run.prune(keep_top(magnitude(run.weights), target, among=run.masks))
         if fraction and due(step.index, first, steps, interval):  # zero-cost neuroregeneration
             share = cosine(fraction, 0.005, step.index / steps)

@@ -4,8 +4,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from algorithms._scores import magnitude
 from benchmark import Count, Part, Positive, Run, algorithm, keep_top
+
+from ._scores import magnitude
 
 CHUNK = 128
 """Examples whose graph is in memory at once."""

@@ -4,12 +4,13 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
-from algorithms._scores import magnitude
 from benchmark import Anywhere, Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
-from benchmark.budgets import allocate
+from benchmark.pruning.layer_densities import allocate
+
+from ._scores import magnitude
 
 
-@algorithm(paper="arXiv:1803.03635", once=False, family="after training")
+@algorithm(paper="arXiv:1803.03635", trains_once=False, family="after training")
 def imp(
     run: Run,
     *,
@@ -51,10 +52,10 @@ def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
     """The survivors of a round, in number as `counts` says."""
     scores = magnitude(run.weights)
     if scope == "layer":
-        return keep_each(run.target.turned(scores), counts, among=run.masks)
+        return keep_each(run.target.oriented(scores), counts, among=run.masks)
     share = sum(counts.values()) / run.masks.total
     last = sum(counts.values()) == round(run.target.density * run.masks.total)
-    return keep_top(scores, run.target if last else run.target.to(share), among=run.masks)
+    return keep_top(scores, run.target if last else run.target.with_density(share), among=run.masks)
 
 
 def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:

@@ -1,10 +1,11 @@
 from typing import Literal
 
-from algorithms import _scores
 from benchmark import Amount, Run, algorithm, keep_top
 
+from . import _scores
 
-@algorithm(paper="arXiv:1506.02626", once=False, family="after training")
+
+@algorithm(paper="arXiv:1506.02626", trains_once=False, family="after training")
 def magnitude(
     run: Run,
     *,

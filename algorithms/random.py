@@ -1,11 +1,13 @@
 from typing import Literal
 
-from algorithms._regrowth import sparse_start
-from benchmark import Run, algorithm, budgets, keep_top, noise
+from benchmark import Run, algorithm, keep_top, noise
+from benchmark.pruning import layer_densities
+
+from ._regrowth import sparse_start
 
 
 @algorithm(paper="arXiv:1911.11134", family="before training")
-def random(run: Run, *, distribution: Literal["pattern"] | budgets.Distribution = "pattern") -> None:
+def random(run: Run, *, distribution: Literal["pattern"] | layer_densities.Distribution = "pattern") -> None:
     """Random: keep weights drawn at random, at initialisation (the null of every claim).
 
     Options:

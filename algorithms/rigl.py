@@ -1,7 +1,8 @@
-from algorithms._regrowth import Distribution, regrow, sparse_start
-from algorithms._schedules import cosine
-from algorithms._scores import magnitude
 from benchmark import Count, Fraction, Run, algorithm
+
+from ._regrowth import Distribution, regrow, sparse_start
+from ._schedules import cosine
+from ._scores import magnitude
 
 
 @algorithm(paper="arXiv:1911.11134", family="during training")

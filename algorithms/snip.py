@@ -1,5 +1,6 @@
-from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
+
+from ._scores import sensitivity
 
 
 @algorithm(paper="arXiv:1810.02340", family="before training")
@@ -14,7 +15,7 @@ def snip(run: Run, *, batches: Count = 1, rounds: Count = 1, reinit: bool = Fals
     """
     for done in range(1, rounds + 1):
         scores = sensitivity(run.weights, run.gradients(batches))
-        run.prune(keep_top(scores, run.target.at(done / rounds), among=run.masks))
+        run.prune(keep_top(scores, run.target.at_progress(done / rounds), among=run.masks))
     if reinit:
         run.restore(run.redraw())
     run.train()

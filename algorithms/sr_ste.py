@@ -1,11 +1,12 @@
 from torch import Tensor
 
-from algorithms._learned import put
-from algorithms._scores import Tensors, magnitude
 from benchmark import Amount, Masks, Run, algorithm, keep_top
 
+from ._learned import put
+from ._scores import Tensors, magnitude
 
-@algorithm(paper="arXiv:2102.04010", once=False, family="during training")
+
+@algorithm(paper="arXiv:2102.04010", trains_once=False, family="during training")
 def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
     """SR-STE: train all weights through the mask of the largest, found anew in every forward (Zhou et al., 2021).
 

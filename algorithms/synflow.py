@@ -1,7 +1,8 @@
 import torch
 
-from algorithms._scores import sensitivity
 from benchmark import Count, Run, algorithm, keep_top
+
+from ._scores import sensitivity
 
 
 @algorithm(paper="arXiv:2006.05467", family="before training")
@@ -17,6 +18,6 @@ def synflow(run: Run, *, rounds: Count = 100) -> None:
         synapses = {name: (weight * masks[name]).requires_grad_() for name, weight in weights.items()}
         gradients = torch.autograd.grad(run.flow(synapses), list(synapses.values()))
         scores = sensitivity(synapses, dict(zip(synapses, gradients, strict=True)))
-        masks = keep_top(scores, run.target.at(done / rounds), among=masks)
+        masks = keep_top(scores, run.target.at_progress(done / rounds), among=masks)
     run.prune(masks)
     run.train()

@@ -6,31 +6,40 @@ What a plug-in needs is importable from here; names load on first use, so that i
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.data import Data, Splits, TensorData, carve
-    from benchmark.define import algorithm
+    from benchmark.data.splits import Data, Splits
+    from benchmark.data.tensors import TensorData, carve
     from benchmark.errors import Inapplicable
-    from benchmark.masks import Masks
-    from benchmark.options import Amount, Count, Fraction, Positive, Share, Sparsity
-    from benchmark.patterns import Anywhere
-    from benchmark.run import Part, Run, Snapshot, Step
-    from benchmark.selection import keep_each, noise
-    from benchmark.target import Target, keep_top
-    from benchmark.task import Recipe, Task
+    from benchmark.plugins.algorithm import algorithm
+    from benchmark.plugins.options import Amount, Count, Fraction, Positive, Share, Sparsity
+    from benchmark.plugins.task import task
+    from benchmark.pruning.masks import Masks
+    from benchmark.pruning.patterns import Anywhere
+    from benchmark.pruning.ranking import keep_each, noise
+    from benchmark.pruning.target import Target, keep_top
+    from benchmark.training.recipe import Recipe
+    from benchmark.training.run import Run
+    from benchmark.training.step import Part, Snapshot, Step
+    from benchmark.training.task import Task
 
 _HOME = {
-    "benchmark.data": ("Data", "Splits", "TensorData", "carve"),
-    "benchmark.define": ("algorithm",),
+    "benchmark.data.splits": ("Data", "Splits"),
+    "benchmark.data.tensors": ("TensorData", "carve"),
     "benchmark.errors": ("Inapplicable",),
-    "benchmark.masks": ("Masks",),
-    "benchmark.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
-    "benchmark.patterns": ("Anywhere",),
-    "benchmark.run": ("Part", "Run", "Snapshot", "Step"),
-    "benchmark.selection": ("keep_each", "noise"),
-    "benchmark.target": ("Target", "keep_top"),
-    "benchmark.task": ("Recipe", "Task"),
+    "benchmark.plugins.algorithm": ("algorithm",),
+    "benchmark.plugins.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
+    "benchmark.plugins.task": ("task",),
+    "benchmark.pruning.masks": ("Masks",),
+    "benchmark.pruning.patterns": ("Anywhere",),
+    "benchmark.pruning.ranking": ("keep_each", "noise"),
+    "benchmark.pruning.target": ("Target", "keep_top"),
+    "benchmark.training.recipe": ("Recipe",),
+    "benchmark.training.run": ("Run",),
+    "benchmark.training.step": ("Part", "Snapshot", "Step"),
+    "benchmark.training.task": ("Task",),
 }
 
 __all__ = [
@@ -58,7 +67,11 @@ __all__ = [
     "keep_each",
     "keep_top",
     "noise",
+    "task",
 ]
+
+if not (Path(__file__).parent / "algorithms").is_dir():  # a checkout: `algorithms/` and `tasks/` lie beside this folder
+    __path__.append(str(Path(__file__).parent.parent))
 
 
 def __getattr__(name: str) -> object:
@@ -66,3 +79,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(import_module(module), name)
     raise AttributeError(f"module 'benchmark' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark import listing
 from benchmark.leaderboard.page import Names
-from benchmark.published import Published
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, Verification, failure
+from benchmark.plugins import catalog
+from benchmark.records.cell import Cell
+from benchmark.records.published import Published
+from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, Verification, failure
 
-NAMES = Names(listing.label, listing.when)
+NAMES = Names(catalog.label, catalog.when)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028'\"&amp;"
 WHERE: dict[str, Any] = {
     "python": "3.12.1",

@@ -15,8 +15,8 @@ import pytest
 import torch
 from support import ROOT, Bench, Ended
 
-from benchmark import listing
 from benchmark.cli import main
+from benchmark.plugins import catalog
 
 collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
 
@@ -77,11 +77,11 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
 
     def put(folder: Path) -> None:
         monkeypatch.syspath_prepend(folder)
-        listing.plugins.cache_clear()
+        catalog.plugins.cache_clear()
 
     yield put
     monkeypatch.undo()
-    listing.plugins.cache_clear()
+    catalog.plugins.cache_clear()
     for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
         del sys.modules[name]
 

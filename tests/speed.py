@@ -25,9 +25,10 @@ from torch.nn.utils import prune as torch_prune
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from benchmark import Run, Target, keep_top, registry
+from benchmark import Run, Target, keep_top
 from benchmark.cli.output import emit
-from benchmark.harness import build
+from benchmark.harness.network import build
+from benchmark.plugins import registry
 
 DENSITY = 0.1
 CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2}

@@ -24,11 +24,11 @@ from scipy.sparse.linalg import eigsh
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmark.algorithms.edges._greedy import Rule, spectral_edits  # noqa: E402
+from benchmark.algorithms.edges._pairs import ranked  # noqa: E402
+from benchmark.algorithms.edges._proxies import rise, scored_by, term_size  # noqa: E402
 from graphs import cora, heterophilous  # noqa: E402
 
-from algorithms._greedy import Rule, spectral_edits  # noqa: E402
-from algorithms._pairs import ranked  # noqa: E402
-from algorithms._proxies import rise, scored_by, term_size  # noqa: E402
 from benchmark.graphs.edges import Edit, Graph  # noqa: E402
 from benchmark.graphs.modes import Modes  # noqa: E402
 

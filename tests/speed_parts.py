@@ -21,16 +21,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark.tasks.images._models import mlp
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from benchmark import Run, Target, keep_top, noise, registry
-from benchmark.channels import cut, trace
+from benchmark import Run, Target, keep_top, noise
 from benchmark.cli.output import emit
-from benchmark.harness import build
-from benchmark.selection import top
-from tasks._models import mlp
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.pruning.ranking import top
+from benchmark.training.channel_tracing import cut, trace
 
 WEIGHTS = 25_000_000
 """As many as ResNet-50 has."""

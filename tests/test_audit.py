@@ -17,10 +17,12 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from benchmark import Masks, Run, Snapshot, Target, Task, algorithm, keep_top
-from benchmark.harness import Question, answer
-from benchmark.patterns import Anywhere
-from benchmark.record import Cell, Record
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.harness.answer import answer
+from benchmark.harness.question import Question
+from benchmark.pruning.patterns import Anywhere
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
 
 Method = Callable[[Run], None]
 

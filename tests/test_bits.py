@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark import Masks
-from benchmark.bits import Overlap, overlaps, pack, unpack, whole
+from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
+from benchmark.records.mask_files import pack, unpack
 
 shapes = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=4)
 

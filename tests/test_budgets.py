@@ -1,4 +1,4 @@
-"""Layer budgets: Erdos-Renyi-kernel against worked examples, and whole numbers that add up."""
+"""Layer densities: Erdos-Renyi-kernel against worked examples, and whole numbers that add up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Size
 
-from benchmark.budgets import allocate, budgets, er, erk, igq, smart_ratio, uniform, uniform_first, uniform_plus
+from benchmark.pruning.layer_densities import (
+    allocate,
+    er,
+    erk,
+    igq,
+    smart_ratio,
+    uniform,
+    uniform_first,
+    uniform_plus,
+    weights_per_layer,
+)
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -57,7 +67,7 @@ def test_erk_of_lenet_300_100(density, expected):
 
 
 def test_erk_counts_of_lenet_300_100():
-    counts = budgets("erk", LENET, 0.05)
+    counts = weights_per_layer("erk", LENET, 0.05)
     assert sum(counts.values()) == 13_310
     assert list(counts.values()) == pytest.approx([9052, 3340, 919], abs=1)
 
@@ -90,7 +100,7 @@ def test_erk_of_resnet20(density, layers, expected):
 
 
 def test_dense_layers_of_resnet20_are_exactly_dense():
-    counts = budgets("erk", resnet20(), 0.10)
+    counts = weights_per_layer("erk", resnet20(), 0.10)
     assert counts["stage2.shortcut"] == 512
     assert counts["fc"] == 640
     assert sum(counts.values()) == 27_090
@@ -115,12 +125,12 @@ def test_erk_layers_that_are_not_dense_share_one_scale(shapes, density):
 
 def test_erk_at_density_one_keeps_everything():
     assert set(erk(resnet20(), 1.0).values()) == {1.0}
-    assert budgets("erk", resnet20(), 1.0) == sizes(resnet20())
+    assert weights_per_layer("erk", resnet20(), 1.0) == sizes(resnet20())
 
 
 def test_uniform_is_the_same_everywhere():
     assert uniform(LENET, 0.3) == {"fc1": 0.3, "fc2": 0.3, "fc3": 0.3}
-    assert budgets("uniform", LENET, 0.1) == {"fc1": 23_520, "fc2": 3_000, "fc3": 100}
+    assert weights_per_layer("uniform", LENET, 0.1) == {"fc1": 23_520, "fc2": 3_000, "fc3": 100}
 
 
 # --- other rules ------------------------------------------------------------------------------------------------------
@@ -151,7 +161,7 @@ def test_uniform_first_spares_the_stem_of_resnet20_alone():
     found = uniform_first(resnet20(), 0.1)
     assert found.pop("stem") == 1.0
     assert list(found.values()) == pytest.approx([(27_089.6 - 432) / (270_896 - 432)] * 21)
-    assert budgets("uniform-first", resnet20(), 0.1)["stem"] == 432
+    assert weights_per_layer("uniform-first", resnet20(), 0.1)["stem"] == 432
 
 
 def test_uniform_plus_has_no_first_convolution_to_spare_where_there_is_none():
@@ -185,13 +195,13 @@ def test_smart_ratio_falls_with_depth_hands_surplus_on_and_fixes_the_classifier(
 def test_a_density_below_what_a_rule_fixes_is_an_error(distribution):
     shapes = {"conv": Size((16, 3, 3, 3)), "mid": Size((16, 16, 3, 3)), "fc": Size((100, 16))}
     with pytest.raises(ValueError, match=r"distribution '.*' cannot .* density 0.01 on this network"):
-        budgets(distribution, shapes, 0.01)
+        weights_per_layer(distribution, shapes, 0.01)
 
 
 @pytest.mark.parametrize("distribution", ["smart-ratio", "smart-ratio-vgg"])
 def test_a_density_above_what_a_rule_allows_is_an_error(distribution):
     with pytest.raises(ValueError, match="density 1 "):
-        budgets(distribution, LENET, 1.0)
+        weights_per_layer(distribution, LENET, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +209,7 @@ def test_a_density_above_what_a_rule_allows_is_an_error(distribution):
 )
 @pytest.mark.parametrize("density", [0.01, 0.05, 0.1, 0.3, 0.5, 0.9])
 def test_every_rule_is_exact_in_total_and_asks_no_layer_for_more_than_it_has(distribution, density):
-    counts = budgets(distribution, resnet20(), density)
+    counts = weights_per_layer(distribution, resnet20(), density)
     assert sum(counts.values()) == round(density * 270_896)
     assert all(0 <= counts[name] <= size for name, size in sizes(resnet20()).items())
 
@@ -236,6 +246,6 @@ def test_whole_numbers_add_up_and_stay_within_one_of_their_share(shares):
 @quick
 @given(SHAPES, st.floats(0.01, 1), st.sampled_from(["uniform", "er", "erk", "igq"]))
 def test_budgets_are_exact_in_total_and_possible_in_every_layer(shapes, density, distribution):
-    counts = budgets(distribution, shapes, density)
+    counts = weights_per_layer(distribution, shapes, density)
     assert sum(counts.values()) == round(density * sum(sizes(shapes).values()))
     assert all(0 <= counts[name] <= size for name, size in sizes(shapes).items())

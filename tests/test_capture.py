@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import Recipe, Run, Target, keep_top, registry
-from benchmark.capture import agree, recordable
-from benchmark.harness import build
-from benchmark.toy import toy
+from benchmark import Recipe, Run, Target, keep_top
+from benchmark.contract.toy import toy
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.training.cuda_graphs import agree, recordable
 
 RECIPE = Recipe(steps=24, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-3, milestones=(12,))
 RECIPES = {

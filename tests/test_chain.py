@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from benchmark import Count, Fraction, Run, Share, algorithm, registry
-from benchmark.chain import chain
-from benchmark.define import Algorithm
+from benchmark import Count, Fraction, Run, Share, algorithm
 from benchmark.errors import UsageError
-from benchmark.options import Choice
-from benchmark.record import Cell
-from benchmark.store import Store
-from benchmark.sweep import Selection, plan
+from benchmark.plugins import registry
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.chain import chain
+from benchmark.records.cell import Cell
+from benchmark.records.spelling import Choice
+from benchmark.records.store import Store
+from benchmark.sweep.plan import Selection, plan
 
 calls: list[tuple[str, Any]] = []
 
 
-@algorithm(prunes="edges", then=True)
+@algorithm(prunes="edges", edits_only=True)
 def cutter(run: Run, *, edges: Share | Count | None = None, period: Count = 1) -> None:
     """Cutter: notes that it was called."""
     calls.append(("cutter", (edges, period)))
@@ -85,7 +86,7 @@ def test_only_editors_stand_before_a_plus() -> None:
 
 
 def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *algorithms: Choice, **asked: Any) -> list[Cell]:
-    monkeypatch.setattr("benchmark.sweep.unfit", lambda algorithm, task: None)
+    monkeypatch.setattr("benchmark.sweep.plan.why_not", lambda algorithm, task: None)
     selection = Selection(list(algorithms), [Choice("digits")], "smoke", [0], **asked)
     return plan(selection, Store(tmp_path), "missing")[0].run
 

@@ -20,14 +20,18 @@ import torch
 from support import plant
 from torch import Tensor, nn
 
-from benchmark import Run, Splits, Task, TensorData, algorithm, check, keep_top, listing, registry, trial
-from benchmark.check import ALGORITHM_RULES, TASK_RULES, Broken, Rule, rule_name
-from benchmark.define import Algorithm
-from benchmark.folders import DataFolders
-from benchmark.toy import toy
+from benchmark import Run, Splits, Task, TensorData, algorithm, keep_top
+from benchmark.contract import check, trial
+from benchmark.contract.algorithm_rules import ALGORITHM_RULES
+from benchmark.contract.finding import Broken, Rule, rule_name
+from benchmark.contract.task_rules import TASK_RULES
+from benchmark.contract.toy import toy
+from benchmark.data.folders import DataFolders
+from benchmark.plugins import catalog, registry
+from benchmark.plugins.algorithm import Algorithm
 
-ALGORITHMS = [name for name, plugin in listing.plugins("algorithm").items() if plugin.distribution == "prunebench"]
-TASKS = [name for name, plugin in listing.plugins("task").items() if plugin.distribution == "prunebench"]
+ALGORITHMS = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == "prunebench"]
+TASKS = [name for name, plugin in catalog.plugins("task").items() if plugin.distribution == "prunebench"]
 IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not check.gives_the_same_bits_again]
 
 # --- what is built in -------------------------------------------------------------------------------------------------
@@ -166,8 +170,8 @@ def test_more_than_dense_training_at_density_one_is_told(broken: Callable[..., s
 
 
 def test_a_method_that_trains_more_than_once_need_not_equal_dense_training() -> None:
-    assert not registry.algorithm("imp").once
-    with pytest.raises(SkipTest, match="once=False"):
+    assert not registry.algorithm("imp").trains_once
+    with pytest.raises(SkipTest, match="trains_once=False"):
         check.equals_dense_training_at_density_one("imp")
 
 
@@ -180,7 +184,7 @@ DRAWS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 def test_a_draw_from_a_global_generator_is_told(broken: Callable[..., str], draw: Callable[[], object]) -> None:
-    @algorithm(once=False)
+    @algorithm(trains_once=False)
     def suspect(run: Run) -> None:
         run.train(1)
         draw()
@@ -314,7 +318,7 @@ def test_budgets_out_of_order_are_told(broken: Callable[..., str]) -> None:
 
 
 def test_recipes_of_a_model_that_is_not_there_are_told(broken: Callable[..., str]) -> None:
-    task = replace(toy, special={"nett": toy.recipes})
+    task = replace(toy, model_recipes={"nett": toy.recipes})
     assert broken(check.has_every_budget, task) == "it has recipes of models that it has not: nett"
 
 

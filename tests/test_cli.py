@@ -16,9 +16,11 @@ import pytest
 import torch
 from support import Bench, Ended, bench_process, plant
 
-from benchmark import check, launch
-from benchmark.record import Cell, Ranking, Record, Status, failure
-from benchmark.store import Store
+from benchmark.contract import check
+from benchmark.records.cell import Cell
+from benchmark.records.record import Ranking, Record, Status, failure
+from benchmark.records.store import Store
+from benchmark.sweep import workers
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
 VERBS = ["run", "leaderboard", "compare", "plot", "show", "list", "info", "check", "doctor"]
@@ -318,7 +320,7 @@ def test_an_interrupt_ends_with_130(own: Store, bench: Bench, monkeypatch: pytes
     def interrupted(cells: object, settings: object, done: Callable[[Record], None]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch, "here", interrupted)
+    monkeypatch.setattr(workers, "run_inline", interrupted)
     ended = here(bench, "dense")
     assert ended.code == 130
     assert "0 of 1 cells are finished and kept" in ended.err

@@ -11,12 +11,12 @@ from generated import NAMES, cell, generated, ran
 from scipy import stats
 
 from benchmark.leaderboard import Row, rows
-from benchmark.leaderboard.compare import compare_all, compare_rows, compare_with_best, standings
+from benchmark.leaderboard.comparisons import compare_all, compare_rows, compare_with_best, standings
 from benchmark.leaderboard.controls import CLAIMS, controls
 from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
 from benchmark.leaderboard.winners import winners
-from benchmark.record import Record, failure
+from benchmark.records.record import Record, failure
 
 NOISE = (0.001, -0.001, 0.0005, -0.0005, 0.0)
 

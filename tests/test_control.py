@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 import torch
+from benchmark.algorithms._regrowth import regrow
 from torch import Tensor, nn
 
-from algorithms._regrowth import regrow
-from benchmark import Run, algorithm, keep_top, noise, registry, trial
-from benchmark.budgets import budgets
-from benchmark.control import CONTROLS, narrowed, shuffled
+from benchmark import Run, algorithm, keep_top, noise
+from benchmark.contract import trial
+from benchmark.contract.toy import toy
 from benchmark.errors import Inapplicable, UsageError
-from benchmark.harness import build
-from benchmark.masks import Masks
-from benchmark.record import Record
-from benchmark.target import Inversion, Target, pattern_named
-from benchmark.toy import toy
+from benchmark.harness.controls import CONTROLS, narrowed, shuffled
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.masks import Masks
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.target import Inversion, Target
+from benchmark.records.record import Record
 
 
 def record(
@@ -31,7 +34,7 @@ def record(
     return trial.record(name, pattern, sparsity, budget="smoke", **options | ({"control": control} if control else {}))
 
 
-class Watched(Run):
+class WatchedRun(Run):
     """Remembers the clock, the weights and the masks that every training starts from."""
 
     def train(self, steps: int | None = None) -> None:
@@ -44,14 +47,14 @@ class Watched(Run):
         return at == clock and all(torch.equal(w, initial[n].detach() * masks[n]) for n, w in weights.items())
 
 
-def plain(density: float = 0.2) -> Watched:
+def plain(density: float = 0.2) -> WatchedRun:
     """A run of the toy that no method has had."""
     data, seeds = toy.data(Path()).train, {"redraw": 5, "another": 7}
     target, draw = Target(density), lambda name: drawn(seeds[name])
-    return Watched(toy, drawn(), toy.recipe("smoke"), target, data, 0, draw=draw)
+    return WatchedRun(toy, drawn(), toy.recipe("smoke"), target, data, 0, draw=draw)
 
 
-def watched(name: str, control: str, density: float = 0.2, **options: Any) -> Watched:
+def watched(name: str, control: str, density: float = 0.2, **options: Any) -> WatchedRun:
     """The run of a control of this algorithm."""
     run, algorithm = plain(density), registry.algorithm(name)
     with torch.random.fork_rng(devices=[]):

@@ -18,10 +18,10 @@ import pytest
 from support import Bench, plant
 from torchvision import datasets
 
-from benchmark import registry
-from benchmark.download import hashed, obtain
+from benchmark.data.download import hashed, obtain
 from benchmark.errors import DataMissing
 from benchmark.files import alone
+from benchmark.plugins import registry
 
 CONTENT = {"packed/a.txt": b"first" * 50_000, "packed/b.txt": b"second"}
 
@@ -31,8 +31,8 @@ PACKED = '''
     import shutil
     from dataclasses import replace
 
-    from benchmark.download import Download
-    from benchmark.toy import toy
+    from benchmark.data.source import Download
+    from benchmark.contract.toy import toy
 
     def unpack(folder):
         shutil.unpack_archive(folder / "in" / "packed.zip", folder)

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmark import Masks, Run, algorithm
-from benchmark.effective import live_paths
-from benchmark.harness import Question, answer
-from benchmark.record import Cell
-from benchmark.task import conv_and_linear
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.harness.answer import answer
+from benchmark.harness.effective_density import live_paths
+from benchmark.harness.question import Question
+from benchmark.records.cell import Cell
+from benchmark.training.task import conv_and_linear
 
 
 def mask(*rows: str) -> Tensor:

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from support import Bench, plant
 from torch.func import functional_call
 
-from benchmark.masks import Masks
-from benchmark.record import Record
-from benchmark.store import Store
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.pruning.masks import Masks
+from benchmark.records.record import Record
+from benchmark.records.store import Store
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_from_the_files_alone_both_networks_answer_alike(
     bench: Bench, known: Callable[[Path], None], tmp_path: Path
 ) -> None:
     """Trained with batch norm and shortcuts; and the answers are those that were measured."""
-    plant(tmp_path / "site", "task", "shortcuts", "from benchmark.toy import toy as shortcuts\n")
+    plant(tmp_path / "site", "task", "shortcuts", "from benchmark.contract.toy import toy as shortcuts\n")
     known(tmp_path / "site")
     results, words = tmp_path / "results", ["--model", "residual", "--pattern", "channels", "--budget", "smoke"]
     words += ["--algo", "magnitude", "--task", "shortcuts", "--sparsity", "0.5", "--jobs", "0"]

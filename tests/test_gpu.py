@@ -11,18 +11,21 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark import Target, keep_top, listing, registry
-from benchmark.harness import Question, answer
-from benchmark.record import Cell, Record
-from benchmark.target import pattern_named
-from benchmark.toy import toy
-from benchmark.trial import question
+from benchmark import Target, keep_top
+from benchmark.contract.toy import toy
+from benchmark.contract.trial import question
+from benchmark.harness.answer import answer
+from benchmark.harness.question import Question
+from benchmark.plugins import catalog, registry
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device"),
 ]
-NAMES = [name for name, plugin in listing.plugins("algorithm").items() if plugin.distribution == listing.BUILT_IN]
+NAMES = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == catalog.BUILT_IN]
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +65,8 @@ def test_recorded_steps_lead_where_plain_ones_lead(model: str, monkeypatch: pyte
         options = algorithm.resolve({"interval": 4})
         cell = Cell(algorithm="granet", options=options, task="toy", model=model, sparsity=0.8, budget="short", seed=0)
         found[capture] = answer(Question(cell, algorithm, toy, device=torch.device("cuda")))
-    assert found["0"].where["steps"] == "plain"
-    assert found["1"].where["steps"] == "captured"
+    assert found["0"].provenance["steps"] == "plain"
+    assert found["1"].provenance["steps"] == "captured"
     assert found["1"].metrics["accuracy"] == pytest.approx(found["0"].metrics["accuracy"], abs=0.05)
 
 

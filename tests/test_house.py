@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from support import ROOT, bench_process
 
-from benchmark import listing
-from benchmark.record import Cell, Ranking, failure
-from benchmark.store import Store
+from benchmark.plugins import catalog
+from benchmark.records.cell import Cell
+from benchmark.records.record import Ranking, failure
+from benchmark.records.store import Store
 
 PACKAGES = ("benchmark", "algorithms", "tasks")
 
@@ -277,7 +278,7 @@ def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["algorithm", "task"])
-def test_the_readme_names_every_plugin(kind: listing.Kind) -> None:
+def test_the_readme_names_every_plugin(kind: catalog.Kind) -> None:
     text = (ROOT / "README.md").read_text()
-    names = [name for name, plugin in listing.plugins(kind).items() if plugin.distribution == "prunebench"]
+    names = [name for name, plugin in catalog.plugins(kind).items() if plugin.distribution == "prunebench"]
     assert not [name for name in names if not re.search(rf"`{name}\b|--task \S*\b{name}\b", text)]

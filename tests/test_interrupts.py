@@ -8,29 +8,29 @@ from contextlib import suppress
 
 import pytest
 
-from benchmark.interrupts import noted
+from benchmark.sweep.interrupts import recorded
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_that_is_swallowed_is_still_known(end: signal.Signals) -> None:
     before = signal.getsignal(end)
-    with noted() as outer:
+    with recorded() as outer:
         assert not outer()
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), end)
-        with noted() as inner:
+        with recorded() as inner:
             assert inner()
         assert outer()
         assert signal.getsignal(end) != before
     assert signal.getsignal(end) == before
-    with noted() as next_one:
+    with recorded() as next_one:
         assert not next_one()
 
 
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with noted() as asked:
+        with recorded() as asked:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not asked()
     finally:

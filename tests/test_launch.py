@@ -15,10 +15,12 @@ import pytest
 import torch
 from support import BENCH, Bench, Ended, bench_process, plant
 
-from benchmark.launch import Settings, local
-from benchmark.masks import Masks
-from benchmark.record import Cell, Record
-from benchmark.store import Store
+from benchmark.harness.question import Settings
+from benchmark.pruning.masks import Masks
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+from benchmark.sweep.workers import run_in_processes
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
 
@@ -320,6 +322,6 @@ def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> Non
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        local([cell], Settings({"digits": tmp_path}), Store(tmp_path), 1, lambda *answered: None, swallow)
+        run_in_processes([cell], Settings({"digits": tmp_path}), Store(tmp_path), 1, lambda *answered: None, swallow)
     assert turns == 1
     assert signal.getsignal(signal.SIGINT) is before

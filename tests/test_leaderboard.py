@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark import listing
-from benchmark.cli.tables import boards
 from benchmark.leaderboard import Row, rows
-from benchmark.record import Cell, Cost, Ranking, Record, Status, failure
-from benchmark.statistics import summarize
+from benchmark.leaderboard.statistics import summarize
+from benchmark.leaderboard.tables.plain import boards
+from benchmark.plugins import catalog
+from benchmark.records.cell import Cell
+from benchmark.records.record import Cost, Ranking, Record, Status, failure
 
 # --- statistics -------------------------------------------------------------------------------------------------------
 
@@ -213,7 +214,7 @@ def test_patterns_are_shown_where_they_differ() -> None:
 def test_tables_that_differ_in_an_option_at_its_default_do_not_become_one() -> None:
     """A record of before the option was there, and one of after."""
     old = ran(cell(task="cora"), 0.5)
-    new = ran(cell(task="cora", task_options={"protocol": listing.plugins("task")["cora"].defaults["protocol"]}), 0.6)
+    new = ran(cell(task="cora", task_options={"protocol": catalog.plugins("task")["cora"].defaults["protocol"]}), 0.6)
     tables = boards(rows([old, new]))
     assert len(tables) == 2
     assert sum(len(table) for table in tables.values()) == 2

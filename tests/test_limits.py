@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import registry
-from benchmark.edits import bridges, gap
+from benchmark.contract.toy_graph import graph
+from benchmark.graphs.comparison import bridges, gap
 from benchmark.graphs.edges import Graph, graph_of
-from benchmark.harness import Question, answer
-from benchmark.limits import limits
-from benchmark.record import Cell, Record
-from benchmark.toy_graph import graph
+from benchmark.harness.answer import answer
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.sweep.edge_limits import limits
 
 EDGES = graph_of(graph.data(Path()).train.graph(0))
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark import Masks, keep_top
-from benchmark.run import Snapshot
-from benchmark.selection import noise
-from benchmark.toy import toy
-from benchmark.trial import watched
+from benchmark.contract.toy import toy
+from benchmark.contract.trial import watched
+from benchmark.pruning.ranking import noise
+from benchmark.training.step import Snapshot
 
 
 def bits(text: str) -> Tensor:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from support import Bench
 
-from benchmark import bits
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
-from benchmark.soundness import flaws
-from benchmark.store import Store
+from benchmark.records import mask_files
+from benchmark.records.cell import Cell
+from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.records.store import Store
+from benchmark.records.validity import problems_of
 
 RANKING = Ranking(metric="accuracy", direction="max")
 
@@ -124,8 +125,8 @@ def test_a_dry_run_writes_nothing(theirs: Store, ours: Store, merge: Merge) -> N
 
 def test_masks_come_with_their_record_and_are_looked_into(theirs: Store, ours: Store, merge: Merge) -> None:
     mask = {"fc.weight": np.arange(100) < 10}
-    theirs.put(ran(cell(0), mask_digest=bits.digest(mask)), bits.pack(mask))
-    theirs.put(ran(cell(1), mask_digest="b" * 64), bits.pack(mask))
+    theirs.put(ran(cell(0), mask_digest=mask_files.digest(mask)), mask_files.pack(mask))
+    theirs.put(ran(cell(1), mask_digest="b" * 64), mask_files.pack(mask))
     code, found, err = merge()
     assert (code, found) == (5, {"new": 1, "refused": 1})
     assert "its masks have another digest" in err
@@ -268,18 +269,18 @@ PATTERNS = [
 def test_counts_follow_the_pattern(
     pattern: str, sparsity: float, layers: dict[str, tuple[int, int, str]], flaw: str
 ) -> None:
-    found = flaws(layered(pattern, sparsity, layers))
+    found = problems_of(layered(pattern, sparsity, layers))
     assert found == [] if not flaw else flaw in found[0]
 
 
 def test_a_dense_network_of_equal_size_keeps_everything() -> None:
     dense = {"control": "dense-small"}
-    assert flaws(layered("global", 0.9, {"a": (10, 10, "")}, options=dense)) == []
-    assert "'a' keeps 9 of 10" in flaws(layered("global", 0.9, {"a": (9, 10, "")}, options=dense))[0]
+    assert problems_of(layered("global", 0.9, {"a": (10, 10, "")}, options=dense)) == []
+    assert "'a' keeps 9 of 10" in problems_of(layered("global", 0.9, {"a": (9, 10, "")}, options=dense))[0]
 
 
 def test_sparsity_of_edges_asks_nothing_of_weights() -> None:
     record = ran(cell(), kept=100)
-    assert flaws(record)
+    assert problems_of(record)
     edges = Density(weights=1.0, parameters=1.0, effective=1.0, edges=0.1)
-    assert flaws(record.model_copy(update={"density": edges})) == []
+    assert problems_of(record.model_copy(update={"density": edges})) == []

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import Masks, Recipe, Run, Target, Task, TensorData, registry
-from benchmark.harness import build
-from benchmark.meter import Meter, Profile, live_share
-from benchmark.objective import Objective
-from benchmark.toy import toy
+from benchmark import Masks, Recipe, Run, Target, Task, TensorData
+from benchmark.contract.toy import toy
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.training.flops import Profile
+from benchmark.training.meter import Meter, live_share
+from benchmark.training.objective import Objective
 
 MLP = {"0.weight": 2 * 8 * 4 * 3, "2.weight": 2 * 8 * 3 * 2}
 """Of a batch of 8 through 4 - 3 - 2: a multiply-add is 2."""

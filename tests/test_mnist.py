@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import registry
-from benchmark.harness import Question, answer
-from benchmark.record import Cell, Record
+from benchmark.harness.answer import answer
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
 
 
 def outcome(algorithm: str, sparsity: float, data: Path, model: str = "lenet-300-100") -> Record:

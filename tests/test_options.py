@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from support import Bench, bench_process, plant
 
-from benchmark import listing, registry
 from benchmark.errors import PluginError, UsageError
-from benchmark.options import Choice, choices, spelled
-from benchmark.record import Cell, Record
-from benchmark.store import Store
+from benchmark.plugins import catalog, registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.records.spelling import Choice, choices, spelled
+from benchmark.records.store import Store
 
 FLIPS = '''
     from dataclasses import replace
@@ -23,8 +24,8 @@ FLIPS = '''
     import torch
 
     from benchmark import Count, Fraction, Task
-    from benchmark.define import task
-    from benchmark.toy import toy
+    from benchmark import task
+    from benchmark.contract.toy import toy
 
 
     @task
@@ -80,16 +81,16 @@ def test_the_docstring_says_what_options_mean(flips: Path) -> None:
         "noise": "of the labels, in two lines",
     }
     assert (
-        family.summary == listing.find("task", "flips").summary == "Flips: the toy task, with options (Nobody, 2026)."
+        family.summary == catalog.find("task", "flips").summary == "Flips: the toy task, with options (Nobody, 2026)."
     )
 
 
 def test_a_label_shows_what_is_not_at_its_default_and_imports_nothing(flips: Path) -> None:
     options = registry.family("flips").resolve({"width": "5"})
     assert options == {"protocol": "kind", "width": 5, "noise": 0.0}
-    assert listing.label("flips", options) == "flips:width=5"
-    assert listing.label("flips", registry.family("flips").resolve({})) == "flips"
-    assert listing.label("uninstalled", {"width": 5}) == "uninstalled:width=5"
+    assert catalog.label("flips", options) == "flips:width=5"
+    assert catalog.label("flips", registry.family("flips").resolve({})) == "flips"
+    assert catalog.label("uninstalled", {"width": 5}) == "uninstalled:width=5"
 
 
 WRONG = {
@@ -113,19 +114,19 @@ def test_a_plain_task_has_no_option_to_give() -> None:
 
 BROKEN = {
     "gives-nothing": (
-        "from benchmark.define import task\n\n@task\ndef gives_nothing(*, x: int = 1): return x\n",
+        "from benchmark import task\n\n@task\ndef gives_nothing(*, x: int = 1): return x\n",
         "its function gives int, and no Task",
     ),
     "fails": (
-        "from benchmark.define import task\n\n@task\ndef fails(*, x: int = 1): raise ValueError('no such x')\n",
+        "from benchmark import task\n\n@task\ndef fails(*, x: int = 1): raise ValueError('no such x')\n",
         "ValueError: no such x",
     ),
     "positional": (
-        "from benchmark.define import task\n\n@task\ndef positional(x: int = 1): ...\n",
+        "from benchmark import task\n\n@task\ndef positional(x: int = 1): ...\n",
         "its signature must be positional(*, option: type = default, ...)",
     ),
     "renamed": (
-        "from benchmark.define import task\n\n@task\ndef other(*, x: int = 1): ...\n\nrenamed = other\n",
+        "from benchmark import task\n\n@task\ndef other(*, x: int = 1): ...\n\nrenamed = other\n",
         "its function is called 'other'",
     ),
     "undecorated": ("def undecorated(*, x: int = 1): ...\n", "is no Task, and no function of options under @task"),

@@ -20,7 +20,7 @@ from support import ROOT, Bench, bench_process
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.page.render import embedded
-from benchmark.store import Store
+from benchmark.records.store import Store
 
 
 class Elements(HTMLParser):

@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Annotation
 
-from benchmark.bits import Bits
 from benchmark.errors import UsageError
-from benchmark.leaderboard.agreement import overlap
-from benchmark.leaderboard.labels import spread
-from benchmark.leaderboard.layers import shares
-from benchmark.leaderboard.panels import MOST_PANELS
-from benchmark.leaderboard.pictures import PICTURES
-from benchmark.leaderboard.style import KNOWN, SUFFIXES, encoded, looks, write
-from benchmark.record import LayerCount, Record
+from benchmark.leaderboard.figures.by_name import PICTURES
+from benchmark.leaderboard.figures.labels import spread
+from benchmark.leaderboard.figures.layers import shares
+from benchmark.leaderboard.figures.mask_overlap import overlap
+from benchmark.leaderboard.figures.panels import MOST_PANELS
+from benchmark.leaderboard.figures.style import KNOWN, SUFFIXES, encoded, looks, write
+from benchmark.records.mask_files import Bits
+from benchmark.records.record import LayerCount, Record
 
 RECORDS = list(generated(NAMES[:6], (0.8, 0.95), ("first", "second"), seeds=3))
 FIRST = {b"<?xml": ".svg", b"\x89PNG\r": ".png", b"%PDF-": ".pdf"}

@@ -9,7 +9,7 @@ import pytest
 from support import ROOT
 
 from benchmark.errors import UsageError
-from benchmark.published import TAGS, Published, published
+from benchmark.records.published import TAGS, Published, published
 
 FOLDER = ROOT / "results" / "published"
 HEADER = ",".join(Published.model_fields)

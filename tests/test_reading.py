@@ -21,10 +21,10 @@ from generated import NAMES, cell, generated, ran
 from support import Bench
 from test_cli import assert_one_clear_line
 
-from benchmark.bits import pack
-from benchmark.leaderboard.pictures import PICTURES
-from benchmark.record import Edits, Record, Verification, failure
-from benchmark.store import Store
+from benchmark.leaderboard.figures.by_name import PICTURES
+from benchmark.records.mask_files import pack
+from benchmark.records.record import Edits, Record, Verification, failure
+from benchmark.records.store import Store
 
 GOLDEN = Path(__file__).parent / "golden"
 SEEN = Verification(when="2026-01-01T00:00:00+00:00", how="bit-equal")

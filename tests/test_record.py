@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.record import Audit, Cell, Cost, Density, LayerCount, Ranking, Record, failure
-from benchmark.store import Store
+from benchmark.records.cell import Cell
+from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.records.store import Store
 
 UP = Ranking(metric="accuracy", direction="max")
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from support import ROOT, Bench, Ended, bench_process, plant
 
-from benchmark import listing, registry
 from benchmark.errors import PluginError, UsageError
+from benchmark.plugins import catalog, registry
 
 # --- a whole one ------------------------------------------------------------------------------------------------------
 
@@ -280,15 +280,15 @@ def test_an_unknown_name_is_answered_with_the_nearest(kind: str, name: str, says
 def test_every_built_in_is_called_as_its_file() -> None:
     for kind in ("algorithm", "task"):
         files = {file.stem.replace("_", "-") for file in (ROOT / f"{kind}s").glob("[a-z]*.py")}
-        built_in = {p.name for p in listing.plugins(kind).values() if p.distribution == "prunebench"}
+        built_in = {p.name for p in catalog.plugins(kind).values() if p.distribution == "prunebench"}
         assert built_in == files
 
 
 def test_every_built_in_loads() -> None:
-    for name, plugin in listing.plugins("algorithm").items():
+    for name, plugin in catalog.plugins("algorithm").items():
         assert registry.algorithm(name).name == name
         assert registry.algorithm(name).summary == plugin.summary
-    for name in listing.plugins("task"):
+    for name in catalog.plugins("task"):
         assert registry.task(name).metrics
 
 

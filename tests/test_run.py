@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Snapshot, Target, Task, TensorData, keep_top
-from benchmark.engine import CHECK_EVERY, Order, of_norms
+from benchmark.contract.toy import toy
 from benchmark.errors import Breach, Diverged
-from benchmark.harness import build
-from benchmark.patterns import Layer
-from benchmark.streams import stream_seed
-from benchmark.toy import toy
+from benchmark.harness.network import build
+from benchmark.pruning.patterns import Layer
+from benchmark.random_streams import stream_seed
+from benchmark.training.engine import CHECK_EVERY
+from benchmark.training.optimizers import of_norms
+from benchmark.training.order import Order
 
 PLAIN = Recipe(steps=12, batch_size=32, rate=0.1)
 SGD = replace(PLAIN, momentum=0.9, nesterov=True, weight_decay=1e-2, milestones=(8,))

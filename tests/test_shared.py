@@ -14,14 +14,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark import Run, Target, algorithm, keep_top, registry
+from benchmark import Run, Target, algorithm, keep_top
+from benchmark.contract.toy import toy
 from benchmark.files import alone
-from benchmark.harness import Question, answer, build
-from benchmark.launch import Started, _next
-from benchmark.record import Cell, Record
-from benchmark.run import Snapshot
-from benchmark.shared import Shared
-from benchmark.toy import toy
+from benchmark.harness.answer import answer
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.sweep.workers import Started, _next
+from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.step import Snapshot
 
 CELL = Cell(algorithm="imp", task="toy", model="net", sparsity=0.5, budget="smoke", seed=0)
 CPU = torch.device("cpu")
@@ -54,9 +58,9 @@ def test_a_cell_that_takes_trainings_has_the_record_of_one_that_trains(model: st
     first, then = record_of(long, tmp_path), record_of(short, tmp_path)
     assert found(then) == found(alone)
     assert found(first) == found(record_of(long, None))
-    assert "shared_steps" not in first.where
+    assert "shared_steps" not in first.provenance
     steps = toy.recipe("smoke", model).steps
-    assert steps * 6 <= then.where["shared_steps"] < alone.cost.training_steps
+    assert steps * 6 <= then.provenance["shared_steps"] < alone.cost.training_steps
 
 
 def test_the_seconds_are_those_of_the_training_that_was_made(tmp_path: Path) -> None:
@@ -76,13 +80,13 @@ def test_every_kind_of_method_has_its_own_record_after_others(name: str, tmp_pat
 def test_dense_training_is_where_imp_begins(tmp_path: Path) -> None:
     record_of(at(0.5, algorithm="dense"), tmp_path)
     steps = toy.recipe("smoke", "net").steps
-    assert record_of(CELL, tmp_path).where["shared_steps"] == steps
+    assert record_of(CELL, tmp_path).provenance["shared_steps"] == steps
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"model": "residual"}, {"budget": "short"}], ids=str)
 def test_another_seed_network_or_recipe_shares_nothing(change: dict[str, Any], tmp_path: Path) -> None:
     record_of(CELL, tmp_path)
-    assert "shared_steps" not in record_of(at(0.5, **change), tmp_path).where
+    assert "shared_steps" not in record_of(at(0.5, **change), tmp_path).provenance
 
 
 def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> None:
@@ -121,7 +125,7 @@ def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> Non
 
 def run_of(folder: Path | None, optimizer: str = "sgd", limit: int = 10**9) -> Run:
     recipe = replace(toy.recipe("smoke", "net"), optimizer=optimizer, rate=0.01)
-    shared = Shared(folder, "toy", CPU, limit) if folder else None
+    shared = SharedTrainings(folder, "toy", CPU, limit) if folder else None
     return Run(toy, build(toy, "net", 0), recipe, Target(0.3), toy.data(Path()).train, 0, shared=shared)
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from benchmark.statistics import (
+from benchmark.leaderboard.statistics import (
     ALPHA,
     compare,
     critical_difference,

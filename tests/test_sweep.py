@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from board import cell, ran
 
-from benchmark.record import Cost
-from benchmark.sweep import estimate
+from benchmark.records.record import Cost
+from benchmark.sweep.estimate import estimate
 
 KNOWN = [ran(cell("imp", seed), 0.9, cost=Cost(seconds=seconds)) for seed, seconds in enumerate((80, 120))]
 THREE = [cell("imp", seed) for seed in (5, 6, 7)]
@@ -20,7 +20,7 @@ def test_a_worker_cannot_share_a_cell(jobs: int, seconds: float) -> None:
 def test_trainings_that_were_shared_are_made_once() -> None:
     first, other = KNOWN
     half = other.model_copy(
-        update={"where": {"shared_steps": 50}, "cost": Cost(seconds=120, training_steps=100)}, deep=True
+        update={"provenance": {"shared_steps": 50}, "cost": Cost(seconds=120, training_steps=100)}, deep=True
     )
     assert estimate(THREE[:1], [first, half], 1) == (80 + 60) / 2
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import Masks, Target, keep_each, keep_top, trial
-from benchmark.patterns import Anywhere, Layer, NofM
-from benchmark.target import pattern_named
+from benchmark import Masks, Target, keep_each, keep_top
+from benchmark.contract import trial
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.patterns import Anywhere, Layer, NofM
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -189,9 +190,9 @@ def test_masks_along_the_schedule_are_nested(pattern):
     target = Target(0.25, pattern_named(pattern))
     free, confined = Masks.ones(scores), Masks.ones(scores)
     for step in range(1, 6):
-        later = keep_top(scores, target.at(step / 5))
+        later = keep_top(scores, target.at_progress(step / 5))
         assert later & free == later
-        free, confined = later, keep_top(scores, target.at(step / 5), among=confined)
+        free, confined = later, keep_top(scores, target.at_progress(step / 5), among=confined)
         assert confined == free
     assert free.density == 0.25
 

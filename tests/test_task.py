@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmark import Recipe, Splits, TensorData
-from benchmark.data import carve, sealed, subset
-from benchmark.engine import Order
+from benchmark.contract.toy import toy
+from benchmark.data.folders import DataFolders
+from benchmark.data.splits import sealed
+from benchmark.data.tensors import carve, subset
 from benchmark.errors import Breach, DataMissing, UsageError
-from benchmark.folders import DataFolders
-from benchmark.streams import stream, stream_seed
-from benchmark.task import conv_and_linear, shortened
-from benchmark.toy import toy
+from benchmark.random_streams import stream, stream_seed
+from benchmark.training.order import Order
+from benchmark.training.recipe import shortened
+from benchmark.training.task import conv_and_linear
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -57,7 +59,7 @@ def test_a_shortened_recipe_falls_at_the_same_places_on_the_way():
 
 def test_a_model_may_be_trained_otherwise():
     other = {"smoke": replace(toy.recipe("smoke"), rate=0.5)}
-    task = replace(toy, special={"other": other})
+    task = replace(toy, model_recipes={"other": other})
     assert task.recipe("smoke", "other").rate == 0.5
     assert task.recipe("smoke", "net") == task.recipe("smoke") == toy.recipe("smoke")
     with pytest.raises(UsageError, match="no budget named 'full' for this task; it has: smoke"):

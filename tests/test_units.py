@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.channels import cut, trace
+from benchmark.contract.toy import toy
 from benchmark.errors import Inapplicable
-from benchmark.masks import Masks
-from benchmark.target import Target, keep_top, pattern_named
-from benchmark.toy import toy
-from benchmark.units import Blocks, Channels, masks_of
+from benchmark.pruning.masks import Masks
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.structured import Blocks, Channels, masks_of
+from benchmark.pruning.target import Target, keep_top
+from benchmark.training.channel_tracing import cut, trace
 
 BATCH = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
 

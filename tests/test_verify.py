@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from support import ROOT, Bench
 
-from benchmark import bits, listing, registry
-from benchmark.command import command
 from benchmark.errors import VerificationFailed
-from benchmark.record import Cell, Record
-from benchmark.replay import BITS, verdict
-from benchmark.store import Store
+from benchmark.harness.rerun import BITS, verdict
+from benchmark.plugins import catalog, registry
+from benchmark.records import mask_files
+from benchmark.records.cell import Cell, command
+from benchmark.records.record import Record
+from benchmark.records.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_what_is_told_before_training(
 ) -> None:
     key = the(store).key
     path = spoil(store, change)
-    monkeypatch.setattr("benchmark.replay.again", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.harness.rerun.again", lambda *_: pytest.fail("it was trained"))
     ended = bench("verify", {"file": path, "key": key[:10], "all": "--all"}[name], "--results", store.root)
     assert ended.code == 5
     assert why in ended.err
@@ -161,16 +162,16 @@ def test_a_sparsity_edited_with_its_key_and_place_does_not_pass(store: Store, be
 
 def test_saved_masks_are_looked_into(store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two bits swapped: the counts are right, and the digest is not. Then a count, then bytes that are no masks."""
-    monkeypatch.setattr("benchmark.replay.again", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.harness.rerun.again", lambda *_: pytest.fail("it was trained"))
     path = store.masks(the(store).cell)
-    masks = bits.unpack(path.read_bytes())
+    masks = mask_files.unpack(path.read_bytes())
     name = next(iter(masks))
     flat = masks[name].reshape(-1)
     kept, pruned = int(flat.argmax()), int(flat.argmin())
     flat[kept], flat[pruned] = False, True
     for spoilt, why in (
-        (bits.pack(masks), "its masks have another digest"),
-        (bits.pack(masks | {name: np.ones_like(masks[name])}), f"of '{name}', and the record tells"),
+        (mask_files.pack(masks), "its masks have another digest"),
+        (mask_files.pack(masks | {name: np.ones_like(masks[name])}), f"of '{name}', and the record tells"),
         (b"no masks", "its masks cannot be read"),
     ):
         path.write_bytes(spoilt)
@@ -278,7 +279,7 @@ def test_seeds_without_a_spread_grant_nothing() -> None:
 
 
 def test_a_second_run_that_fails_fails() -> None:
-    failed = answer(0.5).model_copy(update={"status": "failed", "metrics": {}, "error": "a reason", "where": {}})
+    failed = answer(0.5).model_copy(update={"status": "failed", "metrics": {}, "error": "a reason", "provenance": {}})
     with pytest.raises(VerificationFailed, match="it is failed: a reason"):
         verdict(answer(0.5), failed, FIVE, 3)
 
@@ -287,7 +288,7 @@ def test_a_second_run_that_fails_fails() -> None:
 
 
 def test_a_record_says_all_that_is_needed_to_make_it_again(made: Store) -> None:
-    where = the(made).where
+    where = the(made).provenance
     assert {*BITS, "dirty", "platform", "plugins", "recipe", "data", "command"} <= where.keys()
     assert isinstance(where["data"], dict)
     assert where["data"].keys() == {"train", "validation", "test"}
@@ -298,7 +299,7 @@ def test_a_record_says_all_that_is_needed_to_make_it_again(made: Store) -> None:
 
 def test_its_command_asks_the_same_cell(made: Store, bench: Bench, tmp_path: Path) -> None:
     record = the(made)
-    words = shlex.split(str(record.where["command"]))[1:]
+    words = shlex.split(str(record.provenance["command"]))[1:]
     assert bench(*words, "--results", tmp_path, "--jobs", "0", "--device", "cpu").code == 0
     again = the(Store(tmp_path))
     assert (again.key, again.mask_digest, again.metrics) == (record.key, record.mask_digest, record.metrics)
@@ -307,7 +308,7 @@ def test_its_command_asks_the_same_cell(made: Store, bench: Bench, tmp_path: Pat
 def with_controls() -> list[tuple[str, dict[str, str]]]:
     """Every algorithm for which there are digits, plainly and under a control."""
     found = []
-    for name, plugin in listing.plugins("algorithm").items():
+    for name, plugin in catalog.plugins("algorithm").items():
         method = None if plugin.problem else registry.algorithm(name)
         prunes = method.prunes | method.needs if method else set()
         found += [(name, {})] if prunes <= {"weights"} else []
@@ -319,8 +320,8 @@ def with_controls() -> list[tuple[str, dict[str, str]]]:
 def test_every_algorithm_can_be_asked_by_its_command(name: str, extra: dict[str, str], store: Store) -> None:
     """Through the parser and the plan of `bench run`, to the cell with the same key."""
     from benchmark.cli.run import run
-    from benchmark.options import choices
-    from benchmark.sweep import Selection, plan
+    from benchmark.records.spelling import choices
+    from benchmark.sweep.plan import Selection, plan
 
     algorithm = registry.algorithm(name)
     cell = Cell(

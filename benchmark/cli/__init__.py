@@ -14,10 +14,11 @@ from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
 from benchmark.cli.export import export
 from benchmark.cli.leaderboard import leaderboard
+from benchmark.cli.list import info, list_
 from benchmark.cli.merge import merge
 from benchmark.cli.plot import plot
-from benchmark.cli.read import info, list_, show
 from benchmark.cli.run import run
+from benchmark.cli.show import show
 from benchmark.cli.verify import verify
 from benchmark.errors import BenchError
 
@@ -54,7 +55,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
-    3 environment or plug-in unfit; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
+    3 environment or plug-in why_not; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
     """
 
 

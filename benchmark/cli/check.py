@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from benchmark import listing, registry
 from benchmark.cli.output import emit, format_option
+from benchmark.plugins import catalog, registry
 
 
 @click.command()
@@ -14,13 +14,13 @@ from benchmark.cli.output import emit, format_option
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     """Run the contract's rules on algorithms or tasks, your own or built-in."""
-    kinds: dict[str, listing.Kind] = {}
+    kinds: dict[str, catalog.Kind] = {}
     for name in names:
-        kinds[name] = listing.kind_of(name)
+        kinds[name] = catalog.kind_of(name)
         registry.algorithm(name) if kinds[name] == "algorithm" else registry.task(name)
     import torch
 
-    from benchmark.check import check as findings_of
+    from benchmark.contract.check import check as findings_of
 
     torch.set_num_threads(1)  # as in a worker; small networks are slower on two
     tables, full, broken = {}, [], False

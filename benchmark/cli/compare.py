@@ -8,13 +8,11 @@ from typing import Any
 
 import click
 
+from benchmark.cli.filters import filters, selected
 from benchmark.cli.output import console, emit, format_option
-from benchmark.cli.overlap import compared
-from benchmark.cli.select import filters, named, selected
-from benchmark.cli.tables import Tables, chance, interval, several, titles
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
-from benchmark.leaderboard.compare import (
+from benchmark.leaderboard.comparisons import (
     Comparison,
     columns,
     comparable,
@@ -23,8 +21,10 @@ from benchmark.leaderboard.compare import (
     compare_rows,
     compare_with_best,
 )
-from benchmark.options import Choice, choices
-from benchmark.store import Store
+from benchmark.leaderboard.tables.mask_overlap import compared
+from benchmark.leaderboard.tables.plain import Tables, chance, interval, several, titles
+from benchmark.records.spelling import Choice, choices, named
+from benchmark.records.store import Store
 
 EVERYBODY = ("on", "leaderboard")
 """`bench compare on leaderboard`, as one may say it, is `bench compare`."""

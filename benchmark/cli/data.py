@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from benchmark import listing, registry
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import BenchError, DataMissing, one_line
-from benchmark.options import choices, spelled
+from benchmark.plugins import catalog, registry
+from benchmark.records.spelling import choices, spelled
 
 if TYPE_CHECKING:
-    from benchmark import download
-    from benchmark.task import Task
+    from benchmark.data import download
+    from benchmark.training.task import Task
+
 
 root_option = click.option(
     "--data-root",
@@ -36,10 +37,10 @@ def data() -> None:
 @format_option
 def list_(data_root: Path | None, form: str) -> None:
     """What is where."""
-    from benchmark.folders import DataFolders
+    from benchmark.data.folders import DataFolders
 
     folders, rows = DataFolders(data_root), list[dict[str, Any]]()
-    for name in listing.plugins("task"):
+    for name in catalog.plugins("task"):
         try:
             task = registry.task(name)
         except BenchError:
@@ -71,8 +72,8 @@ def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | No
 
     An interrupted download goes on from where it was, if the server can.
     """
-    from benchmark.download import obtain
-    from benchmark.folders import DataFolders, cure
+    from benchmark.data.download import obtain
+    from benchmark.data.folders import DataFolders, how_to_get
 
     folders = DataFolders(data_root)
     for label, task in _tasks(names):
@@ -84,7 +85,7 @@ def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | No
             click.echo(f"{label}: in {folder} already", err=True)
             continue
         if offline and not Path(source or " ").is_dir():
-            raise DataMissing(f"{folders.missing(label, task)}; --offline downloads nothing\n{cure(label, task)}")
+            raise DataMissing(f"{folders.missing(label, task)}; --offline downloads nothing\n{how_to_get(label, task)}")
         with _progress() as progress:
             try:
                 obtain(label, task, folders.cache, source, progress)
@@ -100,8 +101,8 @@ def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | No
 @format_option
 def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
     """Check files against their published checksums, and read each set once. Exit code 4 where one is not sound."""
-    from benchmark.download import BAD, checked
-    from benchmark.folders import DataFolders
+    from benchmark.data.download import BAD, checked
+    from benchmark.data.folders import DataFolders
 
     folders, tables, broken = DataFolders(data_root), dict[str, list[dict[str, str]]](), list[str]()
     for label, task in _tasks(names):
@@ -134,7 +135,7 @@ def _tasks(names: Sequence[str]) -> Iterator[tuple[str, Task]]:
 
 def _discarded(label: str, task: Task, folder: Path, cache: Path) -> bool:
     """Delete what is corrupt in the cache, to be fetched again. Raises DataMissing where it lies elsewhere."""
-    from benchmark.download import checked
+    from benchmark.data.download import checked
 
     corrupt = [file for file, status in checked(task, folder).items() if status == "corrupt"]
     if corrupt and folder != cache:

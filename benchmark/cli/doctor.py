@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from benchmark import listing, registry, server
+from benchmark import machine
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import BenchError
+from benchmark.plugins import catalog, registry
 
 
 @click.command()
@@ -39,7 +40,7 @@ def _environment() -> list[dict[str, Any]]:
         return [*found, _finding("torch", f"cannot be imported: {error}", ok=False)]
     release = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
     found.append(_finding("torch", f"{torch.__version__} (2.11 or later is needed)", release >= (2, 11)))
-    found.append(_finding("device", f"cpu, {server.cores()} cores"))
+    found.append(_finding("device", f"cpu, {machine.cores()} cores"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         found.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
     return found
@@ -47,10 +48,10 @@ def _environment() -> list[dict[str, Any]]:
 
 def _plugins() -> list[dict[str, Any]]:
     found = []
-    load: dict[listing.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
+    load: dict[catalog.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
     for kind, loader in load.items():
         good = []
-        for name in listing.plugins(kind):
+        for name in catalog.plugins(kind):
             try:
                 loader(name)
                 good.append(name)
@@ -61,10 +62,10 @@ def _plugins() -> list[dict[str, Any]]:
 
 
 def _data(root: Path | None) -> list[dict[str, Any]]:
-    from benchmark.folders import DataFolders
+    from benchmark.data.folders import DataFolders
 
     folders, found = DataFolders(root), []
-    for name in listing.plugins("task"):
+    for name in catalog.plugins("task"):
         try:
             task = registry.task(name)
         except BenchError:

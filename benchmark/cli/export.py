@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.cli.output import results_option, usable
-from benchmark.cli.read import find_record
 from benchmark.errors import UsageError, VerificationFailed
-from benchmark.record import Record
-from benchmark.store import Store
+from benchmark.records.lookup import find_record
+from benchmark.records.record import Record
+from benchmark.records.store import Store
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from benchmark.run import Run
+    from benchmark.training.run import Run
 
 
 @click.command()
@@ -65,14 +65,14 @@ def _whole(folder: Path) -> Iterator[Path]:
 
 def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, Run]:
     """The network of a record, and its run. Raises VerificationFailed where the second is not the first."""
-    from benchmark.replay import again, differences
+    from benchmark.harness.rerun import again, differences
 
     second = again(record, device, data_root)
     differs = differences(record, second.record)
     if second.kept is None or differs:
         raise VerificationFailed(
             f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
-            f"It was made with torch {record.where.get('torch')} on {record.where.get('processor')}"
+            f"It was made with torch {record.provenance.get('torch')} on {record.provenance.get('processor')}"
         )
     return second.kept
 
@@ -81,9 +81,9 @@ def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from benchmark.audit import tensors
-    from benchmark.channels import cut
-    from benchmark.units import Channels
+    from benchmark.pruning.structured import Channels
+    from benchmark.training.channel_tracing import cut
+    from benchmark.training.state import tensors
 
     save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")
     save_file({n: mask.contiguous() for n, mask in run.masks.items()}, folder / "masks.safetensors")

@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-from benchmark.cli.across import profile
-from benchmark.cli.output import FORMATS, Split, emit, flat
+from benchmark.cli.filters import filters, selected
+from benchmark.cli.output import Split, emit, flat
 from benchmark.cli.page import build
-from benchmark.cli.select import filters, selected
-from benchmark.cli.tables import board_facts, boards
-from benchmark.cli.views import compute, controlled, edits
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
-from benchmark.record import Record
+from benchmark.leaderboard.tables.formats import FORMATS
+from benchmark.leaderboard.tables.plain import board_facts, boards
+from benchmark.leaderboard.tables.profiles import profile
+from benchmark.leaderboard.tables.views import compute, controlled, edits
+from benchmark.records.record import Record
 
 VIEWS = ("plain", "compute", "controls", "profile", "edits")
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.output import emit, format_option, plain, results_option, warn
+from benchmark.cli.output import emit, format_option, results_option, warn
 from benchmark.errors import UsageError
-from benchmark.merge import merge as bring
-from benchmark.store import Store
+from benchmark.leaderboard.tables.formats import plain
+from benchmark.records.merge import merge as bring
+from benchmark.records.store import Store
 
 
 @click.command()

@@ -13,16 +13,16 @@ from typing import Any
 
 import click
 
-from benchmark import listing
-from benchmark.cli.output import typeset
-from benchmark.cli.select import selected
-from benchmark.cli.tables import boards, place, titles
+from benchmark.cli.filters import selected
 from benchmark.errors import UsageError
+from benchmark.files import write
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.rows import grouped
-from benchmark.published import published
-from benchmark.record import Record
-from benchmark.store import write
+from benchmark.leaderboard.tables.formats import typeset
+from benchmark.leaderboard.tables.plain import boards, place, titles
+from benchmark.plugins import catalog
+from benchmark.records.published import published
+from benchmark.records.record import Record
 
 
 def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: Any) -> None:
@@ -52,7 +52,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
     from benchmark.leaderboard.page import Names, page  # jinja2 and matplotlib are for this alone
 
-    return {"index.html": page(records, published(results / "published"), Names(listing.label, listing.when)).encode()}
+    return {"index.html": page(records, published(results / "published"), Names(catalog.label, catalog.when)).encode()}
 
 
 def _readme(records: list[Record]) -> dict[str, bytes]:
@@ -74,8 +74,8 @@ def _pictures(records: list[Record]) -> dict[str, bytes]:
 
     Each tells in its description which results it shows: versions of matplotlib draw the same ones with other bytes.
     """
-    from benchmark.leaderboard.pictures import PICTURES
-    from benchmark.leaderboard.style import encoded
+    from benchmark.leaderboard.figures.by_name import PICTURES
+    from benchmark.leaderboard.figures.style import encoded
 
     tables: dict[str, list[Record]] = defaultdict(list)
     for row, group in grouped(records):

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from benchmark.cli.overlap import masks
-from benchmark.cli.select import filters, selected
+from benchmark.cli.filters import filters, selected
 from benchmark.errors import UsageError
-from benchmark.leaderboard.agreement import overlap
-from benchmark.leaderboard.pictures import PICTURES
-from benchmark.leaderboard.style import SUFFIXES, write
-from benchmark.store import Store
+from benchmark.leaderboard.figures.by_name import PICTURES
+from benchmark.leaderboard.figures.mask_overlap import overlap
+from benchmark.leaderboard.figures.style import SUFFIXES, write
+from benchmark.leaderboard.tables.mask_overlap import masks
+from benchmark.records.store import Store
 
 WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
 

@@ -12,20 +12,24 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from benchmark import listing, server
+from benchmark import machine
 from benchmark.cli.leaderboard import print_board
-from benchmark.cli.output import Split, console, flat, plain, results_option, usable, warn
-from benchmark.define import Control
+from benchmark.cli.output import Split, console, flat, results_option, usable, warn
 from benchmark.errors import PluginError, UsageError
-from benchmark.interrupts import noted
-from benchmark.options import choices, spelled
-from benchmark.record import Record
-from benchmark.store import Store
+from benchmark.leaderboard.tables.formats import plain
+from benchmark.plugins import catalog
+from benchmark.plugins.algorithm import Control
+from benchmark.records.record import Record
+from benchmark.records.spelling import choices, spelled
+from benchmark.records.store import Store
+from benchmark.sweep import fork_server
+from benchmark.sweep.interrupts import recorded
 
 if TYPE_CHECKING:
-    from benchmark.define import Algorithm
-    from benchmark.launch import Started
-    from benchmark.sweep import Plan
+    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.sweep.plan import Plan
+    from benchmark.sweep.workers import Started
+
 
 HEARTBEAT = 30.0
 """Seconds between two signs of life where there is no terminal."""
@@ -71,9 +75,9 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 
     Cells that are answered already are not run again. An interrupt keeps what is finished.
     """
-    ctx.with_resource(noted())
+    ctx.with_resource(recorded())
     _warm_up([*selected["algorithms"], *selected["tasks"]], wanted=jobs != 0 and not dry_run)
-    from benchmark.sweep import Selection, plan
+    from benchmark.sweep.plan import Selection, plan
 
     store = Store(results)
     selection = Selection(
@@ -111,10 +115,10 @@ def _warm_up(texts: Sequence[str], wanted: bool) -> None:
     """Start the workers' server before this process imports torch itself: both then take no longer than one."""
     pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
     names = [name for piece in pieces for name in piece.split("+")]
-    known = listing.plugins("algorithm") | listing.plugins("task")
+    known = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
-        server.start([plugin.module for plugin in plugins if plugin.distribution == listing.BUILT_IN])
+        fork_server.start([plugin.module for plugin in plugins if plugin.distribution == catalog.BUILT_IN])
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
@@ -126,12 +130,12 @@ def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
 
 def _jobs(jobs: int | None, device: str, cells: int) -> int:
     if jobs is None:
-        return 1 if device.startswith("cuda") else max(1, min(server.cores(), cells))
+        return 1 if device.startswith("cuda") else max(1, min(machine.cores(), cells))
     return jobs
 
 
 def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
-    from benchmark.sweep import estimate
+    from benchmark.sweep.estimate import estimate
 
     count, reused = len(planned.cells), len(planned.reused)
     cells = "cell" if count == 1 else "cells"
@@ -146,11 +150,12 @@ def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
 def _run(
     planned: Plan, store: Store, jobs: int, device: str, timeout: float | None, data_root: Path | None
 ) -> list[Record]:
-    from benchmark.folders import DataFolders
-    from benchmark.launch import Settings, here, local
-    from benchmark.limits import limits
+    from benchmark.data.folders import DataFolders
+    from benchmark.harness.question import Settings
+    from benchmark.sweep.edge_limits import limits
+    from benchmark.sweep.workers import run_in_processes, run_inline
 
-    needed = dict.fromkeys((listing.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
+    needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
     folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
     store.check()
     for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
@@ -172,9 +177,9 @@ def _run(
 
         try:
             if jobs:
-                local(planned.run, settings, store, jobs, done, show)
+                run_in_processes(planned.run, settings, store, jobs, done, show)
             else:
-                here(planned.run, settings, done)
+                run_inline(planned.run, settings, done)
         except KeyboardInterrupt:
             kept = f"{len(finished)} of {len(planned.run)} cells are finished and kept in {store.root}"
             click.echo(f"\n{kept}; the same command goes on from there.", err=True)
@@ -187,7 +192,7 @@ def _progress(
     planned: Plan, store: Store, jobs: int, finished: list[Record]
 ) -> Iterator[tuple[Callable[[Record], None], Callable[[Sequence[Started]], None]]]:
     """A line for each finished cell; below it, on a terminal, a bar and what is running."""
-    from benchmark.sweep import estimate
+    from benchmark.sweep.estimate import estimate
 
     screen = console(err=True)
     known = list(store)
@@ -229,7 +234,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (
-        f"{listing.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
+        f"{catalog.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
     )
     label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"

@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from benchmark.cli.output import emit, format_option, plain, results_option, usable
-from benchmark.cli.read import record_file
+from benchmark.cli.output import emit, format_option, results_option, usable
 from benchmark.errors import BenchError, UsageError, VerificationFailed
-from benchmark.record import Record, Verification
-from benchmark.soundness import flaws, mask_flaws
-from benchmark.store import Store, complaint, write
+from benchmark.files import write
+from benchmark.leaderboard.tables.formats import plain
+from benchmark.records.lookup import record_file
+from benchmark.records.record import Record, Verification
+from benchmark.records.store import Store, complaint
+from benchmark.records.validity import mask_problems, problems_of
 
 STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", "processor")
 
@@ -56,7 +58,7 @@ def verify(
     store = Store(results)
     files = _all(store) if everything else [record_file(text, store) for text in records]
     device = usable(device)
-    rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
+    rows, failed, why_not = list[dict[str, str]](), 0, list[int]()
     for file in files:
         try:
             record = _sound(file, store)
@@ -66,11 +68,11 @@ def verify(
             name, how, failed = str(file), f"FAILED: {error}", failed + 1
         except BenchError as error:  # its data or its plug-in are not here
             name, how = str(file), f"not checked: {error}"
-            unfit.append(error.exit_code)
+            why_not.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
-    emit(form, {f"{len(rows) - failed - len(unfit)} of {len(rows)} hold": rows}, rows)
-    ctx.exit(5 if failed else max(unfit, default=0))
+    emit(form, {f"{len(rows) - failed - len(why_not)} of {len(rows)} hold": rows}, rows)
+    ctx.exit(5 if failed else max(why_not, default=0))
 
 
 def _all(store: Store) -> list[Path]:
@@ -94,9 +96,9 @@ def _sound(file: Path, store: Store) -> Record:
     if inside and file != store.path(record.cell):
         raise VerificationFailed(f"a record of another place; it belongs at {store.path(record.cell)}")
     packed = store.masks(record.cell)
-    wrong = flaws(record)
+    wrong = problems_of(record)
     if inside and packed.exists():
-        wrong += mask_flaws(record, packed.read_bytes())
+        wrong += mask_problems(record, packed.read_bytes())
     if wrong:
         raise VerificationFailed("; ".join(wrong))
     return record
@@ -104,12 +106,12 @@ def _sound(file: Path, store: Store) -> Record:
 
 def _stamp(record: Record, file: Path, store: Store, tolerance: float, device: str, data_root: Path | None) -> str:
     """Train again, and write down in its file that it holds. Raises VerificationFailed."""
-    from benchmark.replay import again, verdict
+    from benchmark.harness.rerun import again, verdict
 
     second = again(record, device, data_root).record
     group = [other for other in store if other.cell.group == record.cell.group and other.key != record.key]
     how = verdict(record, second, [other.score for other in group if other.score is not None], tolerance)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    stamp = Verification(when=now, how=how, where={name: second.where.get(name) for name in STAMP})
+    stamp = Verification(when=now, how=how, where={name: second.provenance.get(name) for name in STAMP})
     write(record.model_copy(update={"verified": stamp}).to_bytes(), file)
     return how

@@ -16,7 +16,11 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 Ints = NDArray[np.int64]
+
+
 Floats = NDArray[np.float64]
+
+
 Edit = tuple[int, int, int]
 """(i, j, +1 or -1): the edge {i, j}, i < j, is added or deleted."""
 

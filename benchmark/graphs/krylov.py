@@ -10,6 +10,7 @@ from benchmark.graphs.edges import Floats
 
 Operator = Callable[[Floats], Floats]
 
+
 NEAR = 1e-7
 """Eigenvalues closer than this, relative to their size, are one eigenvalue of higher multiplicity."""
 

@@ -10,6 +10,7 @@ from benchmark.graphs.wiring import Wiring
 DENSE = 200
 """Nodes up to which dense eigenvalue routines are the fastest, and find any multiplicity."""
 
+
 CROWDED = 32
 """Edges per node from which a factor of L fills in, while Lanczos on the adjacency converges fast."""
 

@@ -9,6 +9,8 @@ from benchmark.graphs.factor import Factor
 from benchmark.graphs.wiring import Wiring
 
 ROUNDS = 30
+
+
 AGREED = 1e-8
 """Relative change of every gap at which the iteration ends."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.leaderboard.compare import Comparison, compare_pairs
+from benchmark.leaderboard.comparisons import Comparison, compare_pairs
 from benchmark.leaderboard.rows import Row
 
 CLAIMS = {
@@ -21,6 +21,7 @@ CLAIMS = {
     "dense-long": ("better than dense training as long", "worse than dense training as long"),
 }
 """By control, what is said where the method does better than its control, and where it does worse."""
+
 
 ONCE = ("shuffle", "erk-random", "reinit")
 """Controls that train once from the start: held against `retrain` of the same method, where that was run."""

@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmark.leaderboard.compare import columns
+from benchmark.leaderboard.comparisons import columns
 from benchmark.leaderboard.rows import Row
-from benchmark.statistics import critical_difference, friedman, ranks
+from benchmark.leaderboard.statistics import critical_difference, friedman, ranks
 
 Column = tuple[str | float, ...]
 """See `Row.column`; the task, with its options, comes first."""
+
 
 T = TypeVar("T")
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.options import edge_counts, spelled
-from benchmark.record import Cell, Cost, Record
-from benchmark.statistics import summarize
+from benchmark.leaderboard.statistics import summarize
+from benchmark.records.cell import Cell
+from benchmark.records.record import Cost, Record
+from benchmark.records.spelling import edge_counts, spelled
 
 
 @dataclass(frozen=True)

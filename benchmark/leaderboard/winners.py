@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.compare import standings
+from benchmark.leaderboard.comparisons import standings
 from benchmark.leaderboard.profiles import grid
 from benchmark.leaderboard.rows import Row
-from benchmark.statistics import ranks
+from benchmark.leaderboard.statistics import ranks
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import Masks, Recipe, Run, Step, Target, Task
-from benchmark.channels import trace
-from benchmark.data import Batch
-from benchmark.define import Algorithm
-from benchmark.harness import build
-from benchmark.target import pattern_named
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.data.splits import Batch
+from benchmark.harness.network import build
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.training.channel_tracing import trace
 
 RECIPE = Recipe(steps=12, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-2)
 SIZES = {"0.weight": 96, "4.weight": 256, "6.weight": 32}
@@ -85,7 +85,7 @@ class Notebook(Run):
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
-        gradients = self._live_gradients() if self._guard.paused else {}
+        gradients = self._live_gradients() if self._tamper_check.paused else {}
         super().prune(masks)
         self.changes.append(
             Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),

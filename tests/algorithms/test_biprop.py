@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from benchmark.algorithms.biprop import binary, biprop, straight_through
 from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
-from algorithms.biprop import binary, biprop, straight_through
 from benchmark import Masks, keep_each
-from benchmark.budgets import budgets
+from benchmark.pruning.layer_densities import budgets
 
 FAN_IN = {"0.weight": 6, "4.weight": 16, "6.weight": 16}
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.algorithms.edges.dropedge import dropedge
 
-from algorithms.dropedge import dropedge
 from benchmark import Run, Target
-from benchmark.harness import build
-from benchmark.toy_graph import Nodes, graph
+from benchmark.contract.toy_graph import Nodes, graph
+from benchmark.harness.network import build
 
 
 class Watching(Run):

@@ -8,20 +8,21 @@ from itertools import pairwise
 
 import pytest
 import torch
+from benchmark.algorithms._regrowth import regrow
+from benchmark.algorithms._schedules import cosine
+from benchmark.algorithms.gmp import gmp
+from benchmark.algorithms.granet import granet
+from benchmark.algorithms.random import random
+from benchmark.algorithms.rigl import rigl
+from benchmark.algorithms.set import set as set_
 from notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
-from algorithms._regrowth import regrow
-from algorithms._schedules import cosine
-from algorithms.gmp import gmp
-from algorithms.granet import granet
-from algorithms.random import random
-from algorithms.rigl import rigl
-from algorithms.set import set as set_
 from benchmark import Masks, Splits, Target, Task, TensorData
-from benchmark.budgets import budgets
 from benchmark.errors import Diverged
-from benchmark.target import Inversion, pattern_named
+from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.target import Inversion
 
 BOTH = pytest.mark.parametrize("method", [set_, rigl])
 PATTERNS = pytest.mark.parametrize(

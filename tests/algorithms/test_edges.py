@@ -8,13 +8,13 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from benchmark.algorithms.edges._rewriting import editor
+from benchmark.algorithms.edges.random_edges import additions, deletions
+from benchmark.algorithms.edges.spectral import spectral
 from graphs import connected, graph_from, non_edges, pairs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms._rewriting import editor
-from algorithms.random_edges import additions, deletions
-from algorithms.spectral import spectral
 from benchmark.graphs.edges import Graph, asked, graph_of, net, rebuilt
 
 geometric = pytest.importorskip("torch_geometric.data")

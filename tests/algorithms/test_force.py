@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from benchmark.algorithms._scores import sensitivity
+from benchmark.algorithms.force import force
+from benchmark.algorithms.snip import snip
 from notebook import RECIPE, Notebook, after, same, state, written
 from torch import Tensor
 
-from algorithms._scores import sensitivity
-from algorithms.force import force
-from algorithms.snip import snip
 from benchmark import Masks, keep_top
 
 ONLY_SCORE = replace(RECIPE, steps=0)
@@ -84,7 +84,7 @@ def test_a_round_scores_every_initial_weight_by_the_gradient_of_the_sparsified_n
     weights, masks = twin.weights, Masks.ones(twin.weights)
     for done, found in enumerate(masks_of(run), start=1):
         gradients = gradients_at(twin, {name: weight * masks[name] for name, weight in weights.items()})
-        masks = keep_top(sensitivity(weights, gradients), twin.target.at(done / 5))
+        masks = keep_top(sensitivity(weights, gradients), twin.target.at_progress(done / 5))
         assert found == masks
 
 
@@ -93,7 +93,7 @@ def test_a_round_of_iterative_snip_scores_what_is_left():
     weights, masks = twin.weights, Masks.ones(twin.weights)
     for done, found in enumerate(masks_of(run), start=1):
         left = {name: weight * masks[name] for name, weight in weights.items()}
-        masks = keep_top(sensitivity(left, gradients_at(twin, left)), twin.target.at(done / 5), among=masks)
+        masks = keep_top(sensitivity(left, gradients_at(twin, left)), twin.target.at_progress(done / 5), among=masks)
         assert found == masks
 
 

@@ -8,17 +8,18 @@ from itertools import pairwise
 
 import pytest
 import torch
+from benchmark.algorithms._schedules import cosine, cubic, due, window
+from benchmark.algorithms.gmp import gmp
+from benchmark.algorithms.granet import granet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 from torch import Tensor
 
-from algorithms._schedules import cosine, cubic, due, window
-from algorithms.gmp import gmp
-from algorithms.granet import granet
-from benchmark import Masks, Target, keep_top, listing, registry
-from benchmark.budgets import budgets
-from benchmark.target import pattern_named
+from benchmark import Masks, Target, keep_top
+from benchmark.plugins import catalog, registry
+from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.pattern_names import pattern_named
 
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 BOTH = pytest.mark.parametrize("method", [gmp, granet])
@@ -156,9 +157,11 @@ def test_in_every_recipe_the_default_window_ends_at_a_tenth_of_the_peak_rate_at_
     """And the rate is never 0: what is left after the last pruning still learns."""
     end = method.options["end"].default
     assert end <= 0.75
-    for name in [name for name, plugin in listing.plugins("task").items() if plugin.distribution == listing.BUILT_IN]:
+    for name in [name for name, plugin in catalog.plugins("task").items() if plugin.distribution == catalog.BUILT_IN]:
         task = registry.task(name)
-        for recipe in [recipe for recipes in (task.recipes, *task.special.values()) for recipe in recipes.values()]:
+        for recipe in [
+            recipe for recipes in (task.recipes, *task.model_recipes.values()) for recipe in recipes.values()
+        ]:
             _, last = window(0.0, end, recipe.steps)
             assert recipe.rate_at(last) / recipe.rate > 0.1 - 1e-12, (name, recipe)
             assert recipe.rate_at(recipe.steps - 1) > 0, (name, recipe)

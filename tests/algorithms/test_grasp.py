@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from benchmark.algorithms.grasp import grasp
 from notebook import RECIPE, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from algorithms.grasp import grasp
 from benchmark import Masks, Part, Recipe, Splits, Target, Task, TensorData, keep_top
-from benchmark.data import Batch
-from benchmark.watch import Watched
+from benchmark.contract.watched_run import WatchedRun
+from benchmark.data.splits import Batch
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
@@ -183,7 +183,9 @@ def test_the_sample_follows_the_seed():
 
 
 def test_scoring_leaves_no_trace():
-    run = Watched(smooth, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0)
+    run = WatchedRun(
+        smooth, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0
+    )
     before = state(run)
     run.begin()
     grasp(run)

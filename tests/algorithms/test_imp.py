@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.algorithms.imp import imp, largest, survivors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from algorithms.imp import imp, largest, survivors
 from benchmark import Masks, Recipe, Run, Snapshot, Target, keep_top
-from benchmark.harness import build
-from benchmark.target import pattern_named
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.harness.network import build
+from benchmark.pruning.pattern_names import pattern_named
 
 RECIPE = Recipe(steps=8, batch_size=32, rate=0.1, momentum=0.9, milestones=(6,))
 

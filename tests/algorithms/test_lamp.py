@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from benchmark.algorithms._scores import lamp
+from benchmark.algorithms._scores import magnitude as size_of
+from benchmark.algorithms.magnitude import magnitude
+from benchmark.algorithms.random import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notebook import RECIPE, Notebook, after, written
 from scipy.stats import chi2
 from torch import Size, Tensor
 
-from algorithms._scores import lamp
-from algorithms._scores import magnitude as size_of
-from algorithms.magnitude import magnitude
-from algorithms.random import random
 from benchmark import Target, keep_top
-from benchmark.budgets import budgets, er, erk, igq, smart_ratio, uniform_plus
+from benchmark.pruning.layer_densities import budgets, er, erk, igq, smart_ratio, uniform_plus
 
 quick = settings(max_examples=40, deadline=None)
 

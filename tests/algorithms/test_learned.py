@@ -9,17 +9,17 @@ from itertools import pairwise
 
 import pytest
 import torch
+from benchmark.algorithms._learned import search_recipe, signed_constant, straight_through
+from benchmark.algorithms.edge_popup import edge_popup
+from benchmark.algorithms.gem_miner import gem_miner
 from notebook import RECIPE, SIZES, Notebook, Tensors, Watching, after, same, smooth, spying, state, written
 from torch import Tensor, nn
 
-from algorithms._learned import search_recipe, signed_constant, straight_through
-from algorithms.edge_popup import edge_popup
-from algorithms.gem_miner import gem_miner
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_each, keep_top
-from benchmark.budgets import budgets
-from benchmark.define import Algorithm
-from benchmark.selection import noise
-from benchmark.toy import toy
+from benchmark.contract.toy import toy
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.ranking import noise
 
 BOTH = pytest.mark.parametrize("method", [edge_popup, gem_miner])
 PATTERNS = pytest.mark.parametrize(

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.algorithms._scores import magnitude as size_of
+from benchmark.algorithms._scores import sensitivity
+from benchmark.algorithms.dense import dense
+from benchmark.algorithms.magnitude import magnitude
+from benchmark.algorithms.random import random
+from benchmark.algorithms.snip import snip
 from torch import Tensor, nn
 
-from algorithms._scores import magnitude as size_of
-from algorithms._scores import sensitivity
-from algorithms.dense import dense
-from algorithms.magnitude import magnitude
-from algorithms.random import random
-from algorithms.snip import snip
-from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top, registry
-from benchmark.budgets import budgets
-from benchmark.define import Algorithm
-from benchmark.harness import build
-from benchmark.target import pattern_named
-from benchmark.toy import toy
+from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top
+from benchmark.contract.toy import toy
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.pattern_names import pattern_named
 
 RECIPE = Recipe(steps=6, batch_size=32, rate=0.1, momentum=0.9, milestones=(3,))
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("global", 0.3), ("layer", 0.3), ("2:4", 0.5)])
@@ -304,7 +305,7 @@ def test_iterative_snip_prunes_along_the_schedule_and_never_brings_back(pattern,
     twin = toy_run(density, pattern)
     for progress in (1 / 3, 2 / 3, 1):
         before = twin.masks
-        twin.prune(keep_top(sensitivities(twin), twin.target.at(progress), among=before))
+        twin.prune(keep_top(sensitivities(twin), twin.target.at_progress(progress), among=before))
         assert twin.masks & before == twin.masks
     run = after(snip, density, pattern, rounds=3)
     assert run.masks == twin.masks

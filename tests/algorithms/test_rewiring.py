@@ -8,12 +8,12 @@ from itertools import combinations
 import networkx as nx
 import numpy as np
 import pytest
+from benchmark.algorithms.edges import fosr, random_edges, sdrf
+from benchmark.algorithms.edges._curvature import Curvatures, curvature
 from graphs import bridges, connected, cora, dense_random, graph_from, non_edges, pairs_of, ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms import fosr, random_edges, sdrf
-from algorithms._curvature import Curvatures, curvature
 from benchmark.graphs.edges import Graph
 from benchmark.graphs.wiring import Wiring
 

@@ -8,6 +8,18 @@ from itertools import combinations
 import networkx as nx
 import numpy as np
 import pytest
+from benchmark.algorithms.edges._additions import eldan_additions, proxy_additions
+from benchmark.algorithms.edges._greedy import Rule, spectral_edits
+from benchmark.algorithms.edges._pairs import ranked
+from benchmark.algorithms.edges._proxies import (
+    block_rise,
+    eldan,
+    eldan_bound,
+    eldan_deletion,
+    rise,
+    scored_by,
+    term_size,
+)
 from graphs import (
     RING,
     TOY,
@@ -28,10 +40,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import eigh
 
-from algorithms._additions import eldan_additions, proxy_additions
-from algorithms._greedy import Rule, spectral_edits
-from algorithms._pairs import ranked
-from algorithms._proxies import block_rise, eldan, eldan_bound, eldan_deletion, rise, scored_by, term_size
 from benchmark.graphs.dense import Dense
 from benchmark.graphs.edges import Graph
 from benchmark.graphs.modes import Modes

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from benchmark.algorithms.sr_ste import sr_ste, straight_through
 from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
-from algorithms.sr_ste import sr_ste, straight_through
 from benchmark import Masks, Target, keep_top
-from benchmark.target import pattern_named
+from benchmark.pruning.pattern_names import pattern_named
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
 KEPT = torch.tensor([False, True, False, True])

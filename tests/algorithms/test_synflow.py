@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from benchmark.algorithms._scores import sensitivity
+from benchmark.algorithms.magnitude import magnitude
+from benchmark.algorithms.synflow import synflow
 from notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
-from algorithms._scores import sensitivity
-from algorithms.magnitude import magnitude
-from algorithms.synflow import synflow
-from benchmark import Masks, Splits, Target, Task, TensorData, keep_top, registry
+from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
+from benchmark.plugins import registry
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.algorithms.edges.ugs import PACE, lasso, learn_masks, slots, smallest, ugs
 from graphs import TOY
 
-from algorithms.ugs import PACE, lasso, learn_masks, slots, smallest, ugs
-from benchmark import Run, Target, registry
+from benchmark import Run, Target
 from benchmark.errors import Inapplicable
 from benchmark.graphs.edges import Graph, graph_of
-from benchmark.harness import build
+from benchmark.harness.network import build
+from benchmark.plugins import registry
 
 pytest.importorskip("torch_geometric")
 

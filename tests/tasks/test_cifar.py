@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.tasks.images import _cifar, cifar10
 
-from benchmark import Splits, Task, registry
-from benchmark.channels import trace
-from benchmark.harness import Question, answer, build
-from benchmark.record import Cell
-from tasks import _cifar, cifar10
+from benchmark import Splits, Task
+from benchmark.harness.answer import answer
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.training.channel_tracing import trace
 
 WEIGHTS = {
     "resnet-20": 270_896,  # 272,474 parameters, as published for 1x1 shortcuts

@@ -9,10 +9,10 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from benchmark.tasks.graphs.diagnosis import adjacency, dirichlet, distance, gap, over_squashing, resistances
 from scipy.sparse import csr_array
 
-from benchmark import registry
-from tasks._diagnosis import adjacency, dirichlet, distance, gap, over_squashing, resistances
+from benchmark.plugins import registry
 
 TOY = {  # gap, gap with loops, total and largest effective resistance
     "minus": (0.292893, 0.195262, 42.0, 2.0),

@@ -6,14 +6,13 @@ import pickle
 
 import pytest
 import torch
+from benchmark.tasks.graphs.data import GraphData, for_nodes, inputs
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import Batch
 from torch_geometric.data import Data as Graph
 from torch_geometric.utils import to_undirected
-
-from tasks._graphs import GraphData, for_nodes, inputs
 
 
 def some(number: int, nodes: int) -> Graph:

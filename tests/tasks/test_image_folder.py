@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmark.tasks.images import _image_folder
+from benchmark.tasks.images._image_folder import Listing, Pictures, Resident, Streamed, decoded, listed, pixels_of
 from PIL import Image
-
-from tasks import _image_folder
-from tasks._image_folder import Listing, Pictures, Resident, Streamed, decoded, listed, pixels_of
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.tasks.images._augmentation import ResizedCrop
 from PIL import Image
 from support import Bench
 
-from benchmark import Task, registry
+from benchmark import Task
 from benchmark.errors import UsageError
-from benchmark.store import Store
-from tasks._images import ResizedCrop
+from benchmark.plugins import registry
+from benchmark.records.store import Store
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from benchmark.tasks.images._augmentation import IMAGENET, Normalise, ResizedCrop, ShiftAndFlip, middle, resizing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms import functional as reference
-
-from tasks._images import IMAGENET, Normalise, ResizedCrop, ShiftAndFlip, middle, resizing
 
 NORMALISE = Normalise(*IMAGENET)
 LABELS = torch.arange(8)

@@ -9,25 +9,27 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from benchmark.tasks.graphs.data import GraphData, inputs
+from benchmark.tasks.long_range._metrics import mean_precision, ranks, reciprocal_rank, weighted
+from benchmark.tasks.long_range._positions import lappe, rwse
+from benchmark.tasks.long_range._protocols import COCO, Source, flipped, load
+from benchmark.tasks.long_range.pcqm_contact import SOURCE as PAIRS
+from benchmark.tasks.long_range.peptides_func import SOURCE as PEPTIDES
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch_geometric.data import Data as Graph
 from torch_geometric.transforms import AddRandomWalkPE
 
-from benchmark import registry
-from benchmark.data import Splits
-from benchmark.effective import live_paths
-from benchmark.harness import Question, answer, build
-from benchmark.masks import Masks
-from benchmark.record import Cell
-from benchmark.task import Recipe
-from tasks._graphs import GraphData, inputs
-from tasks._long_range import COCO, Source, flipped, load
-from tasks._long_range_metrics import mean_precision, ranks, reciprocal_rank, weighted
-from tasks._positions import lappe, rwse
-from tasks.pcqm_contact import SOURCE as PAIRS
-from tasks.peptides_func import SOURCE as PEPTIDES
+from benchmark.data.splits import Splits
+from benchmark.harness.answer import answer
+from benchmark.harness.effective_density import live_paths
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.pruning.masks import Masks
+from benchmark.records.cell import Cell
+from benchmark.training.recipe import Recipe
 
 THOUSANDS = {  # of parameters, as published; a GCN's holds an encoder of bonds there that it never reads
     ("peptides-func", "tonshoff"): {"gcn": 486 - 3, "gine": 491, "gatedgcn": 493, "gps": 479},

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from benchmark.tasks.graphs import messages as _messages
+from benchmark.tasks.graphs.messages import Edges, along, edges_of, gather, mean, normalised, pool, softmax
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-
-from tasks import _messages
-from tasks._messages import Edges, along, edges_of, gather, mean, normalised, pool, softmax
 
 Graph = tuple[Tensor, int]
 
@@ -106,7 +105,7 @@ def test_pooling_is_the_mean_over_each_graph() -> None:
 def test_messages_are_counted_as_operations() -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmark.meter import COUNTED
+    from benchmark.training.flops import COUNTED
 
     edges: Any = Edges(torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0]), 3)
     x = torch.randn(3, 7)

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.tasks.graphs.data import GraphData, inputs
+from benchmark.tasks.nodes._models import Attention
+from benchmark.tasks.nodes._protocols import planetoid
 from torch import Tensor, nn
 
-from benchmark import registry
-from benchmark.harness import Question, answer, build
-from benchmark.record import Cell, Record
-from benchmark.task import Task
-from tasks._graphs import GraphData, inputs
-from tasks._node_models import Attention
-from tasks._nodes import planetoid
+from benchmark.harness.answer import answer
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.training.task import Task
 
 SIZES = {  # nodes, undirected edges, features; Platonov et al. (2023), Yang et al. (2016)
     "minesweeper": (10_000, 39_402, 7),
@@ -133,7 +136,7 @@ def test_attention_is_the_published_one() -> None:
                 mine.weight[head, 4 * head : 4 * head + 4] = yours[0, head]
     ends = torch.tensor([[0, 1, 2, 3, 1], [1, 0, 3, 2, 3]])
     x = torch.randn(4, 5)
-    from tasks._messages import edges_of
+    from benchmark.tasks.graphs.messages import edges_of
 
     torch.testing.assert_close(ours(x, edges_of(ends, 4), None), theirs(x, ends))
 

@@ -11,11 +11,15 @@ import pytest
 import torch
 from support import Bench
 
-from benchmark import Splits, Task, TensorData, registry
+from benchmark import Splits, Task, TensorData
 from benchmark.errors import UsageError
-from benchmark.harness import Question, answer, build
-from benchmark.record import Cell, Record
-from benchmark.task import conv_and_linear
+from benchmark.harness.answer import answer
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import registry
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.training.task import conv_and_linear
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def task() -> Task:
 
     cifar = registry.task("cifar10")
     short = replace(cifar.recipe("smoke"), steps=2, batch_size=16, milestones=())
-    return replace(cifar, data=noise, recipes={"smoke": short}, special={})
+    return replace(cifar, data=noise, recipes={"smoke": short}, model_recipes={})
 
 
 def outcome(task: Task, model: str, algorithm: str = "snip", sparsity: float = 0.9) -> Record:
@@ -56,7 +60,7 @@ def test_a_network_is_pruned_trained_and_audited(task: Task, model: str) -> None
     total = sum(layer.total for layer in record.layers.values())
     assert sum(layer.kept for layer in record.layers.values()) == round(0.1 * total)
     assert outcome(task, model).mask_digest == record.mask_digest
-    assert str(record.where["timm"]).startswith("1.")
+    assert str(record.provenance["timm"]).startswith("1.")
 
 
 @pytest.mark.slow
@@ -113,7 +117,7 @@ def test_attention_can_be_differentiated_twice() -> None:
 WRONG = {
     "unknown": ("timm:resnet51", "no timm model named 'resnet51'. Did you mean 'resnet5"),
     "trained": ("timm:resnet50.a1_in1k", "weights are drawn anew here, and 'timm:resnet50.a1_in1k' names trained ones"),
-    "unfit": ("timm:test_vit", "model 'timm:test_vit' does not take images of 1 x 8 x 8: "),
+    "why_not": ("timm:test_vit", "model 'timm:test_vit' does not take images of 1 x 8 x 8: "),
     "no zoo": ("tim:resnet50", "no model named 'tim:resnet50' for this task; it has: mlp, cnn, timm:NAME"),
     "no name": ("timm:", "no model named 'timm:' for this task; it has: mlp, cnn, timm:NAME"),
 }

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import Run, Target, registry
-from benchmark.control import narrowed
+from benchmark import Run, Target
 from benchmark.errors import Inapplicable
-from benchmark.harness import build
+from benchmark.harness.controls import narrowed
+from benchmark.harness.network import build
+from benchmark.plugins import registry
 
 CASES = [
     ("digits", "mlp"),

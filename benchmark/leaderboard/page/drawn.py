@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark.errors import UsageError
-from benchmark.leaderboard.pictures import PICTURES
-from benchmark.leaderboard.style import encoded
-from benchmark.record import Cell, Record
+from benchmark.leaderboard.figures.by_name import PICTURES
+from benchmark.leaderboard.figures.style import encoded
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.command import command
-from benchmark.leaderboard.compare import compare_all, standings
+from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.rows import Row, rows
-from benchmark.published import Published
-from benchmark.record import Cell, Record
+from benchmark.records.cell import Cell, command
+from benchmark.records.published import Published
+from benchmark.records.record import Record
 
 PLACE = ("python", "torch", "numpy", "prunebench", "platform", "commit", "dirty", "device", "processor", "threads")
-"""What of `Record.where` is shown of a run; the rest is in its record."""
+"""What of `Record.provenance` is shown of a run; the rest is in its record."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def _identity(of: Cell | Row) -> str:
 
 
 def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
-    recipe = next((record.where["recipe"] for record in group if "recipe" in record.where), None)
-    data = next((record.where["data"] for record in group if "data" in record.where), None)
+    recipe = next((record.provenance["recipe"] for record in group if "recipe" in record.provenance), None)
+    data = next((record.provenance["data"] for record in group if "data" in record.provenance), None)
     return {
         "task": row.task,
         "model": row.model,
@@ -158,8 +158,8 @@ def _run(record: Record, places: Numbered) -> list[Any]:
 
 
 def _place(record: Record) -> dict[str, Any]:
-    told = {name: record.where[name] for name in PLACE if name in record.where}
-    plugins = record.where.get("plugins")
+    told = {name: record.provenance[name] for name in PLACE if name in record.provenance}
+    plugins = record.provenance.get("plugins")
     named = sorted({str(value) for value in plugins.values()}) if isinstance(plugins, dict) else []
     return told | ({"plug-ins": ", ".join(named)} if named else {})
 

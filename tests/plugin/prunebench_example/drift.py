@@ -1,7 +1,7 @@
 from benchmark import Amount, Run, algorithm, keep_top
 
 
-@algorithm(paper="arXiv:1905.01067", once=False)
+@algorithm(paper="arXiv:1905.01067", trains_once=False)
 def drift(run: Run, *, watch: Amount = 1.0) -> None:
     """Drift: keep the weights that training moves farthest, and train them from the start (Zhou et al., 2019).
 

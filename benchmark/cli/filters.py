@@ -1,0 +1,103 @@
+"""Which records a reading verb is about: the filters that leaderboard, compare and plot share."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.cli.output import Split, flat, results_option, warn
+from benchmark.errors import UsageError
+from benchmark.records.record import Record
+from benchmark.records.spelling import Choice, choices, named
+from benchmark.records.store import Store
+
+FILTERS = [
+    click.option("--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),
+    click.option("--model", "models", type=Split(), multiple=True, help="Only these models."),
+    click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets."),
+    click.option("--algo", "algorithms", multiple=True, help="Only these algorithms: imp, or imp:rewind=0.1,snip."),
+    click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns, and dense."),
+    click.option(
+        "--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense."
+    ),
+]
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that narrow down what is read, and `--results`."""
+    command = results_option(command)
+    for option in reversed(FILTERS):
+        command = option(command)
+    return command
+
+
+def selected(results: Path, **wanted: Any) -> list[Record]:
+    """The records of a folder that fit the filters; names the files that cannot be read on stderr.
+
+    Raises:
+        UsageError: there is no such folder, or nothing in it fits.
+    """
+    if not results.is_dir():
+        raise UsageError(f"there is no folder {results}; fill one with: bench run --algo imp,snip,random --task digits")
+    store = Store(results)
+    records = _all(store)
+    warn(store)
+    asked = _read(wanted)
+    found = [record for record in records if _fits(record, **asked)]
+    if not found:
+        there = f"; it holds {_held(records)}" if records else ""
+        raise UsageError(
+            f"no record in {results} fits{there}; fill it with: bench run --algo imp,snip,random --task digits"
+        )
+    return found
+
+
+def _all(store: Store) -> list[Record]:
+    """Every record. Thousands are made and none dropped: looking for garbage among them takes a third of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return list(store)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    names = {name: flat(wanted[name]) for name in ("models", "budgets", "patterns", "sparsities")}
+    return names | {name: choices(wanted[name]) for name in ("tasks", "algorithms")}
+
+
+def _fits(
+    record: Record,
+    tasks: Sequence[Choice],
+    models: Sequence[str],
+    budgets: Sequence[str],
+    algorithms: Sequence[Choice],
+    patterns: Sequence[str],
+    sparsities: Sequence[float],
+) -> bool:
+    cell = record.cell
+    dense = cell.sparsity == 0
+    return (
+        (not tasks or any(named(choice, cell.task, cell.task_options) for choice in tasks))
+        and (not models or cell.model in models)
+        and (not budgets or cell.budget in budgets)
+        and (not algorithms or any(named(choice, cell.algorithm, cell.options) for choice in algorithms))
+        and (not patterns or dense or cell.pattern in patterns)
+        and (not sparsities or dense or any(abs(cell.sparsity - level) < 1e-9 for level in sparsities))
+    )
+
+
+def _held(records: Iterable[Record]) -> str:
+    """The first few tasks and algorithms there are."""
+    held = []
+    for what in ("task", "algorithm"):
+        names = sorted({getattr(record.cell, what) for record in records})
+        more = ", ..." if len(names) > 8 else ""
+        held.append(f"{what} {', '.join(names[:8])}{more}")
+    return " and ".join(held)

@@ -1,0 +1,150 @@
+"""The verbs that read what there is: list, info, show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark.cli.output import emit, format_option
+from benchmark.errors import UsageError
+from benchmark.plugins import catalog, registry
+from benchmark.records.spelling import Choice, choices, spelled
+
+if TYPE_CHECKING:
+    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.plugins.task import Family
+    from benchmark.training.task import Task
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["algorithms", "tasks"]), required=False)
+@format_option
+def list_(kind: str | None, form: str) -> None:
+    """Algorithms and tasks, built-in and installed."""
+    kinds: tuple[catalog.Kind, ...] = ("algorithm", "task")
+    found = [p for k in kinds if kind in (None, f"{k}s") for p in catalog.plugins(k).values()]
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for plugin in found:
+        summary = f"broken: {plugin.problem}" if plugin.problem else plugin.summary
+        row = {"name": plugin.name, "what": summary, "from": plugin.distribution}
+        tables.setdefault(f"{plugin.kind}s", []).append(row)
+    emit(form, tables, [asdict(plugin) for plugin in found])
+
+
+@click.command()
+@click.argument("name")
+@format_option
+def info(name: str, form: str) -> None:
+    """What an algorithm or a task is, and the options it has; a task may stand with options, as for run."""
+    asked = choices([name])
+    if len(asked) != 1:
+        raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
+    if "+" not in asked[0].name and catalog.kind_of(asked[0].name) == "task":
+        emit(form, *_task_info(asked[0]))
+    else:
+        emit(form, *_algorithm_info(name))
+
+
+def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    algorithm, plugins = registry.algorithm(name), [catalog.find("algorithm", part) for part in name.split("+")]
+    options = _options(algorithm)
+    prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
+    facts = {
+        "name": name,
+        "summary": algorithm.summary,
+        "paper": algorithm.paper,
+        "prunes": prunes,
+        "family": algorithm.family,
+        "with all weights kept": "dense training, bit for bit" if algorithm.trains_once else "maybe not dense training",
+        "cost": _cost(name),
+        "from": ", ".join(plugin.distribution for plugin in plugins),
+        "source": ", ".join(plugin.module for plugin in plugins),
+    }
+    tables = {name: [{"": key, "what": value} for key, value in facts.items() if key != "name"]}
+    if options:
+        tables[f"options, as in --algo {name}:{options[0]['option']}=VALUE"] = options
+    return tables, {**facts, "options": options}
+
+
+def _cost(name: str) -> str:
+    """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
+    from benchmark.contract import trial
+
+    if "+" in name:
+        return "those of the methods in it, one after the other"
+    record = trial.record(name, sparsity=0.9, budget="smoke")
+    if record.status != "ok":
+        return f"unknown: on the toy task it ends as {record.status}: {record.error}"
+    trainings, passes = record.cost.trainings, record.cost.scoring_passes
+    scoring = f" and {passes} scoring {'pass' if passes == 1 else 'passes'}" if passes else ""
+    return f"{trainings:g} dense {'training' if trainings == 1 else 'trainings'}{scoring} at sparsity 0.9"
+
+
+def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
+    return [
+        {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
+        for option in plugin.options.values()
+    ]
+
+
+def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    from benchmark.data.folders import DataFolders
+
+    name = choice.name
+    task, plugin = registry.task(name, choice.options), catalog.find("task", name)
+    options = _options(registry.family(name))
+    folder = DataFolders().holding(task)
+    facts = {
+        "summary": plugin.summary,
+        "metrics": ", ".join(f"{metric} ({way})" for metric, way in task.metrics.items()),
+        "default sparsity": task.sparsity,
+        "data": "embedded" if not task.files else str(folder or "not found; see bench doctor"),
+        "from": plugin.distribution,
+    }
+    models, recipes = _model_rows(task), _recipe_rows(task)
+    shown = ["model", *BUDGET] if task.model_recipes else [*BUDGET]
+    spoken = [{BUDGET.get(key, key): recipe[key] for key in shown} for recipe in recipes]
+    tables: dict[str, list[dict[str, Any]]] = {
+        spelled(name, choice.options): [{"": key, "what": value} for key, value in facts.items()],
+        "models, the first by default": models,
+        "budgets": spoken,
+    }
+    if options:
+        tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
+    return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
+
+
+BUDGET = {
+    "budget": "budget",
+    "steps": "steps",
+    "batch_size": "batch",
+    "optimizer": "optimizer",
+    "rate": "rate",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+}
+"""What a table tells of a recipe, and the heads of its columns."""
+
+
+def _model_rows(task: Task) -> list[dict[str, Any]]:
+    from benchmark.harness.network import build
+
+    rows = []
+    for model in task.models:
+        network = build(task, model, 0)
+        sizes = {n: p.numel() for n, p in network.named_parameters()}
+        prunable = sum(sizes[n] for n in task.prunable(network))
+        rows.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
+    return rows
+
+
+def _recipe_rows(task: Task) -> list[dict[str, Any]]:
+    """Every recipe, whole; those of models that are trained otherwise than the others under their names."""
+    by_model = {"every other" if task.model_recipes else "every": task.recipes} | dict(task.model_recipes)
+    return [
+        {"model": model, "budget": budget, **recipe.describe()}
+        for model, group in by_model.items()
+        for budget, recipe in group.items()
+    ]

@@ -1,0 +1,109 @@
+"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
+
+@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
+def test_contract(rule):
+    rule("my-algorithm")
+"""
+
+from __future__ import annotations
+
+import torch
+
+from benchmark.contract.algorithm_rules import (
+    _options_are_told,
+)
+from benchmark.contract.finding import Rule, require
+from benchmark.data.folders import DataFolders
+from benchmark.data.splits import Data
+from benchmark.data.tensors import TensorData
+from benchmark.harness.answer import answer
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.plugins import catalog, registry
+from benchmark.records.cell import Cell
+from benchmark.training.state import fingerprint
+
+
+def is_explained(name: str) -> None:
+    """The first line of the docstring says what it is; every option says what it means."""
+    require(bool(catalog.find("task", name).summary), "neither the function nor the module has a docstring")
+    _options_are_told(registry.family(name).options)
+
+
+def has_every_budget(name: str) -> None:
+    """smoke, short and full, each at least as long as the one before."""
+    task = registry.task(name)
+    for recipes in (task.recipes, *task.model_recipes.values()):
+        require(list(recipes)[:3] == ["smoke", "short", "full"], f"its budgets are {', '.join(recipes)}")
+        steps = [recipe.steps for recipe in recipes.values()]
+        require(steps == sorted(steps), f"its budgets are not in order of length: {steps}")
+    strange = ", ".join(task.model_recipes.keys() - task.models.keys())
+    require(not strange, f"it has recipes of models that it has not: {strange}")
+
+
+def splits_do_not_overlap(name: str) -> None:
+    """Train, validation and test hold examples of their own (tensors are looked through), the same on every load."""
+    task = registry.task(name)
+    folder = DataFolders().locate(name, task)
+    first, second = task.data(folder), task.data(folder)
+    for split in ("train", "validation", "test"):
+        data: Data = getattr(first, split)
+        require(len(data) > 0, f"{split} is empty")
+        require(data.digest == getattr(second, split).digest, f"{split} differs between two loads")
+    digests = {getattr(first, split).digest for split in ("train", "validation", "test")}
+    require(len(digests) == 3, "two splits hold the same examples")
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        _do_not_overlap(getattr(first, one), getattr(first, other), f"{one} and {other}")
+
+
+def _do_not_overlap(one: Data, other: Data, names: str) -> None:
+    """Real data hold a few examples twice; a hundredth of a split that stands in another is a mistake."""
+    if not (isinstance(one, TensorData) and isinstance(other, TensorData)):
+        return
+    require(
+        one.inputs.untyped_storage().data_ptr() != other.inputs.untyped_storage().data_ptr(), f"{names} share memory"
+    )
+    seen = {row.tobytes() for row in one.inputs.numpy()}
+    shared = sum(row.tobytes() in seen for row in other.inputs.numpy())
+    require(shared <= len(other) / 100, f"{names} share {shared} examples")
+
+
+def models_can_be_pruned(name: str) -> None:
+    """Every model is the same for the same seed, differs for another, and has gradients where it may be pruned."""
+    task = registry.task(name)
+    batch = task.data(DataFolders().locate(name, task)).train.batch(torch.arange(2))
+    for model in task.models:
+        network = build(task, model, 0)
+        require(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed")
+        require(fingerprint(network) != fingerprint(build(task, model, 1)), f"{model} is the same for every seed")
+        task.loss(network, batch).backward()  # type: ignore[no-untyped-call]
+        prunable = {n: p for n, p in network.named_parameters() if n in task.prunable(network)}
+        require(
+            len(prunable) == len(task.prunable(network)) > 0, f"{model} has no prunable tensor, or names a wrong one"
+        )
+        for tensor, parameter in prunable.items():
+            require(parameter.dim() >= 2, f"{model}: '{tensor}' is no weight matrix")
+            require(parameter.grad is not None, f"{model}: '{tensor}' gets no gradient")
+
+
+def trains_and_measures(name: str) -> None:
+    """A smoke run of the default model ends well, with every metric that the task declares, the ranking one first.
+
+    The other models have had their forward and backward pass in `models_can_be_pruned`: training each would take hours.
+    """
+    task = registry.task(name)
+    folder, dense = DataFolders().locate(name, task), registry.algorithm("dense")
+    model, *_ = task.models
+    cell = Cell(algorithm="dense", task=name, model=model, sparsity=0, budget="smoke", seed=0)
+    record = answer(Question(cell, dense, task, folder))
+    require(record.status == "ok", f"{model}: dense training ends as {record.status}: {record.error}")
+    require(list(record.metrics) == list(task.metrics), f"{model}: it measures {', '.join(record.metrics)}")
+
+
+TASK_RULES: list[Rule] = [
+    is_explained,
+    has_every_budget,
+    splits_do_not_overlap,
+    models_can_be_pruned,
+    trains_and_measures,
+]

@@ -1,0 +1,122 @@
+"""What the contract battery sees that no record holds: traces of looking, and ways to the test split."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FunctionType, ModuleType
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmark.data.splits import Batch
+from benchmark.training.run import Run
+from benchmark.training.state import fingerprint
+from benchmark.training.step import Part
+from benchmark.training.tamper_check import TamperCheck
+
+Seen = TypeVar("Seen")
+
+
+Tensors = Mapping[str, Tensor]
+
+
+class WatchedRun(Run):
+    """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
+
+    def begin(self) -> None:
+        """From here on, global generators are watched."""
+        self.traces: list[str] = []
+        self._tamper_check = WatchedTamperCheck(self._model, self.traces)
+
+    def batches(self, count: int) -> list[Batch]:
+        return self._looking("batches()", lambda: super(WatchedRun, self).batches(count))
+
+    def gradients(self, count: int = 1) -> dict[str, Tensor]:
+        return self._looking("gradients()", lambda: super(WatchedRun, self).gradients(count))
+
+    def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
+        return self._looking("balanced()", lambda: super(WatchedRun, self).balanced(per_class, most))
+
+    def loss(self, batch: Batch | Part, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
+        look = super().loss
+        return self._looking("loss()", lambda: look(batch, weights, temperature=temperature))
+
+    def flow(self, weights: Tensors) -> Tensor:
+        return self._looking("flow()", lambda: super(WatchedRun, self).flow(weights))
+
+    def bits(self) -> str:
+        """Every bit of the network's parameters and buffers."""
+        return fingerprint(self._model)
+
+    def state(self) -> str:
+        """Its bits, gradients and mode."""
+        gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
+        return f"{self.bits()} {gradients} {self._model.training}"
+
+    def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
+        before = self.state(), generators()
+        found = look()
+        if (self.state(), generators()) != before:
+            self.traces.append(f"{verb} left a trace on the network or on a global generator")
+        return found
+
+
+class WatchedTamperCheck(TamperCheck):
+    """A guard that also notes in `traces` who draws from a global generator."""
+
+    def __init__(self, model: nn.Module, traces: list[str]) -> None:
+        super().__init__(model)
+        self._traces, self._generators = traces, generators()
+
+    @contextmanager
+    def verb(self, name: str) -> Iterator[None]:
+        with super().verb(name):
+            yield
+        self._generators = generators()
+
+    @contextmanager
+    def pause(self, *, thorough: bool) -> Iterator[None]:
+        self._generators = generators()
+        with super().pause(thorough=thorough):
+            yield
+            self._not_drawn("in a pause of steps()")
+
+    def untouched(self, when: str) -> None:
+        self._not_drawn(when)
+        super().untouched(when)
+
+    def _not_drawn(self, when: str) -> None:
+        if generators() != self._generators:
+            self._traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
+
+
+def generators() -> str:
+    """The states of the global generators of torch, Python and numpy."""
+    states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def reaches(start: object, goal: int, depth: int = 12) -> bool:
+    """Whether references lead to the object of id `goal`, not counting modules, classes and functions' globals."""
+    seen, frontier = {id(start)}, [start]
+    for _ in range(depth):
+        found = [inner for outer in frontier for inner in _held(outer) if id(inner) not in seen]
+        seen |= {id(inner) for inner in found}
+        if goal in seen:
+            return True
+        frontier = list({id(inner): inner for inner in found}.values())
+    return False
+
+
+def _held(outer: object) -> list[object]:
+    if isinstance(outer, ModuleType | type):
+        return []
+    if isinstance(outer, FunctionType):
+        return [cell.cell_contents for cell in outer.__closure__ or ()]
+    return gc.get_referents(outer)

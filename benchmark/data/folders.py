@@ -1,0 +1,76 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.data.download import obtain
+from benchmark.errors import DataMissing, one_line
+from benchmark.training.task import Task
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
+
+    root: Path | None = None
+    cache: Path = field(default_factory=lambda: user_cache() / "data")
+
+    @property
+    def roots(self) -> list[Path]:
+        """In the order they are searched."""
+        variable = os.environ.get("PRUNEBENCH_DATA")
+        return [p for p in (self.root, Path(variable) if variable else None, self.cache) if p]
+
+    def holding(self, task: Task) -> Path | None:
+        """The first folder that has every file of the task; None where there is none."""
+        return next((root for root in self.roots if all((root / name).exists() for name in task.files)), None)
+
+    def readable(self, name: str, task: Task) -> Path:
+        """`locate`, and a look whether what lies there can be read.
+
+        Raises:
+            DataMissing: it is not there, or corrupt.
+        """
+        folder = self.locate(name, task)
+        try:
+            task.data(folder)
+        except Exception as error:  # whatever a reader of foreign files can raise
+            what = f"data set '{name}' in {folder} cannot be read"
+            raise DataMissing(f"{what}: {type(error).__name__}: {one_line(error)}") from error
+        return folder
+
+    def locate(self, name: str, task: Task) -> Path:
+        """`holding`, after a download into the cache where nothing was found.
+
+        Raises:
+            DataMissing: the files are nowhere, and could not be downloaded.
+        """
+        if folder := self.holding(task):
+            return folder
+        reason = "it has no download"
+        if task.fetch:
+            try:
+                obtain(name, task, self.cache)
+                return self.cache
+            except DataMissing as error:
+                reason = f"the download failed: {error}"
+        raise DataMissing(f"{self.missing(name, task)}; {reason}\n{how_to_get(name, task)}")
+
+    def missing(self, name: str, task: Task) -> str:
+        """Where a task's data are not."""
+        looked = ", ".join(str(root) for root in self.roots)
+        return f"data set '{name}' is not in {looked} (looked for {task.files[0]})"
+
+
+def how_to_get(name: str, task: Task) -> str:
+    """What to do where data are missing."""
+    copy = "With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
+    return f"  With a network: bench data fetch {name}\n  {copy}" if task.fetch else f"  {copy}"
+
+
+def user_cache() -> Path:
+    """Where this program keeps what it has downloaded or made for itself."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"

@@ -1,0 +1,76 @@
+"""Data that examples are drawn from by index, and their three splits; the test split can be sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from benchmark.data.splits import Graphless
+
+
+@dataclass(frozen=True)
+class TensorData(Graphless):
+    """Examples as two resident tensors.
+
+    Args:
+        inputs: [n, ...], in the form they are stored in (uint8 pixels, say).
+        targets: [n] or [n, ...].
+        transform: from a batch of stored inputs to what the model takes.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    transform: Callable[[Tensor], Tensor] = torch.Tensor.float
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def index_device(self) -> torch.device:
+        """Where the examples lie. An index that lies there, too, is not copied in every step."""
+        return self.targets.device
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.index_device)
+        return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
+
+    def to(self, device: torch.device) -> TensorData:
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+    def relabelled(self, draw: torch.Generator) -> TensorData:
+        order = torch.randperm(len(self), generator=draw).to(self.targets.device)
+        return replace(self, targets=self.targets[order])
+
+    @property
+    def classes(self) -> Tensor | None:
+        single = self.targets.dim() == 1 and not self.targets.is_floating_point()
+        return self.targets.cpu() if single else None
+
+    @property
+    def digest(self) -> str:
+        sha = hashlib.sha256()
+        for tensor in (self.inputs, self.targets):
+            sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+
+def subset(data: TensorData, index: Tensor) -> TensorData:
+    """The examples at `index`, copied: a split shares no memory with its neighbours."""
+    return replace(data, inputs=data.inputs[index].clone(), targets=data.targets[index].clone())
+
+
+def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
+    """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
+    rest, held = carved(len(data), size, seed)
+    return subset(data, rest), subset(data, held)
+
+
+def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[size:].sort().values, order[:size].sort().values

@@ -1,0 +1,42 @@
+"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+
+@contextmanager
+def counted_updates() -> Iterator[list[int]]:
+    """Counts every step that any torch optimizer makes, the engine's and others."""
+    count = [0]
+
+    def seen(*_: object) -> None:
+        count[0] += 1
+
+    handle = register_optimizer_step_post_hook(seen)
+    try:
+        yield count
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels, and a global generator that is put back as it was."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    settings: Any = torch.utils.deterministic
+    mode, fill = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory
+    with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
+        try:
+            torch.set_deterministic_debug_mode("error")  # its sibling use_deterministic_algorithms imports inductor
+            settings.fill_uninitialized_memory = False
+            yield
+        finally:
+            torch.set_deterministic_debug_mode(mode)
+            settings.fill_uninitialized_memory = fill

@@ -1,0 +1,38 @@
+"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from benchmark.data.splits import Batch, Data
+from benchmark.random_streams import stream_seed
+from benchmark.training.task import Task
+
+EVALUATION_BATCH = 1000
+
+
+def build(task: Task, model: str, seed: int) -> nn.Module:
+    """A network of the task, its weights drawn from the `init` stream of the seed.
+
+    Convolutions lie in memory with their channels last, which oneDNN and cuDNN are faster with.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init"))
+        network: nn.Module = task.model(model)().to(memory_format=torch.channels_last)
+        return network
+
+
+def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> dict[str, float]:
+    """The task's metrics of a network on a split."""
+    model.eval()
+    with torch.no_grad():
+        return task.evaluate(model, _batches(data.to(device)))
+
+
+def _batches(data: Data) -> Iterator[Batch]:
+    size = getattr(data, "portion", EVALUATION_BATCH)  # graphs of many nodes say that they take less
+    for first in range(0, len(data), size):
+        yield data.batch(torch.arange(first, min(first + size, len(data))))

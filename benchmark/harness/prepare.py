@@ -1,0 +1,63 @@
+"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.data.splits import Splits
+from benchmark.harness.controls import narrowed
+from benchmark.harness.network import build
+from benchmark.harness.question import Question
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.structured import Channels
+from benchmark.pruning.target import Target
+from benchmark.random_streams import stream_seed
+from benchmark.training.channel_tracing import trace
+from benchmark.training.run import Run
+from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.state import tensors
+from benchmark.training.step import Tick
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A question whose data are read and whose network is built: the algorithm's turn.
+
+    Args:
+        start: the network's state before it.
+        asked: what the audit holds the masks against.
+    """
+
+    question: Question
+    splits: Splits
+    model: nn.Module
+    start: dict[str, Tensor]
+    run: Run
+    asked: Target
+
+
+def prepare(question: Question, tick: Tick) -> Prepared:
+    cell, device = question.cell, question.device
+    target = Target(cell.density, pattern_named(cell.pattern))
+    control = cell.options.get("control")
+    if control == "dense-small":
+        question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
+    task = question.task
+    splits = task.splits(question.folder, cell.seed)
+    model = build(task, cell.model, cell.seed).to(device)
+    start = {name: value.clone() for name, value in tensors(model).items()}
+    if isinstance(target.pattern, Channels):
+        target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
+
+    def draw(name: str) -> nn.Module:
+        return build(task, cell.model, stream_seed(cell.seed, name))
+
+    about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
+    shared = SharedTrainings(question.shared, about, device) if question.shared else None
+    recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
+    run = Run(task, model, recipe, target, train, cell.seed, tick, draw, shared)
+    keeps_all = "weights" not in question.algorithm.prunes or control == "dense-long"
+    return Prepared(question, splits, model, start, run, Target(1.0) if keeps_all else target)

@@ -1,0 +1,115 @@
+"""Accuracy over sparsity, as curves; where there is one sparsity, as a list with intervals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchmark.leaderboard.figures.labels import Labelled, label_ends
+from benchmark.leaderboard.figures.panels import GREY, check, errors, high, low, metric, panels, percents, title
+from benchmark.leaderboard.figures.style import Look, looks, names, styled
+from benchmark.leaderboard.rows import Row, references, rows
+from benchmark.records.record import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+FAR = 5
+"""How many times the least error the greatest is, before the axis is of its logarithm."""
+
+
+def accuracy_sparsity(records: Iterable[Record]) -> Figure:
+    """The metric over the weights kept, a panel for each table and pattern: means, 95 % intervals as bands.
+
+    Where a panel has one sparsity, its rows stand one above the other instead.
+    """
+    own = [row for row in rows(records) if row.mean is not None]
+    dense = references(own)
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in own:
+        if row.sparsity > 0:
+            groups[*row.table, row.pattern].append(row)
+    check(groups, "no run of a pruned network ended well")
+    with styled():
+        look = looks(names(own))
+        figure, grid = panels([title(group[0]) for group in groups.values()])
+        ends = []
+        for axes, group in zip(grid, groups.values(), strict=True):
+            one = len({row.sparsity for row in group}) == 1
+            ends.append((_forest if one else _curves)(axes, group, dense.get(group[0].table), look))
+        label_ends(grid, ends)
+    return figure
+
+
+def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> list[Labelled]:
+    lines: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(group, key=lambda row: row.sparsity):
+        lines[row.label].append(row)
+    ends: list[Labelled] = []
+    for label, line in lines.items():
+        xs, means = [1 - row.sparsity for row in line], [row.mean or 0.0 for row in line]
+        axes.plot(xs, means, **look[label].line(), zorder=3)
+        axes.fill_between(
+            xs, [low(row) for row in line], [high(row) for row in line], color=look[label].colour, alpha=0.15, lw=0
+        )
+        ends.append((xs[-1], means[-1], label, look[label].ink))
+    if dense and dense.mean is not None:
+        axes.axhline(dense.mean, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1)
+        ends.append((min(1 - row.sparsity for row in group), dense.mean, dense.label, GREY))
+    axes.set_xscale("log")
+    percents(axes.xaxis)
+    axes.invert_xaxis()
+    axes.set_xlabel("share kept (log scale)")
+    axes.set_ylabel(metric(group[0]))
+    _fit(axes, [*group, *([dense] if dense else [])])
+    return ends
+
+
+def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[str, Look]) -> list[Labelled]:
+    ordered = sorted(group, key=lambda row: (row.loss, row.label), reverse=True)
+    for y, row in enumerate(ordered):
+        mean = row.mean or 0.0
+        axes.errorbar(
+            mean, y, xerr=[[mean - low(row)], [high(row) - mean]], **look[row.label].line(), capsize=2, lw=1.4
+        )
+    if dense and dense.mean is not None:
+        axes.axvline(dense.mean, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            dense.label,
+            (dense.mean, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, -3),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=GREY,
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(ordered)), [row.label for row in ordered])
+    for tick, row in zip(axes.get_yticklabels(), ordered, strict=True):
+        tick.set_color(look[row.label].ink)
+    axes.set_ylim(-0.7, len(ordered) - 0.1)
+    axes.grid(visible=False, axis="y")
+    axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].sparsity:g}", loc="left")
+    axes.set_xlabel(f"{metric(group[0])}, mean and 95 % interval")
+    return []  # the names stand at the axis
+
+
+def _fit(axes: Axes, group: Sequence[Row]) -> None:
+    """Show all means, and of intervals as much as two seeds' worth of them does not dwarf the rest.
+
+    Where some methods have many times the error of others, the axis is of the error's logarithm: on a plain one, those
+    that learn next to nothing would press the others together.
+    """
+    means = [row.mean for row in group if row.mean is not None]
+    least, most = min(means), max(means)
+    if group[0].direction == "max" and least >= 0 and most < 1 and 1 - least > FAR * (1 - most):
+        errors(axes)
+        axes.set_ylim(1 - min(1.0, 1.15 * (1 - least)), 1 - (1 - most) / 1.15)
+        axes.set_ylabel(f"{axes.get_ylabel()}, log scale of the error")
+        return
+    pad = 0.08 * (most - least) + max((row.std or 0.0) for row in group) or abs(most) * 0.01 or 1.0
+    axes.set_ylim(least - pad, most + pad)

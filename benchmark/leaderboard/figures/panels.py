@@ -1,0 +1,100 @@
+"""What pictures are made of: titled panels, log axes in plain numbers, the ends of intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import UsageError
+from benchmark.leaderboard.rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+
+MOST_PANELS = 12
+
+
+GREY = "0.35"
+"""Of what a picture is held against: dense."""
+
+
+def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure with a titled panel for each, and the panels. Size in inches, of one panel."""
+    import seaborn
+    from matplotlib.figure import Figure
+
+    columns = min(across, len(titles))
+    lines = math.ceil(len(titles) / columns)
+    figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+    for axes, told in zip(grid, titles, strict=False):
+        axes.set_title(told, loc="left")
+    for axes in grid[len(titles) :]:
+        axes.remove()
+    seaborn.despine(figure)
+    return figure, grid[: len(titles)]
+
+
+def check(groups: Mapping[Any, Any], reason: str) -> None:
+    """Raises UsageError where there is nothing to draw, or too much for one picture."""
+    if not groups:
+        raise UsageError(f"nothing to draw: {reason}")
+    if len(groups) > MOST_PANELS:
+        raise UsageError(
+            f"that would be {len(groups)} panels, and {MOST_PANELS} can be read; "
+            f"narrow it down with --task, --model, --budget, --pattern or --sparsity"
+        )
+
+
+def title(row: Row, *, budget: bool = True) -> str:
+    """What a panel is about, on two lines."""
+    where = f"{row.task_label} / {row.model}"
+    return f"{where}\nbudget {row.budget}, {row.pattern}" if budget else f"{where}\n{row.pattern}"
+
+
+def low(row: Row) -> float:
+    """Lower end of the 95 % interval; the mean where there is none."""
+    return row.ci_low if row.ci_low is not None else row.mean or 0.0
+
+
+def high(row: Row) -> float:
+    """Upper end of the 95 % interval; the mean where there is none."""
+    return row.ci_high if row.ci_high is not None else row.mean or 0.0
+
+
+def metric(row: Row) -> str:
+    """The label of an axis."""
+    return f"{row.metric} (test)" if row.direction == "max" else f"{row.metric} (test, lower is better)"
+
+
+def percents(axis: Axis) -> None:
+    """A log axis of shares, in percent."""
+    ticks(axis, lambda share, _: f"{100 * share:g}%")
+
+
+def errors(axes: Axes) -> None:
+    """A y axis of shares near 1, which is linear in the logarithm of what they lack."""
+    import numpy as np
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    shares = [1 - lack * 10.0**-power for power in range(5) for lack in (1, 0.5, 0.3, 0.2)]
+    axes.set_yscale(
+        "function", functions=(lambda y: -np.log10(np.maximum(1 - y, 1e-9)), lambda place: 1 - 10.0**-place)
+    )
+    axes.yaxis.set_major_locator(FixedLocator(sorted(shares)))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def ticks(axis: Axis, spoken: Callable[[float, int], str]) -> None:
+    """1, 2 and 5 times powers of ten; where these are many, powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    least, most = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 2000 * least else (1,)))
+    axis.set_major_formatter(FuncFormatter(spoken))
+    axis.set_minor_locator(NullLocator())

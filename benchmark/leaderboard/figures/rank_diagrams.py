@@ -1,0 +1,142 @@
+"""Pictures of aggregates over tasks: performance profiles, and mean ranks with their critical difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmark.errors import UsageError
+from benchmark.leaderboard.figures.labels import label_ends
+from benchmark.leaderboard.figures.panels import panels
+from benchmark.leaderboard.figures.style import looks, styled
+from benchmark.leaderboard.profiles import MeanRank, counted, mean_ranks, profiles
+from benchmark.leaderboard.rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+FARTHEST = 4.0
+"""Factor of the least error at which profiles end; as AlgoPerf's."""
+
+
+def profile(rows: Sequence[Row]) -> Figure:
+    """Performance profiles: the share of columns in which a method's error is within a factor of the least.
+
+    Raises:
+        UsageError: no two methods share a column, or a metric has no ratios.
+    """
+    try:
+        found = profiles(rows)
+    except ValueError as error:
+        raise UsageError(f"nothing to draw: {error}") from None
+    if not found:
+        raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
+    columns = len(found[0].ratios)
+    with styled():
+        look = looks({one.label: (one.algorithm, None) for one in found})
+        figure, [axes] = panels(
+            [f"performance profiles over {counted(columns, 'column')} (table, pattern, sparsity)"], (6.4, 4.2)
+        )
+        finite = [ratio for one in found for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST]
+        last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
+        ends = []
+        for one in reversed(found):  # where several end alike, the first name is the topmost
+            ratios = sorted(ratio for ratio in one.ratios.values() if ratio is not None and ratio <= last)
+            xs = [1.0, *ratios, last]
+            shares = [one.within(x) for x in xs]
+            drawn = look[one.label]
+            axes.step(xs, shares, where="post", **drawn.line(), markersize=3.5)
+            name = f"{one.label} (lacks {one.missing})" if one.missing else one.label
+            ends.append((last, shares[-1], name, drawn.ink))
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(1, last)
+        axes.set_ylim(-0.02, 1.04)
+        ticks = [tick for tick in (1, 1.1, 1.2, 1.35, 1.5, 2, 3, 4) if tick <= last]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlabel("error, as a multiple of the least of the column (log scale)")
+        axes.set_ylabel("share of columns")
+        label_ends([axes], [ends])
+    return figure
+
+
+def critical_difference(rows: Sequence[Row]) -> Figure:
+    """Mean ranks on a line; methods that a bar joins are not further apart than the critical difference (Demsar, 2006).
+
+    Raises:
+        UsageError: fewer than 3 methods are in every column, or there is one column.
+    """
+    found = mean_ranks(rows)
+    methods = [one for one in found.methods if one.mean is not None]
+    if found.critical is None:
+        raise UsageError(
+            f"nothing to draw: a critical difference takes 3 methods that are in each of 2 columns or more; "
+            f"{len(methods)} are in all of {found.columns} (bench leaderboard --view profile)"
+        )
+    lacking = [one.label for one in found.methods if one.mean is None]
+    about = f"mean rank over {counted(found.columns, 'column')} of {counted(found.tasks, 'task')}"
+    with styled():
+        figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
+        _number_line(axes, len(methods), found.critical)
+        _flags(axes, methods)
+        _groups(axes, methods, found.critical)
+        if lacking:
+            axes.annotate(
+                f"lack a column: {', '.join(lacking)}", (0, 0), xycoords="axes fraction", fontsize=7, va="top"
+            )
+    return figure
+
+
+def _number_line(axes: Axes, count: int, critical: float) -> None:
+    """Ranks from 1 to the last along the top, with a ruler as long as the critical difference."""
+    axes.set_xlim(0.5, count + 0.5)
+    axes.set_ylim(-((count + 1) // 2) - 0.6, 1.7)
+    axes.axis("off")
+    axes.plot([1, count], [0, 0], color="black", lw=1)
+    for rank in range(1, count + 1):
+        axes.plot([rank, rank], [0, 0.18], color="black", lw=1)
+        axes.text(rank, 0.3, str(rank), ha="center", va="bottom")
+    right = min(1 + critical, count + 0.4)
+    axes.plot([1, right], [1.25, 1.25], color="0.35", lw=1.2, marker="|")
+    axes.text(
+        (1 + right) / 2, 1.3, f"critical difference {critical:.2f}", ha="center", va="bottom", fontsize=8, color="0.35"
+    )
+
+
+def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
+    """The better half's names on the left, the others' on the right, each joined to its mean rank."""
+    look = looks({one.label: (one.algorithm, None) for one in methods})
+    half = (len(methods) + 1) // 2
+    for place, one in enumerate(methods):
+        left = place < half
+        y = -1.0 - (place if left else len(methods) - 1 - place)
+        colour, ink = look[one.label].colour, look[one.label].ink
+        edge = 0.5 if left else len(methods) + 0.5
+        mean = one.mean or 0.0
+        axes.plot([mean, mean, edge], [0, y, y], color=colour, lw=1)
+        axes.plot([mean], [0], color=colour, marker=look[one.label].marker, clip_on=False, zorder=3)
+        axes.annotate(
+            f"{one.label}  {mean:.2f}" if left else f"{mean:.2f}  {one.label}",
+            (edge, y),
+            xytext=(-4 if left else 4, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            fontsize=8,
+            color=ink,
+            annotation_clip=False,
+        )
+
+
+def _groups(axes: Axes, methods: Sequence[MeanRank], critical: float) -> None:
+    """A bar over every widest run of methods that are within the critical difference."""
+    means = [one.mean or 0.0 for one in methods]
+    drawn, reached = 0, -1
+    for first, low in enumerate(means):
+        last = max(i for i, mean in enumerate(means) if mean - low <= critical)
+        if last > first and last > reached:
+            y = -0.22 - 0.17 * (drawn % 4)
+            axes.plot([low - 0.04, means[last] + 0.04], [y, y], color="black", lw=2.6, solid_capstyle="round", zorder=4)
+            drawn, reached = drawn + 1, last

@@ -1,0 +1,57 @@
+"""What edge methods did to graphs: means over the runs of each row. The audit has checked them edge by edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from benchmark.leaderboard.rows import Row, grouped
+from benchmark.records.record import Edits, Record
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Of one row.
+
+    Args:
+        edges: undirected ones, before.
+        asked: edits; fewer are made where connectivity allows no more.
+        gap: the spectral gap before and after, self-loops of weight 1.
+        bridges: before and after.
+        inter_class: share of the edits between classes; None where nodes have none.
+        seconds: for one edit.
+    """
+
+    row: Row
+    edges: float
+    asked: float | None
+    deleted: float
+    added: float
+    gap: tuple[float, float]
+    bridges: tuple[float, float]
+    inter_class: float | None
+    seconds: float
+
+
+def edited(records: Iterable[Record]) -> list[Edited]:
+    """Rows in their order, those whose runs edited graphs."""
+    groups = [(row, [run.edits for run in runs if run.status == "ok" and run.edits]) for row, runs in grouped(records)]
+    return [_of(row, edits) for row, edits in groups if edits]
+
+
+def _of(row: Row, edits: Sequence[Edits]) -> Edited:
+    asked = [each.asked for each in edits if each.asked is not None]
+    between = [each.inter_class for each in edits if each.inter_class is not None]
+    made = sum(each.deleted + each.added for each in edits)
+    return Edited(
+        row=row,
+        edges=fmean(each.before for each in edits),
+        asked=fmean(asked) if len(asked) == len(edits) else None,
+        deleted=fmean(each.deleted for each in edits),
+        added=fmean(each.added for each in edits),
+        gap=(fmean(each.gap["loops 1"][0] for each in edits), fmean(each.gap["loops 1"][1] for each in edits)),
+        bridges=(fmean(each.bridges[0] for each in edits), fmean(each.bridges[1] for each in edits)),
+        inter_class=fmean(between) if len(between) == len(edits) else None,
+        seconds=sum(each.seconds for each in edits) / max(1, made),
+    )

@@ -1,0 +1,119 @@
+"""`bench compare --masks`: what two masks share beyond what chance would have them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+from benchmark.errors import DataMissing, UsageError
+from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
+from benchmark.leaderboard.tables.plain import Tables
+from benchmark.records.lookup import find_record
+from benchmark.records.mask_files import Bits, unpack
+from benchmark.records.record import Record
+from benchmark.records.spelling import Choice, choices, named, spelled
+from benchmark.records.store import Store
+
+Place = tuple[Any, ...]
+
+
+def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+    """Tables, and every value, of the overlap of two records, or of two algorithms wherever both have records.
+
+    Raises:
+        UsageError: these are not two, or nothing is common to them.
+        DataMissing: masks are not where they should be.
+    """
+    if len(names) != 2:
+        raise UsageError(f"--masks compares two records, or two algorithms; got {len(names)} names")
+    if all(store.files(name) for name in names):
+        first, second = (find_record(name, store) for name in names)
+        return _layers(f"{first.key[:8]} {first.cell} and {second.key[:8]} {second.cell}", _parts(store, first, second))
+    return _columns(choices(names), store, records)
+
+
+def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[str, Any]]]:
+    found = [_facts(name, part) for name, part in (*parts.items(), ("all", whole(parts)))]
+    return {title: [_spoken(facts) for facts in found]}, found
+
+
+def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+    """The mean over the seeds that both have, at every task, model, budget, pattern and sparsity."""
+    by_place: dict[Place, list[Overlap]] = {}
+    for place, first, second in _pairs(wanted, records):
+        by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
+    if not by_place:
+        raise UsageError("no two records of these have a task, model, budget, pattern, sparsity and seed in common")
+    found = []
+    for (setting, model, budget, pattern, sparsity), parts in sorted(by_place.items()):
+        beyond = [part.beyond_chance for part in parts if part.beyond_chance is not None]
+        facts = {"task": setting, "model": model, "budget": budget, "pattern": pattern, "sparsity": sparsity}
+        means = {"jaccard": fmean(part.jaccard for part in parts), "beyond chance": fmean(beyond) if beyond else None}
+        found.append({**facts, **means, "n": len(parts)})
+    title = f"masks of {wanted[0].name} and {wanted[1].name}, means over common seeds"
+    return {title: [_spoken(facts) for facts in found]}, found
+
+
+def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tuple[Place, Record, Record]]:
+    ok = [record for record in records if record.mask_digest]
+    first, second = (_of(choice, ok) for choice in wanted)
+    for key in first.keys() & second.keys():
+        yield key[0], first[key], second[key]
+
+
+def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Record]:
+    """The records that a name means, by place and seed. Raises UsageError where it means several of one place."""
+    found: dict[tuple[Place, int], Record] = {}
+    for record in records:
+        cell = record.cell
+        plain = "control" in choice.options or "control" not in cell.options
+        if plain and named(choice, cell.algorithm, cell.options):
+            other = found.setdefault((_place(record), cell.seed), record)
+            if other is not record:
+                which = " or ".join(spelled(cell.algorithm, one.cell.options) for one in (other, record))
+                raise UsageError(f"'{choice.name}' means several records here; say which: {which}")
+    return found
+
+
+def _place(record: Record) -> Place:
+    cell = record.cell
+    return cell.setting, cell.model, cell.budget, cell.pattern, cell.sparsity
+
+
+def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:
+    try:
+        return overlaps(masks(store, first), masks(store, second))
+    except ValueError as error:
+        raise UsageError(f"records {first.key[:8]} and {second.key[:8]}: {error}") from None
+
+
+def masks(store: Store, record: Record) -> Bits:
+    """The masks that lie beside a record.
+
+    Raises:
+        DataMissing: they do not, or they are damaged.
+    """
+    try:
+        return unpack(store.masks(record.cell).read_bytes())
+    except (OSError, ValueError) as error:
+        wrong = "damaged" if isinstance(error, ValueError) else "not"
+        raise DataMissing(
+            f"the masks of record {record.key[:8]} ({record.cell}) are {wrong} in {store.root / 'masks'}; "
+            f"bench export {record.key[:8]} makes its network again, bench run --rerun all its record and masks"
+        ) from None
+
+
+def _facts(name: str, part: Overlap) -> dict[str, Any]:
+    kept = {"layer": name, "weights": part.total, "first": part.first, "second": part.second, "both": part.both}
+    return kept | {"by chance": part.chance, "jaccard": part.jaccard, "beyond chance": part.beyond_chance}
+
+
+def _spoken(facts: dict[str, Any]) -> dict[str, str]:
+    return {name: _word(value) for name, value in facts.items()}
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.1f}" if value > 1 else f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,122 @@
+"""Rows of a leaderboard as a reader wants them: titled tables of spoken values."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from benchmark.leaderboard import Row
+from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
+from benchmark.plugins import catalog
+
+Tables = dict[str, list[dict[str, str]]]
+
+
+Facts = list[dict[str, Any]]
+
+
+def boards(rows: Sequence[Row]) -> Tables:
+    """A table for each task (with its options), model and budget, in the order of the rows."""
+    found: Tables = {}
+    patterns = several(row.pattern for row in rows)
+    comparisons = compare_all(rows)
+    tests, heads = _tests(comparisons), titles(rows)
+    for row, standing in zip(rows, standings(rows, comparisons), strict=True):
+        how = f"; {told}" if (told := tests.get(row.table)) else ""
+        found.setdefault(f"{heads[row.table]}{how}", []).append(_spoken(row, standing, patterns))
+    return found
+
+
+def board_facts(rows: Sequence[Row]) -> Facts:
+    """The same with every number, for a program."""
+    made = []
+    for row, standing in zip(rows, standings(rows), strict=True):
+        rank = standing or Standing(0, 0, 0, ())
+        ranks = {"rank_best": rank.best or None, "rank_worst": rank.worst or None, "rank_of": rank.of or None}
+        made.append(asdict(row) | ranks | {"missing_seeds": list(rank.missing)})
+    return made
+
+
+def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], str]:
+    """What tables are about, by table; with every option of the task where two would be called the same.
+
+    Args:
+        before: what is said before the metric, as `difference in `.
+    """
+    first: dict[tuple[str, str, str], Row] = {}
+    for row in rows:
+        first.setdefault(row.table, row)
+    count = Counter((place(row), row.budget) for row in first.values())
+    found = {}
+    for table, row in first.items():
+        where = place(row) if count[place(row), row.budget] == 1 else " / ".join(table[:2])
+        way = "higher" if row.direction == "max" else "lower"
+        found[table] = f"{where}, budget {row.budget}: {before}{row.metric} on the test split ({way} is better)"
+    return found
+
+
+def place(row: Row) -> str:
+    """A row's task, with the options that are unusual, and model."""
+    return f"{catalog.label(row.task, row.task_options)} / {row.model}"
+
+
+def several(values: Iterable[object]) -> bool:
+    """Whether there is more than one."""
+    return len(set(values)) > 1
+
+
+def number(value: float | None) -> str:
+    """A metric, with four digits; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def interval(low: float | None, high: float | None, sign: str = "") -> str:
+    """Both ends of it."""
+    return "" if low is None or high is None else f"[{low:{sign}.4f}, {high:{sign}.4f}]"
+
+
+def chance(p: float | None) -> str:
+    """A p-value."""
+    return "" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def _spoken(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
+    cost = row.cost
+    return {
+        "rank": str(standing or ""),
+        "algorithm": row.label,
+        **({"pattern": row.pattern} if patterns else {}),
+        "sparsity": f"{row.sparsity:g}",
+        row.metric: number(row.mean),
+        "std": number(row.std),
+        "95% interval": interval(row.ci_low, row.ci_high),
+        "n": str(row.n),
+        "trainings": f"{cost['trainings']:.1f}" if cost else "",
+        "GFLOPs": f"{(row.flops or 0) / 1e9:,.1f}" if cost else "",
+        "seconds": f"{cost['seconds']:,.1f}" if cost else "",
+        "": ", ".join(_notes(row, standing)),
+    }
+
+
+def _notes(row: Row, standing: Standing | None) -> list[str]:
+    """What makes a row more, or less, than others: runs made again by `bench verify`; runs that are not there."""
+    notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
+    if row.verified:
+        notes.insert(0, "verified" if row.verified == row.n else f"{row.verified} of {row.n} verified")
+    if standing and standing.missing:
+        return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *notes]
+    return notes
+
+
+def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
+    """By table, what its ranks come from."""
+    tests: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for comparison in comparisons:
+        tests[comparison.a.table][comparison.difference.test or "untested"] += 1
+    told = {}
+    for table, counts in tests.items():
+        names = ", ".join(name for name, _ in counts.most_common())
+        told[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
+    return told

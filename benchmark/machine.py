@@ -1,0 +1,88 @@
+"""This machine: its cores and device, the versions installed on it, and the commit that is checked out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
+"""What of a checkout decides an answer; results and documents do not."""
+
+
+def device_facts(device: torch.device) -> dict[str, Any]:
+    """What the run computed on, and on CUDA whether float32 products were rounded to TF32."""
+    import torch
+
+    facts = {"device": str(device), "threads": torch.get_num_threads()}
+    if device.type != "cuda":
+        return facts | {"processor": _processor()}
+    tf32 = {"matmul": torch.backends.cuda.matmul.allow_tf32, "convolutions": torch.backends.cudnn.allow_tf32}
+    return facts | {"processor": torch.cuda.get_device_name(device), "cuda": torch.version.cuda, "tf32": tf32}
+
+
+@cache
+def software_facts() -> dict[str, Any]:
+    """Versions, platform and commit."""
+    import numpy as np
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "prunebench": _version("prunebench"),
+        "platform": platform.platform(terse=True),
+        **_commit(),
+    }
+
+
+def zoo_facts(model: str) -> dict[str, Any]:
+    """The version of the distribution that a model such as `timm:resnet50` comes from."""
+    zoo, _, inner = model.partition(":")
+    return {zoo: _version(zoo)} if inner else {}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the checkout that this code runs from, if it is one."""
+
+    def git(*words: str) -> str:
+        folder = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name):
+            return {
+                "commit": git("rev-parse", "HEAD"),
+                "dirty": bool(git("status", "--porcelain", "-uno", "--", *CODE)),
+            }
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return {"commit": None, "dirty": None}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

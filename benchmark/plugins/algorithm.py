@@ -1,0 +1,114 @@
+"""Plug-ins as values: an algorithm is a function of a run, a task with options a function of these."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from benchmark.plugins.options import Option, command_line_name, options_of, resolved, summary_of
+from benchmark.records.spelling import unusual
+
+if TYPE_CHECKING:
+    from benchmark.training.run import Run
+
+
+Control = Literal["retrain", "shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small", "dense-long"]
+"""What `--control` takes, and the option `control` that every algorithm has (`benchmark.harness.controls`)."""
+
+
+When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
+"""Families of methods, by when they prune; what readers filter by."""
+
+
+EditLimit = Callable[[Mapping[str, Any], Any], int | None]
+
+
+_CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A pruning method: a plain function that is handed a `Run`.
+
+    Args:
+        paper: where it is published, as `arXiv:...` or a DOI; empty for a control.
+        prunes: what it prunes: weights, edges, or nothing at all.
+        trains_once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
+        needs: what a task must have beside what the method prunes: edges, say.
+        edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there, or None
+            where it can make any number.
+        edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
+        family: when it prunes, for readers to filter by; empty where it does not say.
+    """
+
+    function: Callable[..., None]
+    paper: str = ""
+    prunes: frozenset[str] = frozenset({"weights"})
+    trains_once: bool = True
+    edits_only: bool = False
+    family: When = ""
+    needs: frozenset[str] = frozenset()
+    edit_limit: EditLimit | None = None
+    name: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", command_line_name(self.function))
+        _ = self.options  # a wrong signature is an error where the function is defined
+        for said, known in ((self.prunes | self.needs, {"weights", "edges"}), ({self.family}, set(get_args(When)))):
+            if strange := ", ".join(said - known):
+                raise ValueError(f"{self.name}: there is no '{strange}' among {', '.join(sorted(known - {''}))}")
+
+    def __call__(self, run: Run, **options: Any) -> None:
+        self.function(run, **options)
+        if self.edits_only:
+            run.train()
+
+    @cached_property
+    def options(self) -> dict[str, Option]:
+        """By name. Raises TypeError where the signature is not `(run, *, option: type = default, ...)`."""
+        run, *_ = inspect.signature(self.function).parameters.values()
+        if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
+            raise TypeError(f"{self.function.__name__}: the first parameter is the run")
+        return options_of(self.function, leading=1, reserved=_CONTROL)
+
+    @property
+    def summary(self) -> str:
+        """What and whose: the first line of the docstring."""
+        return summary_of(self.function)
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option with its value: `given`, validated, over the defaults.
+
+        Raises:
+            UsageError: an unknown option or a wrong value, with the valid ones.
+        """
+        controls = {name: option for name, option in _CONTROL.items() if name in given}
+        return resolved(self.name, self.options | controls, given)
+
+    def unusual(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the options that are not at their default."""
+        return unusual(options, {name: option.default for name, option in self.options.items()})
+
+
+def algorithm(
+    *,
+    paper: str = "",
+    prunes: str | tuple[str, ...] | None = "weights",
+    trains_once: bool = True,
+    edits_only: bool = False,
+    family: When = "",
+    needs: str | None = None,
+    edit_limit: EditLimit | None = None,
+) -> Callable[[Callable[..., None]], Algorithm]:
+    """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
+    what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
+
+    def decorate(function: Callable[..., None]) -> Algorithm:
+        return Algorithm(
+            function, paper, what, trains_once, edits_only, family, frozenset([needs] if needs else []), edit_limit
+        )
+
+    return decorate

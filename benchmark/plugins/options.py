@@ -1,0 +1,157 @@
+"""Options of plug-ins: the keyword-only parameters of a function, typed, validated, and told in its docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from benchmark.errors import UsageError, unknown
+from benchmark.records.spelling import NO_VALUE
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""An option in [0, 1]."""
+
+
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+"""An option strictly between 0 and 1."""
+
+
+Sparsity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+"""An option in [0, 1)."""
+
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""An option of at least 0."""
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""An option above 0."""
+
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of at least 1."""
+
+
+_SPOKEN = {
+    Fraction: "number in [0, 1]",
+    Sparsity: "number in [0, 1)",
+    Share: "number in (0, 1)",
+    Amount: "number >= 0",
+    Positive: "number > 0",
+    Count: "whole number >= 1",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword-only parameter of a plug-in's function.
+
+    Args:
+        kind: its annotation.
+        meaning: what the docstring says of it.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    meaning: str
+
+    @property
+    def values(self) -> str:
+        """The valid values, in words."""
+        for kind, words in _SPOKEN.items():
+            if self.kind == kind:
+                return words
+        if literals := [str(literal) for literal in _literals(self.kind)]:
+            return " | ".join(literals)
+        if get_origin(self.kind) is Annotated:  # a type of the plug-in's own, described by its pydantic Field
+            told = [part.description for part in self.kind.__metadata__ if getattr(part, "description", None)]
+            return told[0] if told else str(self.kind)
+        return {bool: "true | false", int: "whole number", float: "number", str: "text"}.get(self.kind, str(self.kind))
+
+    def parse(self, value: Any) -> Any:
+        """The value in the option's type, from text or from a value. Raises ValidationError."""
+        spelled_out = {str(literal): literal for literal in _literals(self.kind)}  # 0 | 1, of which the text is "1"
+        if value == NO_VALUE and NO_VALUE not in spelled_out and self._may_be_none:
+            return None
+        return TypeAdapter(self.kind).validate_python(
+            spelled_out.get(value, value) if isinstance(value, str) else value
+        )
+
+    @property
+    def _may_be_none(self) -> bool:
+        try:
+            return TypeAdapter(self.kind).validate_python(None) is None
+        except ValidationError:
+            return False
+
+
+Options = Mapping[str, Option]
+
+
+def options_of(function: Callable[..., Any], leading: int, reserved: Collection[str] = ()) -> dict[str, Option]:
+    """The options of a function by name: all of its parameters after the first `leading`.
+
+    Raises:
+        TypeError: one of them is not of the form `*, option: type = default`, or has a reserved name.
+    """
+    parameters = list(inspect.signature(function).parameters.values())[leading:]
+    return {parameter.name: _option(function, parameter, reserved) for parameter in parameters}
+
+
+def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a plug-in with its value: `given`, validated, over the defaults.
+
+    Raises:
+        UsageError: an unknown option or a wrong value, with the valid ones.
+    """
+    for name in given:
+        if name not in options:
+            raise unknown(f"option of '{owner}'", name, options, f"its options: {', '.join(options) or 'it has none'}")
+    return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
+
+
+def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved: Collection[str]) -> Option:
+    where = f"{function.__name__}: option '{parameter.name}'"
+    if parameter.name in reserved:
+        raise TypeError(f"{where} is one that every plug-in of its kind has")
+    if parameter.kind is not parameter.KEYWORD_ONLY:
+        raise TypeError(f"{where} must be keyword-only: put it after `*`")
+    if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
+        raise TypeError(f"{where} needs a type and a default")
+    kind = parameter.annotation
+    if isinstance(kind, str):
+        kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
+    meaning = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
+    return Option(parameter.name, kind, parameter.default, " ".join(meaning[1].split()) if meaning else "")
+
+
+def _value(owner: str, option: Option, value: Any) -> Any:
+    try:
+        return option.parse(value)
+    except ValidationError:
+        raise UsageError(f"option '{option.name}' of '{owner}' cannot be {value!r}; it takes {option.values}") from None
+
+
+def _literals(kind: Any) -> Iterator[Any]:
+    """The values of a Literal, or of a union of Literals."""
+    if get_origin(kind) is Literal:
+        yield from get_args(kind)
+    elif get_origin(kind) in (Union, UnionType):
+        for part in get_args(kind):
+            yield from _literals(part)
+
+
+def command_line_name(function: Callable[..., Any]) -> str:
+    """The name on the command line of what a function makes."""
+    return function.__name__.rstrip("_").replace("_", "-")
+
+
+def summary_of(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]

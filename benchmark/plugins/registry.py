@@ -1,0 +1,79 @@
+"""Algorithms and tasks by name: those of `listing`, imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmark.errors import BenchError
+from benchmark.plugins.catalog import Plugin, find
+
+if TYPE_CHECKING:
+    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.plugins.task import Family
+    from benchmark.training.task import Task
+
+
+def algorithm(name: str) -> Algorithm:
+    """Load an algorithm, or a chain of them. Raises UsageError for an unknown name, PluginError for an why_not one."""
+    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.plugins.chain import chain
+
+    if "+" in name:
+        return chain([algorithm(part) for part in name.split("+")])
+
+    plugin = find("algorithm", name)
+    loaded = _load(plugin)
+    if not isinstance(loaded, Algorithm):
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no algorithm; decorate it with @algorithm(...)")
+    if loaded.name != name:
+        raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
+    return loaded
+
+
+def family(name: str) -> Family:
+    """Load a task's options. Raises UsageError for an unknown name, PluginError for one that cannot be used."""
+    from benchmark.plugins.task import Family
+    from benchmark.training.task import Task
+
+    plugin = find("task", name)
+    loaded = _load(plugin)
+    if isinstance(loaded, Task):
+        return Family(lambda: loaded, name)
+    if not isinstance(loaded, Family):
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no Task, and no function of options under @task")
+    if loaded.name != name:
+        raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
+    return loaded
+
+
+def task(name: str, options: Mapping[str, Any] | None = None) -> Task:
+    """Load a task with these options over its defaults.
+
+    Raises:
+        UsageError: an unknown name, an unknown option, or a wrong value.
+        PluginError: it cannot be used.
+    """
+    from benchmark.training.task import Task
+
+    made = family(name)
+    values = made.resolve(options or {})
+    try:
+        loaded = made(**values)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise find("task", name).error(f"{type(error).__name__}: {error}") from error
+    if not isinstance(loaded, Task):
+        raise find("task", name).error(f"its function gives {type(loaded).__name__}, and no Task")
+    return loaded
+
+
+def _load(plugin: Plugin) -> object:
+    if plugin.problem:
+        raise plugin.error(plugin.problem)
+    try:
+        return cast("object", getattr(import_module(plugin.module), plugin.attribute))
+    except (Exception, SystemExit) as error:  # a plug-in can fail in every way there is; no other goes with it
+        raise plugin.error(f"{type(error).__name__}: {error}") from error

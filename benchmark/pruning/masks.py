@@ -1,0 +1,99 @@
+"""Masks: which weights are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from benchmark.records import mask_files
+
+
+class Masks(Mapping[str, Tensor]):
+    """Named boolean tensors, `True` = kept, one per prunable tensor. A value: operators give new masks.
+
+    Raises:
+        TypeError: a mask is not boolean. A float mask is a weight in disguise.
+    """
+
+    def __init__(self, masks: Mapping[str, Tensor]) -> None:
+        for name, mask in masks.items():
+            if mask.dtype != torch.bool:
+                raise TypeError(f"the mask of '{name}' has dtype {mask.dtype}; masks are torch.bool, True = kept")
+        self._masks = {name: mask.detach().clone() for name, mask in masks.items()}
+
+    @classmethod
+    def ones(cls, weights: Mapping[str, Tensor]) -> Masks:
+        """Masks that keep every weight."""
+        return cls({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._masks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._masks)
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def __and__(self, other: Masks) -> Masks:
+        self._match(other)
+        return Masks({name: mask & other[name] for name, mask in self.items()})
+
+    def __or__(self, other: Masks) -> Masks:
+        self._match(other)
+        return Masks({name: mask | other[name] for name, mask in self.items()})
+
+    def __invert__(self) -> Masks:
+        return Masks({name: ~mask for name, mask in self.items()})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Masks):
+            return NotImplemented
+        return self.keys() == other.keys() and all(torch.equal(mask, other[name]) for name, mask in self.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        noun = "tensor" if len(self) == 1 else "tensors"
+        return f"Masks({self.kept:,} of {self.total:,} kept, density {self.density:.4f}, {len(self)} {noun})"
+
+    def packed(self) -> bytes:
+        """One bit a weight, compressed: what `unpacked` reads."""
+        return mask_files.pack({name: mask.cpu().numpy() for name, mask in self.items()})
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Masks:
+        """The masks of `packed`, on the CPU. Raises ValueError where these are none."""
+        return cls({name: torch.from_numpy(mask) for name, mask in mask_files.unpack(data).items()})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many weights of each tensor are kept."""
+        return {name: int(mask.sum()) for name, mask in self.items()}
+
+    @property
+    def kept(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def total(self) -> int:
+        return sum(mask.numel() for mask in self.values())
+
+    @property
+    def density(self) -> float:
+        """Kept over prunable; 1.0 where there is nothing to prune."""
+        return self.kept / self.total if self.total else 1.0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of names, shapes and packed bits: equal masks have equal digests on every device."""
+        return mask_files.digest({name: mask.cpu().numpy() for name, mask in self.items()})
+
+    def _match(self, other: Masks) -> None:
+        for name in self.keys() | other.keys():
+            if name not in self or name not in other:
+                raise ValueError(f"masks cover different tensors: '{name}' is in only one of them")
+            if self[name].shape != other[name].shape:
+                raise ValueError(f"the masks of '{name}' have shapes {self[name].shape} and {other[name].shape}")

@@ -1,0 +1,33 @@
+"""What is asked of an algorithm: how much to keep, and in which pattern."""
+
+from __future__ import annotations
+
+import re
+
+from benchmark.pruning.patterns import Anywhere, Layer, NofM, Pattern
+from benchmark.pruning.structured import Blocks, Channels
+
+
+def pattern_named(name: str) -> Pattern:
+    """The pattern with this spelling: `global`, `layer`, `channels`, `N:M` such as `2:4`, `blocks:RxC` such as 4x4.
+
+    Channels are those of no network yet; `benchmark.training.channel_tracing.trace` finds a network's.
+
+    Raises:
+        ValueError: no such pattern.
+    """
+    if name == "global":
+        return Anywhere()
+    if name == "layer":
+        return Layer()
+    if name == "channels":
+        return Channels()
+    if match := re.fullmatch(r"blocks:([1-9]\d*)x([1-9]\d*)", name):
+        return Blocks(int(match[1]), int(match[2]))
+    match = re.fullmatch(r"([1-9]\d*):(\d+)", name)
+    if match and int(match[1]) <= int(match[2]):
+        return NofM(int(match[1]), int(match[2]))
+    raise ValueError(
+        f"no pattern named '{name}'; there are global, layer, channels, N:M with 0 < N <= M, such as 2:4, "
+        "and blocks:RxC, such as blocks:4x4"
+    )

@@ -1,0 +1,133 @@
+"""Patterns: where kept weights may lie. Weights one by one, or n of every m; `units.py` has those that go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from benchmark.pruning.masks import Masks
+from benchmark.pruning.ranking import Scores, checked, count_of, keep_each, top
+
+
+class Pattern(Protocol):
+    """Where kept weights may lie: a small frozen value."""
+
+    @property
+    def name(self) -> str:
+        """Its spelling on the command line."""
+
+    def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
+        """The best weights that the pattern allows, chosen among those that `among` keeps."""
+
+    def breach(self, masks: Masks, density: float) -> str | None:
+        """What is wrong with masks that claim this pattern at this density; None where nothing is."""
+
+    def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
+        """The tensors that the pattern cannot cover and leaves dense, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Anywhere:
+    """Unstructured over all tensors together: exactly round(density * N) weights of the whole network."""
+
+    name: str = field(default="global", init=False)
+
+    def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
+        flat = torch.cat([checked(name, s).reshape(-1) for name, s in scores.items()])
+        live = None if among is None else torch.cat([among[name].reshape(-1) for name in scores])
+        chosen = top(flat, count_of(density, flat.numel()), live)
+        parts = torch.split(chosen, [s.numel() for s in scores.values()])
+        return Masks({name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)})
+
+    def breach(self, masks: Masks, density: float) -> str | None:
+        expected = count_of(density, masks.total)
+        if masks.kept != expected:
+            return f"{masks.kept:,} of {masks.total:,} weights are kept, {expected:,} were asked (density {density:g})"
+        return None
+
+    def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Unstructured within each tensor: exactly round(density * n) weights of every one."""
+
+    name: str = field(default="layer", init=False)
+
+    def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
+        return keep_each(scores, {name: round(density * s.numel()) for name, s in scores.items()}, among)
+
+    def breach(self, masks: Masks, density: float) -> str | None:
+        for name, mask in masks.items():
+            expected, kept = round(density * mask.numel()), int(mask.sum())
+            if kept != expected:
+                return f"'{name}' keeps {kept:,} of {mask.numel():,} weights, {expected:,} were asked"
+        return None
+
+    def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True)
+class NofM:
+    """At most n of every m consecutive weights along the input channels.
+
+    Sparse tensor cores run 2:4 where output channels are a multiple of 8 and input channels of 16 (NVIDIA's ASP).
+    Densities above n/m, as a schedule passes through, keep round(density * m) of every m. A tensor whose input
+    channels are not a multiple of m stays dense and is named in the record.
+    """
+
+    n: int
+    m: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.n}:{self.m}"
+
+    def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
+        count = count_of(density, self.m)
+        exempt = self.exempt({name: s.shape for name, s in scores.items()})
+        masks = {}
+        for name, score in scores.items():
+            live = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
+            masks[name] = live if name in exempt else self._keep_groups(checked(name, score), count, live)
+        return Masks(masks)
+
+    def breach(self, masks: Masks, density: float) -> str | None:
+        count = count_of(density, self.m)
+        exempt = self.exempt({name: mask.shape for name, mask in masks.items()})
+        for name, mask in masks.items():
+            if name in exempt:
+                if not bool(mask.all()):
+                    return f"'{name}' cannot follow {self.name} and should be dense: {exempt[name]}"
+            elif not bool((self._groups(mask).sum(dim=-1) == count).all()):
+                return f"'{name}' does not keep {count} of every {self.m} weights along its input channels"
+        return None
+
+    def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
+        return {
+            name: f"{shape[1]} input channels are not a multiple of {self.m}"
+            for name, shape in shapes.items()
+            if shape[1] % self.m
+        }
+
+    def _groups(self, values: Tensor) -> Tensor:
+        """[out, in, ...] -> [out, ..., in/m, m], a view or a copy."""
+        channels_last = values.movedim(1, -1)
+        return channels_last.reshape(*channels_last.shape[:-1], -1, self.m)
+
+    def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> Tensor:
+        grouped = self._groups(score)
+        order = grouped.sort(dim=-1, descending=True, stable=True).indices
+        dead_last = self._groups(~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
+        best = order.gather(-1, dead_last)[..., :count]
+        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, best, True)
+        kept = mask.flatten(-2).movedim(-1, 1)
+        if bool((kept & ~live).any()):
+            raise ValueError(f"pattern {self.name}: a group of {self.m} has fewer than {count} live weights left")
+        return kept

@@ -1,0 +1,52 @@
+"""Masks as bytes, one bit a weight, and what two of them share. Numpy alone, so that reading verbs need no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+Bits = Mapping[str, np.ndarray[Any, np.dtype[np.bool_]]]
+"""Boolean arrays by name of tensor, `True` = kept."""
+
+
+def pack(masks: Bits) -> bytes:
+    """Masks as a compressed npz: of every tensor the bits, eight to a byte, and the shape. Equal masks, equal bytes."""
+    arrays = {f"{name}:bits": np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
+    shapes = {f"{name}:shape": np.array(mask.shape, dtype=np.int64) for name, mask in masks.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays | shapes)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
+    """The masks of `pack`, in the order they had.
+
+    Raises:
+        ValueError: these are not packed masks.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            names = [key.removesuffix(":bits") for key in file if key.endswith(":bits")]
+            return {name: _unpacked(file[f"{name}:bits"], file[f"{name}:shape"]) for name in names}
+    except (BadZipFile, zlib.error, NotImplementedError, ValueError, KeyError, EOFError, OSError) as error:
+        raise ValueError(f"not a file of packed masks: {error}") from error
+
+
+def digest(masks: Bits) -> str:
+    """SHA-256 of names, shapes and packed bits."""
+    sha = hashlib.sha256()
+    for name in sorted(masks):
+        mask = masks[name]
+        sha.update(f"{name}{mask.shape}".encode())
+        sha.update(np.packbits(mask.reshape(-1)).tobytes())
+    return sha.hexdigest()
+
+
+def _unpacked(bits: Any, shape: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.unpackbits(bits, count=int(np.prod(shape))).astype(np.bool_).reshape(shape)

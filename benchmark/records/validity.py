@@ -1,0 +1,92 @@
+"""Is a record sound in itself? What can be told from its numbers alone, without training and without torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from benchmark.records.record import Density, Record
+
+
+def problems_of(record: Record) -> list[str]:
+    """Everything in a record that cannot be, in words; empty where nothing is. Its key was checked as it was read."""
+    if record.status != "ok":
+        return ["it has metrics, and did not end well"] if record.metrics else []
+    return [*_answered(record), *_counts(record), *_target(record)]
+
+
+def mask_problems(record: Record, packed: bytes) -> list[str]:
+    """Everything in which the saved masks of a record are not those it tells of; empty where nothing is."""
+    from benchmark.records import mask_files
+
+    try:
+        masks = mask_files.unpack(packed)
+    except ValueError as error:
+        return [f"its masks cannot be read: {error}"]
+    counts = {name: (int(mask.sum()), mask.size) for name, mask in masks.items()}
+    told = {name: (layer.kept, layer.total) for name, layer in record.layers.items()}
+    wrong = [
+        f"the masks keep {counts.get(name)} of '{name}', and the record tells {told.get(name)}"
+        for name in sorted(counts.keys() | told.keys())
+        if counts.get(name) != told.get(name)
+    ]
+    if not wrong and mask_files.digest(masks) != record.mask_digest:
+        wrong = ["its masks have another digest than the record tells"]
+    return wrong
+
+
+def _answered(record: Record) -> Iterator[str]:
+    if record.audit is None or not record.audit.passed or record.audit.breaches:
+        yield "its audit was not passed"
+    if record.ranking.metric not in record.metrics:
+        yield f"it has no {record.ranking.metric}, the metric that ranks"
+    if record.mask_digest is None:
+        yield "it has no digest of its mask"
+
+
+def _counts(record: Record) -> Iterator[str]:
+    """Each layer holds what it can hold, and the densities are the layers'."""
+    for name, layer in record.layers.items():
+        if not 0 <= layer.effective <= layer.kept <= layer.total:
+            yield f"'{name}' has {layer.effective:,} live of {layer.kept:,} kept of {layer.total:,} weights"
+    if record.density is None:
+        yield "it has no density"
+        return
+    total = sum(layer.total for layer in record.layers.values())
+    for what, said, found in (
+        ("weights", record.density.weights, sum(layer.kept for layer in record.layers.values())),
+        ("effective", record.density.effective, sum(layer.effective for layer in record.layers.values())),
+    ):
+        share = found / total if total else 1.0
+        if abs(said - share) > 1e-12:
+            yield f"density.{what} is {said:g}, and its layers keep {found:,} of {total:,} ({share:g})"
+
+
+def _target(record: Record) -> Iterator[str]:
+    """The counts are those that the sparsity and the pattern ask for, where layers tell: units need the mask."""
+    density, pattern = record.cell.density, record.cell.pattern
+    if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
+        return
+    if record.cell.options.get("control") in ("dense-small", "dense-long"):
+        density, pattern = 1.0, "layer"  # networks of which everything is kept
+    if pattern == "global":
+        kept = sum(layer.kept for layer in record.layers.values())
+        total = sum(layer.total for layer in record.layers.values())
+        yield from _asked("the network", kept, total, round(density * total))
+    for name, layer in record.layers.items():
+        if pattern == "layer":
+            yield from _asked(f"'{name}'", layer.kept, layer.total, round(density * layer.total))
+        elif match := re.fullmatch(r"\d+:(\d+)", pattern):
+            m = int(match[1])
+            asked = layer.total if layer.note else round(density * m) * layer.total // m
+            yield from _asked(f"'{name}'", layer.kept, layer.total, asked)
+
+
+def _asked(what: str, kept: int, total: int, asked: int) -> Iterator[str]:
+    if kept != asked:
+        yield f"{what} keeps {kept:,} of {total:,} weights, and the cell asks for {asked:,}"
+
+
+def _prunes_edges(density: Density, sparsity: float) -> bool:
+    """Whether the sparsity may be one of edges: the data are graphs, and all weights are there."""
+    return sparsity > 0 and density.weights == 1 and density.edges is not None

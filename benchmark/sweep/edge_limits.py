@@ -1,0 +1,60 @@
+"""What edge methods are asked for and cannot do: said before a sweep starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from benchmark.data.splits import Data
+from benchmark.graphs.edges import asked, graph_of
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.chain import Chain
+from benchmark.records.cell import Cell
+from benchmark.training.task import Task
+
+GRAPHS_LOOKED_AT = 200
+"""Graphs of a data set that are looked at: the first ones."""
+
+
+def limits(
+    cells: Iterable[Cell], algorithms: Mapping[str, Algorithm], tasks: Mapping[str, Task], folders: Mapping[str, Path]
+) -> Iterator[str]:
+    """In words, for every edge method that is asked for more edits than a data set allows it."""
+    data: dict[str, Data] = {}
+    for cell in {(cell.group, cell.setting): cell for cell in cells}.values():
+        method, options = _editor(algorithms[cell.algorithm], cell)
+        if method.edit_limit is None:
+            continue
+        if cell.setting not in data:
+            data[cell.setting] = tasks[cell.setting].splits(folders[cell.setting], cell.seed).train
+        wanted, allowed = _sums(method, options, cell, data[cell.setting])
+        if allowed < wanted:
+            looked = min(GRAPHS_LOOKED_AT, len(data[cell.setting]))
+            where = (
+                f" (the first {looked} of {len(data[cell.setting]):,} graphs)" if len(data[cell.setting]) > 1 else ""
+            )
+            yield (
+                f"'{cell.algorithm}' on {cell.setting}: {wanted:,} edits are asked, {allowed:,} can be made without "
+                f"breaking a component apart{where}; it makes those, and the record says so"
+            )
+
+
+def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, object]]:
+    """The method that edits the graphs, and its own options."""
+    if not isinstance(algorithm, Chain):
+        return algorithm, dict(cell.options)
+    first = algorithm.parts[0]
+    return first, {name: cell.options[f"{first.name}.{name}"] for name in first.options}
+
+
+def _sums(method: Algorithm, options: Mapping[str, object], cell: Cell, data: Data) -> tuple[int, int]:
+    wanted = allowed = 0
+    edges = options["edges"]
+    assert edges is None or isinstance(edges, int | float)
+    for number in range(min(GRAPHS_LOOKED_AT, len(data))):
+        graph = graph_of(data.graph(number))
+        count = asked(edges, cell.sparsity, graph.size)
+        most = method.edit_limit(options, graph) if method.edit_limit else None
+        wanted += count
+        allowed += count if most is None else min(count, most)
+    return wanted, allowed

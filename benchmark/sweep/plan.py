@@ -1,0 +1,190 @@
+"""From what was asked on the command line to the cells that answer it, and which of them are still open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+
+import rfc8785
+from pydantic import ValidationError
+
+from benchmark.errors import PluginError, UsageError
+from benchmark.harness.question import why_not
+from benchmark.plugins import catalog, registry
+from benchmark.plugins.algorithm import Algorithm
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.patterns import NofM
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.records.spelling import Choice, edge_counts, spelled
+from benchmark.records.store import Store
+from benchmark.training.task import Task
+
+Rerun = Literal["missing", "failed", "all"]
+
+
+EDGES = 0.1
+"""The share of edges that an edge method removes where nothing else is asked."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is to be compared. Where models or sparsities are empty, each task's default stands."""
+
+    algorithms: Sequence[Choice]
+    tasks: Sequence[Choice]
+    budget: str
+    seeds: Sequence[int]
+    models: Sequence[str] = ()
+    sparsities: Sequence[float] = ()
+    patterns: Sequence[str] = ("global",)
+    controls: Sequence[str] = ()
+    edges: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a selection: those to run, and those whose record is there already.
+
+    Args:
+        tasks: by `Cell.setting`.
+    """
+
+    run: list[Cell]
+    reused: list[Record]
+    algorithms: Mapping[str, Algorithm]
+    tasks: Mapping[str, Task]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All of them."""
+        return [record.cell for record in self.reused] + self.run
+
+
+def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[PluginError]]:
+    """The cells of a selection, split into open and answered ones, and the plug-ins that could not be loaded.
+
+    Raises:
+        UsageError: an unknown name, a wrong option, or nothing that can run.
+    """
+    broken: list[PluginError] = []
+    algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
+    tasks = _tasks(selection.tasks, broken)
+    try:  # whole rows first
+        cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from None
+    except rfc8785.CanonicalizationError as error:
+        raise UsageError(f"a number that no record can hold: {error}") from None
+    if not cells and broken:
+        raise broken[0]
+    if not cells:
+        raise UsageError("nothing selected: name at least one --algo and one --task (bench list)")
+    if selection.controls and not any("control" in cell.options for cell in cells):
+        raise UsageError("--control changes one thing about a method that prunes; none of these does")
+    if selection.edges and not any(edge_counts(cell.options) for cell in cells):
+        raise UsageError("--edges is for methods that edit edges; none of these does (bench list)")
+    loaded = {setting: task for setting, (_, task) in tasks.items()}
+    if all(why_not(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
+        raise UsageError(_nothing_fits(cells[0], algorithms))
+    answered = {cell: record for cell in cells if (record := store.get(cell))}
+    kept = {c: r for c, r in answered.items() if rerun == "missing" or (rerun == "failed" and r.status == "ok")}
+    return Plan([c for c in cells if c not in kept], list(kept.values()), algorithms, loaded), broken
+
+
+def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:
+    loaded = {}
+    for name in dict.fromkeys(names):
+        try:
+            loaded[name] = load(name)
+        except PluginError as error:
+            broken.append(error)
+    return loaded
+
+
+def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tuple[Choice, Task]]:
+    """By `Cell.setting`: a task's name with the value of every option, and the task."""
+    found = {}
+    for choice in chosen:
+        try:
+            options = registry.family(choice.name).resolve(choice.options)
+            found[spelled(choice.name, options)] = Choice(choice.name, options), registry.task(choice.name, options)
+        except PluginError as error:
+            broken.append(error)
+    return found
+
+
+def _cells(
+    selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, tuple[Choice, Task]]
+) -> Iterable[Cell]:
+    chosen = list(_with_edges(selection, algorithms))
+    subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
+    chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
+    options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
+    for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
+        algorithm, given = algorithms[choice.name], options[id(choice)]
+        if "weights" in algorithm.prunes:
+            sparsities = _sparsities(selection, task, pattern)
+        else:
+            pattern, sparsities = "global", _of_edges(selection, algorithm, given)  # noqa: PLW2901
+        for model, sparsity, seed in product(
+            selection.models or [next(iter(task.models))], sparsities, selection.seeds
+        ):
+            task.model(model)
+            task.recipe(selection.budget, model)
+            yield Cell(
+                algorithm=choice.name,
+                options=given,
+                task=setting.name,
+                task_options=dict(setting.options),
+                model=model,
+                pattern=pattern,
+                sparsity=sparsity,
+                budget=selection.budget,
+                seed=seed,
+            )
+
+
+def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> Iterable[Choice]:
+    """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
+    for choice in selection.algorithms:
+        if choice.name in algorithms:
+            names = edge_counts(algorithms[choice.name].options)
+            yield from [choice.having(f"{names[0]}={edges}") for edges in selection.edges if names] or [choice]
+
+
+def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, Any]) -> Sequence[float]:
+    """The sparsities of a method that leaves the weights alone: shares of edges, unless an option tells their number.
+
+    A method that keeps everything has one cell, whatever is asked.
+    """
+    if not algorithm.prunes or any(given[name] is not None for name in edge_counts(given)):
+        return [0.0]
+    return selection.sparsities or [EDGES]
+
+
+def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
+    try:
+        pattern = pattern_named(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not isinstance(pattern, NofM):
+        return selection.sparsities or [task.sparsity]
+    fixed = round(1 - pattern.n / pattern.m, 10)
+    if any(abs(sparsity - fixed) > 1e-9 for sparsity in selection.sparsities):
+        raise UsageError(f"pattern {name} is sparsity {fixed:g}; leave --sparsity out")
+    return [fixed]
+
+
+def _nothing_fits(cell: Cell, algorithms: Mapping[str, Algorithm]) -> str:
+    algorithm = algorithms[cell.algorithm]
+    there = [name for name, p in catalog.plugins("task").items() if not p.problem]
+    fits = [name for name in there if not why_not(algorithm, registry.task(name))]
+    what = ", ".join(sorted((algorithm.prunes | algorithm.needs) - {"weights"}))
+    return (
+        f"task '{cell.task}' has no {what}; '{cell.algorithm}' works on {what}. "
+        f"Tasks it can run: {', '.join(fits) or 'none here'}"
+    )

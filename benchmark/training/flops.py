@@ -1,0 +1,88 @@
+"""What a run costs: steps, floating-point operations times what is live, seconds, peak memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.data.splits import Batch
+from benchmark.training.objective import Objective
+
+
+def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: Any) -> int:
+    """Sums of rows, which is how graphs pass messages: an addition per entry, and a product where there are weights."""
+    weighted = named.get("per_sample_weights", rest[3] if len(rest) > 3 else None) is not None
+    return int((1 + weighted) * index[0] * table[1])
+
+
+COUNTED = {
+    torch.ops.aten._embedding_bag: _embedding_bag,
+    torch.ops.aten._embedding_bag_forward_only: _embedding_bag,
+}
+"""What torch's counter leaves out, from shapes to operations."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Operations of one dense batch, by torch's own counter (a multiply-add is 2).
+
+    Args:
+        forward: of every prunable tensor's layer, forward alone.
+        both: the same, forward and backward.
+        rest: (forward, both) of everything that no prunable tensor takes part in.
+    """
+
+    forward: Mapping[str, int]
+    both: Mapping[str, float]
+    rest: tuple[float, float]
+
+    @classmethod
+    def of(cls, objective: Objective, batch: Batch, names: list[str], trained: Collection[str]) -> Profile:
+        """Count one forward and one forward-and-backward; the model is left untouched.
+
+        Args:
+            names: of the prunable tensors.
+            trained: of the parameters that have a gradient.
+        """
+        leaves = {name: p.detach().requires_grad_(name in trained) for name, p in objective.model.named_parameters()}
+        wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
+        layers = {name: name.rpartition(".")[0] for name in names}
+        fed: dict[str, list[bool]] = {}  # by layer and call: an input with a gradient costs as much again
+        watched = _watching(objective.model, set(layers.values()), fed)
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, watched:
+            objective.at(batch, leaves)
+        counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
+        forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+            torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
+        both = {name: forward[name] * (2 + _share(fed.get(layers[name], []))) for name in names}
+        both_all = counter.get_total_flops()
+        return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))
+
+
+@contextmanager
+def _watching(model: nn.Module, layers: set[str], fed: dict[str, list[bool]]) -> Iterator[None]:
+    """Note in `fed`, for every call of a layer, whether an input of it has a gradient."""
+
+    def look(layer: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+            fed.setdefault(layer, []).append(any(isinstance(v, Tensor) and v.requires_grad for v in args))
+
+        return hook
+
+    handles = [m.register_forward_pre_hook(look(name)) for name, m in model.named_modules() if name in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _share(calls: list[bool]) -> float:
+    return sum(calls) / len(calls) if calls else 1.0

@@ -1,0 +1,123 @@
+"""The training loss, and the flow, as functions of weights that are handed in: scoring without a trace on the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_map
+
+from benchmark.data.splits import Batch
+from benchmark.training.signal_flow import (
+    ADAPTIVE,
+    NONZERO_AT_ZERO,
+    NORMS,
+    _adaptive_mean,
+    _Means,
+    _shift,
+    _skip,
+)
+from benchmark.training.task import Task
+
+
+class Objective(nn.Module):
+    """`task.loss` of a model, callable with other parameters and, always, with copies of the buffers.
+
+    Batch norm's running statistics, the parameters, their `.grad` and the random state stay as they were.
+    """
+
+    def __init__(self, model: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.model = model
+        self._task_loss = task.loss
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self._task_loss(self.model, batch)
+
+    def at(self, batch: Batch, weights: Mapping[str, Tensor], noise: int = 0, temperature: float = 1.0) -> Tensor:
+        """The loss of a batch with `weights` in place of the model's own, differentiable in them.
+
+        Args:
+            noise: the seed that dropout draws from.
+            temperature: what the model's output is divided by.
+        """
+
+        def cool(module: nn.Module, args: Any, output: Any) -> Any:
+            return tree_map(lambda value: value / temperature if _is_float(value) else value, output)
+
+        state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        with torch.random.fork_rng(devices=_cuda_devices(self.model)), _hooked(self.model) as handles:
+            torch.manual_seed(noise)
+            if temperature != 1:
+                handles.append(self.model.register_forward_hook(cool))
+            return self._call(state | dict(weights), batch)
+
+    def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
+        """The model's outputs where every input is 1, in eval mode, flat.
+
+        Args:
+            batch: gives the shapes; its floating-point inputs are replaced by ones.
+            state: every parameter and buffer, all in one floating-point type; differentiable in them.
+            bare: follow the signal alone: inputs near 1 that all differ, norm layers that only scale, means in place of
+                maxima, activations shifted to 0 at 0.
+        """
+        outputs: list[Tensor] = []
+        kind = next(value.dtype for value in state.values() if value.is_floating_point())
+
+        draw = torch.Generator().manual_seed(0)
+
+        def one(value: Any) -> Any:
+            if not _is_float(value):
+                return value
+            if bare:
+                return (0.5 + torch.rand(value.shape, generator=draw, dtype=torch.float64)).to(value.device, kind)
+            return torch.ones_like(value, dtype=kind)
+
+        def ones(module: nn.Module, args: Any, kwargs: Any) -> Any:
+            return tree_map(one, args), tree_map(one, kwargs)
+
+        def collect(module: nn.Module, args: Any, output: Tensor) -> None:
+            outputs.append(output.reshape(-1))
+
+        modes = {module: module.training for module in self.modules()}
+        with _hooked(self.model) as handles:
+            handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
+            handles += [self.model.register_forward_hook(collect)]
+            if bare:
+                for kinds, hook in ((NORMS, _skip), (ADAPTIVE, _adaptive_mean), (NONZERO_AT_ZERO, _shift)):
+                    handles += [m.register_forward_hook(hook) for m in self.model.modules() if isinstance(m, kinds)]
+            try:
+                self.eval()
+                with _Means() if bare else nullcontext():
+                    self._call(state, batch)
+            finally:
+                for module, mode in modes.items():
+                    module.training = mode
+        return torch.cat(outputs)
+
+    def _call(self, state: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        value: Tensor = functional_call(self, {f"model.{name}": tensor for name, tensor in state.items()}, (batch,))
+        return value
+
+
+@contextmanager
+def _hooked(model: nn.Module) -> Iterator[list[Any]]:
+    """A list of hooks that are removed at the end."""
+    handles: list[Any] = []
+    try:
+        yield handles
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _cuda_devices(model: nn.Module) -> list[int]:
+    return sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})

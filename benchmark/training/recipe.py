@@ -1,0 +1,65 @@
+"""A task: data, models, recipes and a metric, as one record of functions. Nothing here knows of pruning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+
+from benchmark.data.splits import Batch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a task's networks are trained; the same for every algorithm. Lengths are optimizer steps.
+
+    Args:
+        steps: length of one training.
+        milestones: steps at which the rate is multiplied by `gamma`.
+        cosine: anneal to zero along half a cosine instead.
+        warmup: steps over which the rate grows linearly from 0.
+        decay_norms: whether weight decay is for normalisation layers, too.
+        clip: the norm that the gradient of what is kept is scaled down to where it is longer; 0 leaves it as it is.
+        augment: a batch and a generator -> the augmented batch.
+    """
+
+    steps: int
+    batch_size: int
+    rate: float
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    decay_norms: bool = True
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    cosine: bool = False
+    warmup: int = 0
+    clip: float = 0.0
+    augment: Callable[[Batch, torch.Generator], Batch] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of update `step`, from 0. Past the end it stays what it was at the last step."""
+        step = min(step, self.steps - 1)
+        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        if self.cosine:
+            return self.rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+        return self.rate * warm * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+    def describe(self) -> dict[str, Any]:
+        """The recipe as plain values, for the record."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["milestones"] = list(self.milestones)
+        values["augment"] = self.augment and getattr(self.augment, "__name__", str(self.augment))
+        return values
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The same recipe in fewer steps: milestones and warm-up keep their place on the way."""
+    scale = steps / recipe.steps
+    milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
+    return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))

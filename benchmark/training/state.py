@@ -1,0 +1,40 @@
+"""The audit: what is found after an algorithm has returned, whatever it said it did."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer, detached, those that `state_dict` leaves out too."""
+    return {n: value.detach() for n, value in (*model.named_parameters(), *model.named_buffers())}
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of every parameter and buffer."""
+    state = tensors(model)
+    return digest_of(list(state), state.values())
+
+
+def digest_of(about: object, values: Iterable[Tensor]) -> str:
+    """SHA-256 of tensors with their shapes and types, and of what `repr` says of `about`."""
+    found = list(values)
+    sha = hashlib.sha256(repr([about, [(tuple(value.shape), value.dtype) for value in found]]).encode())
+    for value in _on_cpu(found):
+        sha.update(value.numpy().data)
+    return sha.hexdigest()
+
+
+def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
+    """The bytes of each, uint8 [n]; those of a GPU in a single copy, for each copy waits for the device."""
+    pieces = [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
+    return [torch.cat(pieces).cpu()] if any(piece.device.type != "cpu" for piece in pieces) else pieces
+
+
+def version(model: nn.Module) -> int:
+    """Grows with every in-place change of a parameter or buffer: cheap enough to look at in every step."""
+    return sum(value._version for value in (*model.parameters(), *model.buffers()))

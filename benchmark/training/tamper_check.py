@@ -1,0 +1,76 @@
+"""Only the verbs of a run may change its network: whatever changes it between them is found and noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from torch import nn
+
+from benchmark.errors import Breach
+from benchmark.training.state import fingerprint, version
+
+
+class TamperCheck:
+    """Remembers a network after every verb, and looks whether it is the same before the next.
+
+    Args:
+        breaches: what was found, each once; they stay here even where an algorithm swallows the exception.
+        paused: whether the run is in a pause between a backward and its update.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._mark = fingerprint(model)
+        self.paused = False
+        self.breaches: list[str] = []
+
+    @contextmanager
+    def verb(self, name: str) -> Iterator[None]:
+        """Within it, the network may change."""
+        self._still() if self.paused else self.untouched(f"before {name}()")
+        try:
+            yield
+        finally:
+            if self.paused:
+                self._remember(thorough=bool(self._mark))
+            else:
+                self._mark = fingerprint(self._model)
+
+    @contextmanager
+    def pause(self, *, thorough: bool) -> Iterator[None]:
+        """Within it, verbs alone may change it: the versions of its tensors tell, which is cheap, or their bits."""
+        self._remember(thorough)
+        self.paused = True
+        try:
+            yield
+        except GeneratorExit:  # the algorithm leaves its loop here
+            with suppress(Breach):
+                self._still()
+            raise
+        finally:
+            self.paused = False
+        self._still()
+
+    def untouched(self, when: str) -> None:
+        """Raises Breach if the network is not as the last verb left it."""
+        if fingerprint(self._model) != self._mark:
+            self._breach(f"the network was changed outside the verbs of the run, {when}")
+
+    def not_paused(self, verb: str) -> None:
+        """Raises RuntimeError in a pause, where this verb makes no sense."""
+        if self.paused:
+            raise RuntimeError(f"{verb}() cannot be called in a pause of steps()")
+
+    def _remember(self, thorough: bool) -> None:
+        self._version = version(self._model)
+        self._mark = fingerprint(self._model) if thorough else ""
+
+    def _still(self) -> None:
+        if version(self._model) != self._version or (self._mark and fingerprint(self._model) != self._mark):
+            self._breach("weights were changed by hand in a pause of steps()")
+
+    def _breach(self, what: str) -> None:
+        if what not in self.breaches:
+            self.breaches.append(what)
+        raise Breach(what)

@@ -1,0 +1,142 @@
+"""What tasks of images share: normalisation, and crops and flips as tensor operations on whole batches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ._classification import Labelled
+
+Channels = tuple[float, float, float]
+"""A number for red, green and blue, of pixels in [0, 1]."""
+
+IMAGENET: tuple[Channels, Channels] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of ImageNet's training set, as torchvision's references have them."""
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Bytes uint8 [b, 3, h, w] -> floats: (pixel / 255 - mean) / deviation, by channel."""
+
+    mean: Channels
+    deviation: Channels
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        mean, deviation = (per_channel(values, pixels.device, 255) for values in (self.mean, self.deviation))
+        return pixels.float().sub_(mean).div_(deviation)
+
+    @property
+    def black(self) -> Channels:
+        """What a pixel 0 becomes."""
+        red, green, blue = (-mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True))
+        return red, green, blue
+
+
+@cache
+def per_channel(values: Channels, device: torch.device, scale: float = 1) -> Tensor:
+    """[3, 1, 1], each value times `scale`. Kept: a copy to a GPU in every step would make it wait."""
+    return torch.tensor([value * scale for value in values], device=device).view(3, 1, 1)
+
+
+@dataclass(frozen=True)
+class ShiftAndFlip:
+    """Pads every image, crops it back to its size at a random place, and mirrors every other one on average.
+
+    Args:
+        padding: pixels on each side; a crop is moved by up to as many.
+        fill: what a normalised image is padded with; with `Normalise.black` that is zero padding of the pixels, as
+            torchvision's RandomCrop does. Where it is None, the image is reflected at its edges.
+    """
+
+    padding: int
+    fill: Channels | None
+
+    def __call__(self, batch: Labelled, draw: torch.Generator) -> Labelled:
+        images, labels = batch
+        count, _, height, width = images.shape
+        moves = torch.randint(0, 2 * self.padding + 1, (2, count, 1), generator=draw)
+        flips = torch.rand(1, count, 1, generator=draw) < 0.5
+        # three numbers per image go to the device, in one copy that nobody waits for; all else is made there
+        tops, lefts, flip = torch.cat([moves, flips.long()]).to(images.device, non_blocking=True)
+        down, across = (torch.arange(edge, device=images.device) for edge in (height, width))
+        rows, columns = tops + down, lefts + torch.where(flip.bool(), width - 1 - across, across)
+        places = (rows.unsqueeze(2) * (width + 2 * self.padding) + columns.unsqueeze(1)).view(count, 1, -1)
+        crops = self._padded(images).flatten(2).gather(2, places.expand(-1, images.shape[1], -1))
+        return crops.view_as(images), labels
+
+    def _padded(self, images: Tensor) -> Tensor:
+        if self.fill is None:
+            return F.pad(images, (self.padding,) * 4, mode="reflect")
+        count, channels, height, width = images.shape
+        edge = slice(self.padding, -self.padding or None)
+        sides = (count, channels, height + 2 * self.padding, width + 2 * self.padding)
+        padded = per_channel(self.fill, images.device).expand(sides).clone()
+        padded[:, :, edge, edge] = images
+        return padded
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """Cuts a random rectangle out of every image, resizes it, and mirrors every other one on average.
+
+    The rectangle is drawn as torchvision's RandomResizedCrop draws it, and resized as it does by default: bilinear and
+    antialiased. Resizing is linear along each axis, so that a batch is two products with a matrix of weights per image.
+
+    Args:
+        size: edge of the square that comes out, pixels.
+        area: least share of the image that is cut out; the greatest is all of it.
+        shape: least and greatest width / height.
+    """
+
+    size: int
+    area: float
+    shape: tuple[float, float]
+
+    def __call__(self, batch: Labelled, draw: torch.Generator) -> Labelled:
+        images, labels = batch
+        tops, heights, lefts, widths = self.rectangles(len(images), images.shape[2], images.shape[3], draw)
+        flip = torch.rand(len(images), 1, 1, generator=draw) < 0.5
+        rows = resizing(tops, heights, images.shape[2], self.size)
+        columns = resizing(lefts, widths, images.shape[3], self.size)
+        columns = torch.where(flip, columns.flip(1), columns)
+        rows, columns = (weights.to(images.device, images.dtype).unsqueeze(1) for weights in (rows, columns))
+        return rows @ images @ columns.transpose(2, 3), labels
+
+    def rectangles(
+        self, count: int, height: int, width: int, draw: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Top, height, left and width of each, int64 [count]: the first of ten draws that fits, or the whole image."""
+        areas = height * width * torch.empty(count, 10).uniform_(self.area, 1, generator=draw)
+        shapes = torch.empty(count, 10).uniform_(*(math.log(shape) for shape in self.shape), generator=draw).exp()
+        widths, heights = ((areas * shapes).sqrt().round().long(), (areas / shapes).sqrt().round().long())
+        fits = (widths <= width) & (heights <= height) & (widths > 0) & (heights > 0)
+        first = fits.int().argmax(dim=1, keepdim=True)
+        none = ~fits.any(dim=1)
+        widths = widths.gather(1, first).squeeze(1).masked_fill(none, width)
+        heights = heights.gather(1, first).squeeze(1).masked_fill(none, height)
+        tops, lefts = (
+            (torch.rand(count, generator=draw, dtype=torch.float64) * (whole - cut + 1)).long()
+            for whole, cut in ((height, heights), (width, widths))
+        )
+        return tops, heights, lefts, widths
+
+
+def resizing(starts: Tensor, lengths: Tensor, whole: int, size: int) -> Tensor:
+    """Weights [b, size, whole] that resize, bilinear and antialiased, `lengths` pixels from `starts` on to `size`."""
+    scale = (lengths.double() / size).view(-1, 1, 1)
+    centres = (torch.arange(size).view(1, -1, 1) + 0.5) * scale
+    places = torch.arange(whole).view(1, 1, -1) - starts.view(-1, 1, 1)
+    weights = (1 - (places + 0.5 - centres).abs() / scale.clamp(min=1)).clamp(min=0)
+    weights = weights * ((places >= 0) & (places < lengths.view(-1, 1, 1)))
+    return weights / weights.sum(dim=2, keepdim=True)
+
+
+def middle(images: Tensor, size: int) -> Tensor:
+    """The middle [b, c, size, size] of each image; all of it where it is of that size."""
+    top, left = ((edge - size) // 2 for edge in images.shape[2:])
+    return images[:, :, top : top + size, left : left + size]

@@ -1,0 +1,140 @@
+"""What CIFAR-10 and CIFAR-100 share: networks, and the recipes of the papers that prune them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torchvision import datasets
+
+from benchmark import Recipe, Splits, Task, TensorData, carve
+from benchmark.data.source import Download
+from benchmark.training.recipe import shortened
+
+from . import _cifar_models as networks
+from ._augmentation import IMAGENET, Channels, Normalise, ShiftAndFlip
+from ._classification import METRICS, cross_entropy, evaluate
+from ._timm import zoo
+
+Source = Literal["openlth", "renda", "synflow", "granet", "rigl"]
+
+VALIDATION = 5_000
+EPOCH = (50_000 - VALIDATION) // 128
+SMOKE = 30
+"""Steps."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A source's way to train.
+
+    Args:
+        recipe: without augmentation, which all of them have.
+        residual: the recipe of residual networks, where it is another.
+        statistics: mean and deviation that pixels are normalised by; None for those of the training set.
+        reflect: whether images are reflected, rather than padded with zeros, before they are cropped.
+        scale: what batch norm starts to multiply with.
+    """
+
+    recipe: Recipe
+    residual: Recipe | None = None
+    statistics: tuple[Channels, Channels] | None = None
+    reflect: bool = False
+    scale: networks.Scale = "one"
+
+
+def _told(epochs: float, *milestones: float, **how: Any) -> Recipe:
+    """A recipe of SGD with momentum 0.9 on batches of 128, its lengths told in epochs."""
+    steps, *places = (round(length * EPOCH) for length in (epochs, *milestones))
+    return Recipe(steps=steps, milestones=tuple(places), batch_size=128, momentum=0.9, **how)
+
+
+STYLES: Mapping[Source, Style] = {
+    "openlth": Style(_told(160, 80, 120, rate=0.1, weight_decay=1e-4), statistics=IMAGENET, scale="uniform"),
+    "renda": Style(_told(182, 91, 136, rate=0.1, weight_decay=2e-4, decay_norms=False)),
+    "synflow": Style(
+        _told(160, 60, 120, rate=0.1, weight_decay=1e-4, nesterov=True),
+        residual=_told(160, 60, 120, rate=0.01, gamma=0.2, weight_decay=5e-4, nesterov=True),
+    ),
+    "granet": Style(_told(160, 80, 120, rate=0.1, weight_decay=5e-4, nesterov=True), reflect=True),
+    "rigl": Style(_told(250, 77, 154, 230, rate=0.1, gamma=0.2, weight_decay=5e-4, nesterov=True)),
+}
+
+# Frankle & Carbin (2019) train their plain networks with Adam, without augmentation; no other recipe for them is known.
+_adam = partial(Recipe, batch_size=60, optimizer="adam")
+PLAIN = {
+    "conv-2": _adam(steps=20_000, rate=2e-4),
+    "conv-4": _adam(steps=25_000, rate=3e-4),
+    "conv-6": _adam(steps=30_000, rate=3e-4),
+}
+
+
+def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Module]]:
+    """Constructors by name."""
+    return {
+        "resnet-20": partial(networks.resnet, 20, classes, scale),
+        "resnet-32": partial(networks.resnet, 32, classes, scale),
+        "resnet-56": partial(networks.resnet, 56, classes, scale),
+        "resnet-18": partial(networks.resnet18, classes, scale),
+        "resnet-50": partial(networks.resnet50, classes, scale),
+        "wrn-22-2": partial(networks.wide_resnet, 22, 2, classes, scale),
+        "vgg-16-bn": partial(networks.vgg, 16, classes, scale),
+        "vgg-19-bn": partial(networks.vgg, 19, classes, scale),
+        "conv-2": partial(networks.conv, 2, classes),
+        "conv-4": partial(networks.conv, 4, classes),
+        "conv-6": partial(networks.conv, 6, classes),
+    }
+
+
+def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Channels, Channels], style: Style) -> Task:
+    """A task on torchvision's CIFAR-10 or CIFAR-100, trained in a style."""
+    normalise = Normalise(*(style.statistics or statistics))
+    augment = ShiftAndFlip(padding=4, fill=None if style.reflect else normalise.black)
+    constructors = models(classes, style.scale)
+    residual = [name for name in constructors if name.startswith(("resnet", "wrn"))] if style.residual else []
+    model_recipes = {name: _budgets(replace(style.residual, augment=augment)) for name in residual if style.residual}
+    return Task(
+        models=constructors,
+        recipes=_budgets(replace(style.recipe, augment=augment)),
+        model_recipes=model_recipes | {name: _budgets(recipe) for name, recipe in PLAIN.items()},
+        data=partial(_load, data_set, normalise),
+        loss=cross_entropy,
+        evaluate=evaluate,
+        metrics=METRICS,
+        model_zoos=zoo(classes, channels=3, size=32),
+        files=tuple(_checksums(data_set)),
+        checksums=_checksums(data_set),
+        downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
+        fetch=partial(_unpack, data_set),
+    )
+
+
+def _budgets(full: Recipe) -> dict[str, Recipe]:
+    return {"smoke": shortened(full, SMOKE), "short": shortened(full, full.steps // 10), "full": full}
+
+
+def _load(data_set: type[datasets.CIFAR10], normalise: Normalise, folder: Path) -> Splits:
+    """45,000 images to train and 5,000 to validate, out of the standard 50,000; the standard 10,000 to test."""
+    train, test = (_tensors(data_set(folder, train=train, download=False), normalise) for train in (True, False))
+    return Splits(*carve(train, VALIDATION), test)
+
+
+def _tensors(images: datasets.CIFAR10, normalise: Normalise) -> TensorData:
+    pixels = torch.from_numpy(images.data).permute(0, 3, 1, 2).contiguous()
+    return TensorData(pixels, torch.tensor(images.targets), normalise)
+
+
+def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
+    data_set(folder, download=True)
+
+
+def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:
+    """By file, as torchvision knows them."""
+    meta = (data_set.meta["filename"], data_set.meta["md5"])
+    known = (*data_set.train_list, *data_set.test_list, meta)
+    return {f"{data_set.base_folder}/{name}": f"md5:{digest}" for name, digest in known}

@@ -1,0 +1,188 @@
+"""ImageNet-style tasks: which classes and images, networks, and the recipes of the papers that prune them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision import models as networks
+
+from benchmark import Recipe, Splits
+from benchmark.data.source import Download
+from benchmark.data.tensors import carved
+from benchmark.training.recipe import shortened
+
+from ._augmentation import IMAGENET, Normalise, ResizedCrop, middle
+from ._classification import Labelled, evaluate
+from ._image_folder import Pictures, listed, pixels_of
+
+Source = Literal["openlth", "rigl", "granet"]
+IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
+SMOKE = 10
+"""Steps."""
+
+EVALUATED = 250
+"""Images that a network is shown at once: a thousand of 224 pixels would take gigabytes."""
+
+
+class Known(NamedTuple):
+    """Numbers of classes and of training images."""
+
+    classes: int
+    images: int
+
+
+KNOWN = {
+    "imagenette-96": Known(10, 5_000),
+    "imagenette2": Known(10, 9_469),
+    "imagenette2-320": Known(10, 9_469),
+    "imagenette2-160": Known(10, 9_469),
+    "imagenet": Known(1_000, 1_281_167),
+}
+"""Folders whose numbers need not be told."""
+
+DOWNLOADS = {
+    "imagenette2": "md5:fe2fc210e6bb7c5664d602c3cd71e612",
+    "imagenette2-320": "md5:3df6f0d01a2c9592104656642f5e78a3",
+    "imagenette2-160": "md5:e793b78cc4c9e9a4ccc0c1155377a412",
+}
+"""Folders that can be had, as .tgz, and what torchvision knows of these."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The images of a task.
+
+    Args:
+        classes: names of class folders; empty for all there are.
+        known: how many classes and training images that makes.
+        size: edge of what the network sees, pixels.
+        stored: edge of the square that images are stored as, pixels.
+    """
+
+    folder: str
+    classes: tuple[str, ...]
+    known: Known
+    size: int
+    stored: int
+
+    @property
+    def validation(self) -> int:
+        """Training images that are held out: a tenth, and no more than 50 of a class on average, as ImageNet's has."""
+        return min(self.known.images // 10, 50 * self.known.classes)
+
+    def load(self, root: Path) -> Splits:
+        """The official validation images are the test split; validation is carved out of the training images.
+
+        Raises:
+            ValueError: the folder has other numbers of classes or images than the options say.
+        """
+        there = sorted(path.name for path in (root / self.folder / "train").iterdir() if path.is_dir())
+        classes = self.classes or there
+        training, test = (listed(root / self.folder / split, classes, self.stored) for split in ("train", "val"))
+        found = Known(len(set(training.labels.tolist())), len(training.files))
+        if found != self.known:
+            raise ValueError(
+                f"{self.folder}/train has {found.classes} of these classes with {found.images:,} images, the options "
+                f"say {self.known.classes} with {self.known.images:,}: "
+                f"give classes={'+'.join(self.classes) or found.classes},images={found.images}"
+            )
+        if len(set(test.labels.tolist())) != found.classes:
+            raise ValueError(f"{self.folder}/val lacks images of some of the {found.classes} classes")
+        rest, held = carved(len(training.files), self.validation)
+        parts = (training.part(rest), training.part(held), test)
+        normalise, cpu = Normalise(*IMAGENET), torch.device("cpu")
+        pictures = zip(pixels_of(parts), parts, strict=True)
+        return Splits(*(Pictures(pixels, part.labels, normalise, cpu) for pixels, part in pictures))
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        """Imagenette, as torchvision downloads it; ImageNet itself is only for those who have signed its terms."""
+        name = f"{self.folder}.tgz"
+        return (Download(f"{IMAGENETTE}/{name}", name, DOWNLOADS[self.folder]),) if self.folder in DOWNLOADS else ()
+
+    def unpack(self, root: Path) -> None:
+        """Unpack what was downloaded."""
+        for download in self.downloads:
+            shutil.unpack_archive(root / download.place, root, filter="data")
+
+
+@dataclass(frozen=True)
+class Style:
+    """A source's way to train: SGD with momentum 0.9, 5 epochs of warm-up, a tenth of the rate after each of `falls`.
+
+    Args:
+        rate: at a batch of 256; it grows with the batch.
+        area: least share of an image that a training crop covers.
+        shape: least and greatest width / height of a training crop.
+        smoothing: of the labels, in the training loss.
+        decay_norms: whether weight decay is for batch norm, too.
+    """
+
+    epochs: int
+    falls: tuple[int, ...]
+    rate: float
+    area: float
+    shape: tuple[float, float]
+    smoothing: float
+    decay_norms: bool = True
+
+    def recipes(self, images: int, batch: int, size: int) -> dict[str, Recipe]:
+        """By budget: `full` is the source's; `short` a tenth of it."""
+        epoch = max(1, images // batch)
+        full = Recipe(
+            steps=self.epochs * epoch,
+            batch_size=batch,
+            rate=self.rate * batch / 256,
+            momentum=0.9,
+            weight_decay=1e-4,
+            decay_norms=self.decay_norms,
+            milestones=tuple(fall * epoch for fall in self.falls),
+            warmup=5 * epoch,
+            augment=ResizedCrop(size, self.area, self.shape),
+        )
+        return {
+            "smoke": shortened(full, min(SMOKE, full.steps // 10)),
+            "short": shortened(full, full.steps // 10),
+            "full": full,
+        }
+
+
+STYLES: Mapping[Source, Style] = {
+    "openlth": Style(90, (30, 60, 80), rate=0.1, area=0.1, shape=(0.8, 1.25), smoothing=0.0),
+    "rigl": Style(100, (30, 70, 90), rate=0.1, area=0.08, shape=(3 / 4, 4 / 3), smoothing=0.1),
+    "granet": Style(100, (30, 60, 90), rate=0.2, area=0.08, shape=(3 / 4, 4 / 3), smoothing=0.1, decay_norms=False),
+}
+
+
+def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
+    """torchvision's, from scratch. Their stems are ImageNet's: at 96 pixels ResNet's first block sees 24 by 24."""
+    return {
+        "resnet-18": partial(networks.resnet18, num_classes=classes),
+        "resnet-34": partial(networks.resnet34, num_classes=classes),
+        "resnet-50": partial(networks.resnet50, num_classes=classes),
+        "mobilenet-v2": partial(networks.mobilenet_v2, num_classes=classes),
+    }
+
+
+def smoothed(model: nn.Module, batch: Labelled, *, size: int, smoothing: float) -> Tensor:
+    """Mean cross-entropy of the middle of each image: all of it, after a training crop."""
+    images, labels = batch
+    return F.cross_entropy(model(middle(images, size)), labels, label_smoothing=smoothing)
+
+
+def measured(model: nn.Module, batches: Iterable[Labelled], *, size: int) -> dict[str, float]:
+    """Top-1 accuracy and mean cross-entropy, without smoothing, of the middle of each image."""
+    return evaluate(model, _cropped(batches, size))
+
+
+def _cropped(batches: Iterable[Labelled], size: int) -> Iterator[Labelled]:
+    for images, labels in batches:
+        yield from zip(torch.split(middle(images, size), EVALUATED), torch.split(labels, EVALUATED), strict=True)

@@ -1,0 +1,68 @@
+"""Digits: 1,797 handwritten digits of 8 by 8 pixels, embedded in scikit-learn (Alpaydin & Kaynak, 1998)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from benchmark import Recipe, Splits, Task, TensorData, carve
+
+from ._classification import METRICS, cross_entropy, evaluate
+from ._models import glorot, mlp, scaled
+from ._timm import zoo
+
+EPOCH = 1257 // 64
+
+
+def load(folder: Path) -> Splits:
+    """1,257 images to train, 180 to validate, 360 to test."""
+    bunch = load_digits()
+    images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
+    everything = TensorData(images, torch.from_numpy(bunch.target).long(), normalise)
+    rest, test = carve(everything, 360, seed=1)
+    train, validation = carve(rest, 180, seed=2)
+    return Splits(train, validation, test)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Ink 0 to 16 -> mean about 0, deviation about 1."""
+    return (pixels.float() - 4.88) / 6.02
+
+
+def cnn(width: float = 1.0) -> nn.Module:
+    """Two convolutions and two linear layers, 42,768 weights."""
+    first, second, third = (scaled(units, width) for units in (16, 32, 72))
+    layers: list[tuple[str, nn.Module]] = [
+        ("conv1", nn.Conv2d(1, first, 3, padding=1)),
+        ("relu1", nn.ReLU()),
+        ("conv2", nn.Conv2d(first, second, 3, padding=1)),
+        ("relu2", nn.ReLU()),
+        ("pool", nn.MaxPool2d(2)),
+        ("flatten", nn.Flatten()),
+        ("fc1", nn.Linear(16 * second, third)),
+        ("relu3", nn.ReLU()),
+        ("fc2", nn.Linear(third, 10)),
+    ]
+    return glorot(nn.Sequential(OrderedDict(layers)))
+
+
+sgd = partial(Recipe, batch_size=64, rate=0.05, momentum=0.9, weight_decay=5e-4)
+
+digits = Task(
+    models={"mlp": partial(mlp, 64, 100, 50, 10), "cnn": cnn},
+    recipes={
+        "smoke": sgd(steps=2 * EPOCH),
+        "short": sgd(steps=30 * EPOCH, milestones=(15 * EPOCH, 23 * EPOCH)),
+        "full": sgd(steps=120 * EPOCH, milestones=(60 * EPOCH, 90 * EPOCH)),
+    },
+    data=load,
+    loss=cross_entropy,
+    evaluate=evaluate,
+    metrics=METRICS,
+    model_zoos=zoo(classes=10, channels=1, size=8),
+)

@@ -1,0 +1,81 @@
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from benchmark import Count, Task
+from benchmark.errors import UsageError
+from benchmark.plugins.task import task
+
+from ._classification import METRICS
+from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from ._timm import zoo
+
+Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="a folder's name below the data root")]
+
+
+def names(text: str) -> str:
+    """Class names, sorted, with `+` between them, from such a text or from a file of one per line."""
+    if not text or text.isdigit():
+        return text
+    found = Path(text).read_text().split() if Path(text).is_file() else text.split("+")
+    if not all(name.replace("-", "_").isidentifier() for name in found):
+        raise ValueError(f"'{text}' is no file of class names")
+    return "+".join(sorted(set(found)))
+
+
+Images = Annotated[int, Field(ge=0, description="whole number")]
+Classes = Annotated[
+    str, AfterValidator(names), Field(description="a number | n01440764+n02102040 | a file, one per line")
+]
+
+
+@task
+def imagenet_subset(
+    *,
+    folder: Folder = "imagenette-96",
+    classes: Classes = "",
+    images: Images = 0,
+    size: Count = 96,
+    stored: Count = 96,
+    batch: Count = 128,
+    recipe: Source = "openlth",
+) -> Task:
+    """ImageNet subset: any folder laid out as ImageNet, by default ten classes at 96 pixels (Deng et al., 2009).
+
+    Options:
+        folder: holds train/<class>/<image> and val/<class>/<image>; val is the test split, validation is carved from
+            train
+        classes: which of its class folders: how many there are, their names, or a file of these; empty for all of a
+            folder that is known
+        images: training images that these classes have, for the length of an epoch; 0 for those of a known folder
+        size: edge of what the network sees, pixels
+        stored: edge of the square that images are decoded to, pixels: training cuts its crops out of it, tests see the
+            middle
+        batch: images of a step; the rate grows with it
+        recipe: whose training: openlth (Frankle et al., 2020), rigl (Evci et al., 2020) or granet (Liu et al., 2021)
+    """
+    chosen = tuple(classes.split("+")) if classes and not classes.isdigit() else ()
+    known = KNOWN.get(folder, Known(0, 0))
+    count = Known(len(chosen) or int(classes or known.classes), images or (0 if classes else known.images))
+    if not all(count):
+        raise UsageError(
+            f"an epoch of folder '{folder}' has no length yet: say how many classes and training images it has, "
+            f"classes={classes or 'N'},images=N (known without: {', '.join(KNOWN)})"
+        )
+    if stored < size:
+        raise UsageError(f"images stored at {stored} pixels cannot be seen at {size}; give stored={size} or more")
+    selected, style = Selected(folder, chosen, count, size, stored), STYLES[recipe]
+    return Task(
+        models=models(count.classes),
+        recipes=style.recipes(count.images - selected.validation, batch, size),
+        data=selected.load,
+        loss=partial(smoothed, size=size, smoothing=style.smoothing),
+        evaluate=partial(measured, size=size),
+        metrics=METRICS,
+        model_zoos=zoo(count.classes, channels=3, size=size),
+        files=(f"{folder}/train", f"{folder}/val"),
+        downloads=selected.downloads,
+        fetch=selected.unpack if selected.downloads else None,
+    )

@@ -1,0 +1,83 @@
+"""MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun et al., 1998)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor, nn
+from torchvision import datasets
+
+from benchmark import Recipe, Splits, Task, TensorData, carve
+from benchmark.data.source import Download
+
+from ._classification import METRICS, cross_entropy, evaluate
+from ._models import glorot, mlp, scaled
+from ._timm import zoo
+
+EPOCH = 55_000 // 128
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+"""Of the files as they are read; torchvision knows those of the packed ones."""
+
+
+def load(folder: Path) -> Splits:
+    """55,000 images to train and 5,000 to validate, out of the standard 60,000; the standard 10,000 to test."""
+    train, test = (datasets.MNIST(folder, train=train, download=False) for train in (True, False))
+    everything = TensorData(train.data.unsqueeze(1), train.targets, normalise)
+    return Splits(*carve(everything, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
+
+
+def _unpack(folder: Path) -> None:
+    datasets.MNIST(folder, download=True)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Bytes -> mean 0, deviation 1, by the training set's .1307 and .3081."""
+    return (pixels.float() - 0.1307 * 255) / (0.3081 * 255)
+
+
+def lenet5(width: float = 1.0) -> nn.Module:
+    """LeNet-5 in Caffe's form: 430,500 weights."""
+    first, second, third = (scaled(units, width) for units in (20, 50, 500))
+    layers: list[tuple[str, nn.Module]] = [
+        ("conv1", nn.Conv2d(1, first, 5)),
+        ("pool1", nn.MaxPool2d(2)),
+        ("conv2", nn.Conv2d(first, second, 5)),
+        ("pool2", nn.MaxPool2d(2)),
+        ("flatten", nn.Flatten()),
+        ("fc1", nn.Linear(16 * second, third)),
+        ("relu", nn.ReLU()),
+        ("fc2", nn.Linear(third, 10)),
+    ]
+    return glorot(nn.Sequential(OrderedDict(layers)))
+
+
+# The recipe of OpenLTH for LeNet-300-100: 40 epochs of plain SGD.
+sgd = partial(Recipe, batch_size=128, rate=0.1)
+
+mnist = Task(
+    models={"lenet-300-100": partial(mlp, 784, 300, 100, 10), "lenet-5": lenet5},
+    recipes={
+        "smoke": sgd(steps=50),
+        "short": sgd(steps=4 * EPOCH),
+        "full": sgd(steps=40 * EPOCH),
+    },
+    data=load,
+    loss=cross_entropy,
+    evaluate=evaluate,
+    metrics=METRICS,
+    model_zoos=zoo(classes=10, channels=1, size=28),
+    files=tuple(f"MNIST/raw/{name}" for name in MD5),
+    checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
+    downloads=tuple(
+        Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
+        for name, digest in datasets.MNIST.resources
+    ),
+    fetch=_unpack,
+)

@@ -1,0 +1,240 @@
+"""Node classification: one graph, its splits, and the protocols under which results are published.
+
+Published protocols test at the step that is best on validation. Here the last step's weights are tested, once, as
+everywhere in this benchmark: figures differ from published ones for that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.sparse.csgraph import connected_components
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data as Graph
+from torch_geometric.data import download_url
+from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
+from torch_geometric.io import read_planetoid_data
+from torch_geometric.utils import to_scipy_sparse_matrix
+
+from benchmark import Recipe, Splits, Task
+from benchmark.data.source import Download
+
+from ..graphs.checksums import CHECKSUMS
+from ..graphs.data import for_nodes, inputs
+from ..graphs.diagnosis import diagnose
+from ._models import plain, residual
+
+Number = Literal["seed", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+"""Which of ten splits: one by its number, or the one that the seed chooses."""
+
+Layers = Annotated[int, Field(ge=0, description="whole number >= 0")]
+"""How many layers; 0 for the protocol's own number."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A graph in the data folder.
+
+    Args:
+        read: from the data folder to a graph with x, edge_index, y, num_nodes, and its published splits as `masks`:
+            bool [3, splits, n], of training, validation and test.
+        url: of the folder that holds the files.
+        outputs: classes, or 1 where there are two and they are ranked.
+    """
+
+    read: Callable[[Path], Graph]
+    files: tuple[str, ...]
+    url: str
+    features: int
+    outputs: int
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """By file, where they are known."""
+        return {file: CHECKSUMS[Path(file).name] for file in self.files if Path(file).name in CHECKSUMS}
+
+    @property
+    def downloads(self) -> tuple[Download, ...]:
+        """Every file by itself, where their checksums are known; there is nothing to unpack."""
+        return tuple(Download(f"{self.url}/{Path(file).name}", file, sha) for file, sha in self.checksums.items())
+
+    def fetch(self, folder: Path) -> None:
+        """Download the files."""
+        for file in self.files:
+            download_url(f"{self.url}/{Path(file).name}", str((folder / file).parent), log=False)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The settings of a plain GCN in Jamadandi et al. (2024, table 19), who draw splits of 60, 20 and 20 %."""
+
+    rate: float
+    width: int
+    dropout: float
+    layers: int = 2
+
+
+def published(source: Source, split: Number, folder: Path, seed: int) -> Splits:
+    """The split of that number; with `split="seed"`, the seed chooses."""
+    graph = source.read(folder)
+    number = seed % graph.masks.shape[1] if split == "seed" else int(split)
+    return Splits(*(for_nodes(graph, mask) for mask in graph.masks[:, number]))
+
+
+def drawn(source: Source, split: Number, folder: Path, seed: int) -> Splits:
+    """The largest connected component, of which 60, 20 and 20 % of the nodes are drawn at random."""
+    graph = largest(source.read(folder))
+    number = seed if split == "seed" else int(split)
+    order = torch.randperm(graph.num_nodes, generator=torch.Generator().manual_seed(number))
+    masks = torch.zeros(3, graph.num_nodes, dtype=torch.bool)
+    for mask, mine in zip(masks, np.split(order.numpy(), [int(0.6 * len(order)), int(0.8 * len(order))]), strict=True):
+        mask[mine] = True
+    return Splits(*(for_nodes(graph, mask) for mask in masks))
+
+
+def largest(graph: Graph) -> Graph:
+    """The largest connected component."""
+    _, component = connected_components(to_scipy_sparse_matrix(graph.edge_index, num_nodes=graph.num_nodes), False)
+    return graph.subgraph(torch.from_numpy(component == np.bincount(component).argmax()))
+
+
+# --- the two formats --------------------------------------------------------------------------------------------------
+
+
+def heterophilous(name: str, features: int, classes: int, *, ranks: bool = False) -> Source:
+    """A graph in the format of Platonov et al. (2023), with ten splits, in `heterophilous/<name>/raw/<name>.npz`."""
+    file = f"heterophilous/{name}/raw/{name}.npz"
+
+    def read(folder: Path) -> Graph:
+        with np.load(folder / file) as arrays:
+            masks = np.stack([arrays[f"{split}_masks"] for split in ("train", "val", "test")])
+            return Graph(
+                x=torch.from_numpy(arrays["node_features"]).float(),
+                edge_index=torch.from_numpy(arrays["edges"]).t().long(),
+                y=torch.from_numpy(arrays["node_labels"]).long(),
+                masks=torch.from_numpy(masks),
+                num_nodes=len(arrays["node_labels"]),
+            )
+
+    return Source(read, (file,), HeterophilousGraphDataset.url, features, 1 if ranks else classes)
+
+
+def planetoid(name: str, features: int, classes: int) -> Source:
+    """A citation graph with its public split (Yang et al., 2016); a node's features sum to 1."""
+    parts = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
+    files = tuple(f"planetoid/{name}/raw/ind.{name.lower()}.{part}" for part in parts)
+
+    def read(folder: Path) -> Graph:
+        graph = read_planetoid_data(str((folder / files[0]).parent), name.lower())
+        return Graph(
+            x=graph.x / graph.x.sum(dim=1, keepdim=True).clamp_min(1),
+            edge_index=graph.edge_index,
+            y=graph.y,
+            masks=torch.stack([graph.train_mask, graph.val_mask, graph.test_mask]).unsqueeze(1),
+            num_nodes=len(graph.y),
+        )
+
+    return Source(read, files, Planetoid.url, features, classes)
+
+
+# --- the protocols ----------------------------------------------------------------------------------------------------
+
+
+def platonov(
+    source: Source, layers: int, split: Number, *, rate: float = 3e-5, dropout: float = 0.2, width: int = 512
+) -> Task:
+    """Residual networks, 1,000 steps of AdamW on the whole graph (Platonov et al., 2023), on the published splits.
+
+    They choose 1 to 5 layers on validation; 0 is 5 here. The shorter budgets train at a rate of 1e-3.
+    """
+    step = partial(Recipe, batch_size=1, optimizer="adamw")
+    recipes = {
+        "smoke": step(steps=3, rate=1e-3),
+        "short": step(steps=30, rate=1e-3, warmup=5, cosine=True),
+        "full": step(steps=1000, rate=rate),
+    }
+    networks = residual(source.features, source.outputs, layers or 5, width, dropout)
+    return _task(source, networks, recipes, partial(published, source, split))
+
+
+def jamadandi(source: Source, layers: int, split: Number, paper: Paper) -> Task:
+    """Plain networks, 100 steps of Adam, random splits of the largest component (Jamadandi et al., 2024)."""
+    step = partial(Recipe, batch_size=1, optimizer="adam", rate=paper.rate, weight_decay=5e-4)
+    recipes = {"smoke": step(steps=5), "short": step(steps=50), "full": step(steps=100)}
+    networks = plain(source.features, source.outputs, layers or paper.layers, paper.width, paper.dropout)
+    return _task(source, networks, recipes, partial(drawn, source, split))
+
+
+def ugs(source: Source, layers: int, rate: float, decay: float) -> Task:
+    """A GCN of 512 units without biases, 200 steps of Adam on the public split (Chen et al., 2021)."""
+    step = partial(Recipe, batch_size=1, optimizer="adam", rate=rate, weight_decay=decay)
+    recipes = {"smoke": step(steps=5), "short": step(steps=50), "full": step(steps=200)}
+    networks = plain(source.features, source.outputs, layers or 2, 512, 0.5, bias=False)
+    return _task(source, networks, recipes, partial(published, source, "0"))
+
+
+def _task(
+    source: Source,
+    models: Mapping[str, Callable[[], nn.Module]],
+    recipes: Mapping[str, Recipe],
+    splits: partial[Splits],
+) -> Task:
+    ranks = source.outputs == 1
+    return Task(
+        models=models,
+        recipes=recipes,
+        data=partial(splits, seed=0),
+        split_of_seed=splits,
+        loss=loss,
+        evaluate=ranking if ranks else classification,
+        metrics={"roc_auc" if ranks else "accuracy": "max", "loss": "min"},
+        files=source.files,
+        fetch=source.fetch,
+        downloads=source.downloads,
+        checksums=source.checksums,
+        prunes=frozenset({"weights", "edges"}),
+        diagnose=diagnose,
+    )
+
+
+# --- training and measuring -------------------------------------------------------------------------------------------
+
+
+def loss(model: nn.Module, batch: Graph) -> Tensor:
+    """Mean cross-entropy over the nodes of the split; the logistic one where the network has a single output."""
+    return _loss(*_of_split(model, batch))
+
+
+def classification(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
+    """Top-1 accuracy, and the loss, over the nodes of the split."""
+    (batch,) = batches
+    logits, labels = _of_split(model, batch)
+    right = float((logits.argmax(dim=1) == labels).double().mean())
+    return {"accuracy": right, "loss": float(_loss(logits.double(), labels))}
+
+
+def ranking(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
+    """Area under the ROC curve, and the loss, over the nodes of the split."""
+    (batch,) = batches
+    logits, labels = _of_split(model, batch)
+    area = roc_auc_score(labels.cpu().numpy(), logits.squeeze(1).cpu().numpy())
+    return {"roc_auc": float(area), "loss": float(_loss(logits.double(), labels))}
+
+
+def _of_split(model: nn.Module, batch: Graph) -> tuple[Tensor, Tensor]:
+    return model(**inputs(batch))[batch.mask], batch.y[batch.mask]
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    if logits.shape[1] == 1:
+        return F.binary_cross_entropy_with_logits(logits.squeeze(1), labels.to(logits.dtype))
+    return F.cross_entropy(logits, labels)
