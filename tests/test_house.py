@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import ROOT, bench_process
 
 from benchmark.plugins import catalog
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking, failure
 from benchmark.records.store import Store
+from tests.support.command import ROOT, bench_process
 
 PACKAGES = ("benchmark", "algorithms", "tasks")
 
