@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.biprop import binary, biprop, straight_through
-from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
 from benchmark import Masks, keep_each
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
+from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
 FAN_IN = {"0.weight": 6, "4.weight": 16, "6.weight": 16}
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
@@ -99,7 +99,7 @@ def test_what_is_left_is_what_the_next_forward_would_have_used():
 @pytest.mark.parametrize("density", [0.1, 0.33, 0.5])
 def test_the_exact_share_of_every_layer_is_used(density):
     run = after(biprop, density)
-    assert run.masks.counts == budgets("uniform", {name: w.shape for name, w in run.weights.items()}, density)
+    assert run.masks.counts == weights_per_layer("uniform", {name: w.shape for name, w in run.weights.items()}, density)
     assert run.masks.kept == round(384 * density)
 
 

@@ -15,14 +15,14 @@ from benchmark.algorithms.granet import granet
 from benchmark.algorithms.random import random
 from benchmark.algorithms.rigl import rigl
 from benchmark.algorithms.set import set as set_
-from notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData
 from benchmark.errors import Diverged
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.target import Inversion
+from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 
 BOTH = pytest.mark.parametrize("method", [set_, rigl])
 PATTERNS = pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_share_is_alpha_at_the_start_and_nothing_at_the_end():
 def test_the_layer_densities_are_those_of_erk_and_never_change(method):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
     start, updates = start_and_updates(after(method, interval=2))
-    assert start.counts == budgets("erk", shapes, 0.2)
+    assert start.counts == weights_per_layer("erk", shapes, 0.2)
     assert start.kept == 77
     assert all(change.after.counts == start.counts for change in updates)
 
@@ -247,7 +247,9 @@ def test_a_distribution_under_a_pattern_that_sets_one_is_an_error_before_trainin
 @pytest.mark.parametrize("distribution", ["uniform", "uniform-first", "er", "igq"])
 def test_other_distributions_may_be_asked_for(method, distribution):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
-    assert after(method, 0.3, distribution=distribution, interval=2).masks.counts == budgets(distribution, shapes, 0.3)
+    assert after(method, 0.3, distribution=distribution, interval=2).masks.counts == weights_per_layer(
+        distribution, shapes, 0.3
+    )
 
 
 # --- what an update costs, and what it replaces -----------------------------------------------------------------------

@@ -10,10 +10,10 @@ import torch
 from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.force import force
 from benchmark.algorithms.snip import snip
-from notebook import RECIPE, Notebook, after, same, state, written
 from torch import Tensor
 
 from benchmark import Masks, keep_top
+from tests.support.notebook import RECIPE, Notebook, after, same, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 GEOMETRIC = [327, 278, 237, 202, 172, 146, 124, 106, 90, 77]

@@ -13,13 +13,13 @@ from benchmark.algorithms.gmp import gmp
 from benchmark.algorithms.granet import granet
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_top
 from benchmark.plugins import catalog, registry
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 BOTH = pytest.mark.parametrize("method", [gmp, granet])
@@ -269,7 +269,7 @@ def start_of(run: Notebook) -> Masks:
 def test_a_sparse_start_has_the_exact_counts_of_erk(initial):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
     start = start_of(after(granet, 0.2, initial=initial, interval=2))
-    assert start.counts == budgets("erk", shapes, 1 - initial)
+    assert start.counts == weights_per_layer("erk", shapes, 1 - initial)
     assert start.kept == round(384 * (1 - initial))
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.grasp import grasp
-from notebook import RECIPE, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 from benchmark import Masks, Part, Recipe, Splits, Target, Task, TensorData, keep_top
 from benchmark.contract.watched_run import WatchedRun
 from benchmark.data.splits import Batch
+from tests.support.notebook import RECIPE, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 

@@ -12,14 +12,26 @@ import torch
 from benchmark.algorithms._learned import search_recipe, signed_constant, straight_through
 from benchmark.algorithms.edge_popup import edge_popup
 from benchmark.algorithms.gem_miner import gem_miner
-from notebook import RECIPE, SIZES, Notebook, Tensors, Watching, after, same, smooth, spying, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_each, keep_top
 from benchmark.contract.toy import toy
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.ranking import noise
+from tests.support.notebook import (
+    RECIPE,
+    SIZES,
+    Notebook,
+    Tensors,
+    Watching,
+    after,
+    same,
+    smooth,
+    spying,
+    state,
+    written,
+)
 
 BOTH = pytest.mark.parametrize("method", [edge_popup, gem_miner])
 PATTERNS = pytest.mark.parametrize(
@@ -176,7 +188,7 @@ def test_a_masked_out_score_has_a_gradient(method):
 def test_the_exact_share_of_every_layer_is_used(density):
     run = after(edge_popup, density)
     counts = run.masks.counts
-    assert counts == budgets("uniform", {name: weight.shape for name, weight in run.weights.items()}, density)
+    assert counts == weights_per_layer("uniform", {name: weight.shape for name, weight in run.weights.items()}, density)
     assert run.masks.kept == round(384 * density)
     assert all(abs(counts[name] - density * size) < 1 for name, size in SIZES.items())
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.sr_ste import sr_ste, straight_through
-from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_top
 from benchmark.pruning.pattern_names import pattern_named
+from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
 KEPT = torch.tensor([False, True, False, True])

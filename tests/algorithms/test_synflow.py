@@ -11,11 +11,11 @@ import torch
 from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.synflow import synflow
-from notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
 from benchmark.plugins import registry
+from tests.support.notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
