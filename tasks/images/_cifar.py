@@ -12,9 +12,7 @@ import torch
 from torch import nn
 from torchvision import datasets
 
-from benchmark import Recipe, Splits, Task, TensorData, carve
-from benchmark.data.source import Download
-from benchmark.training.recipe import shortened
+from benchmark import Download, Recipe, Splits, Task, TensorData, carve, shortened
 
 from . import _cifar_models as networks
 from ._augmentation import IMAGENET, Channels, Normalise, ShiftAndFlip

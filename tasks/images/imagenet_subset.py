@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from benchmark import Count, Task
-from benchmark.errors import UsageError
-from benchmark.plugins.task import task
+from benchmark import Count, Task, UsageError, task
 
 from ._classification import METRICS
 from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed

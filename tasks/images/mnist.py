@@ -9,8 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import datasets
 
-from benchmark import Recipe, Splits, Task, TensorData, carve
-from benchmark.data.source import Download
+from benchmark import Download, Recipe, Splits, Task, TensorData, carve
 
 from ._classification import METRICS, cross_entropy, evaluate
 from ._models import glorot, mlp, scaled

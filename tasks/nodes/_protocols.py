@@ -25,8 +25,7 @@ from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
-from benchmark import Recipe, Splits, Task
-from benchmark.data.source import Download
+from benchmark import Download, Recipe, Splits, Task
 
 from ..graphs.checksums import CHECKSUMS
 from ..graphs.data import for_nodes, inputs

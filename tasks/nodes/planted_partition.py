@@ -8,9 +8,7 @@ from pathlib import Path
 import torch
 from torch_geometric.data import Data as Graph
 
-from benchmark import Recipe, Splits, Task
-from benchmark.plugins.options import Count, Fraction, Positive
-from benchmark.plugins.task import task
+from benchmark import Count, Fraction, Positive, Recipe, Splits, Task, task
 
 from ..graphs.data import for_nodes
 from ..graphs.diagnosis import diagnose

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._schedules import cosine, cubic, due, window
 from benchmark.algorithms.gmp import gmp
 from benchmark.algorithms.granet import granet
 from hypothesis import given, settings
@@ -19,6 +18,7 @@ from benchmark import Masks, Target, keep_top
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.schedules import cosine, cubic, due, window
 from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])

@@ -1,4 +1,8 @@
-"""Scores: pure functions of named tensors. Higher = kept longer."""
+"""Scores that several methods rank by: pure functions of named tensors, one number per weight, higher = kept longer.
+
+`weights` and `gradients` are mappings of the same names to tensors of the same shapes, as `run.weights` and
+`run.gradients(batches)` give them; so are the scores, on the same devices. Nothing is changed in place.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import torch
 from torch import Tensor
 
 Tensors = Mapping[str, Tensor]
+"""Tensors by the name of their parameter."""
 
 
 def magnitude(weights: Tensors) -> dict[str, Tensor]:
@@ -16,9 +21,10 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
 
 
 def lamp(weights: Tensors) -> dict[str, Tensor]:
-    """w^2 over the sum of it and all u^2 sorted above it, comparable between tensors (Lee et al., 2021, eq. 4).
+    """LAMP: w^2 over the sum of all squares of its tensor that are not smaller (Lee et al., 2021, eq. 4).
 
-    A tensor's largest weight has score 1, so that ranking globally empties no layer before its time.
+    Float64, in [0, 1] and comparable between tensors. A tensor's largest weight has score 1, so that ranking globally
+    empties no layer before its time.
     """
     return {
         name: _lamp(weight.reshape(-1).cpu()).view(weight.shape).to(weight.device) for name, weight in weights.items()
@@ -33,5 +39,9 @@ def _lamp(weights: Tensor) -> Tensor:
 
 
 def sensitivity(weights: Tensors, gradients: Tensors) -> dict[str, Tensor]:
-    """|w dL/dw|, the derivative of the loss by a gate on the connection (Lee et al., 2019, eq. 4, unnormalised)."""
+    """|w dL/dw|, the derivative of the loss by a gate on the connection (Lee et al., 2019, eq. 4, unnormalised).
+
+    Raises:
+        KeyError: a weight has no gradient.
+    """
     return {name: (weight * gradients[name]).abs() for name, weight in weights.items()}
