@@ -45,7 +45,7 @@ class _Bench(click.Group):
             ctx.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order a newcomer needs them
+        return [*self.commands]  # in the order a newcomer needs them
 
 
 @click.group(cls=_Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,7 +55,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
-    3 environment or plug-in why_not; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
+    3 environment or plug-in unfit; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
     """
 
 
