@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark.data.download import obtain
 from benchmark.errors import DataMissing, one_line
+from benchmark.files import user_cache as user_cache  # noqa: PLC0414 - tasks take it from here
 from benchmark.training.task import Task
 
 
@@ -69,8 +70,3 @@ def how_to_get(name: str, task: Task) -> str:
     """What to do where data are missing."""
     copy = "With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
     return f"  With a network: bench data fetch {name}\n  {copy}" if task.fetch else f"  {copy}"
-
-
-def user_cache() -> Path:
-    """Where this program keeps what it has downloaded or made for itself."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"
