@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from typing_extensions import Doc
 
     from benchmark import graphs, schedules, scores
-    from benchmark.data.folders import user_cache
-    from benchmark.data.source import Download
+    from benchmark.data.source import DataSource, Download
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
     from benchmark.errors import Inapplicable, UsageError, unknown_name
-    from benchmark.files import alone
+    from benchmark.files import alone, user_cache
     from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Amount, Count, Fraction, Positive, Share, Sparsity
@@ -42,12 +41,11 @@ if TYPE_CHECKING:
     from benchmark.training.task import Task
 
 _HOME = {
-    "benchmark.data.folders": ("user_cache",),
-    "benchmark.data.source": ("Download",),
+    "benchmark.data.source": ("DataSource", "Download"),
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
     "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
-    "benchmark.files": ("alone",),
+    "benchmark.files": ("alone", "user_cache"),
     "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.plugins.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
@@ -75,6 +73,7 @@ __all__ = [
     "Channels",
     "Count",
     "Data",
+    "DataSource",
     "Distribution",
     "Doc",
     "Download",

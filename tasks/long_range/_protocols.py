@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.datasets import LRGBDataset
 
-from benchmark import Recipe, Splits, Task, user_cache
+from benchmark import DataSource, Recipe, Splits, Task, user_cache
 
 from ..graphs.data import GraphData
 from ..graphs.diagnosis import diagnose
@@ -118,12 +118,10 @@ def long_range(
         models={name: partial(make, name, shape, source) for name, shape in setting.shapes.items()},
         recipes=setting.recipes,
         model_recipes=setting.model_recipes,
-        data=partial(load, source, encodings),
+        data=DataSource(partial(load, source, encodings), files=source.files, fetch=source.fetch),
         loss=loss,
         evaluate=evaluate,
         metrics=metrics,
-        files=source.files,
-        fetch=source.fetch,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
     )
