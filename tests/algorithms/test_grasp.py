@@ -29,7 +29,7 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
         found.append(ranked)
         return keep_top(ranked, target)
 
-    monkeypatch.setattr("algorithms.grasp.keep_top", keep)
+    monkeypatch.setattr("benchmark.algorithms.grasp.keep_top", keep)
     return found
 
 
@@ -143,7 +143,8 @@ def test_signed_and_by_magnitude_are_two_rankings(scores):
 def test_with_the_sign_flipped_the_other_half_is_kept(monkeypatch):
     half = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     monkeypatch.setattr(
-        "algorithms.grasp.keep_top", lambda scores, target: keep_top({n: -s for n, s in scores.items()}, target)
+        "benchmark.algorithms.grasp.keep_top",
+        lambda scores, target: keep_top({n: -s for n, s in scores.items()}, target),
     )
     other = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     assert other == ~half
@@ -232,7 +233,7 @@ def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
     """The mean over all examples, whatever their number in memory at once."""
     task = tanh_task()
     grasp(Notebook(0.5, recipe=ONLY_SCORE, task=task), samples=5)
-    monkeypatch.setattr("algorithms.grasp.CHUNK", chunk)
+    monkeypatch.setattr("benchmark.algorithms.grasp.CHUNK", chunk)
     run = Notebook(0.5, recipe=ONLY_SCORE, task=task)
     grasp(run, samples=5)
     for name, score in scores[0].items():
@@ -242,7 +243,7 @@ def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
 
 def test_every_part_has_its_share_of_every_class(monkeypatch):
     """`smooth` has a batch norm, which would tell parts of other classes apart."""
-    monkeypatch.setattr("algorithms.grasp.CHUNK", 7)
+    monkeypatch.setattr("benchmark.algorithms.grasp.CHUNK", 7)
     run = written(grasp, Sampled(recipe=ONLY_SCORE), samples=10)
     assert [torch.bincount(labels).tolist() for labels in run.drawn] == [[4, 3], [3, 4], [3, 3]]
 
