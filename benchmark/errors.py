@@ -19,7 +19,7 @@ class UsageError(BenchError):
 
 
 class PluginError(BenchError):
-    """A plug-in, or the environment, is why_not."""
+    """A plug-in, or the environment, is unfit."""
 
     exit_code = 3
 

@@ -55,7 +55,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
-    3 environment or plug-in why_not; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
+    3 environment or plug-in unfit; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
     """
 
 

@@ -44,7 +44,7 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
         raise UsageError(f"{out}: there is no folder {out.parent}")
     draw = PICTURES.get(picture) or partial(overlap, masks=partial(masks, Store(wanted["results"])))
     records = selected(**wanted)
-    methods = [record for record in records if controls or "control" not in record.cell.options]
+    methods = [record for record in records if controls or record.cell.control is None]
     try:
         write(draw(methods), out)
     except OSError as error:

@@ -58,7 +58,7 @@ def verify(
     store = Store(results)
     files = _all(store) if everything else [record_file(text, store) for text in records]
     device = usable(device)
-    rows, failed, why_not = list[dict[str, str]](), 0, list[int]()
+    rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
     for file in files:
         try:
             record = _sound(file, store)
@@ -68,11 +68,11 @@ def verify(
             name, how, failed = str(file), f"FAILED: {error}", failed + 1
         except BenchError as error:  # its data or its plug-in are not here
             name, how = str(file), f"not checked: {error}"
-            why_not.append(error.exit_code)
+            unfit.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
-    emit(form, {f"{len(rows) - failed - len(why_not)} of {len(rows)} hold": rows}, rows)
-    ctx.exit(5 if failed else max(why_not, default=0))
+    emit(form, {f"{len(rows) - failed - len(unfit)} of {len(rows)} hold": rows}, rows)
+    ctx.exit(5 if failed else max(unfit, default=0))
 
 
 def _all(store: Store) -> list[Path]:

@@ -175,7 +175,7 @@ def friedman(columns: Sequence[Sequence[float]]) -> float | None:
     if not spread:
         return None
     means = [statistics.fmean(row[i] for row in ranked) for i in range(k)]
-    from scipy.model_recipes import chdtrc
+    from scipy.special import chdtrc
 
     return float(chdtrc(k - 1, n * sum((mean - (k + 1) / 2) ** 2 for mean in means) / spread))
 
@@ -192,12 +192,12 @@ def _deviation(values: Sequence[float], mean: float) -> float:
 
 
 def _quantile(freedom: float) -> float:
-    from scipy.model_recipes import stdtrit  # a small part of scipy.stats, and ten times faster to import
+    from scipy.special import stdtrit  # a small part of scipy.stats, and ten times faster to import
 
     return float(stdtrit(freedom, 1 - ALPHA / 2))
 
 
 def _two_sided(t: float, freedom: float) -> float:
-    from scipy.model_recipes import stdtr
+    from scipy.special import stdtr
 
     return 2 * float(stdtr(freedom, -abs(t)))

@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.plugins.options import Option, command_line_name, options_of, resolved, summary_of
+from benchmark.records.controls import CONTROLS
 from benchmark.records.spelling import unusual
 
 if TYPE_CHECKING:
     from benchmark.training.run import Run
 
 
-Control = Literal["retrain", "shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small", "dense-long"]
-"""What `--control` takes, and the option `control` that every algorithm has (`benchmark.harness.controls`)."""
+Control = Literal[tuple(CONTROLS)]  # type: ignore[valid-type]
+"""What `--control` takes, and the option `control` that every algorithm has."""
 
 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]

@@ -71,7 +71,7 @@ class Channels:
     mean over its weights.
 
     Args:
-        members: by tensor, the channel of each output and of each input (`benchmark.training.channel_tracing.trace` finds them).
+        members: by tensor, the channel of each output and of each input, as `channel_tracing.trace` finds them.
         layers: int64 [channels], the layer, or the set of tied layers, that each channel is of.
     """
 

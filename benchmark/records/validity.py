@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from benchmark.records.controls import CONTROLS
 from benchmark.records.record import Density, Record
 
 
@@ -67,7 +68,7 @@ def _target(record: Record) -> Iterator[str]:
     density, pattern = record.cell.density, record.cell.pattern
     if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
         return
-    if record.cell.options.get("control") in ("dense-small", "dense-long"):
+    if record.cell.control and CONTROLS[record.cell.control].keeps_everything:
         density, pattern = 1.0, "layer"  # networks of which everything is kept
     if pattern == "global":
         kept = sum(layer.kept for layer in record.layers.values())

@@ -83,7 +83,7 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
         raise broken[0]
     if not cells:
         raise UsageError("nothing selected: name at least one --algo and one --task (bench list)")
-    if selection.controls and not any("control" in cell.options for cell in cells):
+    if selection.controls and not any(cell.control for cell in cells):
         raise UsageError("--control changes one thing about a method that prunes; none of these does")
     if selection.edges and not any(edge_counts(cell.options) for cell in cells):
         raise UsageError("--edges is for methods that edit edges; none of these does (bench list)")

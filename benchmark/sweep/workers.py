@@ -109,8 +109,7 @@ def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
 
 def _kin(cell: Cell) -> tuple[object, ...]:
     """Cells that differ in the target alone, or in the control that follows."""
-    options = {name: value for name, value in cell.options.items() if name != "control"}
-    return cell.algorithm, str(options), cell.setting, cell.model, cell.budget, cell.seed
+    return cell.algorithm, str(cell.method_options), cell.setting, cell.model, cell.budget, cell.seed
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
@@ -123,7 +122,7 @@ def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Starte
 
 def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
     packed: list[bytes] = []
-    record = answer(question(cell, settings), tick, lambda model, run: packed.append(run.masks.packed()))
+    record = answer(question(cell, settings), tick, lambda model, state: packed.append(state.masks.packed()))
     return record, packed[0] if packed else None
 
 
