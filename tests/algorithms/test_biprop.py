@@ -119,10 +119,10 @@ def test_a_score_that_is_not_used_has_a_gradient():
 
 def test_all_else_is_left_as_drawn_whatever_the_decay_of_the_scores():
     run, fresh = after(biprop, weight_decay=1.0), state(Notebook())
-    learned = [name for name, _ in run._model.named_parameters() if name not in SIZES]
+    learned = [name for name, _ in run._state.model.named_parameters() if name not in SIZES]
     assert all(torch.equal(state(run)[name], fresh[name]) for name in learned)
     assert run.trainings == []
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []
 
 
 def test_a_search_finds_better_subnetworks():
@@ -133,6 +133,6 @@ def test_a_search_finds_better_subnetworks():
 
 def test_a_search_is_a_training_on_the_bill_and_follows_the_seed():
     first, again, other = (written(biprop, Notebook(seed=seed)) for seed in (1, 1, 2))
-    assert first.meter.cost(RECIPE.steps)["trainings"] == 1
+    assert first._state.meter.cost(RECIPE.steps)["trainings"] == 1
     assert same(first.weights, again.weights)
     assert first.masks != other.masks

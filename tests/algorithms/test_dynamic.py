@@ -279,7 +279,7 @@ def test_both_start_from_the_masks_of_the_random_control(method):
 def test_rigl_updates_masks_in_place_of_weights():
     run = after(rigl, interval=2)
     assert [pause.index for pause in run.pauses if pause.skipped] == UPDATES
-    assert run.meter.updates == RECIPE.steps - len(UPDATES)
+    assert run._state.meter.updates == RECIPE.steps - len(UPDATES)
     changes = {change.step: change for change in run.changes[1:]}
     for now, later in pairwise(run.pauses):
         unmoved = changes[now.index].weights_after if now.skipped else now.weights
@@ -289,7 +289,7 @@ def test_rigl_updates_masks_in_place_of_weights():
 def test_set_updates_weights_in_every_step():
     run = after(set_, interval=2)
     assert not any(pause.skipped for pause in run.pauses)
-    assert run.meter.updates == RECIPE.steps
+    assert run._state.meter.updates == RECIPE.steps
 
 
 def test_rigl_looks_at_dense_gradients_only_when_it_updates_masks():
@@ -299,8 +299,8 @@ def test_rigl_looks_at_dense_gradients_only_when_it_updates_masks():
 def test_set_never_looks_at_gradients_and_is_cheaper():
     run = after(set_, interval=2)
     assert not any(pause.looked for pause in run.pauses)
-    assert run.meter.training_flops == pytest.approx(static().meter.training_flops)
-    assert run.meter.training_flops < after(rigl, interval=2).meter.training_flops
+    assert run._state.meter.training_flops == pytest.approx(static()._state.meter.training_flops)
+    assert run._state.meter.training_flops < after(rigl, interval=2)._state.meter.training_flops
 
 
 class Scale(nn.Module):
@@ -330,7 +330,7 @@ def test_a_step_of_rigl_costs_what_the_paper_says(quiet):
     dense = 2 * 32 * (10 * 20 + 20 * 2)
     sparse = 0.25 * dense
     assert len(run.changes) == 2
-    assert run.meter.training_flops / (quiet + 1) == pytest.approx(
+    assert run._state.meter.training_flops / (quiet + 1) == pytest.approx(
         (3 * sparse * quiet + 2 * sparse + dense) / (quiet + 1)
     )
 

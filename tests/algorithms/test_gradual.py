@@ -112,7 +112,7 @@ def test_the_masks_are_nested():
 
 def test_between_updates_and_after_the_end_the_network_trains():
     run = after(gmp, 0.2, interval=2)
-    assert run.clock == run.meter.updates == RECIPE.steps
+    assert run.clock == run._state.meter.updates == RECIPE.steps
     assert not any(pause.skipped or pause.looked for pause in run.pauses)
     for earlier, later in pairwise(run.pauses):
         assert not same(earlier.weights, later.weights)
@@ -250,7 +250,7 @@ def test_without_regeneration_granet_is_gmp_bit_for_bit():
     plain, bare = after(gmp, 0.1, interval=3), after(granet, 0.1, interval=3, fraction=0.0)
     assert [change.after.digest for change in plain.changes] == [change.after.digest for change in bare.changes]
     assert same(state(plain), state(bare))
-    assert plain.meter.training_flops == bare.meter.training_flops
+    assert plain._state.meter.training_flops == bare._state.meter.training_flops
 
 
 def test_regeneration_pays_for_dense_gradients_only_where_it_looks_at_them():

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from benchmark import Masks, Part, Recipe, Splits, Target, Task, TensorData, keep_top
 from benchmark.contract.watched_run import WatchedRun
 from benchmark.data.splits import Batch
+from benchmark.training.run_state import RunState
 from tests.support.notebook import RECIPE, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
@@ -62,7 +63,7 @@ def test_the_score_is_weight_times_hessian_times_gradient(scores, temperature):
     def loss(values: Tensor) -> Tensor:
         parts = torch.split(values, [w.numel() for w in weights.values()])
         state = {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
-        return F.cross_entropy(functional_call(twin._model, state, (inputs,)) / temperature, labels)
+        return F.cross_entropy(functional_call(twin._state.model, state, (inputs,)) / temperature, labels)
 
     hessian = torch.autograd.functional.hessian(loss, flat)
     gradient = torch.autograd.functional.jacobian(loss, flat)
@@ -184,13 +185,12 @@ def test_the_sample_follows_the_seed():
 
 
 def test_scoring_leaves_no_trace():
-    run = WatchedRun(
-        smooth, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0
-    )
+    recipe, kept = Recipe(steps=0, batch_size=32, rate=0.1), Notebook()
+    run = WatchedRun(RunState(smooth, kept._state.model, recipe, Target(0.2), kept.data, 0))
     before = state(run)
     run.begin()
     grasp(run)
-    run.finish()
+    run._state.finish()
     assert run.traces == []
     now = state(run)
     for name, value in before.items():
@@ -207,12 +207,12 @@ def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, dens
 
 
 def test_one_pass_and_one_training_are_on_the_bill():
-    cost = after(grasp).meter.cost(RECIPE.steps)
+    cost = after(grasp)._state.meter.cost(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (1, 1)
 
 
 def test_the_bill_grows_with_the_examples():
-    few, many = (after(grasp, samples=samples).meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
+    few, many = (after(grasp, samples=samples)._state.meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
     assert many == 5 * few
 
 
@@ -221,11 +221,11 @@ def test_a_double_backward_costs_three_backwards():
     run, plain = Notebook(recipe=ONLY_SCORE), Notebook(recipe=ONLY_SCORE)
     grasp(run, samples=RECIPE.batch_size // 2)
     plain.loss(plain.balanced(RECIPE.batch_size // 2)[0])
-    forward = plain.meter.scoring_flops
+    forward = plain._state.meter.scoring_flops
     plain = Notebook(recipe=ONLY_SCORE)
     plain.gradients()
-    backward = plain.meter.scoring_flops - forward
-    assert run.meter.scoring_flops == forward + 3 * backward
+    backward = plain._state.meter.scoring_flops - forward
+    assert run._state.meter.scoring_flops == forward + 3 * backward
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 10])
@@ -238,7 +238,7 @@ def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
     grasp(run, samples=5)
     for name, score in scores[0].items():
         torch.testing.assert_close(scores[1][name], score)
-    assert run.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
+    assert run._state.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
 
 
 def test_every_part_has_its_share_of_every_class(monkeypatch):

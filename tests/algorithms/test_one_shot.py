@@ -23,6 +23,7 @@ from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.training.run_state import RunState
 
 RECIPE = Recipe(steps=6, batch_size=32, rate=0.1, momentum=0.9, milestones=(3,))
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("global", 0.3), ("layer", 0.3), ("2:4", 0.5)])
@@ -31,13 +32,13 @@ PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("global", 0.3), ("l
 def toy_run(density: float = 0.3, pattern: str = "global", seed: int = 0, task: Task = toy, steps: int = 6) -> Run:
     target = Target(density, pattern_named(pattern))
     recipe = replace(RECIPE, steps=steps)
-    return Run(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed)
+    return Run(RunState(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed))
 
 
 def after(algorithm: Algorithm, density: float = 0.3, pattern: str = "global", seed: int = 0, **options: object) -> Run:
     run = toy_run(density, pattern, seed)
     algorithm(run, **options)
-    run.finish()
+    run._state.finish()
     return run
 
 
@@ -74,7 +75,7 @@ def test_every_method_keeps_exactly_what_every_pattern_asks(algorithm, options, 
     ],
 )
 def test_every_training_is_on_the_bill(algorithm, options, trainings):
-    assert after(algorithm, **options).meter.cost(RECIPE.steps)["trainings"] == trainings
+    assert after(algorithm, **options)._state.meter.cost(RECIPE.steps)["trainings"] == trainings
 
 
 def test_dense_prunes_nothing_and_trains_once():
@@ -109,7 +110,7 @@ def test_random_masks_do_not_depend_on_weights_or_data():
         return net
 
     points = torch.zeros(64, 6), torch.zeros(64, dtype=torch.int64)
-    run = Run(toy, tens(), replace(RECIPE, steps=1), Target(0.3), TensorData(*points), 1)
+    run = Run(RunState(toy, tens(), replace(RECIPE, steps=1), Target(0.3), TensorData(*points), 1))
     random(run)
     assert run.masks == after(random, seed=1).masks
 
@@ -181,7 +182,7 @@ def test_without_fine_tuning_the_trained_weights_are_left_as_they_are():
 
 def test_fine_tuning_is_at_the_last_rate():
     run = after(magnitude, finetune=1.0)
-    (group,) = run._engine._optimizer.param_groups
+    (group,) = run._state.engine._optimizer.param_groups
     assert run.clock == 2 * RECIPE.steps
     assert group["lr"] == RECIPE.rate_at(5) == pytest.approx(0.01)
 
@@ -260,7 +261,7 @@ def scores_of(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
     """In float64 and on all examples at once."""
     data = TensorData(inputs.double(), torch.arange(len(inputs)) % 2, transform=lambda stored: stored)
     recipe = Recipe(steps=1, batch_size=len(inputs), rate=0.1)
-    return sensitivities(Run(toy, model, recipe, Target(0.5), data, 0))
+    return sensitivities(Run(RunState(toy, model, recipe, Target(0.5), data, 0)))
 
 
 def relu_net() -> nn.Module:
@@ -309,7 +310,7 @@ def test_iterative_snip_prunes_along_the_schedule_and_never_brings_back(pattern,
         assert twin.masks & before == twin.masks
     run = after(snip, density, pattern, rounds=3)
     assert run.masks == twin.masks
-    assert run.meter.cost(RECIPE.steps)["scoring_passes"] == 3
+    assert run._state.meter.cost(RECIPE.steps)["scoring_passes"] == 3
 
 
 @PATTERNS
@@ -331,10 +332,10 @@ def test_snip_trains_the_weights_that_it_scored():
 
 
 def test_scoring_is_on_the_bill():
-    cost = after(snip, batches=5).meter.cost(RECIPE.steps)
+    cost = after(snip, batches=5)._state.meter.cost(RECIPE.steps)
     assert cost["scoring_passes"] == 5
     assert cost["scoring_flops"] > 0
-    assert after(random).meter.cost(RECIPE.steps)["scoring_flops"] == 0
+    assert after(random)._state.meter.cost(RECIPE.steps)["scoring_flops"] == 0
 
 
 class Scored(Run):
@@ -344,6 +345,10 @@ class Scored(Run):
         self.scored_weights = {name: weight.detach().clone() for name, weight in weights.items()}
         return super().loss(batch, weights, **options)
 
+    def gradients(self, count=1):
+        self.scored_weights = self.weights
+        return super().gradients(count)
+
 
 @pytest.mark.parametrize("reinit", [False, True])
 @pytest.mark.parametrize("name", ["snip", "grasp"])
@@ -351,7 +356,7 @@ def test_another_draw_is_trained_or_scored_only_where_it_is_asked_for(name, rein
     """SNIP's original trains another draw of all weights; GraSP's scores another draw of the linear ones."""
     own, other = (dict(build(toy, "residual", seed).named_parameters()) for seed in (0, 1))
     recipe, draw = replace(RECIPE, steps=0), lambda name: build(toy, "residual", 1)
-    run = Scored(toy, build(toy, "residual", 0), recipe, Target(0.3), toy.data(Path()).train, 0, draw=draw)
+    run = Scored(RunState(toy, build(toy, "residual", 0), recipe, Target(0.3), toy.data(Path()).train, 0, draw=draw))
     registry.algorithm(name)(run, reinit=reinit)
     assert {w.dim() for w in run.weights.values()} == {2, 4}
     for n, weight in run.weights.items():

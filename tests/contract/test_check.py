@@ -267,9 +267,9 @@ def test_a_draw_before_the_first_verb_is_told(broken: Callable[..., str]) -> Non
 def test_a_look_that_leaves_a_gradient_is_told(broken: Callable[..., str]) -> None:
     @algorithm()
     def suspect(run: Run) -> None:
-        live = next(run._model.parameters())
-        real = run._objective.at
-        run._objective.at = lambda *words: setattr(live, "grad", torch.ones_like(live)) or real(*words)  # type: ignore
+        live = next(run._state.model.parameters())
+        real = run._state.objective.at
+        run._state.objective.at = lambda *words: setattr(live, "grad", torch.ones_like(live)) or real(*words)  # type: ignore
         run.gradients()
         run.train()
 

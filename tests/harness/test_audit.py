@@ -53,7 +53,7 @@ def honest(run: Run) -> None:
 
 def weights_of(run: Run) -> nn.Module:
     """The live network, which no verb gives away."""
-    return run._model
+    return run._state.model
 
 
 def edited(snapshot: Snapshot, name: str, edit: Callable[[torch.Tensor], Any]) -> Snapshot:
@@ -101,7 +101,7 @@ def test_the_record_counts_what_is_kept() -> None:
 
 def test_a_mask_that_was_never_applied_is_found_in_the_weights() -> None:
     def lies(run: Run) -> None:
-        run._masks = chosen(run)
+        run._state.masks = chosen(run)
         run.train()
 
     assert_caught(outcome(lies), "pruned weights that are not zero")
@@ -110,7 +110,7 @@ def test_a_mask_that_was_never_applied_is_found_in_the_weights() -> None:
 def test_a_mask_that_was_swapped_afterwards_is_found_in_the_weights() -> None:
     def swaps(run: Run) -> None:
         honest(run)
-        run._masks = keep_top({name: -score for name, score in magnitudes(run).items()}, run.target)
+        run._state.masks = keep_top({name: -score for name, score in magnitudes(run).items()}, run.target)
 
     assert_caught(outcome(swaps), "pruned weights that are not zero")
 
@@ -119,7 +119,7 @@ def test_momentum_that_revives_weights_is_found() -> None:
     def revives(run: Run) -> None:
         run.train(10)
         run.prune(chosen(run))
-        run._engine._masked, run._engine._floats = [], []  # the update is no longer masked
+        run._state.engine._masked, run._state.engine._floats = [], []  # the update is no longer masked
         run.train()
 
     assert_caught(outcome(revives), "pruned weights that are not zero")
@@ -127,7 +127,7 @@ def test_momentum_that_revives_weights_is_found() -> None:
 
 def test_an_engine_that_never_projects_is_found() -> None:
     def defeats(run: Run) -> None:
-        run._engine.project = lambda masks: None  # type: ignore[method-assign]
+        run._state.engine.project = lambda masks: None  # type: ignore[method-assign]
         honest(run)
 
     assert_caught(outcome(defeats), "pruned weights that are not zero")
@@ -333,10 +333,10 @@ def through_the_task(run: Run) -> Any:
 
 def through_the_frames(run: Run) -> Any:
     frame = sys._getframe()
-    while "ready" not in frame.f_locals:
+    while "prepared" not in frame.f_locals:
         assert frame.f_back is not None
         frame = frame.f_back
-    return frame.f_locals["ready"].splits.test
+    return frame.f_locals["prepared"].splits.test
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["in the open", "swallowing the exception"])

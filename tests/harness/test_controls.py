@@ -17,7 +17,7 @@ from benchmark import Run, algorithm, keep_top, noise
 from benchmark.contract import trial
 from benchmark.contract.toy import toy
 from benchmark.errors import Inapplicable, UsageError
-from benchmark.harness.controls import CONTROLS, narrowed, shuffled
+from benchmark.harness.controls import FUNCTIONS, narrowed, shuffled
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.layer_densities import weights_per_layer
@@ -25,6 +25,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.target import Inversion, Target
 from benchmark.records.record import Record
+from benchmark.training.run_state import RunState
 
 
 def record(
@@ -51,14 +52,14 @@ def plain(density: float = 0.2) -> WatchedRun:
     """A run of the toy that no method has had."""
     data, seeds = toy.data(Path()).train, {"redraw": 5, "another": 7}
     target, draw = Target(density), lambda name: drawn(seeds[name])
-    return WatchedRun(toy, drawn(), toy.recipe("smoke"), target, data, 0, draw=draw)
+    return WatchedRun(RunState(toy, drawn(), toy.recipe("smoke"), target, data, 0, draw=draw))
 
 
 def watched(name: str, control: str, density: float = 0.2, **options: Any) -> WatchedRun:
     """The run of a control of this algorithm."""
     run, algorithm = plain(density), registry.algorithm(name)
     with torch.random.fork_rng(devices=[]):
-        CONTROLS[control](run, lambda run: algorithm(run, **options))
+        FUNCTIONS[control](run, lambda run: algorithm(run, **options))
     return run
 
 
@@ -130,8 +131,8 @@ def test_a_small_dense_network_has_no_more_parameters_than_pruning_leaves(sparsi
 
 def test_a_small_dense_network_is_trained_without_its_subject() -> None:
     run = plain()
-    CONTROLS["dense-small"](run, lambda run: pytest.fail("the subject ran"))
-    assert run.clock == run.meter.training_steps == run.recipe.steps
+    FUNCTIONS["dense-small"](run, lambda run: pytest.fail("the subject ran"))
+    assert run.clock == run._state.meter.training_steps == run.recipe.steps
     assert run.masks.density == 1.0
 
 
@@ -180,7 +181,7 @@ def test_a_long_dense_training_has_the_updates_of_its_subject() -> None:
 def test_a_long_dense_training_is_the_schedule_over_and_over() -> None:
     run = watched("imp", "dense-long")
     twin = plain(1.0)
-    for _ in range(run.meter.updates // 2 // twin.recipe.steps):
+    for _ in range(run._state.meter.updates // 2 // twin.recipe.steps):
         twin.rewind(0)
         twin.train()
     assert all(torch.equal(w, twin.weights[n]) for n, w in run.weights.items())
@@ -302,7 +303,7 @@ def test_shuffles_of_two_seeds_differ() -> None:
     found: list[Masks] = []
     for seed in (0, 1):
         target = Target(0.2, pattern_named("global"))
-        run = Run(toy, drawn(), toy.recipe("smoke"), target, toy.data(Path()).train, seed)
+        run = Run(RunState(toy, drawn(), toy.recipe("smoke"), target, toy.data(Path()).train, seed))
         run.prune(target.pattern.keep({n: w.abs() for n, w in run.weights.items()}, 0.2))
         found.append(shuffled(run))
     assert found[0].counts == found[1].counts

@@ -11,10 +11,11 @@ from scipy import stats
 
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.comparisons import compare_all, compare_rows, compare_with_best, standings
-from benchmark.leaderboard.controls import CLAIMS, controls
+from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
 from benchmark.leaderboard.winners import winners
+from benchmark.records.controls import CONTROLS
 from benchmark.records.record import Record, failure
 from tests.support.generated import NAMES, cell, generated, ran
 
@@ -172,11 +173,11 @@ def verdicts(records: Sequence[Record]) -> dict[tuple[str, str], str]:
     return {(one.subject.label, one.control): one.verdict for one in controls(rows(records))}
 
 
-@pytest.mark.parametrize("control", CLAIMS)
+@pytest.mark.parametrize("control", CONTROLS)
 def test_a_verdict_is_what_the_interval_allows(control: str) -> None:
     method, options = scored("a", 0.9), {"control": control}
-    worse, better = CLAIMS[control]
-    for mean, words in {0.8: worse, 0.9001: "no difference seen", 0.95: better}.items():
+    known = CONTROLS[control]
+    for mean, words in {0.8: known.better, 0.9001: "no difference seen", 0.95: known.worse}.items():
         told = verdicts([*method, *scored("a", mean, turn=1, options=options)])
         assert told == {("a", control): f"{words} (n=5)"}
 

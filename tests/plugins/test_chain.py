@@ -20,7 +20,7 @@ from benchmark.sweep.plan import Selection, plan
 calls: list[tuple[str, Any]] = []
 
 
-@algorithm(prunes="edges", edits_only=True)
+@algorithm(prunes="edges", edits_only=True, edges="edges")
 def cutter(run: Run, *, edges: Share | Count | None = None, period: Count = 1) -> None:
     """Cutter: notes that it was called."""
     calls.append(("cutter", (edges, period)))

@@ -182,7 +182,7 @@ def test_masks_and_the_zeros_they_make_survive_other_types_and_files(density, mo
     run, other, file = watched(density, model), watched(density, model), BytesIO()
     run.prune(keep_top(noise(run.weights, torch.Generator().manual_seed(seed)), run.target))
     run.train(3)
-    weights, network = run.weights, run._model.to(kind).cpu()
+    weights, network = run.weights, run._state.model.to(kind).cpu()
     torch.save((network.state_dict(), run.masks.packed(), dict(run.masks)), file)
     state, packed, plain = torch.load(BytesIO(file.getvalue()))
     assert Masks.unpacked(packed) == Masks(plain) == run.masks

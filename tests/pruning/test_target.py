@@ -172,7 +172,7 @@ def test_a_target_is_a_value():
     ("progress", "density"), [(0, 1.0), (0.25, 0.01**0.25), (0.5, 0.1), (0.75, 0.01**0.75), (1, 0.01)]
 )
 def test_the_schedule_is_geometric_and_ends_at_the_target(progress, density):
-    target = Target(0.01, Layer()).at(progress)
+    target = Target(0.01, Layer()).at_progress(progress)
     assert target.density == pytest.approx(density, rel=1e-12)
     assert target.pattern == Layer()
 
@@ -180,8 +180,8 @@ def test_the_schedule_is_geometric_and_ends_at_the_target(progress, density):
 @quick
 @given(st.floats(0.001, 1))
 def test_the_schedule_begins_dense_and_arrives_exactly(density):
-    assert Target(density).at(0).density == 1.0
-    assert Target(density).at(1).density == density
+    assert Target(density).at_progress(0).density == 1.0
+    assert Target(density).at_progress(1).density == density
 
 
 @pytest.mark.parametrize("pattern", ["global", "layer", "2:4"])

@@ -17,6 +17,7 @@ from benchmark.harness.network import build
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.training.channel_tracing import trace
+from benchmark.training.run_state import RunState
 
 RECIPE = Recipe(steps=12, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-2)
 SIZES = {"0.weight": 96, "4.weight": 256, "6.weight": 32}
@@ -81,11 +82,11 @@ class Notebook(Run):
         if memory is not None:
             network = network.to(memory_format=memory)
         allowed = trace(network, task, data.batch(torch.arange(2))) if pattern == "channels" else pattern_named(pattern)
-        super().__init__(task, network, recipe, Target(density, allowed), data, seed)
+        super().__init__(RunState(task, network, recipe, Target(density, allowed), data, seed))
 
     def prune(self, masks: Masks) -> None:
         step, before, weights, memory = self.clock, self.masks, self.weights, self.memory
-        gradients = self._live_gradients() if self._tamper_check.paused else {}
+        gradients = self._live_gradients() if self._state.tamper_check.paused else {}
         super().prune(masks)
         self.changes.append(
             Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),
@@ -100,7 +101,7 @@ class Notebook(Run):
 
     def train(self, steps: int | None = None) -> None:
         """Weights are trained as ever; scores step by step, which is the same, so that the pauses can be read."""
-        if self._engine is self._weight_engine:
+        if self._state.engine is self._state.weight_engine:
             self.trainings.append(self.weights)
             return super().train(steps)
         for _ in self.steps(steps):
@@ -118,15 +119,15 @@ class Notebook(Run):
     @property
     def memory(self) -> dict[str, Tensor]:
         """What the optimizer remembers of every weight: [slots, *shape]; one slot of zeros before it has a memory."""
-        states = {name: self._engine._optimizer.state.get(w, {}) for name, w in self._live_weights.items()}
+        states = {name: self._state.engine._optimizer.state.get(w, {}) for name, w in self._state.weights.items()}
         slots = {n: [slot for slot in state.values() if slot is not None and slot.dim()] for n, state in states.items()}
         return {n: torch.stack(slots[n]) if slots[n] else torch.zeros(1, *w.shape) for n, w in self.weights.items()}
 
     def _live_gradients(self) -> dict[str, Tensor]:
         return {
             name: p.grad.clone()
-            for name, p in self._engine.parameters.items()
-            if name in self._names and p.grad is not None
+            for name, p in self._state.engine.parameters.items()
+            if name in self._state.prunable and p.grad is not None
         }
 
 
@@ -138,7 +139,7 @@ def after(algorithm: Algorithm, density: float = 0.2, pattern: str = "global", *
 def written(algorithm: Algorithm, run: Notebook, **options: object) -> Notebook:
     """The notebook, after the algorithm has returned and left nothing behind."""
     algorithm(run, **options)
-    run.finish()
+    run._state.finish()
     return run
 
 
@@ -149,7 +150,7 @@ def same(left: Tensors, right: Tensors) -> bool:
 
 def state(run: Run) -> dict[str, Tensor]:
     """Every parameter and buffer."""
-    return {name: value.clone() for name, value in run._model.state_dict().items()}
+    return {name: value.clone() for name, value in run._state.model.state_dict().items()}
 
 
 class Watching(Notebook):

@@ -13,6 +13,7 @@ from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.pruning.patterns import Layer
+from benchmark.training.run_state import RunState
 
 PLAIN = Recipe(steps=12, batch_size=32, rate=0.1)
 
@@ -30,12 +31,12 @@ RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM, ADAMW], ids=["pla
 
 
 def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy) -> Run:
-    return Run(task, build(task, "net", seed), recipe, Target(density), task.data(Path()).train, seed)
+    return Run(RunState(task, build(task, "net", seed), recipe, Target(density), task.data(Path()).train, seed))
 
 
 def network(run: Run) -> dict[str, Tensor]:
     """A copy of every parameter and buffer, by other means than the run's own."""
-    return {name: value.detach().clone() for name, value in run._model.state_dict().items()}
+    return {name: value.detach().clone() for name, value in run._state.model.state_dict().items()}
 
 
 def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
@@ -49,7 +50,7 @@ def smallest(run: Run, density: float = 0.3) -> Masks:
 
 def memory(run: Run) -> dict[str, list[Tensor]]:
     """What the optimizer remembers of every weight, entry by entry."""
-    states = {name: run._engine._optimizer.state.get(weight, {}) for name, weight in run._live_weights.items()}
+    states = {name: run._state.engine._optimizer.state.get(weight, {}) for name, weight in run._state.weights.items()}
     return {
         name: [slot for slot in state.values() if slot is not None and slot.dim()] for name, state in states.items()
     }
@@ -90,7 +91,7 @@ def four_numbers(points: list[list[float]], batch_size: int = 1) -> Run:
     task = replace(toy, models={"net": model}, loss=lambda net, batch: net(batch[0]).square().sum(dim=1).mean() / 2)
     data = TensorData(torch.tensor(points), torch.zeros(len(points)))
     recipe = Recipe(steps=3, batch_size=batch_size, rate=0.1)
-    return Run(task, build(task, "net", 0), recipe, Target(0.5), data, 0)
+    return Run(RunState(task, build(task, "net", 0), recipe, Target(0.5), data, 0))
 
 
 def still() -> nn.Module:

@@ -15,6 +15,7 @@ from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.cuda_graphs import agree, recordable
+from benchmark.training.run_state import RunState
 
 RECIPE = Recipe(steps=24, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-3, milestones=(12,))
 RECIPES = {
@@ -50,8 +51,8 @@ def forgetting_masks(work: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def run_of(recipe: Recipe, record: Any = None, model: str = "residual", density: float = 0.3) -> Run:
-    run = Run(toy, build(toy, model, 0), recipe, Target(density), toy.data(Path()).train, 0)
-    run._engine.capture(list(run._model.buffers()), record)
+    run = Run(RunState(toy, build(toy, model, 0), recipe, Target(density), toy.data(Path()).train, 0))
+    run._state.engine.capture(list(run._state.model.buffers()), record)
     return run
 
 
@@ -72,8 +73,8 @@ def test_recorded_training_has_the_bits_of_plain_training(recipe: Recipe, model:
         run.train()
         run.restore(early)
         run.train()
-    assert runs["captured"]._engine.mode == "captured"
-    assert runs["plain"]._engine.mode == "plain"
+    assert runs["captured"]._state.engine.mode == "captured"
+    assert runs["plain"]._state.engine.mode == "plain"
     assert state(runs["captured"]) == state(runs["plain"])
 
 
@@ -120,7 +121,7 @@ def test_a_recording_that_leads_elsewhere_is_given_up_and_leaves_no_trace() -> N
     plain, other = run_of(RECIPE), run_of(RECIPE, forgetting_masks)
     for run in (plain, other):
         run.train()
-    assert other._engine.mode.startswith("plain: RuntimeError: a recorded step leads elsewhere")
+    assert other._state.engine.mode.startswith("plain: RuntimeError: a recorded step leads elsewhere")
     assert state(other) == state(plain)
 
 
@@ -131,15 +132,15 @@ def test_what_cannot_be_recorded_trains_on_and_says_why() -> None:
     plain, other = run_of(RECIPE), run_of(RECIPE, refusing)
     for run in (plain, other):
         run.train()
-    assert "not permitted when stream is capturing" in other._engine.mode
+    assert "not permitted when stream is capturing" in other._state.engine.mode
     assert state(other) == state(plain)
 
 
 def test_rehearsals_are_counted_apart_from_training() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
-    assert run.meter.updates == RECIPE.steps
-    assert run._engine.rehearsals == 2
+    assert run._state.meter.updates == RECIPE.steps
+    assert run._state.engine.rehearsals == 2
 
 
 @pytest.mark.parametrize(

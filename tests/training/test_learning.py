@@ -30,7 +30,7 @@ def gates(run: Run) -> tuple[dict[str, Tensor], Callable[[dict[str, Tensor]], di
 
 
 def parameters(run: Run) -> dict[str, Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in run._model.named_parameters()}
+    return {name: parameter.detach().clone() for name, parameter in run._state.model.named_parameters()}
 
 
 @RECIPES
@@ -40,7 +40,7 @@ def test_while_learning_scores_every_parameter_is_frozen_bit_for_bit(recipe):
     before = parameters(run)
     ones, opened = gates(run)
     with run.learning(ones, opened) as scores:
-        assert not any(parameter.requires_grad for parameter in run._model.parameters())
+        assert not any(parameter.requires_grad for parameter in run._state.model.parameters())
         run.train(4)
         assert not any(torch.equal(score, ones[name]) for name, score in scores.items())
         for step in run.steps(4):
@@ -105,14 +105,14 @@ def test_parameters_that_are_their_own_scores_learn_as_they_train(recipe, decay_
         run.train(4)
     plain.train(4)
     assert same({name: score.detach() for name, score in scores.items()}, parameters(plain))
-    assert run.weights_trained
+    assert run._state.weights_trained
 
 
 def test_scores_of_weights_are_no_training_of_weights():
     run = toy_run()
     with run.learning(*gates(run)):
         run.train(4)
-    assert not run.weights_trained
+    assert not run._state.weights_trained
 
 
 def test_what_is_no_parameter_is_told_while_learning():
@@ -127,17 +127,17 @@ def test_the_origin_is_what_was_restored_before_the_weights_were_trained():
     run.train(3)
     early = run.snapshot()
     run.train(3)
-    assert run.origin is None
+    assert run._state.origin is None
     run.restore(early)
-    assert run.origin is None
+    assert run._state.origin is None
     run.train(0)
     with run.learning(*gates(run)):
         run.train(2)
-    assert run.origin is None
+    assert run._state.origin is None
     next(run.steps(1))
-    assert run.origin is early
+    assert run._state.origin is early
     run.restore(run.snapshot())
-    assert run.origin is early
+    assert run._state.origin is early
 
 
 def test_an_error_while_learning_gives_the_weights_back():
@@ -147,4 +147,4 @@ def test_an_error_while_learning_gives_the_weights_back():
     before = run.weights
     run.train(1)
     assert not same(before, run.weights)
-    assert all(p.requires_grad for p in run._model.parameters())
+    assert all(p.requires_grad for p in run._state.model.parameters())

@@ -11,6 +11,7 @@ import torch
 
 from benchmark import Run, Target
 from benchmark.contract.toy import toy
+from benchmark.training.run_state import RunState
 from tests.support.runs import (
     SGD,
     leaves,
@@ -24,10 +25,10 @@ from tests.support.runs import (
 def everything(run: Run) -> tuple[object, ...]:
     """All that scoring could leave a trace on."""
     return (
-        {name: value.tolist() for name, value in run._model.state_dict().items()},
-        {name: None if p.grad is None else p.grad.tolist() for name, p in run._model.named_parameters()},
-        {name: p.requires_grad for name, p in run._model.named_parameters()},
-        {name: module.training for name, module in run._model.named_modules()},
+        {name: value.tolist() for name, value in run._state.model.state_dict().items()},
+        {name: None if p.grad is None else p.grad.tolist() for name, p in run._state.model.named_parameters()},
+        {name: p.requires_grad for name, p in run._state.model.named_parameters()},
+        {name: module.training for name, module in run._state.model.named_modules()},
         torch.get_rng_state().tolist(),
         random.getstate(),
         repr(np.random.get_state()),
@@ -68,7 +69,7 @@ def test_looking_leaves_no_trace(look, paused):
         look(run)
         assert everything(run) == before
     run.train()
-    run.finish()
+    run._state.finish()
 
 
 def test_what_one_is_shown_are_copies():
@@ -80,13 +81,13 @@ def test_what_one_is_shown_are_copies():
         value.zero_()
     run.batches(1)[0][0].zero_()
     assert same(network(run), before)
-    run.finish()
+    run._state.finish()
 
 
 def test_parameters_are_all_that_is_trained():
-    model = toy_run()._model
+    model = toy_run()._state.model
     model.get_parameter("1.bias").requires_grad_(False)
-    run = Run(toy, model, SGD, Target(0.3), toy.data(Path()).train, 0)
+    run = Run(RunState(toy, model, SGD, Target(0.3), toy.data(Path()).train, 0))
     assert list(run.parameters) == [name for name, _ in model.named_parameters() if name != "1.bias"]
     assert same(run.parameters, {name: value for name, value in network(run).items() if name in run.parameters})
 

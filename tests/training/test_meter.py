@@ -19,6 +19,7 @@ from benchmark.plugins import registry
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter, live_share
 from benchmark.training.objective import Objective
+from benchmark.training.run_state import RunState
 
 MLP = {"0.weight": 2 * 8 * 4 * 3, "2.weight": 2 * 8 * 3 * 2}
 """Of a batch of 8 through 4 - 3 - 2: a multiply-add is 2."""
@@ -45,7 +46,7 @@ def backward(found: Profile) -> dict[str, int]:
 def mlp_run(steps: int = 6, recipe: Recipe | None = None) -> Run:
     data = TensorData(torch.ones(8, 4), torch.zeros(8, dtype=torch.int64))
     recipe = recipe or Recipe(steps=steps, batch_size=8, rate=0.0)
-    return Run(replace(toy, models={"net": mlp}), mlp(), recipe, Target(0.5), data, 0)
+    return Run(RunState(replace(toy, models={"net": mlp}), mlp(), recipe, Target(0.5), data, 0))
 
 
 def first(count: int, *shape: int) -> Tensor:
@@ -158,7 +159,7 @@ def flops(train: Callable[[Run], object], masks: Masks | None = HALF) -> float:
     if masks is not None:
         run.prune(masks)
     train(run)
-    return run.meter.cost(run.recipe.steps)["training_flops"]
+    return run._state.meter.cost(run.recipe.steps)["training_flops"]
 
 
 DENSE = 2 * MLP["0.weight"] + 3 * MLP["2.weight"]
@@ -220,7 +221,7 @@ def scoring(score: Callable[[Run], object]) -> tuple[float, float]:
     run = mlp_run()
     run.prune(HALF)
     score(run)
-    cost = run.meter.cost(run.recipe.steps)
+    cost = run._state.meter.cost(run.recipe.steps)
     assert cost["training_flops"] == cost["training_steps"] == 0
     return cost["scoring_passes"], cost["scoring_flops"]
 
@@ -258,7 +259,7 @@ def test_scoring_is_counted_beside_training():
     run.train()
     for _ in run.steps(2):
         run.gradients(1)
-    cost = run.meter.cost(run.recipe.steps)
+    cost = run._state.meter.cost(run.recipe.steps)
     assert cost["scoring_passes"] == 3
     assert cost["training_steps"] == 8
     assert cost["training_flops"] == 8 * DENSE
@@ -281,7 +282,7 @@ def test_scoring_is_counted_beside_training():
 def test_cost_is_in_units_of_one_training(train, trainings):
     run = mlp_run(steps=6)
     train(run)
-    cost = run.meter.cost(run.recipe.steps)
+    cost = run._state.meter.cost(run.recipe.steps)
     assert cost["trainings"] == trainings
     assert cost["training_steps"] == 6 * trainings
 
@@ -290,28 +291,28 @@ def test_learning_scores_is_training_too():
     run = mlp_run(steps=6)
     with run.learning(run.weights, lambda scores: scores):
         run.train()
-    assert run.meter.cost(6)["trainings"] == 1
+    assert run._state.meter.cost(6)["trainings"] == 1
 
 
 def test_learning_on_smaller_batches_costs_fewer_operations():
     run = mlp_run()
     with run.learning(run.weights, lambda scores: scores, recipe=replace(run.recipe, batch_size=4)):
         run.train(1)
-    assert run.meter.cost(6)["training_flops"] == DENSE / 2
+    assert run._state.meter.cost(6)["training_flops"] == DENSE / 2
 
 
 def test_time_and_memory_are_counted():
     run = mlp_run()
-    early, late = run.meter.cost(6), run.meter.cost(6)
+    early, late = run._state.meter.cost(6), run._state.meter.cost(6)
     assert 0 <= early["seconds"] <= late["seconds"]
     assert early["peak_bytes"] > 1e6
 
 
 def test_the_toy_profile_covers_every_operation():
-    run = Run(toy, toy.model("net")(), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0)
+    run = Run(RunState(toy, toy.model("net")(), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0))
     run.train(1)
     forward = [2 * 32 * 6 * 16, 2 * 32 * 16 * 16, 2 * 32 * 16 * 2]
-    assert run.meter.cost(24)["training_flops"] == 2 * forward[0] + 3 * (forward[1] + forward[2])
+    assert run._state.meter.cost(24)["training_flops"] == 2 * forward[0] + 3 * (forward[1] + forward[2])
 
 
 def test_live_share_counts_all_parameters():
@@ -323,12 +324,14 @@ def test_live_share_counts_all_parameters():
 def test_edges_that_are_gone_cost_nothing_any_more() -> None:
     """A message is `width` additions: fewer edges, fewer operations, in proportion."""
     task = registry.task("planted-partition")
-    run = Run(task, build(task, "gcn", 0), task.recipe("smoke", "gcn"), Target(1.0), task.data(Path()).train, 0)
+    run = Run(
+        RunState(task, build(task, "gcn", 0), task.recipe("smoke", "gcn"), Target(1.0), task.data(Path()).train, 0)
+    )
 
     def cost_of_a_step() -> float:
-        before = run.meter.training_flops
+        before = run._state.meter.training_flops
         run.train(1)
-        return run.meter.training_flops - before
+        return run._state.meter.training_flops - before
 
     def without(count: int) -> Callable[[Any], Any]:
         def edit(graph: Any) -> Any:

@@ -33,7 +33,7 @@ def rewinds_to_the_early_weights(run: Run) -> None:
     for name, weight in run.weights.items():
         assert torch.equal(weight, early[name] * run.masks[name]), f"{name} was not rewound"
     for name in early.keys() - run.weights.keys():
-        assert torch.equal(run._model.state_dict()[name], early[name]), f"{name} was not rewound"
+        assert torch.equal(run._state.model.state_dict()[name], early[name]), f"{name} was not rewound"
     assert run.clock == 4
 
 
@@ -46,7 +46,7 @@ def test_a_snapshot_that_aliases_the_network_would_be_noticed(monkeypatch):
     """The classic: a `state_dict` saved without cloning is the trained network by the time it is loaded."""
 
     def aliased(run: Run) -> Snapshot:
-        return Snapshot({name: value.detach() for name, value in run._model.state_dict().items()}, run.clock)
+        return Snapshot({name: value.detach() for name, value in run._state.model.state_dict().items()}, run.clock)
 
     monkeypatch.setattr(Run, "snapshot", aliased)
     with pytest.raises(AssertionError, match="was not rewound"):
@@ -66,10 +66,10 @@ def test_buffers_come_back():
     run = toy_run()
     start = run.snapshot()
     run.train()
-    assert int(run._model[1].num_batches_tracked) == 12
+    assert int(run._state.model[1].num_batches_tracked) == 12
     run.restore(start)
-    assert int(run._model[1].num_batches_tracked) == 0
-    assert torch.equal(run._model[1].running_mean, torch.zeros(16))
+    assert int(run._state.model[1].num_batches_tracked) == 0
+    assert torch.equal(run._state.model[1].running_mean, torch.zeros(16))
 
 
 class Counting(nn.Sequential):
@@ -89,7 +89,7 @@ def test_buffers_that_are_not_persistent_come_back_too():
     start = run.snapshot()
     run.train(3)
     run.restore(start)
-    assert run._model.calls == 0
+    assert run._state.model.calls == 0
 
 
 @RECIPES

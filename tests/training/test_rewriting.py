@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmark import Recipe, Run, Target
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
+from benchmark.training.run_state import RunState
 from tests.support.runs import (
     toy_run,
 )
@@ -56,7 +57,9 @@ def graph_run() -> Run:
         loss=lambda net, heard: net(heard).sum(),
         prunes=frozenset({"edges"}),
     )
-    return Run(task, build(task, "net", 0), Recipe(steps=3, batch_size=8, rate=0.1), Target(1.0), OneGraph(), 0)
+    return Run(
+        RunState(task, build(task, "net", 0), Recipe(steps=3, batch_size=8, rate=0.1), Target(1.0), OneGraph(), 0)
+    )
 
 
 def test_rewriting_edits_the_training_data_and_is_remembered():
@@ -65,7 +68,7 @@ def test_rewriting_edits_the_training_data_and_is_remembered():
     run.rewrite(without_last)
     run.rewrite(without_last)
     assert run.data.edges == 2
-    assert run.edits == [without_last, without_last]
+    assert run._state.edits == [without_last, without_last]
     assert run.gradients(1)["0.weight"].tolist() == [[2.0, 3.0, 2.0, 1.0, 1.0]]
     assert [step.grads["0.weight"].tolist() for step in run.steps(1)] == [[[2.0, 3.0, 2.0, 1.0, 1.0]]]
 
@@ -90,4 +93,4 @@ def test_tensors_cannot_be_rewritten():
     run = toy_run()
     with pytest.raises(TypeError, match="no graph"):
         run.rewrite(without_last)
-    assert run.edits == []
+    assert run._state.edits == []

@@ -13,6 +13,7 @@ from torch import nn
 from benchmark import Recipe, Run, Target, TensorData
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
+from benchmark.training.run_state import RunState
 
 
 def one_weight(recipe: Recipe) -> Run:
@@ -26,7 +27,7 @@ def one_weight(recipe: Recipe) -> Run:
     task = replace(toy, models={"net": model}, loss=lambda net, batch: net(batch[0]).mean())
     ones = torch.ones(8, 1, dtype=torch.float64)
     data = TensorData(ones, torch.zeros(8), transform=lambda stored: stored)
-    return Run(task, build(task, "net", 0), recipe, Target(1.0), data, 0)
+    return Run(RunState(task, build(task, "net", 0), recipe, Target(1.0), data, 0))
 
 
 def rates_of(run: Run, train: Callable[[], None]) -> list[float]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmark import Masks, Recipe, Run, Target, TensorData
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
+from benchmark.training.run_state import RunState
 from tests.support.runs import (
     PLAIN,
     four_numbers,
@@ -68,7 +69,7 @@ def test_gradients_agree_with_autograd_on_the_toy():
     run = toy_run(task=replace(toy, models={"net": still}))
     weights = leaves(run)
     found = toy_run(task=run.task).gradients(1)
-    loss = toy.loss(functional(run._model, weights), run.batches(1)[0])
+    loss = toy.loss(functional(run._state.model, weights), run.batches(1)[0])
     expected = torch.autograd.grad(loss, list(weights.values()))
     for name, grad in zip(found, expected, strict=True):
         torch.testing.assert_close(found[name], grad)
@@ -108,7 +109,7 @@ def test_flow_takes_biases_and_norms_by_their_absolute_value_in_eval_mode():
 
     task = replace(toy, models={"net": model}, loss=lambda net, batch: net(batch[0]).mean())
     data = TensorData(torch.zeros(4, 2), torch.zeros(4))
-    run = Run(task, build(task, "net", 0), Recipe(steps=1, batch_size=4, rate=0.1), Target(0.5), data, 0)
+    run = Run(RunState(task, build(task, "net", 0), Recipe(steps=1, batch_size=4, rate=0.1), Target(0.5), data, 0))
     flow = run.flow({"0.weight": torch.tensor([[1.0, 3.0]])})
     assert flow.item() == pytest.approx((1 + 3 + 3 - 5) / 2 * 2 + 1)
 
@@ -133,7 +134,7 @@ def test_every_part_of_a_balanced_batch_has_its_share_of_every_class():
 
 def test_a_class_with_too_few_examples_is_there_with_all_of_them():
     data = TensorData(torch.arange(7).view(7, 1), torch.tensor([0, 1, 0, 0, 0, 0, 4]))
-    run = Run(toy, nn.Sequential(nn.Linear(1, 5), nn.Linear(5, 5)), PLAIN, Target(0.5), data, 0)
+    run = Run(RunState(toy, nn.Sequential(nn.Linear(1, 5), nn.Linear(5, 5)), PLAIN, Target(0.5), data, 0))
     assert run.balanced(2)[0].batch[1].bincount().tolist() == [2, 1, 0, 0, 1]
 
 

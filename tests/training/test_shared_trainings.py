@@ -24,6 +24,7 @@ from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.sweep.workers import Started, _next
+from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.step import Snapshot
 
@@ -109,14 +110,14 @@ def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> Non
     other.start()
     held.wait()
     second = run_of(tmp_path)
-    before, took = second.meter.seconds, torch.load(io.BytesIO(content))["seconds"]
+    before, took = second._state.meter.seconds, torch.load(io.BytesIO(content))["seconds"]
     start = time.perf_counter()
     asked.set()
     second.train()
     went_by = time.perf_counter() - start
     other.join()
-    assert second.meter.taken == first.meter.training_steps
-    assert second.meter.seconds - before - took < went_by - 0.5
+    assert second._state.meter.taken == first._state.meter.training_steps
+    assert second._state.meter.seconds - before - took < went_by - 0.5
     assert all(torch.equal(weight, second.weights[name]) for name, weight in first.weights.items())
 
 
@@ -126,7 +127,9 @@ def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> Non
 def run_of(folder: Path | None, optimizer: str = "sgd", limit: int = 10**9) -> Run:
     recipe = replace(toy.recipe("smoke", "net"), optimizer=optimizer, rate=0.01)
     shared = SharedTrainings(folder, "toy", CPU, limit) if folder else None
-    return Run(toy, build(toy, "net", 0), recipe, Target(0.3), toy.data(Path()).train, 0, shared=shared)
+    return Run(
+        RunState(toy, build(toy, "net", 0), recipe, Target(0.3), toy.data(Path()).train, 0, shared_trainings=shared)
+    )
 
 
 def state(snapshot: Snapshot) -> dict[str, Any]:
@@ -157,12 +160,12 @@ def test_training_goes_on_with_the_memory_of_the_optimizer(
     runs = run_of(None, optimizer), run_of(tmp_path, optimizer), run_of(tmp_path, optimizer)
     for run in runs:
         method(run)
-        run.finish()
+        run._state.finish()
     plain, first, second = runs
     assert state(plain.snapshot()) == state(first.snapshot()) == state(second.snapshot())
     assert plain.clock == first.clock == second.clock
-    assert first.meter.taken == 0 < second.meter.taken
-    assert plain.meter.cost(24)["training_flops"] == second.meter.cost(24)["training_flops"]
+    assert first._state.meter.taken == 0 < second._state.meter.taken
+    assert plain._state.meter.cost(24)["training_flops"] == second._state.meter.cost(24)["training_flops"]
 
 
 def test_a_rewound_run_does_not_take_the_training_of_one_with_momentum(tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_training_of_another_kind_is_not_shared(method: Callable[[Run], None], t
     for _ in range(2):
         run = run_of(tmp_path)
         method(run)
-        assert run.meter.taken == 0
+        assert run._state.meter.taken == 0
 
 
 def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Path) -> None:
@@ -209,7 +212,7 @@ def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Pa
         """Cheat: changes weights by hand (Nobody, 2026)."""
         run.train()
         with torch.no_grad():
-            next(run._model.parameters()).add_(1)
+            next(run._state.model.parameters()).add_(1)
 
     cell = at(0.0, algorithm="cheat")
     for _ in range(2):

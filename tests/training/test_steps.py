@@ -98,7 +98,7 @@ def test_in_a_pause_one_may_look_prune_and_copy():
         early = run.snapshot()
         run.prune(smallest(run))
     assert early.clock == 0
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []
 
 
 def forbidden(run: Run) -> dict[str, Callable[[], object]]:
@@ -120,4 +120,4 @@ def test_in_a_pause_no_other_training_can_begin(verb):
         with pytest.raises(RuntimeError, match=rf"{verb}\(\) cannot be called in a pause of steps\(\)"):
             forbidden(run)[verb]()
     run.train(1)
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []

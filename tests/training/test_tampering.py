@@ -19,15 +19,15 @@ from tests.support.runs import (
 
 def revive(run: Run) -> None:
     with torch.no_grad():
-        run._model[4].weight[0, 0] += 1
+        run._state.model[4].weight[0, 0] += 1
 
 
 def recentre(run: Run) -> None:
-    run._model[1].running_mean += 1
+    run._state.model[1].running_mean += 1
 
 
 def behind_autograd(run: Run) -> None:
-    run._model[4].weight.data[0, 0] += 1
+    run._state.model[4].weight.data[0, 0] += 1
 
 
 BY_HAND = pytest.mark.parametrize("change", [revive, recentre, behind_autograd])
@@ -42,7 +42,7 @@ BY_HAND = pytest.mark.parametrize("change", [revive, recentre, behind_autograd])
         (lambda run: list(run.steps(1)), "before steps()"),
         (lambda run: run.restore(run.snapshot()), "before restore()"),
         (lambda run: run.rewind(0), "before rewind()"),
-        (lambda run: run.finish(), "after the last verb"),
+        (lambda run: run._state.finish(), "after the last verb"),
     ],
     ids=["prune", "train", "steps", "restore", "rewind", "finish"],
 )
@@ -52,7 +52,7 @@ def test_changing_the_network_between_two_verbs_is_a_breach(change, verb, when):
     change(run)
     with pytest.raises(Breach, match="the network was changed outside the verbs of the run"):
         verb(run)
-    assert run.breaches == [f"the network was changed outside the verbs of the run, {when}"]
+    assert run._state.tamper_check.breaches == [f"the network was changed outside the verbs of the run, {when}"]
 
 
 def hand_in_a_pause(
@@ -62,7 +62,7 @@ def hand_in_a_pause(
         if step.index == at:
             change(run)
             then(run)
-    run.finish()
+    run._state.finish()
 
 
 @pytest.mark.parametrize("change", [revive, recentre])
@@ -71,7 +71,7 @@ def test_changing_weights_in_a_pause_is_a_breach(change, at):
     run = toy_run()
     with pytest.raises(Breach, match=r"weights were changed by hand in a pause of steps\(\)"):
         hand_in_a_pause(run, change, at=at)
-    assert run.breaches == ["weights were changed by hand in a pause of steps()"]
+    assert run._state.tamper_check.breaches == ["weights were changed by hand in a pause of steps()"]
     assert run.clock == at
 
 
@@ -80,8 +80,8 @@ def test_a_breach_is_noted_even_where_it_is_swallowed():
     with suppress(Breach):
         hand_in_a_pause(run, revive)
     run.train()
-    run.finish()
-    assert len(run.breaches) == 1
+    run._state.finish()
+    assert len(run._state.tamper_check.breaches) == 1
 
 
 def test_pruning_after_a_change_by_hand_in_a_pause_does_not_hide_it():
@@ -104,10 +104,10 @@ def test_leaving_a_pause_for_good_does_not_hide_a_change_by_hand():
     for _ in run.steps():
         revive(run)
         break
-    assert run.breaches == ["weights were changed by hand in a pause of steps()"]
+    assert run._state.tamper_check.breaches == ["weights were changed by hand in a pause of steps()"]
 
 
 def test_honest_pruning_in_a_pause_is_no_breach():
     run = toy_run()
     hand_in_a_pause(run, lambda run: run.prune(smallest(run)), then=lambda run: run.prune(~run.masks))
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []

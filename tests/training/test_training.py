@@ -14,6 +14,7 @@ from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.training.optimizers import of_norms
 from benchmark.training.order import Order
+from benchmark.training.run_state import RunState
 from tests.support.runs import (
     ADAMW,
     PLAIN,
@@ -158,14 +159,14 @@ def test_what_is_clipped_is_the_gradient_of_what_is_kept():
     run.prune(smallest(run))
     before = network(run)
     run.train()
-    moved = torch.cat([(p.detach() - before[name]).flatten() for name, p in run._model.named_parameters()])
+    moved = torch.cat([(p.detach() - before[name]).flatten() for name, p in run._state.model.named_parameters()])
     assert float(moved.norm()) == pytest.approx(recipe.rate * recipe.clip, rel=1e-3)
 
 
 def test_progress_is_told_every_sixteen_updates():
     ticks: list[int] = []
     splits = toy.data(Path())
-    run = Run(toy, build(toy, "net", 0), replace(PLAIN, steps=40), Target(0.5), splits.train, 0, ticks.append)
+    run = Run(RunState(toy, build(toy, "net", 0), replace(PLAIN, steps=40), Target(0.5), splits.train, 0, ticks.append))
     run.train()
     list(run.steps(10))
     assert ticks == [16, 32, 48]

@@ -11,6 +11,7 @@ from benchmark.algorithms.edges.dropedge import dropedge
 from benchmark import Run, Target
 from benchmark.contract.toy_graph import Nodes, graph
 from benchmark.harness.network import build
+from benchmark.training.run_state import RunState
 
 
 class Watching(Run):
@@ -18,7 +19,7 @@ class Watching(Run):
 
     def train(self, steps: int | None = None) -> None:
         self.seen: list[set[tuple[int, int]]] = []
-        engine, own = self._weight_engine, self._weight_engine.recipe.augment
+        engine, own = self._state.weight_engine, self._state.weight_engine.recipe.augment
         assert own is not None
 
         def looking(batch, draws):  # type: ignore[no-untyped-def]
@@ -31,7 +32,9 @@ class Watching(Run):
 
 
 def trained(**options: object) -> Watching:
-    run = Watching(graph, build(graph, "graph", 0), graph.recipe("smoke"), Target(1.0), graph.data(Path()).train, 0)
+    run = Watching(
+        RunState(graph, build(graph, "graph", 0), graph.recipe("smoke"), Target(1.0), graph.data(Path()).train, 0)
+    )
     dropedge(run, **options)
     return run
 
@@ -58,7 +61,7 @@ def test_the_graph_itself_stays_as_it_is() -> None:
     before = graph.data(Path()).train
     assert isinstance(run.data, Nodes)
     assert run.data.digest == before.digest
-    assert run.edits == []
+    assert run._state.edits == []
     assert torch.equal(run.batches(1)[0].edge_index, before.whole.edge_index)
 
 
@@ -73,7 +76,7 @@ def test_attributes_go_with_their_edges() -> None:
             kept.append((batch.edge_index, batch.edge_weight))
             super().augment(change)
 
-    dropedge(Catching(graph, build(graph, "graph", 0), graph.recipe("smoke"), Target(1.0), data, 0), drop=0.5)
+    dropedge(Catching(RunState(graph, build(graph, "graph", 0), graph.recipe("smoke"), Target(1.0), data, 0)), drop=0.5)
     index, weight = kept[0]
     assert torch.equal(data.whole.edge_index[:, weight.long()], index)
 

@@ -14,6 +14,7 @@ from benchmark.errors import Inapplicable
 from benchmark.graphs.edges import Graph, graph_of
 from benchmark.harness.network import build
 from benchmark.plugins import registry
+from benchmark.training.run_state import RunState
 from tests.support.graphs import TOY
 
 pytest.importorskip("torch_geometric")
@@ -22,7 +23,7 @@ pytest.importorskip("torch_geometric")
 def run_on(name: str, density: float = 0.5) -> Run:
     task = registry.task(name)
     model = next(iter(task.models))
-    return Run(task, build(task, model, 0), task.recipe("smoke"), Target(density), task.data(Path()).train, 0)
+    return Run(RunState(task, build(task, model, 0), task.recipe("smoke"), Target(density), task.data(Path()).train, 0))
 
 
 def test_the_penalty_is_the_derivative_of_the_sum_of_absolute_values():
@@ -54,7 +55,7 @@ def test_learning_masks_moves_every_mask_and_leaves_the_network_alone():
     for name, mask in masks.items():
         if name not in run.masks:
             assert (mask - 1).abs().max() > 1e-3
-    assert run.meter.training_steps == run.recipe.steps
+    assert run._state.meter.training_steps == run.recipe.steps
 
 
 @pytest.mark.parametrize("criterion", ["mask", "proxy", "eldan"])
@@ -63,11 +64,11 @@ def test_as_many_edges_and_weights_are_left_as_were_asked_for(criterion, edges):
     run = run_on("planted-partition")
     size = graph_of(run.batches(1)[0]).size
     ugs(run, edges=edges, criterion=criterion, fraction=0.3)
-    run.finish()
+    run._state.finish()
     left = {None: round(size * 0.5**PACE), 0.3: size - round(0.3 * size), 40: size - 40}[edges]
     assert graph_of(run.batches(1)[0]).size == run.data.edges == left
     assert run.masks.kept == round(0.5 * run.masks.total)
-    assert run.meter.training_steps == (math.ceil(math.log(0.5) / math.log(0.7)) + 1) * run.recipe.steps
+    assert run._state.meter.training_steps == (math.ceil(math.log(0.5) / math.log(0.7)) + 1) * run.recipe.steps
 
 
 def test_the_pace_is_that_of_the_authors():

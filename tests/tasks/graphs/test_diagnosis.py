@@ -67,7 +67,7 @@ def test_features_in_step_have_no_energy_and_no_distance() -> None:
 
 
 def test_a_graph_too_large_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks._diagnosis.NODES", 7)
+    monkeypatch.setattr("benchmark.tasks.graphs.diagnosis.NODES", 7)
     assert over_squashing(registry.task("braess").data(Path()).train) == {"graphs": 0}  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from benchmark.errors import Inapplicable
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.plugins import registry
+from benchmark.training.run_state import RunState
 
 CASES = [
     ("digits", "mlp"),
@@ -66,6 +67,8 @@ def test_a_network_that_cannot_be_so_narrow_is_told() -> None:
 @pytest.mark.parametrize(("name", "model"), [("planted-partition", "gat"), ("ring-transfer", "gin")])
 def test_narrow_networks_train(name: str, model: str) -> None:
     task = narrowed(registry.task(name), model, Target(0.1))
-    run = Run(task, build(task, model, 0), task.recipe("smoke", model), Target(1.0), task.data(Path()).train, 0)
+    run = Run(
+        RunState(task, build(task, model, 0), task.recipe("smoke", model), Target(1.0), task.data(Path()).train, 0)
+    )
     run.train(2)
     assert all(weight.isfinite().all() for weight in run.weights.values())
