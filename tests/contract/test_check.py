@@ -28,6 +28,7 @@ from benchmark.contract.toy import toy
 from benchmark.data.folders import DataFolders
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.records.record import Record
 from tests.support.outside import plant
 
 ALGORITHMS = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == "prunebench"]
@@ -36,19 +37,58 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not algorithm_rule
 
 # --- what is built in -------------------------------------------------------------------------------------------------
 
-_run, _record = cache(trial.run), cache(trial.record)
+real_task, real_record = trial._task, trial.record
+
+
+def shorter(model: str) -> Task:
+    """The toy tasks, but with a tenth of the steps where there are convolutions, which take nearly all of the time."""
+    task = real_task(model)
+    if model != "residual":
+        return task
+    return replace(task, recipes={budget: replace(recipe, steps=24) for budget, recipe in task.recipes.items()})
+
+
+def record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "") -> Record:
+    """Of a whole training under the global pattern, and else of one that is over soon."""
+    return real_record(name, pattern, sparsity, model, "full" if pattern == "global" else "smoke")
+
+
+_run, _record, _whole_run, _whole_record = cache(trial.run), cache(record), cache(trial.run), cache(real_record)
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules that look at the same run of a built-in look at one run."""
+    """Rules that look at the same run of a built-in look at one run, and it is a short one."""
+    monkeypatch.setattr(trial, "_task", shorter)
     monkeypatch.setattr(trial, "run", _run)
     monkeypatch.setattr(trial, "record", _record)
+
+
+@pytest.fixture
+def shared_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, and it is as long as `bench check` makes it."""
+    monkeypatch.setattr(trial, "run", _whole_run)
+    monkeypatch.setattr(trial, "record", _whole_record)
+
+
+LONGER = [
+    algorithm_rules.keeps_exactly_what_is_asked,
+    algorithm_rules.equals_dense_training_at_density_one,
+    algorithm_rules.leaves_no_trace_when_it_looks,
+]
+"""Rules that look at every network."""
 
 
 @pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
+    rule(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", LONGER, ids=rule_name)
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_built_in_algorithm_on_whole_trainings(name: str, rule: Rule, shared_whole: None) -> None:
     rule(name)
 
 
@@ -240,9 +280,9 @@ def test_a_way_to_the_test_split_is_told(broken: Callable[..., str]) -> None:
     @algorithm()
     def suspect(run: Run) -> None:
         frame: Any = sys._getframe()
-        while "ready" not in frame.f_locals:
+        while "prepared" not in frame.f_locals:
             frame = frame.f_back
-        run.for_later = [frame.f_locals["ready"].splits]  # type: ignore[attr-defined]
+        run.for_later = [frame.f_locals["prepared"].splits]  # type: ignore[attr-defined]
         run.prune(keep_top(magnitudes(run), run.target))
         run.train()
 

@@ -32,9 +32,12 @@ def test_an_installed_plugin_is_listed_with_its_summary_and_distribution(example
     assert {row["problem"] for row in rows.values()} == {""}
 
 
-def test_an_installed_plugin_runs_and_its_record_names_the_distribution(example_plugin: Path, tmp_path: Path) -> None:
-    where = {"PYTHONPATH": example_plugin, "PRUNEBENCH_RESULTS": tmp_path}
-    ended = bench_process("run", "--algo", "drift:watch=0.5", "--task", "breast-cancer", "--budget", "smoke", **where)
+def test_an_installed_plugin_runs_and_its_record_names_the_distribution(
+    example_plugin: Path, tmp_path: Path, known: Callable[[Path], None], bench: Bench
+) -> None:
+    known(example_plugin)
+    words = ("run", "--algo", "drift:watch=0.5", "--task", "breast-cancer", "--budget", "smoke", "--jobs", "0")
+    ended = bench(*words, "--results", tmp_path)
     assert ended.code == 0, ended.err
     [file] = (tmp_path / "records" / "breast-cancer" / "drift").glob("*.json")
     record = json.loads(file.read_text())

@@ -50,12 +50,6 @@ def flips(tmp_path: Path, known: Callable[[Path], None]) -> Path:
     return tmp_path / "site"
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("PRUNEBENCH_RESULTS", str(tmp_path / "results"))
-    return Store(tmp_path / "results")
-
-
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -207,14 +201,12 @@ def test_none_is_no_value_of_other_options() -> None:
         registry.algorithm("snip").resolve({"batches": "none"})
 
 
-def test_workers_and_export_make_the_task_of_the_record(flips: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    where = {"PYTHONPATH": flips, "PRUNEBENCH_RESULTS": results}
-    ended = bench_process("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", **where)
+def test_workers_and_export_make_the_task_of_the_record(flips: Path, own: Store, bench: Bench, tmp_path: Path) -> None:
+    ended = bench_process("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", PYTHONPATH=flips)
     assert ended.code == 0, ended.err
-    [record] = Store(results)
+    [record] = own
     assert (record.cell.model, record.cell.setting) == ("net-7", "flips:protocol=kind,width=7,noise=0.0")
-    exported = bench_process("export", record.key[:8], "--to", tmp_path / "net", **where)
+    exported = bench("export", record.key[:8], "--to", tmp_path / "net")
     assert exported.code == 0, exported.err
 
 

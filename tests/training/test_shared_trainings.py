@@ -52,7 +52,7 @@ def at(sparsity: float, **other: Any) -> Cell:
     return CELL.model_copy(update={"sparsity": sparsity, **other})
 
 
-@pytest.mark.parametrize("model", ["net", "residual"])
+@pytest.mark.parametrize("model", ["net", pytest.param("residual", marks=pytest.mark.slow)])
 def test_a_cell_that_takes_trainings_has_the_record_of_one_that_trains(model: str, tmp_path: Path) -> None:
     long, short = at(0.9, model=model), at(0.8, model=model)
     alone = record_of(short, None)

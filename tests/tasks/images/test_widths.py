@@ -40,12 +40,10 @@ def parameters(network: torch.nn.Module) -> int:
 def test_a_narrow_network_has_as_many_parameters_as_pruning_leaves(task: str, model: str) -> None:
     whole = registry.task(task)
     with torch.device("meta"):
-        full, small = (parameters(t.model(model)()) for t in (whole, narrowed(whole, model, Target(0.3))))
-        prunable = sum(
-            p.numel()
-            for n, p in whole.model(model)().named_parameters()
-            if n in set(whole.prunable(whole.model(model)()))
-        )
+        network = whole.model(model)()
+        full, small = parameters(network), parameters(narrowed(whole, model, Target(0.3)).model(model)())
+        names = set(whole.prunable(network))
+        prunable = sum(p.numel() for n, p in network.named_parameters() if n in names)
     left = full - prunable + 0.3 * prunable
     assert 0.85 * left <= small <= left
 
