@@ -338,7 +338,7 @@ def test_the_wheel_brings_the_command_and_the_licence(wheel: zipfile.ZipFile) ->
 @pytest.mark.slow
 def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path)
-    code = "import benchmark, benchmark.algorithms, benchmark.tasks.images.digits as t; print(benchmark.__path__, t.__file__)"
+    code = "import benchmark, benchmark.tasks.images.digits as task; print(benchmark.__path__, task.__file__)"
     where = os.environ | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", code]
     places = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, check=True)
