@@ -13,10 +13,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # numpy reads it when it is imported: tests
 
 import pytest
 import torch
-from support import ROOT, Bench, Ended
 
 from benchmark.cli import main
 from benchmark.plugins import catalog
+from benchmark.records.store import Store
+from tests.support.command import ROOT, Bench, Ended
+from tests.support.once import once
 
 collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
 
@@ -57,6 +59,13 @@ def real_data() -> Path:
 
 
 @pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty results folder, where every verb looks."""
+    monkeypatch.setenv("PRUNEBENCH_RESULTS", str(tmp_path / "own"))
+    return Store(tmp_path / "own")
+
+
+@pytest.fixture
 def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
     """`bench(*words)`: the command in this process, where torch is there already; what it ends with and prints."""
 
@@ -89,9 +98,12 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
 @pytest.fixture(scope="session")
 def example_plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that tests/plugin is installed into, as a user's `pip install` would."""
-    folder = tmp_path_factory.mktemp("site")
-    quietly = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
-    place = ["--no-compile", "--target", str(folder)]
-    plugin = str(ROOT / "tests" / "plugin")
-    subprocess.run([sys.executable, "-m", "pip", "install", *quietly, *place, plugin], check=True, capture_output=True)
-    return folder
+
+    def install(folder: Path) -> None:
+        quietly = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
+        place = ["--no-compile", "--target", str(folder)]
+        plugin = str(ROOT / "tests" / "plugin")
+        command = [sys.executable, "-m", "pip", "install", *quietly, *place, plugin]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return once(tmp_path_factory, "site", install)

@@ -29,6 +29,7 @@ from benchmark import Run, Target, keep_top
 from benchmark.cli.output import emit
 from benchmark.harness.network import build
 from benchmark.plugins import registry
+from benchmark.training.run_state import RunState
 
 DENSITY = 0.1
 CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2}
@@ -41,7 +42,7 @@ def ours(task_name: str, model: str, folder: Path, device: torch.device, density
     """Training by a run, as `bench run` does it."""
     task = registry.task(task_name)
     network, data = build(task, model, 0).to(device), task.data(folder).train.to(device)
-    run = Run(task, network, task.recipe("full", model), Target(density), data, 0)
+    run = Run(RunState(task, network, task.recipe("full", model), Target(density), data, 0))
     run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
     return run.train
 
@@ -185,9 +186,9 @@ def _of_together(times: Mapping[str, Sequence[float]]) -> float | None:
 def _flops(task: str, model: str, folder: Path) -> float:
     """Operations of one dense step, as the meter counts them."""
     own = registry.task(task)
-    run = Run(own, build(own, model, 0), own.recipe("full", model), Target(1.0), own.data(folder).train, 0)
+    run = Run(RunState(own, build(own, model, 0), own.recipe("full", model), Target(1.0), own.data(folder).train, 0))
     run.train(1)
-    return run.meter.training_flops
+    return run._state.meter.training_flops
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,20 +16,16 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from benchmark.algorithms.edges._greedy import Rule, spectral_edits
+from benchmark.algorithms.edges._pairs import ranked
+from benchmark.algorithms.edges._proxies import rise, scored_by, term_size
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from benchmark.algorithms.edges._greedy import Rule, spectral_edits  # noqa: E402
-from benchmark.algorithms.edges._pairs import ranked  # noqa: E402
-from benchmark.algorithms.edges._proxies import rise, scored_by, term_size  # noqa: E402
-from graphs import cora, heterophilous  # noqa: E402
-
-from benchmark.graphs.edges import Edit, Graph  # noqa: E402
-from benchmark.graphs.modes import Modes  # noqa: E402
+from benchmark.graphs.edges import Edit, Graph
+from benchmark.graphs.modes import Modes
+from tests.support.graphs import cora, heterophilous
 
 
 @dataclass(frozen=True)

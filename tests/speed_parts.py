@@ -32,6 +32,7 @@ from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.ranking import top
 from benchmark.training.channel_tracing import cut, trace
+from benchmark.training.run_state import RunState
 
 WEIGHTS = 25_000_000
 """As many as ResNet-50 has."""
@@ -133,7 +134,9 @@ def workers(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
 
 def _run(task_name: str, model: str, folder: Path) -> Run:
     task = registry.task(task_name)
-    return Run(task, build(task, model, 0), task.recipe("full", model), Target(1.0), task.data(folder).train, 0)
+    return Run(
+        RunState(task, build(task, model, 0), task.recipe("full", model), Target(1.0), task.data(folder).train, 0)
+    )
 
 
 PARTS = {"selection": selection, "scoring": scoring, "batches": batches, "channels": channels, "workers": workers}

@@ -10,7 +10,7 @@ from ._pairs import extreme_pairs
 from ._rewriting import Edges, rewrite
 
 
-@algorithm(paper="arXiv:2210.11790", prunes="edges", edits_only=True, family="data edits")
+@algorithm(paper="arXiv:2210.11790", prunes="edges", edits_only=True, family="data edits", edges="edges")
 def fosr(run: Run, *, edges: Edges = None, steps: Count = 5) -> None:
     """FoSR: add the edges that raise the spectral gap by a first-order estimate (Karhadkar, Banerjee & Montufar, 2023).
 

@@ -10,7 +10,7 @@ from benchmark.graphs.edges import Edit, Graph
 from ._rewriting import Edges, guarded, rewrite
 
 
-@algorithm(prunes="edges", edits_only=True, family="data edits", edit_limit=guarded)
+@algorithm(prunes="edges", edits_only=True, family="data edits", edges="edges", edit_limit=guarded)
 def random_edges(
     run: Run,
     *,

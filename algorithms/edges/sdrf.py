@@ -14,7 +14,7 @@ Bound = Annotated[
 ]
 
 
-@algorithm(paper="arXiv:2111.14522", prunes="edges", edits_only=True, family="data edits")
+@algorithm(paper="arXiv:2111.14522", prunes="edges", edits_only=True, family="data edits", edges="edges")
 def sdrf(run: Run, *, edges: Edges = None, temperature: Amount = 1.0, bound: Bound = 0.5) -> None:
     """SDRF: add edges around the most negative curvature, delete where it is highest (Topping et al., 2022).
 

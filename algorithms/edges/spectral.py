@@ -10,7 +10,9 @@ from ._rewriting import Edges, guarded, rewrite
 Checks = Annotated[Annotated[int, Field(ge=0)] | None, Field(description="whole number >= 0 | none")]
 
 
-@algorithm(paper="arXiv:2404.04612", prunes="edges", edits_only=True, family="data edits", edit_limit=guarded)
+@algorithm(
+    paper="arXiv:2404.04612", prunes="edges", edits_only=True, family="data edits", edges="edges", edit_limit=guarded
+)
 def spectral(
     run: Run,
     *,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from benchmark import Amount, Inapplicable, Run, Share, algorithm, keep_top
 from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
+from benchmark.scores import magnitude
 
-from .._scores import magnitude
 from ._greedy import Rule, spectral_edits
 from ._rewriting import Edges
 
@@ -18,7 +18,7 @@ PACE = math.log(0.95) / math.log(0.8)
 """The authors prune 5 % of the edges for every 20 % of the weights."""
 
 
-@algorithm(paper="arXiv:2102.06790", prunes=("edges", "weights"), trains_once=False, family="data edits")
+@algorithm(paper="arXiv:2102.06790", prunes=("edges", "weights"), trains_once=False, family="data edits", edges="edges")
 def ugs(
     run: Run,
     *,

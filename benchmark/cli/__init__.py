@@ -46,7 +46,7 @@ class _Bench(click.Group):
             ctx.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.commands]  # in the order a newcomer needs them
+        return [*self.commands]  # in the order a newcomer needs them; `list` is a module of this package
 
 
 @click.group(cls=_Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -20,7 +20,7 @@ from benchmark.records.store import Store
 if TYPE_CHECKING:
     from torch import nn
 
-    from benchmark.training.run import Run
+    from benchmark.training.run_state import RunState
 
 
 @click.command()
@@ -63,8 +63,12 @@ def _whole(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, Run]:
-    """The network of a record, and its run. Raises VerificationFailed where the second is not the first."""
+def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, RunState]:
+    """The network of a record, trained again, and the state of its run.
+
+    Raises:
+        VerificationFailed: it is not the network of the record.
+    """
     from benchmark.harness.rerun import again, differences
 
     second = again(record, device, data_root)
@@ -77,7 +81,7 @@ def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Mo
     return second.kept
 
 
-def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
+def _write(folder: Path, record: Record, model: nn.Module, state: RunState) -> None:
     import torch
     from safetensors.torch import save_file
 
@@ -86,8 +90,8 @@ def _write(folder: Path, record: Record, model: nn.Module, run: Run) -> None:
     from benchmark.training.state import tensors
 
     save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")
-    save_file({n: mask.contiguous() for n, mask in run.masks.items()}, folder / "masks.safetensors")
+    save_file({n: mask.contiguous() for n, mask in state.masks.items()}, folder / "masks.safetensors")
     (folder / "record.json").write_text(record.model_dump_json(by_alias=True, indent=1) + "\n")
-    if isinstance(run.target.pattern, Channels):
-        smaller = cut(model, run.task, run.data.batch(torch.zeros(2, dtype=torch.int64)), run.masks)
+    if isinstance(state.target.pattern, Channels):
+        smaller = cut(model, state.task, state.data.batch(torch.zeros(2, dtype=torch.int64)), state.masks)
         save_file({n: v.contiguous() for n, v in tensors(smaller).items()}, folder / "smaller.safetensors")

@@ -52,7 +52,7 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
         overlap, masks=partial(masks, Store(wanted["results"]))
     )
     records = (whole_records if picture in WHOLE else selected)(**wanted)
-    methods = [record for record in records if controls or "control" not in record.cell.options]
+    methods = [record for record in records if controls or record.cell.control is None]
     try:
         write(draw(methods), out)
     except OSError as error:

@@ -157,7 +157,9 @@ def _run(
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
-    folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
+    folders = {
+        setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
+    }
     store.check()
     for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
         click.echo(f"Warning: {limit}", err=True)

@@ -61,7 +61,7 @@ def verify(
     chosen = _all(store) if everything else [_named(text, store) for text in records]
     others = [] if no_training else store.outcomes()
     device = usable(device)
-    rows, failed, why_not = list[dict[str, str]](), 0, list[int]()
+    rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
     for source, found in chosen:
         try:
             record = _sound(source, found, store)
@@ -71,11 +71,11 @@ def verify(
             name, how, failed = str(source), f"FAILED: {error}", failed + 1
         except BenchError as error:  # its data or its plug-in are not here
             name, how = str(source), f"not checked: {error}"
-            why_not.append(error.exit_code)
+            unfit.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
-    emit(form, {f"{len(rows) - failed - len(why_not)} of {len(rows)} hold": rows}, rows)
-    ctx.exit(5 if failed else max(why_not, default=0))
+    emit(form, {f"{len(rows) - failed - len(unfit)} of {len(rows)} hold": rows}, rows)
+    ctx.exit(5 if failed else max(unfit, default=0))
 
 
 def _named(text: str, store: Store) -> tuple[Source, Record | str]:

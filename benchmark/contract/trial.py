@@ -21,6 +21,7 @@ from benchmark.pruning.target import Target
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 from benchmark.training.task import Task
 
 
@@ -65,9 +66,8 @@ def watched(density: float, model: str) -> WatchedRun:
     """A run that is watched, before any method has had it."""
     task = _task(model)
     network, data = build(task, model, 0), task.data(Path()).train
-    return WatchedRun(
-        task, network, task.recipe("full"), Target(density), data, 0, draw=lambda _: build(task, model, 1)
-    )
+    recipe, target = task.recipe("full"), Target(density)
+    return WatchedRun(RunState(task, network, recipe, target, data, 0, draw=lambda _: build(task, model, 1)))
 
 
 def models(name: str) -> list[str]:
@@ -99,4 +99,4 @@ class ObservedAlgorithm(Algorithm):
 if __name__ == "__main__":  # a fresh process of the rule that the same cell gives the same bits again
     torch.set_num_threads(1)
     again = record(sys.argv[1])
-    print(again.status, again.mask_digest, again.metrics, run(sys.argv[1], 0.2).state())
+    print(again.status, again.mask_digest, again.metrics, run(sys.argv[1], 0.2).everything())

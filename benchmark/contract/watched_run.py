@@ -32,7 +32,7 @@ class WatchedRun(Run):
     def begin(self) -> None:
         """From here on, global generators are watched."""
         self.traces: list[str] = []
-        self._tamper_check = WatchedTamperCheck(self._model, self.traces)
+        self._state.tamper_check = WatchedTamperCheck(self._state.model, self.traces)
 
     def batches(self, count: int) -> list[Batch]:
         return self._looking("batches()", lambda: super(WatchedRun, self).batches(count))
@@ -52,23 +52,27 @@ class WatchedRun(Run):
 
     def bits(self) -> str:
         """Every bit of the network's parameters and buffers."""
-        return fingerprint(self._model)
+        return fingerprint(self._state.model)
 
-    def state(self) -> str:
+    def finish(self) -> None:
+        """After the algorithm has returned. Raises Breach where it changed the network since its last verb."""
+        self._state.finish()
+
+    def everything(self) -> str:
         """Its bits, gradients and mode."""
-        gradients = [None if p.grad is None else p.grad.tolist() for p in self._model.parameters()]
-        return f"{self.bits()} {gradients} {self._model.training}"
+        gradients = [None if p.grad is None else p.grad.tolist() for p in self._state.model.parameters()]
+        return f"{self.bits()} {gradients} {self._state.model.training}"
 
     def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
-        before = self.state(), generators()
+        before = self.everything(), generators()
         found = look()
-        if (self.state(), generators()) != before:
+        if (self.everything(), generators()) != before:
             self.traces.append(f"{verb} left a trace on the network or on a global generator")
         return found
 
 
 class WatchedTamperCheck(TamperCheck):
-    """A guard that also notes in `traces` who draws from a global generator."""
+    """A tamper check that also notes in `traces` who draws from a global generator."""
 
     def __init__(self, model: nn.Module, traces: list[str]) -> None:
         super().__init__(model)

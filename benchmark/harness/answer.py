@@ -1,26 +1,26 @@
-"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+"""Answers one cell: hands the run to the algorithm, audits what is left, and only then tests it."""
 
 from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from benchmark.data.splits import sealed
 from benchmark.errors import Breach, Diverged, Inapplicable
 from benchmark.harness.audit import audit
-from benchmark.harness.controls import CONTROLS
+from benchmark.harness.controls import FUNCTIONS
 from benchmark.harness.determinism import counted_updates, reproducible
 from benchmark.harness.graph_edits import compared, report, undeclared_edits
 from benchmark.harness.prepare import Prepared, prepare
 from benchmark.harness.question import Question, why_not
 from benchmark.harness.report import Keep, measure, provenance_of
 from benchmark.machine import device_facts
-from benchmark.plugins.algorithm import Control
 from benchmark.records.record import Audit, Cost, Record, Status, failure
 from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 from benchmark.training.step import Tick
 
 
@@ -33,7 +33,7 @@ def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lam
             return _answer(question, tick, keep)
         except Inapplicable as problem:
             return failure(question.cell, question.ranking, "skipped", str(problem))
-        except Exception as problem:  # before the algorithm had its turn: a model or a data set that is why_not
+        except Exception as problem:  # before the algorithm had its turn: an unfit model or data set
             traceback.print_exc()
             return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
 
@@ -49,11 +49,11 @@ class _Ended:
 
 def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     prepared = prepare(question, tick)
-    question, run = prepared.question, prepared.run
+    question, state = prepared.question, prepared.state
     about = provenance_of(prepared)
-    ended = _call(question, run)
-    steps = {"steps": run.mode} | ({"shared_steps": run.meter.taken} if run.meter.taken else {})
-    cost = Cost.model_validate(run.meter.cost(run.recipe.steps))
+    ended = _call(question, state)
+    steps = {"steps": state.mode} | ({"shared_steps": state.meter.taken} if state.meter.taken else {})
+    cost = Cost.model_validate(state.meter.cost(state.recipe.steps))
     known: dict[str, Any] = {"cost": cost, "where": about | device_facts(question.device) | steps}
 
     def failed(status: Status, error: str) -> Record:
@@ -62,14 +62,14 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     if ended.status is not None:
         known["audit"] = Audit(passed=False, breaches=ended.notes) if ended.notes else None
         return failed(ended.status, ended.error)
-    graphs = compared(prepared.splits, run.data) if run.edits else []
-    breaches = ended.notes + _breaches(prepared) + undeclared_edits(graphs, run.rewiring)
+    graphs = compared(prepared.splits, state.data) if state.edits else []
+    breaches = ended.notes + _breaches(prepared) + undeclared_edits(graphs, state.rewiring)
     known["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failed("failed", f"audit: {'; '.join(breaches)}")
     try:
-        known["edits"] = report(prepared.splits, graphs, run.rewiring) if graphs else None
-        return measure(question, run, prepared.splits, keep, known)
+        known["edits"] = report(prepared.splits, graphs, state.rewiring) if graphs else None
+        return measure(question, state, prepared.splits, keep, known)
     except Exception as problem:  # a metric that is not finite, say
         traceback.print_exc()
         return failed("failed", f"{type(problem).__name__}: {problem}")
@@ -77,29 +77,28 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
 
 def _breaches(prepared: Prepared) -> list[str]:
     """What the audit finds when the algorithm has returned."""
-    found = audit(prepared.model, prepared.run.masks, prepared.asked, prepared.start)
-    if prepared.run.edits and "edges" not in prepared.question.algorithm.prunes:
+    found = audit(prepared.model, prepared.state.masks, prepared.asked, prepared.start)
+    if prepared.state.edits and "edges" not in prepared.question.algorithm.prunes:
         found.append("the graphs were edited by a method that does not say it prunes edges")
     return found
 
 
-def _call(question: Question, run: Run) -> _Ended:
+def _call(question: Question, state: RunState) -> _Ended:
     """Let the algorithm run."""
     cell = question.cell
-    options = {name: value for name, value in cell.options.items() if name != "control"}
 
     def subject(run: Run) -> None:
-        question.algorithm(run, **options)
+        question.algorithm(run, **cell.method_options)
 
     status: Status | None = None
     error = ""
     with sealed() as notes, counted_updates() as updates:
         try:
-            if control := cell.options.get("control"):
-                CONTROLS[cast("Control", control)](run, subject)
+            if cell.control:
+                FUNCTIONS[cell.control](Run(state), subject)
             else:
-                subject(run)
-            run.finish()
+                subject(Run(state))
+            state.finish()
         except Diverged as problem:
             status, error = "diverged", str(problem)
         except Inapplicable as problem:
@@ -114,7 +113,7 @@ def _call(question: Question, run: Run) -> _Ended:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    made = run.meter.updates - run.meter.taken + run.rehearsals
-    if (unseen := updates[0] - made) > 0:
+    counted = state.meter.updates - state.meter.taken + state.rehearsals
+    if (unseen := updates[0] - counted) > 0:
         notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
-    return _Ended(status, error, notes + run.breaches)
+    return _Ended(status, error, notes + state.tamper_check.breaches)

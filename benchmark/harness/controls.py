@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -18,18 +18,17 @@ import torch
 from torch import nn
 
 from benchmark.errors import Inapplicable
-from benchmark.plugins.algorithm import Control
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.patterns import Anywhere, Layer, NofM
 from benchmark.pruning.ranking import count_of, keep_each, noise
 from benchmark.pruning.target import Target, keep_top
-from benchmark.training.run import Run
+from benchmark.training.run import Run, state_of
 from benchmark.training.step import Snapshot
 from benchmark.training.task import Task
 
 Subject = Callable[[Run], None]
-
+"""The method, with its options."""
 
 GRAIN = 4096
 """Widths are multiples of 1 / GRAIN."""
@@ -38,7 +37,7 @@ GRAIN = 4096
 def retrain(run: Run, subject: Subject) -> None:
     """Same masks and initial weights, one training: what is left where a method trains the weights that it keeps.
 
-    `shuffle`, `erk-random` and `reinit` train once as well: of such a method, this is what they are held against.
+    Controls that train once are held against this one where the method itself trains otherwise.
     """
     start = _start_of(run, subject)
     ended = run.snapshot().state
@@ -73,7 +72,7 @@ def reinit(run: Run, subject: Subject) -> None:
 
 def invert(run: Run, subject: Subject) -> None:
     """Every ranking is turned over: what the method would keep longest goes first (Frankle et al., 2021)."""
-    inversion = run.invert_rankings()
+    inversion = state_of(run).invert_rankings()
     subject(run)
     if not inversion.used:
         raise Inapplicable("this method ranks nothing through its target; there is nothing to invert")
@@ -81,9 +80,9 @@ def invert(run: Run, subject: Subject) -> None:
 
 def random_labels(run: Run, subject: Subject) -> None:
     """The batches that are scored have their labels permuted; training does not (Su et al., 2020)."""
-    run.permute_scoring_labels()
+    state_of(run).permute_scoring_labels()
     subject(run)
-    if not run.scored:
+    if not state_of(run).scoring.batches_drawn:
         raise Inapplicable("this method scores no batch; its labels cannot be randomised")
 
 
@@ -97,9 +96,10 @@ def dense_small(run: Run, subject: Subject) -> None:
 
 def dense_long(run: Run, subject: Subject) -> None:
     """The dense network, trained for as many updates as the subject: the schedule, over and over."""
-    start, before = run.snapshot(), run.meter.updates
+    start, meter = run.snapshot(), state_of(run).meter
+    before = meter.updates
     subject(run)
-    updates, length = run.meter.updates - before, run.recipe.steps
+    updates, length = meter.updates - before, run.recipe.steps
     if updates <= length:
         raise Inapplicable("this method trains no longer than dense training does")
     run.prune(Masks.ones(run.weights))
@@ -109,16 +109,11 @@ def dense_long(run: Run, subject: Subject) -> None:
         run.train(min(length, updates - done))
 
 
-CONTROLS: dict[Control, Callable[[Run, Subject], None]] = {
-    "retrain": retrain,
-    "shuffle": shuffle,
-    "erk-random": erk_random,
-    "reinit": reinit,
-    "invert": invert,
-    "random-labels": random_labels,
-    "dense-small": dense_small,
-    "dense-long": dense_long,
+FUNCTIONS: Mapping[str, Callable[[Run, Subject], None]] = {
+    function.__name__.replace("_", "-"): function
+    for function in (retrain, shuffle, erk_random, reinit, invert, random_labels, dense_small, dense_long)
 }
+"""By name of the control (`benchmark.records.controls` has what is known of each)."""
 
 
 def narrowed(task: Task, model: str, target: Target) -> Task:
@@ -162,19 +157,19 @@ def shuffled(run: Run) -> Masks:
 
 
 def _start_of(run: Run, subject: Subject) -> Snapshot:
-    """Run the subject; where its last training of the weights started from."""
+    """Run the subject; the snapshot that its last training of the weights started from."""
     initial = run.snapshot()
     subject(run)
-    return run.origin or initial
+    return state_of(run).origin or initial
 
 
 def _train_from(run: Run, start: Snapshot, masks: Masks) -> None:
-    """Train once, from a state and under masks.
+    """Train once, from a snapshot and under masks.
 
     Raises:
         Inapplicable: the subject trains no weights.
     """
-    if not run.weights_trained:
+    if not state_of(run).weights_trained:
         raise Inapplicable("this method never trains its weights; other masks or weights would stay as they are drawn")
     run.prune(masks)
     run.restore(start)

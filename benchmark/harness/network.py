@@ -1,4 +1,4 @@
-"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+"""A task's network from a seed, and its metrics on a split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+"""Before the algorithm has its turn: data are read, the network is built, and the state of its run stands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.pruning.structured import Channels
 from benchmark.pruning.target import Target
 from benchmark.random_streams import stream_seed
 from benchmark.training.channel_tracing import trace
-from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.state import tensors
 from benchmark.training.step import Tick
@@ -24,10 +24,10 @@ from benchmark.training.step import Tick
 
 @dataclass(frozen=True)
 class Prepared:
-    """A question whose data are read and whose network is built: the algorithm's turn.
+    """A question whose data are read and whose network is built.
 
     Args:
-        start: the network's state before it.
+        start: the network's tensors before the algorithm.
         asked: what the audit holds the masks against.
     """
 
@@ -35,18 +35,22 @@ class Prepared:
     splits: Splits
     model: nn.Module
     start: dict[str, Tensor]
-    run: Run
+    state: RunState
     asked: Target
 
 
 def prepare(question: Question, tick: Tick) -> Prepared:
+    """Read the data of a question and build its network, from the seed of its cell.
+
+    Raises:
+        Inapplicable: no narrower network can be built for the control `dense-small`.
+    """
     cell, device = question.cell, question.device
     target = Target(cell.density, pattern_named(cell.pattern))
-    control = cell.options.get("control")
-    if control == "dense-small":
+    if cell.control == "dense-small":
         question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
     task = question.task
-    splits = task.splits(question.folder, cell.seed)
+    splits = task.source.splits(question.folder, cell.seed)
     model = build(task, cell.model, cell.seed).to(device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
@@ -58,6 +62,6 @@ def prepare(question: Question, tick: Tick) -> Prepared:
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
     shared = SharedTrainings(question.shared, about, device) if question.shared else None
     recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
-    run = Run(task, model, recipe, target, train, cell.seed, tick, draw, shared)
-    keeps_all = "weights" not in question.algorithm.prunes or control == "dense-long"
-    return Prepared(question, splits, model, start, run, Target(1.0) if keeps_all else target)
+    state = RunState(task, model, recipe, target, train, cell.seed, tick, draw, shared)
+    keeps_all = "weights" not in question.algorithm.prunes or cell.control == "dense-long"
+    return Prepared(question, splits, model, start, state, Target(1.0) if keeps_all else target)

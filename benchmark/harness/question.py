@@ -1,4 +1,4 @@
-"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+"""A cell with everything its names stand for: algorithm, task, data folder, device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers one cell: builds the network, hands the run to the algorithm, audits what is left, and only then tests it."""
+"""What a record says of a network that has passed its audit: metrics, densities, layers, and where it was made."""
 
 from __future__ import annotations
 
@@ -14,62 +14,69 @@ from benchmark.harness.network import build, evaluate
 from benchmark.harness.prepare import Prepared
 from benchmark.harness.question import Question
 from benchmark.machine import software_facts, zoo_facts
+from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
+from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Record
 from benchmark.training.meter import live_share
-from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 from benchmark.training.state import tensors
 
-Keep = Callable[[nn.Module, Run], None]
-"""Called with the network that is tested, and the run that it comes from."""
+Keep = Callable[[nn.Module, RunState], None]
+"""Called with the network that is tested, and the state of the run that it comes from."""
 
 
 def provenance_of(prepared: Prepared) -> dict[str, Any]:
     """Where a record comes from, as far as it is known before the run."""
     cell = prepared.question.cell
     where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (prepared.question.where or {})
-    return where | {"recipe": prepared.run.recipe.describe(), "data": _digests(prepared.splits)}
+    return where | {"recipe": prepared.state.recipe.describe(), "data": _digests(prepared.splits)}
 
 
-def measure(question: Question, run: Run, splits: Splits, keep: Keep, known: dict[str, Any]) -> Record:
+def measure(question: Question, state: RunState, splits: Splits, keep: Keep, known: dict[str, Any]) -> Record:
     """Measure a network that has passed its audit: its tensors in a body of our own, without hooks or wrappers."""
     cell, task = question.cell, question.task
-    model, state = build(task, cell.model, cell.seed).to(question.device), run.snapshot().state
+    model, trained = build(task, cell.model, cell.seed).to(question.device), tensors(state.model)
     with torch.no_grad():
         for name, value in tensors(model).items():
-            value.copy_(state[name])
-    layers, edges = _layers(run, model), run.data.edges
-    keep(model, run)
-    test = _edited(splits.test, run)
+            value.copy_(trained[name])
+    layers, edges = _layers(state, model), state.data.edges
+    keep(model, state)
+    test = _edited(splits.test, state)
     return Record(
         key=cell.key,
         cell=cell,
         ranking=question.ranking,
         status="ok",
         metrics=evaluate(task, model, test, question.device),
-        validation=evaluate(task, model, _edited(splits.validation, run), question.device),
+        validation=evaluate(task, model, _edited(splits.validation, state), question.device),
         diagnosis=task.diagnose(model, test.to(question.device)) if task.diagnose else {},
         density=Density(
-            weights=run.masks.density,
-            parameters=live_share(run.masks, dict(model.named_parameters())),
-            effective=sum(layer.effective for layer in layers.values()) / max(1, run.masks.total),
+            weights=state.masks.density,
+            parameters=live_share(state.masks, dict(model.named_parameters())),
+            effective=sum(layer.effective for layer in layers.values()) / max(1, state.masks.total),
             edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
-        mask_digest=run.masks.digest,
+        mask_digest=digest(arrays(state.masks)),
         **known,
     )
 
 
-def _edited(data: Data, run: Run) -> Data:
-    for edit in run.edits:
+def arrays(masks: Masks) -> Bits:
+    """Masks as numpy arrays, for `benchmark.records.mask_files`; equal masks are equal on every device."""
+    return {name: mask.cpu().numpy() for name, mask in masks.items()}
+
+
+def _edited(data: Data, state: RunState) -> Data:
+    for edit in state.edits:
         data = data.rewrite(edit)
     return data
 
 
-def _layers(run: Run, model: nn.Module) -> dict[str, LayerCount]:
-    notes = run.target.pattern.exempt({name: mask.shape for name, mask in run.masks.items()})
-    live = live_paths(model, run.task, run.masks, run.data.batch(torch.zeros(2, dtype=torch.int64)))
+def _layers(state: RunState, model: nn.Module) -> dict[str, LayerCount]:
+    notes = state.target.pattern.exempt({name: mask.shape for name, mask in state.masks.items()})
+    live = live_paths(model, state.task, state.masks, state.data.batch(torch.zeros(2, dtype=torch.int64)))
     return {
         name: LayerCount(
             total=mask.numel(),
@@ -78,7 +85,7 @@ def _layers(run: Run, model: nn.Module) -> dict[str, LayerCount]:
             dead=int((~live[name].flatten(1).any(dim=1)).sum()),
             note=notes.get(name, ""),
         )
-        for name, mask in run.masks.items()
+        for name, mask in state.masks.items()
     }
 
 

@@ -16,7 +16,7 @@ from benchmark.harness.question import Settings, one_thread, question
 from benchmark.leaderboard.statistics import summarize
 from benchmark.plugins import catalog, registry
 from benchmark.records.record import Record
-from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 
 BITS = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
 """What of `Record.provenance` decides the last bit of an answer."""
@@ -24,10 +24,10 @@ BITS = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor
 
 @dataclass(frozen=True)
 class Again:
-    """The second answer, and the network and the run it comes from; None where it did not end well."""
+    """The second answer, and the network and the state of the run it comes from; None where it did not end well."""
 
     record: Record
-    kept: tuple[nn.Module, Run] | None
+    kept: tuple[nn.Module, RunState] | None
 
 
 def again(record: Record, device: str, data_root: Path | None) -> Again:
@@ -38,8 +38,8 @@ def again(record: Record, device: str, data_root: Path | None) -> Again:
     """
     cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
-    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
-    kept: list[tuple[nn.Module, Run]] = []
+    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
+    kept: list[tuple[nn.Module, RunState]] = []
     with one_thread():
         found = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
     return Again(found, kept[0] if kept and found.status == "ok" else None)

@@ -9,22 +9,7 @@ from typing import Any
 
 from benchmark.leaderboard.comparisons import Comparison, compare_pairs
 from benchmark.leaderboard.rows import Row
-
-CLAIMS = {
-    "retrain": ("worse from the start under its own masks", "better from the start under its own masks"),
-    "shuffle": ("worse without its positions", "better without its positions"),
-    "reinit": ("worse from other initial weights", "better from other initial weights"),
-    "invert": ("worse with its ranking turned over", "better with its ranking turned over"),
-    "random-labels": ("worse when it scores random labels", "better when it scores random labels"),
-    "erk-random": ("better than random masks at ERK densities", "worse than random masks at ERK densities"),
-    "dense-small": ("better than a small dense network", "worse than a small dense network"),
-    "dense-long": ("better than dense training as long", "worse than dense training as long"),
-}
-"""By control, what is said where the method does better than its control, and where it does worse."""
-
-
-ONCE = ("shuffle", "erk-random", "reinit")
-"""Controls that train once from the start: held against `retrain` of the same method, where that was run."""
+from benchmark.records.controls import CONTROLS
 
 
 @dataclass(frozen=True)
@@ -33,7 +18,7 @@ class Questioned:
 
     Args:
         control: shuffle, reinit, invert, random-labels, erk-random, ...
-        subject: the method; or its control `retrain`, which trains as `ONCE` do.
+        subject: the method; or its control `retrain`, which trains once.
         other: the row of the control.
         comparison: the method minus its control; None where either has no result.
         verdict: what the interval allows to be said.
@@ -72,8 +57,10 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
         return f"too few seeds to say ({n})"
     if difference.low <= 0 <= difference.high:
         return f"no difference seen ({n})"
-    better, worse = CLAIMS.get(control, (f"better than its control {control}", f"worse than its control {control}"))
-    return f"{better if comparison.better is subject else worse} ({n})"
+    if control not in CONTROLS:  # of a record that another version made
+        return f"{'better' if comparison.better is subject else 'worse'} than its control {control} ({n})"
+    known = CONTROLS[control]
+    return f"{known.better if comparison.better is subject else known.worse} ({n})"
 
 
 def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row, Row]]:
@@ -85,9 +72,10 @@ def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row, Ro
         for row in beside
         if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
     }
-    again = own.get("retrain", subject)
-    fair = again if again.scores else subject
-    return [(control, fair if control in ONCE else subject, row) for control, row in own.items()]
+    retrained = own.get("retrain", subject)
+    once = {control.name for control in CONTROLS.values() if control.trains_once}
+    fair = retrained if retrained.scores else subject
+    return [(control, fair if control in once else subject, row) for control, row in own.items()]
 
 
 def _method(row: Row) -> dict[str, Any]:

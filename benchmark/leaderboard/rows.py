@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from benchmark.leaderboard.statistics import summarize
 from benchmark.records.outcome import Answer
 from benchmark.records.record import Cost
-from benchmark.records.spelling import edge_counts, spelled
+from benchmark.records.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
 
@@ -29,6 +29,7 @@ class Row:
         validation: its mean on the validation split; None where a run has none.
         label: the algorithm, with the options that tell it from the other rows; the same in every table.
         task_label: the task, likewise.
+        edited: its runs edited the graphs they trained on.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Row:
     validation: float | None
     label: str
     task_label: str
+    edited: bool = False
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -74,8 +76,8 @@ class Row:
 
     @property
     def dense(self) -> bool:
-        """Nothing was pruned: what every sparsity is held against. Edges may be told by their number instead."""
-        return self.sparsity == 0 and not edge_counts(self.options)
+        """Nothing was pruned: what every sparsity is held against."""
+        return self.sparsity == 0 and not self.edited
 
     @property
     def control(self) -> str | None:
@@ -156,6 +158,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str) -> Row:
         validation=statistics.fmean(known) if well and len(known) == len(well) else None,
         label=label,
         task_label=task_label,
+        edited=any(record.edited for record in group),
     )
 
 

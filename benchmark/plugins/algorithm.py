@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.plugins.options import Option, command_line_name, options_of, resolved, summary_of
+from benchmark.records.controls import CONTROLS
 from benchmark.records.spelling import unusual
 
 if TYPE_CHECKING:
     from benchmark.training.run import Run
 
 
-Control = Literal["retrain", "shuffle", "erk-random", "reinit", "invert", "random-labels", "dense-small", "dense-long"]
-"""What `--control` takes, and the option `control` that every algorithm has (`benchmark.harness.controls`)."""
+Control = Literal[tuple(CONTROLS)]  # type: ignore[valid-type]
+"""What `--control` takes, and the option `control` that every algorithm has."""
 
 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
@@ -40,6 +41,7 @@ class Algorithm:
         needs: what a task must have beside what the method prunes: edges, say.
         edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there, or None
             where it can make any number.
+        edges: the name of the option that says how many edges are edited (`bench run --edges`); empty where none does.
         edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
         family: when it prunes, for readers to filter by; empty where it does not say.
     """
@@ -52,11 +54,14 @@ class Algorithm:
     family: When = ""
     needs: frozenset[str] = frozenset()
     edit_limit: EditLimit | None = None
+    edges: str = ""
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", command_line_name(self.function))
         _ = self.options  # a wrong signature is an error where the function is defined
+        if self.edges and self.edges not in self.options:
+            raise ValueError(f"{self.name}: edges names an option '{self.edges}', and there is none of this name")
         for said, known in ((self.prunes | self.needs, {"weights", "edges"}), ({self.family}, set(get_args(When)))):
             if strange := ", ".join(said - known):
                 raise ValueError(f"{self.name}: there is no '{strange}' among {', '.join(sorted(known - {''}))}")
@@ -102,13 +107,13 @@ def algorithm(
     family: When = "",
     needs: str | None = None,
     edit_limit: EditLimit | None = None,
+    edges: str = "",
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
     what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
+    further = frozenset([needs] if needs else [])
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(
-            function, paper, what, trains_once, edits_only, family, frozenset([needs] if needs else []), edit_limit
-        )
+        return Algorithm(function, paper, what, trains_once, edits_only, family, further, edit_limit, edges)
 
     return decorate

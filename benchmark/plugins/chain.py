@@ -52,12 +52,11 @@ class Chain(Algorithm):
             UsageError: the number of edges is left open: the sparsity is that of the weights.
         """
         values = super().resolve({self._full(name): value for name, value in given.items()})
-        for name, value in values.items():
-            if name.endswith(".edges") and value is None and "weights" in self.prunes:
-                raise UsageError(
-                    f"'{self.name}' does not say how many edges, and --sparsity is that of the weights; "
-                    f"give --edges 0.1 for a share of them, or --edges 50 for a number"
-                )
+        if self.edges and values[self.edges] is None and "weights" in self.prunes:
+            raise UsageError(
+                f"'{self.name}' does not say how many edges, and --sparsity is that of the weights; "
+                f"give --edges 0.1 for a share of them, or --edges 50 for a number"
+            )
         return values
 
     def _full(self, name: str) -> str:
@@ -84,5 +83,6 @@ def chain(parts: Sequence[Algorithm]) -> Chain:
         paper=", ".join(part.paper for part in parts if part.paper),
         prunes=frozenset().union(*(part.prunes for part in parts)),
         trains_once=parts[-1].trains_once,
+        edges=next((f"{part.name}.{part.edges}" for part in parts if part.edges), ""),
         parts=tuple(parts),
     )

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def algorithm(name: str) -> Algorithm:
-    """Load an algorithm, or a chain of them. Raises UsageError for an unknown name, PluginError for an why_not one."""
+    """Load an algorithm, or a chain of them.
+
+    Raises:
+        UsageError: an unknown name.
+        PluginError: it cannot be used.
+    """
     from benchmark.plugins.algorithm import Algorithm
     from benchmark.plugins.chain import chain
 

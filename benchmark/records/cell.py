@@ -54,6 +54,17 @@ class Cell(_Value):
         return spelled(self.task, self.task_options)
 
     @property
+    def control(self) -> str | None:
+        """What is changed about the method, by name (`benchmark.records.controls`); None where nothing is."""
+        value = self.options.get("control")
+        return value if isinstance(value, str) else None
+
+    @property
+    def method_options(self) -> dict[str, JsonValue]:
+        """The options of the method itself."""
+        return {name: value for name, value in self.options.items() if name != "control"}
+
+    @property
     def density(self) -> float:
         """Kept / prunable, to twelve digits: with the dust of 1 - sparsity, 2152.5 weights would not round to even."""
         return round(1 - self.sparsity, 12)

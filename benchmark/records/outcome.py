@@ -31,6 +31,8 @@ class Answer(Protocol):
     def own_seconds(self) -> float: ...
     @property
     def made_again(self) -> bool: ...
+    @property
+    def edited(self) -> bool: ...
 
 
 class Outcome(NamedTuple):
@@ -46,6 +48,7 @@ class Outcome(NamedTuple):
     spent: tuple[float, ...]
     own_seconds: float
     made_again: bool
+    edited: bool
 
 
 def outcome(record: Record) -> Outcome:

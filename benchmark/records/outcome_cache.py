@@ -104,7 +104,7 @@ def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
     } | {name: [getattr(one, name) for one in found] for name in PLAIN}
 
 
-PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again")
+PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited")
 """Fields of an outcome that are written as they are."""
 
 
@@ -116,10 +116,10 @@ def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
     plain = zip(*(columns[name] for name in PLAIN), strict=True)
     spent = zip(*columns["spent"], strict=True)
     found = {}
-    for digest, place, seed, cost, (key, status, score, validated, own, again) in zip(
+    for digest, place, seed, cost, (key, status, score, validated, own, again, edited) in zip(
         columns["digest"], columns["group"], columns["seed"], spent, plain, strict=True
     ):
         group, cell, ranking = shared[place]
         cell = cell.model_copy(update={"seed": seed})
-        found[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, own, again)
+        found[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, own, again, edited)
     return found

@@ -168,6 +168,11 @@ class Record(_Value):
         """Whether `bench verify` has trained it again."""
         return self.verified is not None
 
+    @property
+    def edited(self) -> bool:
+        """Whether the run edited the graphs that it trained on."""
+        return self.edits is not None
+
     def to_bytes(self) -> bytes:
         """The content of its file, and its line in a table."""
         return f"{self.model_dump_json(by_alias=True)}\n".encode()

@@ -56,11 +56,6 @@ def unusual(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}
 
 
-def edge_counts(options: Iterable[str]) -> list[str]:
-    """Those that tell how many edges are edited: `edges`, or in a chain `spectral.edges`."""
-    return [name for name in options if name.rpartition(".")[2] == "edges"]
-
-
 def named(choice: Choice, name: str, options: Mapping[str, Any]) -> bool:
     """Whether `imp:rewind=0.1` is this name with these options; what it does not mention may be anything."""
     return choice.name == name and all(k in options and _same(options[k], v) for k, v in choice.options.items())

@@ -26,8 +26,11 @@ def limits(
         if method.edit_limit is None:
             continue
         if cell.setting not in data:
-            data[cell.setting] = tasks[cell.setting].splits(folders[cell.setting], cell.seed).train
-        wanted, allowed = _sums(method, options, cell, data[cell.setting])
+            data[cell.setting] = tasks[cell.setting].source.splits(folders[cell.setting], cell.seed).train
+        try:
+            wanted, allowed = _sums(method, options, cell, data[cell.setting])
+        except ValueError:  # graphs that cannot be edited, directed ones for instance: the run fails and says why
+            continue
         if allowed < wanted:
             looked = min(GRAPHS_LOOKED_AT, len(data[cell.setting]))
             where = (
@@ -49,7 +52,7 @@ def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, obje
 
 def _sums(method: Algorithm, options: Mapping[str, object], cell: Cell, data: Data) -> tuple[int, int]:
     wanted = allowed = 0
-    edges = options["edges"]
+    edges = options.get(method.edges)
     assert edges is None or isinstance(edges, int | float)
     for number in range(min(GRAPHS_LOOKED_AT, len(data))):
         graph = graph_of(data.graph(number))

@@ -18,7 +18,7 @@ from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import NofM
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Outcome
-from benchmark.records.spelling import Choice, edge_counts, spelled
+from benchmark.records.spelling import Choice, spelled
 from benchmark.records.store import Store
 from benchmark.training.task import Task
 
@@ -87,9 +87,9 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
         raise broken[0]
     if not cells:
         raise UsageError("nothing selected: name at least one --algo and one --task (bench list)")
-    if selection.controls and not any("control" in cell.options for cell in cells):
+    if selection.controls and not any(cell.control for cell in cells):
         raise UsageError("--control changes one thing about a method that prunes; none of these does")
-    if selection.edges and not any(edge_counts(cell.options) for cell in cells):
+    if selection.edges and not any(algorithms[cell.algorithm].edges for cell in cells):
         raise UsageError("--edges is for methods that edit edges; none of these does (bench list)")
     loaded = {setting: task for setting, (_, task) in tasks.items()}
     if all(why_not(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
@@ -158,8 +158,8 @@ def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> It
     """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
     for choice in selection.algorithms:
         if choice.name in algorithms:
-            names = edge_counts(algorithms[choice.name].options)
-            yield from [choice.having(f"{names[0]}={edges}") for edges in selection.edges if names] or [choice]
+            option = algorithms[choice.name].edges
+            yield from [choice.having(f"{option}={edges}") for edges in selection.edges if option] or [choice]
 
 
 def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, Any]) -> Sequence[float]:
@@ -167,7 +167,7 @@ def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, An
 
     A method that keeps everything has one cell, whatever is asked.
     """
-    if not algorithm.prunes or any(given[name] is not None for name in edge_counts(given)):
+    if not algorithm.prunes or given.get(algorithm.edges) is not None:
         return [0.0]
     return selection.sparsities or [EDGES]
 

@@ -22,7 +22,9 @@ import torch
 
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question, Settings, one_thread, question
+from benchmark.harness.report import arrays
 from benchmark.records.cell import Cell
+from benchmark.records.mask_files import pack
 from benchmark.records.record import Record, failure
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
@@ -109,8 +111,7 @@ def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
 
 def _kin(cell: Cell) -> tuple[object, ...]:
     """Cells that differ in the target alone, or in the control that follows."""
-    options = {name: value for name, value in cell.options.items() if name != "control"}
-    return cell.algorithm, str(options), cell.setting, cell.model, cell.budget, cell.seed
+    return cell.algorithm, str(cell.method_options), cell.setting, cell.model, cell.budget, cell.seed
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
@@ -123,7 +124,7 @@ def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Starte
 
 def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
     packed: list[bytes] = []
-    record = answer(question(cell, settings), tick, lambda model, run: packed.append(run.masks.packed()))
+    record = answer(question(cell, settings), tick, lambda model, state: packed.append(pack(arrays(state.masks))))
     return record, packed[0] if packed else None
 
 

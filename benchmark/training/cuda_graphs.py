@@ -1,8 +1,7 @@
 """A training step as two recorded CUDA graphs: small networks wait for kernel launches, and a replay needs only two.
 
 A recording has to prove itself: it trains a step that plain code has trained too, and where the two differ, or nothing
-can be recorded, the run goes on without. `tests/test_capture.py` tests the logic on a CPU and `pytest -m gpu` the
-recordings, which have not met a GPU yet.
+can be recorded, the run goes on without.
 """
 
 from __future__ import annotations
@@ -78,6 +77,45 @@ class Captured:
     def fits(self, batch: Batch) -> bool:
         """Whether a batch has the recorded shapes."""
         return recordable(batch) and [value.shape for value in batch] == [value.shape for value in self._inputs]
+
+
+def rehearsed(
+    batch: Sequence[Tensor],
+    passes: Callable[[Batch], Tensor],
+    update: Callable[[], None],
+    record: Record,
+    tensors: Callable[[], list[Tensor]],
+    reseed: Callable[[], None],
+) -> Captured:
+    """A recorded step that leads from the same state to where plain code leads. The state is left as it was.
+
+    Args:
+        tensors: all that a step changes; the same ones at every call.
+        reseed: puts the generator of dropout back to the start of the step.
+
+    Raises:
+        RuntimeError: it leads elsewhere.
+    """
+    before = [value.clone() for value in tensors()]
+
+    def reset() -> None:
+        for value, old in zip(tensors(), before, strict=True):
+            value.copy_(old)
+        reseed()
+
+    try:
+        passes(tuple(batch))
+        update()
+        plain = [value.clone() for value in tensors()]
+        reset()
+        captured = Captured(batch, passes, update, record)
+        captured.passes(batch)
+        captured.update()
+        if not agree(plain, tensors()):
+            raise RuntimeError("a recorded step leads elsewhere than a plain one")
+        return captured
+    finally:
+        reset()
 
 
 def recordable(batch: Batch) -> bool:

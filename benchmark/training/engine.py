@@ -13,7 +13,7 @@ from benchmark.data.splits import Batch, Data
 from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream, stream_seed
-from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, agree, recordable
+from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable, rehearsed
 from benchmark.training.optimizers import _optimizer
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
@@ -93,12 +93,12 @@ class Engine:
 
     def backward(self) -> Tensor:
         """The loss of this step's batch, its gradients in `.grad` of the parameters, dense."""
-        self._noise.manual_seed(stream_seed(self._seed, "noise", self.clock))
+        self._reseed()
         batch = self.data.batch(self._order[self.clock])
         if self.recipe.augment:
             batch = self.recipe.augment(batch, stream(self._seed, "augmentation", self.clock))
         if self._record and not self._captured and self._warm >= WARM_UP and recordable(batch):
-            self._rehearse(batch, self._record)
+            self._try_recording(batch, self._record)
         if self._captured and self._captured.fits(batch):
             return self._captured.passes(batch)
         self._captured = None
@@ -175,26 +175,16 @@ class Engine:
             else:
                 group["lr"] = rate
 
-    def _rehearse(self, batch: Batch, record: Record) -> None:
-        """Record a step, and let it prove itself: from the same state it has to lead where plain code leads."""
+    def _try_recording(self, batch: Batch, record: Record) -> None:
+        """Replay steps from here on, if one can be recorded; else train as plain code, and say why."""
         self._set_rate()
-        before = self._state()
         self.rehearsals += 2
         try:
-            self._passes(batch)
-            self._step()
-            plain = self._state()
-            self._reset(before)
-            self._captured = Captured(batch, self._passes, self._step, record)
-            self._captured.passes(batch)
-            self._captured.update()
-            if not agree(plain, self._state()):
-                raise RuntimeError("a recorded step leads elsewhere than a plain one")
+            self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
             self.mode = "captured"
         except Exception as problem:  # whatever cannot be recorded trains as plain code
-            self._captured, self._record = None, None
+            self._record = None
             self.mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
-        self._reset(before)
 
     def _tensors(self) -> list[Tensor]:
         """All that a step changes."""
@@ -202,12 +192,8 @@ class Engine:
         memory = [slot for slot in slots if isinstance(slot, Tensor)]
         return [*(p.detach() for p in self.parameters.values()), *memory, *self._buffers, self._finite]
 
-    def _state(self) -> list[Tensor]:
-        return [value.clone() for value in self._tensors()]
-
-    def _reset(self, state: Sequence[Tensor]) -> None:
-        for value, old in zip(self._tensors(), state, strict=True):
-            value.copy_(old)
+    def _reseed(self) -> None:
+        """Dropout draws this step's noise, again if it has to."""
         self._noise.manual_seed(stream_seed(self._seed, "noise", self.clock))
 
     def advance(self) -> None:

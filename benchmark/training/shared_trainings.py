@@ -1,7 +1,7 @@
 """Trainings that cells of a sweep have in common are made once: IMP to 90 % and to 98 % begin with the same rounds.
 
-A training is a pure function of where it starts, because streams are (`benchmark.random_streams`): a cell that starts from the
-same bits as another did takes the end from it, bits, cost and seconds. No algorithm can tell.
+A training is a pure function of where it starts, because random streams are: a cell that starts from the same bits as
+another did takes the end from it, bits, cost and seconds. No algorithm can tell.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.biprop import binary, biprop, straight_through
-from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
 from benchmark import Masks, keep_each
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
+from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
 FAN_IN = {"0.weight": 6, "4.weight": 16, "6.weight": 16}
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
@@ -99,7 +99,7 @@ def test_what_is_left_is_what_the_next_forward_would_have_used():
 @pytest.mark.parametrize("density", [0.1, 0.33, 0.5])
 def test_the_exact_share_of_every_layer_is_used(density):
     run = after(biprop, density)
-    assert run.masks.counts == budgets("uniform", {name: w.shape for name, w in run.weights.items()}, density)
+    assert run.masks.counts == weights_per_layer("uniform", {name: w.shape for name, w in run.weights.items()}, density)
     assert run.masks.kept == round(384 * density)
 
 
@@ -119,10 +119,10 @@ def test_a_score_that_is_not_used_has_a_gradient():
 
 def test_all_else_is_left_as_drawn_whatever_the_decay_of_the_scores():
     run, fresh = after(biprop, weight_decay=1.0), state(Notebook())
-    learned = [name for name, _ in run._model.named_parameters() if name not in SIZES]
+    learned = [name for name, _ in run._state.model.named_parameters() if name not in SIZES]
     assert all(torch.equal(state(run)[name], fresh[name]) for name in learned)
     assert run.trainings == []
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []
 
 
 def test_a_search_finds_better_subnetworks():
@@ -133,6 +133,6 @@ def test_a_search_finds_better_subnetworks():
 
 def test_a_search_is_a_training_on_the_bill_and_follows_the_seed():
     first, again, other = (written(biprop, Notebook(seed=seed)) for seed in (1, 1, 2))
-    assert first.meter.cost(RECIPE.steps)["trainings"] == 1
+    assert first._state.meter.cost(RECIPE.steps)["trainings"] == 1
     assert same(first.weights, again.weights)
     assert first.masks != other.masks

@@ -8,21 +8,21 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._regrowth import regrow
-from benchmark.algorithms._schedules import cosine
 from benchmark.algorithms.gmp import gmp
 from benchmark.algorithms.granet import granet
 from benchmark.algorithms.random import random
 from benchmark.algorithms.rigl import rigl
 from benchmark.algorithms.set import set as set_
-from notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData
 from benchmark.errors import Diverged
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.regrowth import regrow
 from benchmark.pruning.target import Inversion
+from benchmark.schedules import cosine
+from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 
 BOTH = pytest.mark.parametrize("method", [set_, rigl])
 PATTERNS = pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_share_is_alpha_at_the_start_and_nothing_at_the_end():
 def test_the_layer_densities_are_those_of_erk_and_never_change(method):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
     start, updates = start_and_updates(after(method, interval=2))
-    assert start.counts == budgets("erk", shapes, 0.2)
+    assert start.counts == weights_per_layer("erk", shapes, 0.2)
     assert start.kept == 77
     assert all(change.after.counts == start.counts for change in updates)
 
@@ -247,7 +247,9 @@ def test_a_distribution_under_a_pattern_that_sets_one_is_an_error_before_trainin
 @pytest.mark.parametrize("distribution", ["uniform", "uniform-first", "er", "igq"])
 def test_other_distributions_may_be_asked_for(method, distribution):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
-    assert after(method, 0.3, distribution=distribution, interval=2).masks.counts == budgets(distribution, shapes, 0.3)
+    assert after(method, 0.3, distribution=distribution, interval=2).masks.counts == weights_per_layer(
+        distribution, shapes, 0.3
+    )
 
 
 # --- what an update costs, and what it replaces -----------------------------------------------------------------------
@@ -277,7 +279,7 @@ def test_both_start_from_the_masks_of_the_random_control(method):
 def test_rigl_updates_masks_in_place_of_weights():
     run = after(rigl, interval=2)
     assert [pause.index for pause in run.pauses if pause.skipped] == UPDATES
-    assert run.meter.updates == RECIPE.steps - len(UPDATES)
+    assert run._state.meter.updates == RECIPE.steps - len(UPDATES)
     changes = {change.step: change for change in run.changes[1:]}
     for now, later in pairwise(run.pauses):
         unmoved = changes[now.index].weights_after if now.skipped else now.weights
@@ -287,7 +289,7 @@ def test_rigl_updates_masks_in_place_of_weights():
 def test_set_updates_weights_in_every_step():
     run = after(set_, interval=2)
     assert not any(pause.skipped for pause in run.pauses)
-    assert run.meter.updates == RECIPE.steps
+    assert run._state.meter.updates == RECIPE.steps
 
 
 def test_rigl_looks_at_dense_gradients_only_when_it_updates_masks():
@@ -297,8 +299,8 @@ def test_rigl_looks_at_dense_gradients_only_when_it_updates_masks():
 def test_set_never_looks_at_gradients_and_is_cheaper():
     run = after(set_, interval=2)
     assert not any(pause.looked for pause in run.pauses)
-    assert run.meter.training_flops == pytest.approx(static().meter.training_flops)
-    assert run.meter.training_flops < after(rigl, interval=2).meter.training_flops
+    assert run._state.meter.training_flops == pytest.approx(static()._state.meter.training_flops)
+    assert run._state.meter.training_flops < after(rigl, interval=2)._state.meter.training_flops
 
 
 class Scale(nn.Module):
@@ -328,7 +330,7 @@ def test_a_step_of_rigl_costs_what_the_paper_says(quiet):
     dense = 2 * 32 * (10 * 20 + 20 * 2)
     sparse = 0.25 * dense
     assert len(run.changes) == 2
-    assert run.meter.training_flops / (quiet + 1) == pytest.approx(
+    assert run._state.meter.training_flops / (quiet + 1) == pytest.approx(
         (3 * sparse * quiet + 2 * sparse + dense) / (quiet + 1)
     )
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.force import force
 from benchmark.algorithms.snip import snip
-from notebook import RECIPE, Notebook, after, same, state, written
 from torch import Tensor
 
 from benchmark import Masks, keep_top
+from benchmark.scores import sensitivity
+from tests.support.notebook import RECIPE, Notebook, after, same, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 GEOMETRIC = [327, 278, 237, 202, 172, 146, 124, 106, 90, 77]
@@ -121,10 +121,10 @@ def test_scoring_leaves_biases_and_batch_norm_as_they_are(method):
 @pytest.mark.parametrize("method", [force, snip])
 def test_every_batch_is_on_the_bill_and_the_later_ones_are_cheaper(method):
     run = written(method, Notebook(0.05, recipe=ONLY_SCORE), rounds=4, batches=3)
-    assert run.meter.scoring_passes == 12
+    assert run._state.meter.scoring_passes == 12
     dense = Notebook()
     dense.gradients(1)
-    assert run.meter.scoring_flops < 12 * dense.meter.scoring_flops
+    assert run._state.meter.scoring_flops < 12 * dense._state.meter.scoring_flops
 
 
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])

@@ -8,18 +8,19 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._schedules import cosine, cubic, due, window
 from benchmark.algorithms.gmp import gmp
 from benchmark.algorithms.granet import granet
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_top
 from benchmark.plugins import catalog, registry
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.schedules import cosine, cubic, due, window
+from tests.support.masks import digest
+from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 BOTH = pytest.mark.parametrize("method", [gmp, granet])
@@ -112,7 +113,7 @@ def test_the_masks_are_nested():
 
 def test_between_updates_and_after_the_end_the_network_trains():
     run = after(gmp, 0.2, interval=2)
-    assert run.clock == run.meter.updates == RECIPE.steps
+    assert run.clock == run._state.meter.updates == RECIPE.steps
     assert not any(pause.skipped or pause.looked for pause in run.pauses)
     for earlier, later in pairwise(run.pauses):
         assert not same(earlier.weights, later.weights)
@@ -248,9 +249,9 @@ def test_what_is_dropped_and_grown_at_once_keeps_its_value_and_its_memory():
 
 def test_without_regeneration_granet_is_gmp_bit_for_bit():
     plain, bare = after(gmp, 0.1, interval=3), after(granet, 0.1, interval=3, fraction=0.0)
-    assert [change.after.digest for change in plain.changes] == [change.after.digest for change in bare.changes]
+    assert [digest(change.after) for change in plain.changes] == [digest(change.after) for change in bare.changes]
     assert same(state(plain), state(bare))
-    assert plain.meter.training_flops == bare.meter.training_flops
+    assert plain._state.meter.training_flops == bare._state.meter.training_flops
 
 
 def test_regeneration_pays_for_dense_gradients_only_where_it_looks_at_them():
@@ -269,7 +270,7 @@ def start_of(run: Notebook) -> Masks:
 def test_a_sparse_start_has_the_exact_counts_of_erk(initial):
     shapes = {name: weight.shape for name, weight in Notebook().weights.items()}
     start = start_of(after(granet, 0.2, initial=initial, interval=2))
-    assert start.counts == budgets("erk", shapes, 1 - initial)
+    assert start.counts == weights_per_layer("erk", shapes, 1 - initial)
     assert start.kept == round(384 * (1 - initial))
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.grasp import grasp
-from notebook import RECIPE, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -16,6 +15,8 @@ from torch.nn import functional as F
 from benchmark import Masks, Part, Recipe, Splits, Target, Task, TensorData, keep_top
 from benchmark.contract.watched_run import WatchedRun
 from benchmark.data.splits import Batch
+from benchmark.training.run_state import RunState
+from tests.support.notebook import RECIPE, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
@@ -29,7 +30,7 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
         found.append(ranked)
         return keep_top(ranked, target)
 
-    monkeypatch.setattr("algorithms.grasp.keep_top", keep)
+    monkeypatch.setattr("benchmark.algorithms.grasp.keep_top", keep)
     return found
 
 
@@ -62,7 +63,7 @@ def test_the_score_is_weight_times_hessian_times_gradient(scores, temperature):
     def loss(values: Tensor) -> Tensor:
         parts = torch.split(values, [w.numel() for w in weights.values()])
         state = {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
-        return F.cross_entropy(functional_call(twin._model, state, (inputs,)) / temperature, labels)
+        return F.cross_entropy(functional_call(twin._state.model, state, (inputs,)) / temperature, labels)
 
     hessian = torch.autograd.functional.hessian(loss, flat)
     gradient = torch.autograd.functional.jacobian(loss, flat)
@@ -143,7 +144,8 @@ def test_signed_and_by_magnitude_are_two_rankings(scores):
 def test_with_the_sign_flipped_the_other_half_is_kept(monkeypatch):
     half = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     monkeypatch.setattr(
-        "algorithms.grasp.keep_top", lambda scores, target: keep_top({n: -s for n, s in scores.items()}, target)
+        "benchmark.algorithms.grasp.keep_top",
+        lambda scores, target: keep_top({n: -s for n, s in scores.items()}, target),
     )
     other = written(grasp, Notebook(0.5, recipe=ONLY_SCORE)).masks
     assert other == ~half
@@ -183,13 +185,12 @@ def test_the_sample_follows_the_seed():
 
 
 def test_scoring_leaves_no_trace():
-    run = WatchedRun(
-        smooth, Notebook()._model, Recipe(steps=0, batch_size=32, rate=0.1), Target(0.2), Notebook().data, 0
-    )
+    recipe, kept = Recipe(steps=0, batch_size=32, rate=0.1), Notebook()
+    run = WatchedRun(RunState(smooth, kept._state.model, recipe, Target(0.2), kept.data, 0))
     before = state(run)
     run.begin()
     grasp(run)
-    run.finish()
+    run._state.finish()
     assert run.traces == []
     now = state(run)
     for name, value in before.items():
@@ -206,12 +207,12 @@ def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, dens
 
 
 def test_one_pass_and_one_training_are_on_the_bill():
-    cost = after(grasp).meter.cost(RECIPE.steps)
+    cost = after(grasp)._state.meter.cost(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (1, 1)
 
 
 def test_the_bill_grows_with_the_examples():
-    few, many = (after(grasp, samples=samples).meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
+    few, many = (after(grasp, samples=samples)._state.meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
     assert many == 5 * few
 
 
@@ -220,11 +221,11 @@ def test_a_double_backward_costs_three_backwards():
     run, plain = Notebook(recipe=ONLY_SCORE), Notebook(recipe=ONLY_SCORE)
     grasp(run, samples=RECIPE.batch_size // 2)
     plain.loss(plain.balanced(RECIPE.batch_size // 2)[0])
-    forward = plain.meter.scoring_flops
+    forward = plain._state.meter.scoring_flops
     plain = Notebook(recipe=ONLY_SCORE)
     plain.gradients()
-    backward = plain.meter.scoring_flops - forward
-    assert run.meter.scoring_flops == forward + 3 * backward
+    backward = plain._state.meter.scoring_flops - forward
+    assert run._state.meter.scoring_flops == forward + 3 * backward
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 10])
@@ -232,17 +233,17 @@ def test_in_parts_it_is_the_same_score(scores, monkeypatch, chunk):
     """The mean over all examples, whatever their number in memory at once."""
     task = tanh_task()
     grasp(Notebook(0.5, recipe=ONLY_SCORE, task=task), samples=5)
-    monkeypatch.setattr("algorithms.grasp.CHUNK", chunk)
+    monkeypatch.setattr("benchmark.algorithms.grasp.CHUNK", chunk)
     run = Notebook(0.5, recipe=ONLY_SCORE, task=task)
     grasp(run, samples=5)
     for name, score in scores[0].items():
         torch.testing.assert_close(scores[1][name], score)
-    assert run.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
+    assert run._state.meter.scoring_passes == (1 if chunk == 10 else 2 * -(-10 // chunk))
 
 
 def test_every_part_has_its_share_of_every_class(monkeypatch):
     """`smooth` has a batch norm, which would tell parts of other classes apart."""
-    monkeypatch.setattr("algorithms.grasp.CHUNK", 7)
+    monkeypatch.setattr("benchmark.algorithms.grasp.CHUNK", 7)
     run = written(grasp, Sampled(recipe=ONLY_SCORE), samples=10)
     assert [torch.bincount(labels).tolist() for labels in run.drawn] == [[4, 3], [3, 4], [3, 3]]
 

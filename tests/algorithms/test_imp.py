@@ -18,6 +18,7 @@ from benchmark import Masks, Recipe, Run, Snapshot, Target, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.training.run_state import RunState
 
 RECIPE = Recipe(steps=8, batch_size=32, rate=0.1, momentum=0.9, milestones=(6,))
 
@@ -31,7 +32,7 @@ class Diary(Run):
         self.saved: list[dict[str, Tensor]] = []
         self.after_going_back: list[dict[str, Tensor]] = []
         target = Target(density, pattern_named(pattern))
-        super().__init__(toy, build(toy, "net", seed), recipe, target, toy.data(Path()).train, seed)
+        super().__init__(RunState(toy, build(toy, "net", seed), recipe, target, toy.data(Path()).train, seed))
 
     def train(self, steps: int | None = None) -> None:
         start = self.clock
@@ -60,7 +61,7 @@ def diary(density: float = 0.2, pattern: str = "global", **options: object) -> D
     """The diary of IMP on the toy."""
     run = Diary(density, pattern)
     imp(run, **options)
-    run.finish()
+    run._state.finish()
     return run
 
 
@@ -165,7 +166,7 @@ def test_no_kept_weight_is_smaller_than_a_removed_one_or_larger_where_rankings_a
     """Of the whole network, or of its layer."""
     run = Diary(0.2)
     if inverted:
-        run.invert_rankings()
+        run._state.invert_rankings()
     imp(run, scope=scope)
     assert len(run.rounds) == 7
     for weights, before, after in run.rounds:
@@ -253,7 +254,7 @@ def test_fine_tuning_goes_on_at_the_last_rate_with_the_trained_weights():
     run = diary(0.4, retrain="finetune", rewind=0.25)
     assert run.after_going_back == []
     assert run.trainings == [(0, 2), (2, 8), (8, 14), (14, 20), (20, 26), (26, 32)]
-    (group,) = run._engine._optimizer.param_groups
+    (group,) = run._state.engine._optimizer.param_groups
     assert group["lr"] == RECIPE.rate_at(7) == pytest.approx(0.01)
 
 
@@ -277,7 +278,7 @@ def test_the_three_ways_of_training_again_give_three_networks_with_masks_of_equa
 def test_every_training_is_on_the_bill(retrain, rewind):
     run = diary(0.4, retrain=retrain, rewind=rewind)
     assert len(run.rounds) == 4
-    assert run.meter.cost(RECIPE.steps)["trainings"] == 1 + 4 * (1 - rewind)
+    assert run._state.meter.cost(RECIPE.steps)["trainings"] == 1 + 4 * (1 - rewind)
 
 
 def test_a_larger_fraction_takes_fewer_rounds():

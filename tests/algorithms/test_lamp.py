@@ -1,4 +1,4 @@
-"""LAMP on paper, and the corners of the layer budgets: see test_budgets for their worked examples."""
+"""LAMP on paper, and the corners of the layer budgets: see pruning/test_layer_densities for their worked examples."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark.algorithms._scores import lamp
-from benchmark.algorithms._scores import magnitude as size_of
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.random import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notebook import RECIPE, Notebook, after, written
 from scipy.stats import chi2
 from torch import Size, Tensor
 
 from benchmark import Target, keep_top
-from benchmark.pruning.layer_densities import budgets, er, erk, igq, smart_ratio, uniform_plus
+from benchmark.pruning.layer_densities import er, erk, igq, smart_ratio, uniform_plus, weights_per_layer
+from benchmark.scores import lamp
+from benchmark.scores import magnitude as size_of
+from tests.support.notebook import RECIPE, Notebook, after, written
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -37,7 +37,7 @@ def total(shapes: dict[str, Size], densities: dict[str, float]) -> float:
 def on_budget_or_told(distribution: str, shapes: dict[str, Size], density: float) -> None:
     """Whole numbers that are possible and add up; or an error that names the rule."""
     try:
-        counts = budgets(distribution, shapes, density)
+        counts = weights_per_layer(distribution, shapes, density)
     except ValueError as error:
         told = str(error)
     else:
@@ -192,7 +192,7 @@ def test_ideal_gas_quotas_share_one_force_and_meet_the_total(widths, density):
 @pytest.mark.parametrize("distribution", RULES)
 def test_random_masks_have_the_counts_of_the_rule(distribution):
     run = after(random, 0.3, distribution=distribution)
-    assert run.masks.counts == budgets(distribution, {name: w.shape for name, w in run.weights.items()}, 0.3)
+    assert run.masks.counts == weights_per_layer(distribution, {name: w.shape for name, w in run.weights.items()}, 0.3)
     assert run.masks.kept == 115
 
 
@@ -205,7 +205,7 @@ def test_over_many_seeds_every_position_of_a_layer_is_as_likely_as_another():
         written(random, Notebook(seed=seed, recipe=replace(RECIPE, steps=0)), distribution="erk") for seed in range(60)
     ]
     shapes = {name: weight.shape for name, weight in runs[0].weights.items()}
-    for name, kept in budgets("erk", shapes, 0.2).items():
+    for name, kept in weights_per_layer("erk", shapes, 0.2).items():
         masks = torch.stack([run.masks[name].flatten() for run in runs]).double()
         assert masks.sum(dim=1).tolist() == [kept] * 60
         n, density = masks.shape[1], kept / masks.shape[1]

@@ -12,14 +12,26 @@ import torch
 from benchmark.algorithms._learned import search_recipe, signed_constant, straight_through
 from benchmark.algorithms.edge_popup import edge_popup
 from benchmark.algorithms.gem_miner import gem_miner
-from notebook import RECIPE, SIZES, Notebook, Tensors, Watching, after, same, smooth, spying, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_each, keep_top
 from benchmark.contract.toy import toy
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.pruning.layer_densities import budgets
+from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.ranking import noise
+from tests.support.notebook import (
+    RECIPE,
+    SIZES,
+    Notebook,
+    Tensors,
+    Watching,
+    after,
+    same,
+    smooth,
+    spying,
+    state,
+    written,
+)
 
 BOTH = pytest.mark.parametrize("method", [edge_popup, gem_miner])
 PATTERNS = pytest.mark.parametrize(
@@ -114,7 +126,7 @@ def test_edge_popup_may_use_the_weights_as_drawn():
 def test_biases_and_norms_are_frozen_too_in_the_search(method):
     run = written(method, Notebook(recipe=replace(RECIPE, rate=0.0, weight_decay=0.0)), rate=0.5)
     fresh = state(Notebook())
-    learned = [name for name, _ in run._model.named_parameters() if name not in SIZES]
+    learned = [name for name, _ in run._state.model.named_parameters() if name not in SIZES]
     assert len(learned) == 5
     assert all(torch.equal(state(run)[name], fresh[name]) for name in learned)
 
@@ -176,7 +188,7 @@ def test_a_masked_out_score_has_a_gradient(method):
 def test_the_exact_share_of_every_layer_is_used(density):
     run = after(edge_popup, density)
     counts = run.masks.counts
-    assert counts == budgets("uniform", {name: weight.shape for name, weight in run.weights.items()}, density)
+    assert counts == weights_per_layer("uniform", {name: weight.shape for name, weight in run.weights.items()}, density)
     assert run.masks.kept == round(384 * density)
     assert all(abs(counts[name] - density * size) < 1 for name, size in SIZES.items())
 
@@ -230,8 +242,8 @@ def test_channels_last_is_the_same_network(method):
         written(method, Notebook(0.25, task=conv_task(), memory=memory))
         for memory in (torch.contiguous_format, torch.channels_last)
     )
-    assert not plain._model[0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert other._model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert not plain._state.model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert other._state.model[0].weight.is_contiguous(memory_format=torch.channels_last)
     for run in (plain, other):
         assert run.masks.kept == round(0.25 * run.masks.total)
         assert all(not weight[~run.masks[name]].any() for name, weight in run.weights.items())
@@ -315,7 +327,7 @@ def test_what_is_frozen_stays_frozen_and_its_score_is_zero():
 def test_the_smallest_active_scores_are_frozen_or_the_largest_where_rankings_are_inverted(inverted):
     run = Watching()
     if inverted:
-        run.invert_rankings()
+        run._state.invert_rankings()
     written(gem_miner, run, rounds=3)
     changes = [change for change in run.changes if change.after != change.before]
     assert [change.after.kept for change in changes] == [225, 131, 77]
@@ -352,8 +364,8 @@ def test_fine_tuning_starts_from_the_frozen_weights_and_keeps_the_zeros():
 def test_fine_tuning_is_a_whole_training_on_the_recipe_of_the_task():
     run = after(gem_miner, rounds=3)
     assert run.clock == RECIPE.steps
-    assert run.meter.cost(RECIPE.steps)["trainings"] == 2
-    assert run._engine.recipe == RECIPE
+    assert run._state.meter.cost(RECIPE.steps)["trainings"] == 2
+    assert run._state.engine.recipe == RECIPE
 
 
 def test_the_penalty_reaches_the_gradient_of_every_score():
@@ -378,9 +390,9 @@ def test_where_rounding_empties_the_network_it_goes_to_the_target_at_once():
     assert len(run.pauses) < 5
     assert all(not (score > 0.5).any() for score in run.scores[-1].values())
     assert run.masks.kept == 77
-    assert run.meter.training_steps < 5 + RECIPE.steps
+    assert run._state.meter.training_steps < 5 + RECIPE.steps
     assert run.clock == RECIPE.steps
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []
 
 
 def starting(start: Callable[[Tensor], Tensor]) -> Callable[[Tensors, torch.Generator], dict[str, Tensor]]:
@@ -401,7 +413,7 @@ def odd(value: Tensor) -> Tensor:
 
 def test_ties_are_broken_by_chance_and_not_by_position(monkeypatch):
     """All scores are 1: 77 of 384 stay. By position they would be the first 77, all in the first layer."""
-    monkeypatch.setattr("algorithms.gem_miner.noise", starting(torch.ones_like))
+    monkeypatch.setattr("benchmark.algorithms.gem_miner.noise", starting(torch.ones_like))
     run = watched(gem_miner, rounds=1, rate=0.0)
     assert all((score == 1).all() for score in run.scores[0].values())
     assert run.masks.kept == 77
@@ -415,7 +427,7 @@ def test_ties_are_broken_by_chance_and_not_by_position(monkeypatch):
 
 def test_a_frozen_weight_does_not_come_back_in_a_tie(monkeypatch):
     """Every other score is 0: 278, then 202 of 384 stay, and some of the zeros both times."""
-    monkeypatch.setattr("algorithms.gem_miner.noise", starting(odd))
+    monkeypatch.setattr("benchmark.algorithms.gem_miner.noise", starting(odd))
     run = watched(gem_miner, rounds=5, rate=0.0, penalty=0.0)
     assert [change.after.kept for change in run.changes[:3]] == [278, 202, 146]
     assert all(run.changes[1].after[name][odd(weight) == 1].all() for name, weight in run.weights.items())
@@ -426,7 +438,7 @@ def test_a_frozen_weight_does_not_come_back_in_a_tie(monkeypatch):
 def test_ties_fall_otherwise_for_another_seed(monkeypatch):
     masks = []
     for seed in (0, 0, 1):
-        monkeypatch.setattr("algorithms.gem_miner.noise", starting(torch.ones_like))
+        monkeypatch.setattr("benchmark.algorithms.gem_miner.noise", starting(torch.ones_like))
         masks.append(written(gem_miner, Notebook(seed=seed), rounds=1, rate=0.0).masks)
     assert masks[0] == masks[1] != masks[2]
 
@@ -445,7 +457,7 @@ def test_chance_decides_only_between_equals(monkeypatch):
         return found
 
     first = [True]
-    monkeypatch.setattr("algorithms.gem_miner.noise", ladder)
+    monkeypatch.setattr("benchmark.algorithms.gem_miner.noise", ladder)
     run = watched(gem_miner, rounds=1, rate=0.0, penalty=0.0)
     assert run.masks.counts == {"0.weight": 0, "4.weight": 45, "6.weight": 32}
 
@@ -470,9 +482,9 @@ def test_masks_follow_the_seed(method):
 @BOTH
 def test_a_search_is_a_training_on_the_bill(method):
     trainings = {edge_popup: 1, gem_miner: 2}[method]
-    assert after(method).meter.cost(RECIPE.steps)["trainings"] == trainings
+    assert after(method)._state.meter.cost(RECIPE.steps)["trainings"] == trainings
 
 
 @BOTH
 def test_after_the_search_every_parameter_learns_again(method):
-    assert all(parameter.requires_grad for parameter in after(method)._model.parameters())
+    assert all(parameter.requires_grad for parameter in after(method)._state.model.parameters())

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from benchmark.algorithms.sr_ste import sr_ste, straight_through
-from notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_top
 from benchmark.pruning.pattern_names import pattern_named
+from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
 KEPT = torch.tensor([False, True, False, True])
@@ -114,7 +114,7 @@ def test_every_pattern_is_kept_with_real_zeros(pattern, density):
     run = watched(pattern, density)
     assert pattern_named(pattern).breach(run.masks, density) is None
     assert same(run.weights, {name: run.learned[name].detach() * mask for name, mask in run.masks.items()})
-    assert run.breaches == []
+    assert run._state.tamper_check.breaches == []
 
 
 def test_what_is_masked_lives_on_and_comes_back_as_what_it_has_become():
@@ -130,7 +130,7 @@ def test_what_is_masked_lives_on_and_comes_back_as_what_it_has_become():
 
 def test_the_mask_is_ranked_through_the_target():
     run = Notebook(0.2)
-    inversion = run.invert_rankings()
+    inversion = run._state.invert_rankings()
     written(sr_ste, run)
     assert inversion.used
 
@@ -154,7 +154,7 @@ def test_biases_and_norms_learn_too():
 
 def test_it_is_one_training_on_the_bill_and_follows_the_seed():
     first, again, other = (written(sr_ste, Notebook(seed=seed)) for seed in (1, 1, 2))
-    assert first.meter.cost(RECIPE.steps)["trainings"] == 1
+    assert first._state.meter.cost(RECIPE.steps)["trainings"] == 1
     assert same(first.weights, again.weights)
     assert first.masks != other.masks
 

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.synflow import synflow
-from notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
 from benchmark.plugins import registry
+from benchmark.scores import sensitivity
+from tests.support.notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)
 
@@ -31,7 +31,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Scores, Masks]]:
         found.append(({name: s.detach() for name, s in scores.items()}, keep_top(scores, target, among)))
         return found[-1][1]
 
-    monkeypatch.setattr("algorithms.synflow.keep_top", keep)
+    monkeypatch.setattr("benchmark.algorithms.synflow.keep_top", keep)
     return found
 
 
@@ -162,7 +162,7 @@ def test_the_mode_of_dropout_and_batch_norm_has_no_say():
     """Scores are those of eval mode, the same whenever they are asked for."""
     run = Notebook()
     first = flow_and_scores(run)[1]
-    assert run._model.training
+    assert run._state.model.training
     assert same(first, flow_and_scores(run)[1])
 
 
@@ -212,11 +212,11 @@ def test_what_is_kept_is_trained_from_there():
 
 def test_every_round_is_on_the_bill_as_one_example():
     run = after(synflow, rounds=7)
-    cost = run.meter.cost(RECIPE.steps)
+    cost = run._state.meter.cost(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (7, 1)
     one_batch = Notebook()
     one_batch.gradients(1)
-    assert cost["scoring_flops"] == pytest.approx(7 / 32 * one_batch.meter.scoring_flops)
+    assert cost["scoring_flops"] == pytest.approx(7 / 32 * one_batch._state.meter.scoring_flops)
 
 
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
-from support import ROOT
 
 from benchmark.records.store import Store
+from tests.support.command import ROOT
 
 RESULTS = ROOT / "results"
 KNOWN = Path(__file__).with_name("committed.txt")

@@ -29,7 +29,7 @@ def pictures(records: Sequence[Record]) -> dict[Table, list[Picture]]:
     """By table: the metric over the weights kept, and over everything computed."""
     tables: dict[Table, list[Record]] = defaultdict(list)
     for record in records:
-        if record.score is not None and "control" not in record.cell.options:
+        if record.score is not None and record.cell.control is None:
             tables[_table(record.cell)].append(record)
     fullest = sorted(tables, key=lambda table: (-len(tables[table]), table))[:MOST]
     return {table: [*_kept(tables[table]), *_front(tables[table])] for table in fullest}

@@ -67,7 +67,7 @@ def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Re
     found: dict[tuple[Place, int], Record] = {}
     for record in records:
         cell = record.cell
-        plain = "control" in choice.options or "control" not in cell.options
+        plain = "control" in choice.options or cell.control is None
         if plain and named(choice, cell.algorithm, cell.options):
             other = found.setdefault((_place(record), cell.seed), record)
             if other is not record:

@@ -35,7 +35,7 @@ def board_facts(rows: Sequence[Row]) -> Facts:
     for row, standing in zip(rows, standings(rows), strict=True):
         rank = standing or Standing(0, 0, 0, ())
         ranks = {"rank_best": rank.best or None, "rank_worst": rank.worst or None, "rank_of": rank.of or None}
-        made.append(asdict(row) | ranks | {"missing_seeds": list(rank.missing)})
+        made.append(_columns(row) | ranks | {"missing_seeds": list(rank.missing)})
     return made
 
 
@@ -120,3 +120,8 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
         names = ", ".join(name for name, _ in counts.most_common())
         told[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
     return told
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    """What programs read of a row."""
+    return {name: value for name, value in asdict(row).items() if name != "edited"}

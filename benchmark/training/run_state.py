@@ -1,0 +1,239 @@
+"""RunState: what a run stands on. The harness holds the state, an algorithm holds the `Run`, whose verbs move it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from benchmark.data.splits import Batch, Data
+from benchmark.graphs.edit_log import Rewiring
+from benchmark.pruning.masks import Masks
+from benchmark.pruning.target import Inversion, Target
+from benchmark.random_streams import stream
+from benchmark.training.cuda_graphs import recorder
+from benchmark.training.engine import Engine
+from benchmark.training.flops import Profile
+from benchmark.training.meter import Meter
+from benchmark.training.objective import Objective
+from benchmark.training.optimizers import of_norms
+from benchmark.training.order import Order
+from benchmark.training.recipe import Recipe
+from benchmark.training.scoring import Scoring
+from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.step import Snapshot, Tick
+from benchmark.training.tamper_check import TamperCheck
+from benchmark.training.task import Task
+
+
+class RunState:
+    """One network, one target, one budget of steps: everything that the verbs of a `Run` change, and what they count.
+
+    Args:
+        tick: called now and then with the number of updates done.
+        draw: from the name of a random stream to another draw of the network.
+        shared_trainings: the trainings that cells of a sweep have in common.
+
+    Attributes:
+        engine: trains what is being trained: the weights, or scores in their place.
+        weight_engine: trains the weights.
+        origin: the snapshot that the last training of the weights started from; None for the initial network.
+        edits: functions that were applied to the training graphs, in order.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: nn.Module,
+        recipe: Recipe,
+        target: Target,
+        data: Data,
+        seed: int,
+        tick: Tick = lambda steps: None,
+        draw: Callable[[str], nn.Module] | None = None,
+        shared_trainings: SharedTrainings | None = None,
+    ) -> None:
+        self.task, self.recipe, self.target = task, recipe, target
+        self.model, self.data, self.seed = model.train(), data, seed
+        self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
+        self.device = next(model.parameters()).device
+        self.prunable = task.prunable(model)
+        self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.objective = Objective(model, task)
+        self.engine = self.weight_engine = self._engine_of(dict(model.named_parameters()), self._loss, recipe)
+        self.engine.capture(list(model.buffers()), recorder(self.device))
+        self._trainers = [self.engine]
+        self.masks = Masks.ones(self.weights)
+        self.rng = stream(seed, "algorithm")
+        self.restored: Snapshot | None = None
+        self.origin: Snapshot | None = None
+        self.edits: list[Callable[[Any], Any]] = []
+        self.rewiring = Rewiring()
+        self.meter = Meter(self._profile(), self.device)
+        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter)
+        self.tamper_check = TamperCheck(model)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The prunable tensors themselves, by name, in the model's order."""
+        parameters = dict(self.model.named_parameters())
+        return {name: parameters[name] for name in self.prunable}
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def steps_to_go(self, steps: int | None) -> int:
+        """How many updates a training makes: `steps`, or what is left of the recipe. It starts where we stand."""
+        updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
+        if updates and self.engine is self.weight_engine:
+            self.origin = self.restored
+        return updates
+
+    def train(self, steps: int | None) -> None:
+        """Train without pauses; where another cell has made the same training, take its end."""
+        updates = self.steps_to_go(steps)
+        if self._shared_trainings and updates and self.engine is self.weight_engine:
+            self._shared_trainings.train_or_load(self.engine, self.meter, updates, self._train)
+        else:
+            self._train(updates)
+
+    def update(self, *, skip: bool, looked: bool) -> None:
+        """End a step, and count it.
+
+        Args:
+            skip: leave what is trained where it is.
+            looked: the algorithm has read the dense gradients, which cost more than sparse ones.
+        """
+        if not skip:
+            self.engine.update()
+        self.engine.advance()
+        share = self.engine.batch_size / self.weight_engine.batch_size
+        self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
+        if self.meter.training_steps % 16 == 0:
+            self._tick(self.meter.training_steps)
+
+    def gradients(self) -> dict[str, Tensor]:
+        """The dense gradients of this step, of what is both prunable and in training."""
+        return self.engine.gradients(name for name in self.prunable if name in self.engine.parameters)
+
+    def prune(self, masks: Masks) -> None:
+        """Put these masks in force. Raises ValueError where they are not masks of the prunable tensors."""
+        expected = {name: weight.shape for name, weight in self.weights.items()}
+        given = {name: mask.shape for name, mask in masks.items()}
+        if given != expected:
+            odd = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+            raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(odd)}")
+        self.masks = Masks({name: masks[name].to(self.device) for name in expected})
+        self.project()
+        self.meter.prune(self.masks)
+
+    def project(self) -> None:
+        """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
+        for engine in {self.weight_engine, self.engine}:
+            engine.project(self.masks)
+
+    @contextmanager
+    def learning(
+        self,
+        learned: Mapping[str, Tensor],
+        effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
+        recipe: Recipe,
+    ) -> Iterator[None]:
+        """Within it, steps train `learned`; the parameters are frozen, and `effective` takes their place."""
+
+        def loss(batch: Batch) -> Tensor:
+            weights = effective(learned)
+            if strange := sorted(weights.keys() - self.weight_engine.parameters.keys()):
+                raise ValueError(f"the network has no parameter named {', '.join(strange)}")
+            named = {f"model.{name}": weight for name, weight in weights.items()}
+            value: Tensor = functional_call(self.objective, named, (batch,))
+            return value
+
+        frozen = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.engine = self._engine_of(learned, loss, recipe)
+        if self.trainable <= learned.keys():
+            self._trainers.append(self.engine)
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        try:
+            self.project()
+            yield
+        finally:
+            self.engine = self.weight_engine
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+
+    # --- data ---------------------------------------------------------------------------------------------------------
+
+    def rewrite(self, edit: Callable[[Any], Any]) -> None:
+        """Edit the training graphs, for training and for scoring, and count operations on what is left."""
+        edited, shared = self.data.rewrite(self.rewiring.noting(edit)), self.scoring.data is self.data
+        self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
+        self.engine.data = self.weight_engine.data = self.data
+        self.meter.profile(self._profile())
+        self.edits.append(edit)
+        self._shared_trainings = None  # from here on the data are this cell's own
+
+    def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
+        """Let every training batch go through `change` after the recipe's own augmentation."""
+        own = self.weight_engine.recipe.augment
+
+        def both(batch: Batch, draws: torch.Generator) -> Batch:
+            return change(own(batch, draws) if own else batch, draws)
+
+        self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
+        self._shared_trainings = None
+
+    # --- what the harness and its controls ask ------------------------------------------------------------------------
+
+    @property
+    def weights_trained(self) -> bool:
+        """Whether the weights were trained at all: as they are, or as their own scores."""
+        return any(engine.updates for engine in self._trainers)
+
+    @property
+    def mode(self) -> str:
+        """How steps were trained: plain, captured, or plain with the reason why they could not be captured."""
+        return self.weight_engine.mode
+
+    @property
+    def rehearsals(self) -> int:
+        """Updates that were made to try a recording, and undone."""
+        return self.weight_engine.rehearsals
+
+    def invert_rankings(self) -> Inversion:
+        """From here on, what ranks through the target ranks the other way; the value tells whether anything did."""
+        inversion = Inversion()
+        self.target = replace(self.target, inversion=inversion)
+        return inversion
+
+    def permute_scoring_labels(self) -> None:
+        """From here on, batches that are scored have the labels of other examples."""
+        self.scoring.data = self.data.relabelled(stream(self.seed, "labels"))
+
+    def finish(self) -> None:
+        """After the algorithm has returned. Raises Breach where it changed the network since its last verb."""
+        self.tamper_check.untouched("after the last verb")
+
+    # --- behind these -------------------------------------------------------------------------------------------------
+
+    def _engine_of(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
+        spared = () if recipe.decay_norms else of_norms(self.model) & parameters.keys()
+        return Engine(parameters, loss, recipe, self.data, self.seed, self.device, spared)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        return self.task.loss(self.model, batch)
+
+    def _profile(self) -> Profile:
+        first = Order(len(self.data), self.recipe.batch_size, self.seed)[0]
+        return Profile.of(self.objective, self.data.batch(first), self.prunable, self.trainable)
+
+    def _train(self, steps: int) -> None:
+        for _ in range(steps):
+            self.engine.backward()
+            self.update(skip=False, looked=False)
+        self.engine.check()

@@ -1,0 +1,87 @@
+"""Looking at a network through its training data: batches, losses and gradients, without a trace on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from benchmark.data.splits import Batch, Data
+from benchmark.random_streams import stream, stream_seed
+from benchmark.training.meter import Meter
+from benchmark.training.objective import Objective
+from benchmark.training.order import Order
+from benchmark.training.step import Part
+
+
+class Scoring:
+    """What the looks of a `Run` are made of. Every pass is counted by the meter.
+
+    Args:
+        data: what batches are drawn from, in an order of their own: the order of training is not moved.
+        batch_size: of training.
+    """
+
+    def __init__(self, objective: Objective, data: Data, batch_size: int, seed: int, meter: Meter) -> None:
+        self.data, self.batches_drawn = data, 0
+        self._objective, self._seed, self._meter = objective, seed, meter
+        self._order = Order(len(data), batch_size, seed, "scoring")
+
+    def batches(self, count: int) -> list[Batch]:
+        """The next `count` batches."""
+        self.batches_drawn += count
+        steps = range(self.batches_drawn - count, self.batches_drawn)
+        return [self.data.batch(self._order[step]) for step in steps]
+
+    def balanced(self, per_class: int, most: int | None) -> list[Part]:
+        """`per_class` examples of every class, in parts of at most `most` that each have their share of every class."""
+        classes = self.data.classes
+        self.batches_drawn += 1
+        if classes is None:
+            return [Part(self.data, self._order[self.batches_drawn - 1])]
+        order = torch.randperm(len(self.data), generator=stream(self._seed, "balanced", self.batches_drawn))
+        chosen = torch.cat([order[classes[order] == number][:per_class] for number in torch.unique(classes)])
+        count, size = math.ceil(len(chosen) / most) if most else 1, self._order.batch_size
+        parts = (chosen[number::count] for number in range(count))
+        return [Part(self.data, part, len(part) / len(chosen), len(part) / size) for part in parts]
+
+    def loss(self, batch: Batch | Part, weights: Mapping[str, Tensor], temperature: float) -> Tensor:
+        """The loss of a batch, differentiable in `weights`; its backward passes are counted when they are made."""
+        batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
+        noise = stream_seed(self._seed, "scoring noise", self._meter.scoring_passes)
+        self._meter.score("forward", size)
+        own = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
+        loss = self._objective.at(batch, own | dict(weights), noise, temperature) * share
+        if loss.requires_grad:
+            loss.register_hook(  # type: ignore[no-untyped-call]
+                lambda grad: self._meter.score("graph" if torch.is_grad_enabled() else "backward", size)
+            )
+        return loss
+
+    def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """The summed output for an input of ones; a single input costs a share of a batch."""
+        kind = next(iter(weights.values())).dtype
+        model = self._objective.model
+        named = dict(model.named_parameters()) | dict(model.named_buffers())
+        others = {n: v.detach().abs().to(kind) if v.is_floating_point() else v.clone() for n, v in named.items()}
+        batch = self.data.batch(torch.zeros(1, dtype=torch.int64))
+        share = 1 / self._order.batch_size
+        self._meter.score("forward", share)
+        total = self._objective.flow(batch, others | dict(weights)).sum()
+        if total.requires_grad:
+            total.register_hook(  # type: ignore[no-untyped-call]
+                lambda grad: self._meter.score("backward", share)
+            )
+        return total
+
+    def gradients(self, weights: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+        """The gradient in `weights` of the mean loss over the next `count` batches."""
+        leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+        sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
+        for batch in self.batches(count):
+            grads = torch.autograd.grad(self.loss(batch, leaves, 1.0), list(leaves.values()))
+            for name, grad in zip(sums, grads, strict=True):
+                sums[name] += grad / count
+        return {name: total.detach() for name, total in sums.items()}

@@ -1,0 +1,46 @@
+"""`bench check`: its exit codes, and the one thread it has."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from benchmark.contract import check
+from tests.support.command import Bench, assert_one_clear_line
+
+
+def holds(name: str) -> None:
+    """A rule that everything keeps."""
+
+
+def breaks(name: str) -> None:
+    raise check.Broken(f"{name} is not as it should be")
+
+
+@pytest.mark.parametrize(("rule", "code", "problem"), [(holds, 0, ""), (breaks, 1, "dense is not as it should be")])
+def test_check_ends_with_1_where_a_rule_is_broken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, rule: check.Rule, code: int, problem: str
+) -> None:
+    monkeypatch.setattr(check, "ALGORITHM_RULES", [rule])
+    ended = bench("check", "dense", "--format", "json")
+    assert ended.code == code
+    assert json.loads(ended.out) == [{"name": "dense", "rule": rule.__name__, "problem": problem, "does not apply": ""}]
+
+
+def test_check_has_one_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def counts(name: str) -> None:
+        raise check.Broken(f"{torch.get_num_threads()} threads")
+
+    monkeypatch.setattr(check, "ALGORITHM_RULES", [counts])
+    torch.set_num_threads(2)
+    try:
+        [row] = json.loads(bench("check", "dense", "--format", "json").out)
+    finally:
+        torch.set_num_threads(1)
+    assert row["problem"] == "1 threads"
+
+
+def test_check_of_a_task_without_its_data_ends_with_4(bench: Bench) -> None:
+    assert_one_clear_line(bench("check", "mnist"), 4, "data set 'mnist' is not in")

@@ -1,0 +1,216 @@
+"""Pictures show what was selected, in colours that stay, with names that can be read, in files that open."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.text import Annotation
+
+from benchmark.errors import UsageError
+from benchmark.leaderboard.figures.by_name import PICTURES
+from benchmark.leaderboard.figures.labels import spread
+from benchmark.leaderboard.figures.layers import shares
+from benchmark.leaderboard.figures.mask_overlap import overlap
+from benchmark.leaderboard.figures.panels import MOST_PANELS
+from benchmark.leaderboard.figures.style import KNOWN, SUFFIXES, encoded, looks, write
+from benchmark.records.mask_files import Bits
+from benchmark.records.record import LayerCount, Record
+from tests.support.generated import NAMES, cell, generated, ran
+
+RECORDS = list(generated(NAMES[:6], (0.8, 0.95), ("first", "second"), seeds=3))
+FIRST = {b"<?xml": ".svg", b"\x89PNG\r": ".png", b"%PDF-": ".pdf"}
+"""How the files of each format begin."""
+
+
+def figure(kind: str, records: Sequence[Record] = RECORDS) -> Any:
+    return PICTURES[kind](records)
+
+
+def words(made: Any) -> set[str]:
+    """All the text of a figure."""
+    return {text.get_text() for axes in made.axes for text in axes.findobj(lambda artist: hasattr(artist, "get_text"))}
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_every_picture_names_every_method(kind: str) -> None:
+    told = " ".join(words(figure(kind)))
+    assert all(name in told for name in NAMES[:6])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ["accuracy-sparsity", "critical-difference"])
+def test_a_picture_is_written_in_every_format(kind: str, suffix: str, tmp_path: Path) -> None:
+    out = tmp_path / f"picture{suffix}"
+    write(figure(kind), out)
+    assert FIRST[out.read_bytes()[:5]] == suffix
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_same_records_give_the_same_bytes(kind: str) -> None:
+    assert encoded(figure(kind), "svg") == encoded(figure(kind, RECORDS[::-1]), "svg")
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_nothing_to_draw_is_said(kind: str) -> None:
+    with pytest.raises(UsageError, match="nothing to draw"):
+        figure(kind, [ran(cell("dense", seed, sparsity=0.0), 0.9) for seed in (0, 1)])
+
+
+@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "layers"])
+def test_more_panels_than_can_be_read_are_refused(kind: str) -> None:
+    many = list(generated(NAMES[:1], (0.9,), [f"task-{place}" for place in range(MOST_PANELS + 1)], seeds=1))
+    with pytest.raises(UsageError, match=r"13 panels.*narrow it down with --task"):
+        figure(kind, many)
+
+
+def test_a_metric_without_ratios_has_no_profile() -> None:
+    records = [ran(cell(name, seed), score) for seed in (0, 1) for name, score in {"a": -3.0, "b": 2.0}.items()]
+    with pytest.raises(UsageError, match="not on a scale of ratios"):
+        figure("profile", records)
+
+
+# --- what they show ---------------------------------------------------------------------------------------------------
+
+
+def test_means_are_drawn_where_they_are() -> None:
+    records = [ran(cell("a", seed, sparsity=s), s + seed / 10) for seed in (0, 1, 2) for s in (0.5, 0.9)]
+    [axes] = figure("accuracy-sparsity", records).axes
+    [line] = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    assert line.get_xdata() == pytest.approx([0.5, 0.1])
+    assert line.get_ydata() == pytest.approx([0.6, 1.0])
+    assert axes.get_xscale() == "log"
+    assert axes.xaxis_inverted()
+
+
+def test_one_sparsity_is_a_list_with_the_best_on_top() -> None:
+    records = [
+        ran(cell(name, seed), score) for seed in (0, 1) for name, score in {"a": 0.5, "b": 0.7, "c": 0.6}.items()
+    ]
+    [axes] = figure("accuracy-sparsity", records).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "c", "b"]
+
+
+def test_a_layer_that_is_empty_is_marked_and_not_left_out() -> None:
+    kept = {"first": LayerCount(total=100, kept=10, effective=10), "last": LayerCount(total=100, kept=0, effective=0)}
+    record = ran(cell("a"), 0.1).model_copy(update={"layers": kept})
+    assert [dict(one.layers) for one in shares([record])] == [{"first": [0.1], "last": [0.0]}]
+    [axes] = figure("layers", [record]).axes
+    [crosses] = [line for line in axes.lines if line.get_marker() == "x"]
+    assert (list(crosses.get_xdata()), list(crosses.get_ydata())) == ([1], [0.05])
+    assert "nothing is left" in axes.get_xlabel()
+
+
+@pytest.mark.parametrize(("worst", "scale"), [(0.5, "function"), (0.93, "linear")])
+def test_errors_many_times_the_least_are_drawn_on_a_log_scale(worst: float, scale: str) -> None:
+    """Where nothing presses together, and where a metric is no share, the axis is a plain one."""
+    scores = {("a", 0.9): 0.97, ("a", 0.95): 0.96, ("b", 0.9): 0.95, ("b", 0.95): worst}
+    records = [ran(cell(name, sparsity=sparsity), score) for (name, sparsity), score in scores.items()]
+    [axes] = figure("accuracy-sparsity", records).axes
+    assert axes.get_yscale() == scale
+    assert ("log scale of the error" in axes.get_ylabel()) == (scale == "function")
+    least, most = axes.get_ylim()
+    assert least < worst < 0.97 < most < 1
+    losses = [ran(record.cell, -record.metrics["score"], "min") for record in records]
+    assert figure("accuracy-sparsity", losses).axes[0].get_yscale() == "linear"
+
+
+def test_methods_within_the_critical_difference_are_joined() -> None:
+    [axes] = figure("critical-difference").axes
+    bars = [line for line in axes.lines if line.get_linewidth() == 2.6]
+    assert bars
+    assert all(0 < line.get_xdata()[1] - line.get_xdata()[0] < 4 for line in bars)
+
+
+def masked(name: str, seed: int, mask: str) -> tuple[Record, Bits]:
+    """A run, and what it keeps of a layer: one letter a weight, k for kept."""
+    record = ran(cell(name, seed), 0.5).model_copy(update={"mask_digest": mask})
+    return record, {"fc.weight": np.array([letter == "k" for letter in mask])}
+
+
+def overlaps_of(runs: Sequence[tuple[Record, Bits]]) -> Any:
+    read = {record.key: masks for record, masks in runs}
+    [axes] = overlap([record for record, _ in runs], lambda record: read[record.key]).axes
+    found = axes.collections[0].get_array().filled(np.nan)
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    return {(a, b): found[i, j] for i, a in enumerate(names) for j, b in enumerate(names)}
+
+
+def test_masks_overlap_by_seed_beyond_chance_and_methods_with_themselves_over_seeds() -> None:
+    """Two of four kept: chance is 1 in common, 2 at most; so 2, 1, 0 in common are 1, 0 and -1."""
+    found = overlaps_of(
+        [
+            masked("a", 0, "kk--"),
+            masked("a", 1, "k-k-"),
+            masked("b", 0, "kk--"),
+            masked("b", 1, "-k-k"),
+            masked("c", 2, "kk--"),
+        ]
+    )
+    assert found["a", "a"] == 0
+    assert found["b", "b"] == 0
+    assert found["a", "b"] == found["b", "a"] == 0  # 1 and -1
+    assert np.isnan(found["a", "c"]), "they have no seed in common"
+    assert np.isnan(found["c", "c"]), "it has one seed"
+    assert overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "kk--")])["a", "b"] == 1
+    assert overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "--kk")])["a", "b"] == -1
+
+
+def test_records_without_masks_have_no_overlap() -> None:
+    with pytest.raises(UsageError, match="no record of a pruned network has masks"):
+        overlap([ran(cell("a"), 0.5)], lambda record: {})
+
+
+# --- colours and names ------------------------------------------------------------------------------------------------
+
+
+def test_a_method_looks_the_same_in_every_company() -> None:
+    alone = looks({"snip": ("snip", None)})["snip"]
+    among = looks({name: (name, None) for name in (*KNOWN, "unheard-of")})
+    assert among["snip"] == alone
+    assert among["unheard-of"] == looks({"unheard-of": ("unheard-of", None)})["unheard-of"]
+
+
+def test_known_methods_can_be_told_apart() -> None:
+    found = looks({name: (name, None) for name in KNOWN}).values()
+    assert len({(look.colour, look.marker) for look in found}) == len(KNOWN)
+
+
+def test_options_and_controls_of_a_method_share_its_colour_and_can_be_told_apart() -> None:
+    labels = {"snip": None, "snip:batches=2": None, "snip:control=shuffle": "shuffle"}
+    found = looks({label: ("snip", control) for label, control in labels.items()})
+    assert len({look.colour for look in found.values()}) == 1
+    assert len({(str(look.dashes), look.hollow) for look in found.values()}) == 3
+
+
+@given(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=12), st.floats(0.001, 0.08))
+def test_names_are_spread_without_changing_their_order(heights: list[float], gap: float) -> None:
+    found = spread(heights, gap)
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    assert all(found[b] - found[a] >= gap - 1e-6 for a, b in itertools.pairwise(order))
+    assert all(-1e-6 <= height <= 1 + 1e-6 for height in found), "there is room for 12 gaps of 0.08"
+
+
+def test_names_that_do_not_collide_stay_where_they_are() -> None:
+    assert spread([0.1, 0.9, 0.5], 0.1) == [0.1, 0.9, 0.5]
+
+
+@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile", "layers"])
+def test_no_name_covers_another(kind: str) -> None:
+    made = figure(kind)
+    made.draw_without_rendering()
+    for axes in made.axes:
+        names = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
+        boxes = [super(Annotation, text).get_window_extent() for text in names]
+        for one, other in itertools.combinations(boxes, 2):
+            over = one.intersection(one, other)
+            assert over is None or over.width * over.height < 0.1 * one.width * one.height

@@ -1,0 +1,29 @@
+"""Third-party plug-ins laid out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+
+def plant(folder: Path, kind: str, name: str, source: str | bytes | None, target: str | None = None) -> str:
+    """Lay a third-party plug-in into a folder that is to go on PYTHONPATH, as an installer would leave it.
+
+    Args:
+        kind: algorithm or task.
+        source: of the module `<name>_plugin`; where it is None there is no such module.
+        target: what the entry point says; by default `<name>_plugin:<name>`.
+
+    Returns:
+        The name of the distribution.
+    """
+    plain = "".join(letter if letter.isalnum() else "_" for letter in name).lower()
+    distribution = f"dist-of-{plain.replace('_', '-')}"
+    info = folder / f"dist_of_{plain}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[prunebench.{kind}s]\n{name} = {target or f'{plain}_plugin:{plain}'}\n")
+    if source is not None:
+        file = folder / f"{plain}_plugin.py"
+        file.write_bytes(source if isinstance(source, bytes) else dedent(source).encode())
+    return distribution

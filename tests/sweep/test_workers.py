@@ -1,0 +1,328 @@
+"""Workers: what happens to one costs one cell, an interrupt keeps what is finished, and all ways give the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.harness.question import Settings
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+from benchmark.sweep.workers import run_in_processes
+from tests.support.command import BENCH, Bench, Ended, bench_process
+from tests.support.masks import digest, unpacked
+from tests.support.outside import plant
+
+SMOKE = ("--task", "digits", "--budget", "smoke")
+
+HEAD = """
+    import os, signal, sys, time
+    from benchmark import Run, algorithm
+
+    @algorithm()
+    def {name}(run: Run) -> None:
+        '''Suspect: misbehaves (Nobody, 2026).'''
+        {body}
+"""
+
+SUSPECTS = {
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "leaves": "os._exit(7)",
+    "hangs": "time.sleep(1000)",
+    "tidies": "os.unlink(os.readlink('/proc/self/fd/1')); run.train()",
+    "raises": "print('about to raise'); raise ValueError('no such layer: fc9')",
+    "prints": "print('to stdout'); print('to stderr', file=sys.stderr); os.system('echo from a child'); run.train()",
+}
+"""What a worker may meet, by the name of the plug-in that does it."""
+
+
+@pytest.fixture(scope="module")
+def suspects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("suspects")
+    stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: time.sleep(1000)"
+    for name, body in (SUSPECTS | {"stubborn": stubborn}).items():
+        plant(folder, "algorithm", name, HEAD.format(name=name, body=body))
+    return folder
+
+
+# --- one bad cell among good ones -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sweep") / "results"
+
+
+@pytest.fixture(scope="module")
+def sweep(suspects: Path, results: Path) -> Ended:
+    """All suspects, and dense after them, by two workers."""
+    words = ("--sparsity", "0", "--jobs", "2", "--timeout", "5", "--results", results)
+    return bench_process("run", "--algo", ",".join([*SUSPECTS, "dense"]), *SMOKE, *words, PYTHONPATH=suspects)
+
+
+@pytest.fixture(scope="module")
+def answers(sweep: Ended, results: Path) -> dict[str, Record]:
+    return {record.cell.algorithm: record for record in Store(results)}
+
+
+def test_every_cell_of_the_sweep_has_its_record_and_its_line(sweep: Ended, answers: dict[str, Record]) -> None:
+    assert set(answers) == {*SUSPECTS, "dense"}
+    for name, record in answers.items():
+        assert [line.split()[0] for line in sweep.err.splitlines() if line.split()[1:2] == [name]] == [record.status]
+    assert sweep.code == 1
+    assert "Traceback" not in sweep.err + sweep.out
+
+
+def test_the_cells_beside_the_bad_ones_end_well(answers: dict[str, Record]) -> None:
+    for name in ("prints", "tidies"):  # a log may be gone: another sweep may have been at the same cell
+        assert answers["dense"].status == answers[name].status == "ok"
+        assert answers["dense"].metrics == answers[name].metrics, "which is dense training"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "error"),
+    [
+        ("killed", "failed", "the worker was killed by SIGKILL; most likely out of memory: try fewer --jobs"),
+        ("crashes", "failed", "the worker was killed by SIGSEGV"),
+        ("leaves", "failed", "the worker ended with exit code 7 before it had an answer"),
+        ("hangs", "timeout", "stopped after 5 seconds; --timeout with --rerun failed allows more"),
+        ("raises", "failed", "ValueError: no such layer: fc9"),
+    ],
+)
+def test_a_bad_cell_has_a_record_that_says_what_happened(
+    answers: dict[str, Record], name: str, status: str, error: str
+) -> None:
+    record = answers[name]
+    assert (record.status, record.error) == (status, error)
+    assert record.metrics == {}
+
+
+def log(results: Path, record: Record) -> str:
+    return Store(results).log(record.cell).read_text()
+
+
+def test_what_a_plugin_prints_goes_to_the_log_and_nowhere_else(
+    sweep: Ended, answers: dict[str, Record], results: Path
+) -> None:
+    printed = log(results, answers["prints"])
+    for words in ("to stdout", "to stderr", "from a child"):
+        assert words in printed
+        assert words not in sweep.out + sweep.err
+
+
+def test_the_traceback_of_a_failure_is_in_its_log(answers: dict[str, Record], results: Path) -> None:
+    text = log(results, answers["raises"])
+    assert "about to raise" in text
+    assert "Traceback (most recent call last)" in text
+    assert 'raises_plugin.py", line ' in text
+
+
+def test_a_quiet_run_leaves_no_log(answers: dict[str, Record], results: Path) -> None:
+    assert not Store(results).log(answers["dense"].cell).exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_ignores_the_first_signal_gets_the_second(suspects: Path, tmp_path: Path) -> None:
+    words = ["run", "--algo", "stubborn", *SMOKE, "--jobs", "1", "--timeout", "3", "--results", str(tmp_path)]
+    with started(words, suspects) as bench:
+        try:
+            bench.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            pytest.fail("it waits for ever")
+    [record] = Store(tmp_path)
+    assert record.status == "timeout"
+
+
+# --- interrupts -------------------------------------------------------------------------------------------------------
+
+
+class started:  # noqa: N801
+    """`bench` in a process group of its own, as a shell starts it; what is left of the group is killed at the end."""
+
+    def __init__(self, words: list[str], path: Path) -> None:
+        self._command, self._env = [str(BENCH), *words], os.environ | {"PYTHONPATH": str(path)}
+
+    def __enter__(self) -> subprocess.Popen[str]:
+        self._bench = subprocess.Popen(
+            self._command, env=self._env, stdout=-1, stderr=-1, text=True, start_new_session=True
+        )
+        return self._bench
+
+    def __exit__(self, *_: object) -> None:
+        for member in members(self._bench.pid):
+            os.kill(member, signal.SIGKILL)
+        with self._bench:
+            pass  # which closes its pipes, and waits for it
+
+
+def members(group: int) -> list[int]:
+    """The living processes of a process group."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, there = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(there) == group and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def wait_until(happens: Callable[[], Any], what: str) -> None:
+    """Look again and again, for as long as a slow machine may need."""
+    deadline = time.monotonic() + 120
+    while not happens():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module", params=["Ctrl-C", "kill"])
+def interrupted(
+    request: pytest.FixtureRequest, suspects: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Ended]]:
+    """A sweep that is ended when dense is finished and another cell hangs: its results and its end.
+
+    By Ctrl-C, which every process of it gets, or by a signal to the command alone. Waits until no process of it is
+    left, workers and their server included.
+    """
+    results = tmp_path_factory.mktemp("interrupted") / "results"
+    words = ["run", "--algo", "dense,hangs", *SMOKE, "--sparsity", "0", "--jobs", "2", "--results", str(results)]
+    with started(words, suspects) as bench:
+        wait_until(lambda: list(results.rglob("*.json")), "dense is answered")
+        os.killpg(bench.pid, signal.SIGINT) if request.param == "Ctrl-C" else os.kill(bench.pid, signal.SIGTERM)
+        out, err = bench.communicate(timeout=120)
+        wait_until(lambda: not members(bench.pid), "no process of the run is left")
+        yield results, Ended(bench.returncode, out, err)
+
+
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(interrupted: tuple[Path, Ended]) -> None:
+    results, ended = interrupted
+    assert ended.code == 130
+    assert f"1 of 2 cells are finished and kept in {results}; the same command goes on from there." in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_the_masks_of_a_record_lie_beside_it_packed(interrupted: tuple[Path, Ended]) -> None:
+    store = Store(interrupted[0])
+    for record in store:
+        masks = unpacked(store.masks(record.cell).read_bytes())
+        assert digest(masks) == record.mask_digest
+        assert masks.counts == {name: layer.kept for name, layer in record.layers.items()}
+
+
+def test_an_interrupt_keeps_what_is_finished_and_nothing_half_done(
+    interrupted: tuple[Path, Ended],
+) -> None:
+    results, _ = interrupted
+    assert [(record.cell.algorithm, record.status) for record in Store(results)] == [("dense", "ok")]
+    assert [
+        file.name for file in results.rglob("*") if file.is_file() and file.suffix not in (".json", ".npz", ".log")
+    ] == []
+
+
+def test_the_next_run_goes_on_from_there(bench: Bench, interrupted: tuple[Path, Ended]) -> None:
+    results, _ = interrupted
+    again = bench("run", "--algo", "dense,random", *SMOKE, "--jobs", "0", "--results", results)
+    assert again.code == 0
+    assert again.err.startswith("2 cells: 1 answered already, 1 to run")
+
+
+SLOW_SERVER = """
+import sys, time
+from contextlib import suppress
+from pathlib import Path
+
+class Slow:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "torch":
+            Path("{flag}").touch()
+            time.sleep(5)
+
+if "forkserver" in " ".join(sys.orig_argv):
+    sys.meta_path.insert(0, Slow)
+"""
+"""As `sitecustomize.py`: the workers' server tells that it is at its imports, and takes its time."""
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_workers_server_starts_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_SERVER.format(flag=tmp_path / "importing"))
+    words = ["run", "--algo", "dense", *SMOKE, "--jobs", "1", "--results", str(tmp_path / "results")]
+    with started(words, tmp_path) as bench:
+        wait_until((tmp_path / "importing").exists, "the server imports torch")
+        os.killpg(bench.pid, signal.SIGINT)
+        _, err = bench.communicate(timeout=120)
+    assert bench.returncode == 130
+    assert "Traceback" not in err
+
+
+# --- the same bits ----------------------------------------------------------------------------------------------------
+
+
+def outcome(bench: Bench, results: Path, jobs: str) -> dict[str, Any]:
+    """What came out of some cells, by their key."""
+    words = ["--algo", "imp:fraction=0.5,snip", *SMOKE, "--model", "mlp,cnn", "--device", "cpu", "--jobs", jobs]
+    assert bench("run", *words, "--results", results / jobs).code == 0
+    found = {
+        r.key: (r.mask_digest, r.metrics, r.validation, r.layers, r.cost.training_flops) for r in Store(results / jobs)
+    }
+    assert len(found) == 4
+    return found
+
+
+def test_jobs_do_not_change_a_bit(bench: Bench, tmp_path: Path) -> None:
+    here = outcome(bench, tmp_path, "0")
+    assert outcome(bench, tmp_path, "1") == here
+    assert outcome(bench, tmp_path, "2") == here
+
+
+THREADS = """
+    import torch
+    from benchmark import Run, algorithm
+
+    @algorithm()
+    def threads(run: Run) -> None:
+        raise ValueError(f"{torch.get_num_threads()} threads")
+"""
+
+
+def test_a_cell_has_one_thread_in_this_process_too(bench: Bench, tmp_path: Path, known: Callable[[Path], None]) -> None:
+    plant(tmp_path, "algorithm", "threads", THREADS)
+    known(tmp_path)
+    torch.set_num_threads(2)
+    try:
+        bench("run", "--algo", "threads", *SMOKE, "--device", "cpu", "--jobs", "0", "--results", tmp_path)
+    finally:
+        torch.set_num_threads(1)
+    [record] = Store(tmp_path)
+    assert record.error == "ValueError: 1 threads"
+
+
+def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> None:
+    """A destructor, say, in which exceptions vanish: the sweep ends at its next turn, and its workers with it."""
+    cell = Cell(algorithm="dense", task="digits", model="mlp", sparsity=0.0, budget="full", seed=0, options={})
+    turns = 0
+
+    def swallow(running: object) -> None:
+        nonlocal turns
+        turns += 1
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_in_processes([cell], Settings({"digits": tmp_path}), Store(tmp_path), 1, lambda *answered: None, swallow)
+    assert turns == 1
+    assert signal.getsignal(signal.SIGINT) is before

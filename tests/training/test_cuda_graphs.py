@@ -1,0 +1,159 @@
+"""Recorded steps: with a recorder that merely remembers what to do, everything around a CUDA graph runs on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark import Recipe, Run, Target, keep_top
+from benchmark.contract.toy import toy
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.training.cuda_graphs import agree, recordable
+from benchmark.training.run_state import RunState
+
+RECIPE = Recipe(steps=24, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-3, milestones=(12,))
+RECIPES = {
+    "sgd": RECIPE,
+    "nesterov": replace(RECIPE, nesterov=True, cosine=True),
+    "adam": replace(RECIPE, optimizer="adam", rate=0.01),
+    "clipped": replace(RECIPE, clip=0.1),
+}
+records = 0
+
+
+def remembering(work: Callable[[], Any]) -> Callable[[], Any]:
+    """In the place of a CUDA graph: a replay does the work, and leaves its results where the first ones lay."""
+    global records
+    records += 1
+    kept: list[torch.Tensor] = []
+
+    def replay() -> Any:
+        result = work()
+        if not isinstance(result, torch.Tensor):
+            return result
+        if not kept:
+            kept.append(result.clone())
+        return kept[0].copy_(result)
+
+    return replay
+
+
+def forgetting_masks(work: Callable[[], Any]) -> Callable[[], Any]:
+    """A broken recorder: it does every other thing."""
+    calls = iter(range(10**9))
+    return lambda: work() if next(calls) % 2 else torch.zeros(())
+
+
+def run_of(recipe: Recipe, record: Any = None, model: str = "residual", density: float = 0.3) -> Run:
+    run = Run(RunState(toy, build(toy, model, 0), recipe, Target(density), toy.data(Path()).train, 0))
+    run._state.engine.capture(list(run._state.model.buffers()), record)
+    return run
+
+
+def state(run: Run) -> dict[str, Any]:
+    return {name: value.tolist() for name, value in run.snapshot().state.items()}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("model", ["net", "residual"])
+def test_recorded_training_has_the_bits_of_plain_training(recipe: Recipe, model: str) -> None:
+    """With dropout, batch norm and a schedule; pruned in the middle, rewound at the end."""
+    runs = {}
+    for name, record in (("plain", None), ("captured", remembering)):
+        run = runs[name] = run_of(recipe, record, model)
+        early = run.snapshot()
+        run.train(10)
+        run.prune(keep_top({n: w.abs() for n, w in run.weights.items()}, run.target))
+        run.train()
+        run.restore(early)
+        run.train()
+    assert runs["captured"]._state.engine.mode == "captured"
+    assert runs["plain"]._state.engine.mode == "plain"
+    assert state(runs["captured"]) == state(runs["plain"])
+
+
+@pytest.mark.parametrize("name", ["gmp", "rigl", "granet", "set", "imp", "snip", "edge-popup", "gem-miner"])
+def test_methods_find_the_same_masks_and_weights_either_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = registry.algorithm(name)
+    options = {"interval": 4} if "interval" in method.options else {"fraction": 0.5} if name == "imp" else {}
+    plain, recorded = run_of(RECIPE), run_of(RECIPE, remembering)
+    for run in (plain, recorded):
+        method(run, **options)
+    assert recorded.masks == plain.masks
+    assert state(recorded) == state(plain)
+
+
+def test_gradients_that_are_kept_or_edited_are_the_algorithms_own() -> None:
+    """A recorded step writes over its gradients; what a pause has shown stays what it was, and edits count."""
+    shown = {}
+    for name, record in (("plain", None), ("captured", remembering)):
+        run, kept = run_of(RECIPE, record), []
+        for step in run.steps():
+            kept.append(step.grads)
+            for grad in step.grads.values():
+                grad.mul_(0.5)
+        shown[name] = [{n: g.tolist() for n, g in grads.items()} for grads in kept], state(run)
+    assert shown["captured"] == shown["plain"]
+
+
+def test_one_recording_serves_until_the_pruned_tensors_or_the_optimizer_change() -> None:
+    global records
+    records = 0
+    run = run_of(RECIPE, remembering)
+    run.train(12)
+    assert records == 2  # forward and backward, and update
+    half = keep_top({n: w.abs() for n, w in run.weights.items()}, Target(0.5))
+    run.prune(half)
+    run.train(6)
+    run.prune(keep_top({n: w.abs() for n, w in run.weights.items()}, Target(0.3)))
+    run.train(6)
+    assert records == 4
+    assert all(int((w != 0).sum()) <= int(run.masks[n].sum()) for n, w in run.weights.items())
+
+
+def test_a_recording_that_leads_elsewhere_is_given_up_and_leaves_no_trace() -> None:
+    plain, other = run_of(RECIPE), run_of(RECIPE, forgetting_masks)
+    for run in (plain, other):
+        run.train()
+    assert other._state.engine.mode.startswith("plain: RuntimeError: a recorded step leads elsewhere")
+    assert state(other) == state(plain)
+
+
+def test_what_cannot_be_recorded_trains_on_and_says_why() -> None:
+    def refusing(work: Callable[[], Any]) -> Callable[[], Any]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    plain, other = run_of(RECIPE), run_of(RECIPE, refusing)
+    for run in (plain, other):
+        run.train()
+    assert "not permitted when stream is capturing" in other._state.engine.mode
+    assert state(other) == state(plain)
+
+
+def test_rehearsals_are_counted_apart_from_training() -> None:
+    run = run_of(RECIPE, remembering)
+    run.train()
+    assert run._state.meter.updates == RECIPE.steps
+    assert run._state.engine.rehearsals == 2
+
+
+@pytest.mark.parametrize(
+    ("batch", "fine"),
+    [((torch.zeros(2), torch.zeros(2)), True), ((torch.zeros(2), "text"), False), ({"x": torch.zeros(2)}, False)],
+)
+def test_batches_of_tensors_alone_are_recorded(batch: Any, fine: bool) -> None:
+    assert recordable(batch) is fine
+
+
+def test_states_agree_within_a_tolerance_of_their_largest_entry() -> None:
+    one = torch.tensor([1.0, 0.0, 100.0])
+    assert agree([one], [one + 1e-3])
+    assert not agree([one], [one + 0.1])
+    assert not agree([torch.tensor([1])], [torch.tensor([2])])
+    assert agree([torch.zeros(0)], [torch.zeros(0)])
