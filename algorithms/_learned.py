@@ -9,10 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmark import Anywhere, Masks, Recipe, Run, keep_each, keep_top, noise
-from benchmark.pruning.layer_densities import weights_per_layer
-
-from ._scores import Tensors, magnitude
+from benchmark import Anywhere, Masks, Recipe, Run, keep_each, keep_top, noise, weights_per_layer
+from benchmark.scores import Tensors, magnitude
 
 
 def signed_constant(run: Run) -> None:

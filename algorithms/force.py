@@ -1,6 +1,5 @@
 from benchmark import Count, Run, algorithm, keep_top
-
-from ._scores import sensitivity
+from benchmark.scores import sensitivity
 
 
 @algorithm(paper="arXiv:2006.09081", family="before training")

@@ -1,9 +1,9 @@
 import torch
 
 from benchmark import Amount, Count, Run, algorithm, keep_top, noise
+from benchmark.scores import Tensors
 
 from ._learned import search_recipe, signed_constant, straight_through
-from ._scores import Tensors
 
 
 @algorithm(paper="arXiv:2202.12002", trains_once=False, family="learned masks")

@@ -1,7 +1,6 @@
 from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
-
-from ._schedules import cubic, due, progress, starting_density, window
-from ._scores import magnitude
+from benchmark.schedules import cubic, due, progress, starting_density, window
+from benchmark.scores import magnitude
 
 
 @algorithm(paper="arXiv:1710.01878", family="during training")

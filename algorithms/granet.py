@@ -1,10 +1,8 @@
 import math
 
-from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
-
-from ._regrowth import regrow, sparse_start
-from ._schedules import cosine, cubic, due, progress, starting_density, window
-from ._scores import magnitude
+from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top, regrow, sparse_start
+from benchmark.schedules import cosine, cubic, due, progress, starting_density, window
+from benchmark.scores import magnitude
 
 
 def ceil(share: float) -> int:
@@ -37,7 +35,7 @@ def granet(
     steps, start = run.recipe.steps, starting_density(initial, run.target.density)
     (first, last), target = window(begin, end, steps), run.target.with_density(start)
     if initial:
-        run.prune(sparse_start(run, target))
+        run.prune(sparse_start(run.weights, run.rng, target))
     for step in run.steps():
         if due(step.index, first, last, interval):  # gradual pruning
             target = target.with_density(cubic(start, run.target.density, progress(step.index, first, last)))

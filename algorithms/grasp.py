@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from benchmark import Count, Part, Positive, Run, algorithm, keep_top
-
-from ._scores import magnitude
+from benchmark.scores import magnitude
 
 CHUNK = 128
 """Examples whose graph is in memory at once."""

@@ -4,10 +4,8 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
-from benchmark import Anywhere, Fraction, Masks, Run, Share, algorithm, keep_each, keep_top
-from benchmark.pruning.layer_densities import allocate
-
-from ._scores import magnitude
+from benchmark import Anywhere, Fraction, Masks, Run, Share, algorithm, allocate, keep_each, keep_top
+from benchmark.scores import magnitude
 
 
 @algorithm(paper="arXiv:1803.03635", trains_once=False, family="after training")

@@ -1,8 +1,6 @@
 from typing import Literal
 
-from benchmark import Amount, Run, algorithm, keep_top
-
-from . import _scores
+from benchmark import Amount, Run, algorithm, keep_top, scores
 
 
 @algorithm(paper="arXiv:1506.02626", trains_once=False, family="after training")
@@ -23,7 +21,7 @@ def magnitude(
         finetune: length of fine-tuning in trainings, at the last learning rate; only after `end`
         score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
     """
-    rank = {"magnitude": _scores.magnitude, "lamp": _scores.lamp}[score]
+    rank = {"magnitude": scores.magnitude, "lamp": scores.lamp}[score]
     if when == "end":
         run.train()
     run.prune(keep_top(rank(run.weights), run.target))

@@ -1,13 +1,10 @@
 from typing import Literal
 
-from benchmark import Run, algorithm, keep_top, noise
-from benchmark.pruning import layer_densities
-
-from ._regrowth import sparse_start
+from benchmark import Distribution, Run, algorithm, keep_top, noise, sparse_start
 
 
 @algorithm(paper="arXiv:1911.11134", family="before training")
-def random(run: Run, *, distribution: Literal["pattern"] | layer_densities.Distribution = "pattern") -> None:
+def random(run: Run, *, distribution: Literal["pattern"] | Distribution = "pattern") -> None:
     """Random: keep weights drawn at random, at initialisation (the null of every claim).
 
     Options:
@@ -18,5 +15,5 @@ def random(run: Run, *, distribution: Literal["pattern"] | layer_densities.Distr
     if distribution == "pattern":
         run.prune(keep_top(noise(run.weights, run.rng), run.target))
     else:
-        run.prune(sparse_start(run, run.target, distribution))
+        run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     run.train()

@@ -1,8 +1,8 @@
-from benchmark import Count, Fraction, Run, algorithm
+from typing import Literal
 
-from ._regrowth import Distribution, regrow, sparse_start
-from ._schedules import cosine
-from ._scores import magnitude
+from benchmark import Count, Distribution, Fraction, Run, algorithm, regrow, sparse_start
+from benchmark.schedules import cosine
+from benchmark.scores import magnitude
 
 
 @algorithm(paper="arXiv:1911.11134", family="during training")
@@ -12,7 +12,7 @@ def rigl(
     interval: Count = 100,
     fraction: Fraction = 0.3,
     end: Fraction = 0.75,
-    distribution: Distribution = "auto",
+    distribution: Literal["auto"] | Distribution = "auto",
 ) -> None:
     """RigL: train sparse; drop the smallest weights, grow where the gradient is largest (Evci et al., 2020).
 
@@ -22,7 +22,7 @@ def rigl(
         end: when the last update is, as a share of training
         distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set
     """
-    run.prune(sparse_start(run, run.target, distribution))
+    run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)
     moves = fraction > 0 and run.target.density < 1  # else no update may be skipped for one of the masks
     for step in run.steps():

@@ -1,8 +1,8 @@
-from benchmark import Count, Fraction, Run, algorithm, noise
+from typing import Literal
 
-from ._regrowth import Distribution, regrow, sparse_start
-from ._schedules import cosine
-from ._scores import magnitude
+from benchmark import Count, Distribution, Fraction, Run, algorithm, noise, regrow, sparse_start
+from benchmark.schedules import cosine
+from benchmark.scores import magnitude
 
 
 @algorithm(paper="arXiv:1707.04780", family="during training")
@@ -12,7 +12,7 @@ def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
     interval: Count = 100,
     fraction: Fraction = 0.3,
     end: Fraction = 0.75,
-    distribution: Distribution = "auto",
+    distribution: Literal["auto"] | Distribution = "auto",
 ) -> None:
     """SET: train sparse; drop the smallest weights, grow at random (Mocanu et al., 2018).
 
@@ -25,7 +25,7 @@ def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
         end: when the last update is, as a share of training
         distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set
     """
-    run.prune(sparse_start(run, run.target, distribution))
+    run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)
     for step in run.steps():
         if 0 < step.index < last and step.index % interval == 0:

@@ -1,6 +1,5 @@
 from benchmark import Count, Run, algorithm, keep_top
-
-from ._scores import sensitivity
+from benchmark.scores import sensitivity
 
 
 @algorithm(paper="arXiv:1810.02340", family="before training")

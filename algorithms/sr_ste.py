@@ -1,9 +1,9 @@
 from torch import Tensor
 
 from benchmark import Amount, Masks, Run, algorithm, keep_top
+from benchmark.scores import Tensors, magnitude
 
 from ._learned import put
-from ._scores import Tensors, magnitude
 
 
 @algorithm(paper="arXiv:2102.04010", trains_once=False, family="during training")

@@ -1,8 +1,7 @@
 import torch
 
 from benchmark import Count, Run, algorithm, keep_top
-
-from ._scores import sensitivity
+from benchmark.scores import sensitivity
 
 
 @algorithm(paper="arXiv:2006.05467", family="before training")

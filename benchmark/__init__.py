@@ -1,6 +1,12 @@
 """prunebench: the benchmark for neural-network pruning.
 
-What a plug-in needs is importable from here; names load on first use, so that importing the package needs no torch.
+What a plug-in needs is importable from here, `from benchmark import Run, algorithm, keep_top`, and from three modules:
+
+- `benchmark.scores`: what several methods rank weights by;
+- `benchmark.schedules`: when to prune and how much;
+- `benchmark.graphs`: graphs, their spectra, and edits of their edges.
+
+Everything else in this package is private. Names load on first use, so that importing the package needs no torch.
 """
 
 from __future__ import annotations
@@ -10,44 +16,69 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.data.splits import Data, Splits
-    from benchmark.data.tensors import TensorData, carve
-    from benchmark.errors import Inapplicable
+    from typing_extensions import Doc
+
+    from benchmark import graphs, schedules, scores
+    from benchmark.data.source import DataSource, Download
+    from benchmark.data.splits import Batch, Data, Graphless, Splits
+    from benchmark.data.tensors import TensorData, carve, carved
+    from benchmark.errors import Inapplicable, UsageError, unknown_name
+    from benchmark.files import alone, user_cache
+    from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Amount, Count, Fraction, Positive, Share, Sparsity
     from benchmark.plugins.task import task
+    from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
     from benchmark.pruning.masks import Masks
     from benchmark.pruning.patterns import Anywhere
     from benchmark.pruning.ranking import keep_each, noise
+    from benchmark.pruning.regrowth import regrow, sparse_start
+    from benchmark.pruning.structured import Blocks, Channels, keep_units, unit_means
     from benchmark.pruning.target import Target, keep_top
-    from benchmark.training.recipe import Recipe
+    from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
     from benchmark.training.step import Part, Snapshot, Step
     from benchmark.training.task import Task
 
 _HOME = {
-    "benchmark.data.splits": ("Data", "Splits"),
-    "benchmark.data.tensors": ("TensorData", "carve"),
-    "benchmark.errors": ("Inapplicable",),
+    "benchmark.data.source": ("DataSource", "Download"),
+    "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
+    "benchmark.data.tensors": ("TensorData", "carve", "carved"),
+    "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
+    "benchmark.files": ("alone", "user_cache"),
+    "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.plugins.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.plugins.task": ("task",),
+    "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
     "benchmark.pruning.masks": ("Masks",),
     "benchmark.pruning.patterns": ("Anywhere",),
     "benchmark.pruning.ranking": ("keep_each", "noise"),
+    "benchmark.pruning.regrowth": ("regrow", "sparse_start"),
+    "benchmark.pruning.structured": ("Blocks", "Channels", "keep_units", "unit_means"),
     "benchmark.pruning.target": ("Target", "keep_top"),
-    "benchmark.training.recipe": ("Recipe",),
+    "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
     "benchmark.training.step": ("Part", "Snapshot", "Step"),
     "benchmark.training.task": ("Task",),
+    "typing_extensions": ("Doc",),
 }
+"""Which module each name of the face comes from."""
 
 __all__ = [
     "Amount",
     "Anywhere",
+    "Batch",
+    "Blocks",
+    "Channels",
     "Count",
     "Data",
+    "DataSource",
+    "Distribution",
+    "Doc",
+    "Download",
     "Fraction",
+    "Graphless",
     "Inapplicable",
     "Masks",
     "Part",
@@ -62,12 +93,28 @@ __all__ = [
     "Target",
     "Task",
     "TensorData",
+    "UsageError",
     "algorithm",
+    "allocate",
+    "alone",
     "carve",
+    "carved",
+    "cores",
+    "graphs",
     "keep_each",
     "keep_top",
+    "keep_units",
     "noise",
+    "regrow",
+    "schedules",
+    "scores",
+    "shortened",
+    "sparse_start",
     "task",
+    "unit_means",
+    "unknown_name",
+    "user_cache",
+    "weights_per_layer",
 ]
 
 if not (Path(__file__).parent / "algorithms").is_dir():  # a checkout: `algorithms/` and `tasks/` lie beside this folder
@@ -78,6 +125,8 @@ def __getattr__(name: str) -> object:
     for module, names in _HOME.items():
         if name in names:
             return getattr(import_module(module), name)
+    if name in __all__:
+        return import_module(f"benchmark.{name}")
     raise AttributeError(f"module 'benchmark' has no attribute '{name}'")
 
 

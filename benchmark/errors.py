@@ -53,7 +53,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str], listing: str) -> UsageError:
     """The error for a name nobody knows, with the nearest one that somebody does."""
     near = get_close_matches(name, list(known), n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""

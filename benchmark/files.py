@@ -1,4 +1,4 @@
-"""Folders that can be written, and one process at a time."""
+"""Folders that can be written, files that are written whole or not at all, and one process at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import TemporaryFile
+
+
+def user_cache() -> Path:
+    """Where this program keeps what it has downloaded or made for itself."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"
 
 
 def writable(folder: Path) -> None:

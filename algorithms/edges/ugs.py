@@ -9,8 +9,8 @@ from torch import Tensor
 
 from benchmark import Amount, Inapplicable, Run, Share, algorithm, keep_top
 from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
+from benchmark.scores import magnitude
 
-from .._scores import magnitude
 from ._greedy import Rule, spectral_edits
 from ._rewriting import Edges
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.filters import filters, selected
+from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
@@ -55,7 +55,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     if masks and against:
         raise UsageError("--against is of scores; with --masks, name two records or two algorithms")
     if masks:
-        emit(form, *compared(names, Store(wanted["results"]), selected(**wanted)))
+        emit(form, *compared(names, Store(wanted["results"]), whole_records(**wanted)))
         return
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:

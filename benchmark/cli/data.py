@@ -17,7 +17,7 @@ from benchmark.records.spelling import choices, spelled
 
 if TYPE_CHECKING:
     from benchmark.data import download
-    from benchmark.training.task import Task
+    from benchmark.data.source import DataSource
 
 
 root_option = click.option(
@@ -42,18 +42,18 @@ def list_(data_root: Path | None, form: str) -> None:
     folders, rows = DataFolders(data_root), list[dict[str, Any]]()
     for name in catalog.plugins("task"):
         try:
-            task = registry.task(name)
+            source = registry.task(name).source
         except BenchError:
             continue  # bench doctor says what is wrong with it
-        folder = folders.holding(task)
+        folder = folders.holding(source)
         rows.append(
             {
                 "task": name,
-                "data": "embedded" if not task.files else "here" if folder else "missing",
-                "in": str(folder) if folder and task.files else "",
-                "bytes": sum(_size(folder / file) for file in task.files) if folder else 0,
-                "files": list(task.files),
-                "fetch": "" if not task.files else f"bench data fetch {name}" if task.fetch else "by hand",
+                "data": "embedded" if not source.files else "here" if folder else "missing",
+                "in": str(folder) if folder and source.files else "",
+                "bytes": sum(_size(folder / file) for file in source.files) if folder else 0,
+                "files": list(source.files),
+                "fetch": "" if not source.files else f"bench data fetch {name}" if source.fetch else "by hand",
             }
         )
     spoken = [
@@ -64,10 +64,10 @@ def list_(data_root: Path | None, form: str) -> None:
 
 @data.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--from", "source", default="", help="A folder with a copy, or the address of a mirror.")
+@click.option("--from", "origin", default="", help="A folder with a copy, or the address of a mirror.")
 @click.option("--offline", is_flag=True, help="Download nothing; fail where something is missing.")
 @root_option
-def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | None) -> None:
+def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | None) -> None:
     """Bring data sets into the user's cache, if they are nowhere yet.
 
     An interrupted download goes on from where it was, if the server can.
@@ -76,19 +76,21 @@ def fetch(names: Sequence[str], source: str, offline: bool, data_root: Path | No
     from benchmark.data.folders import DataFolders, how_to_get
 
     folders = DataFolders(data_root)
-    for label, task in _tasks(names):
-        if not task.files:
+    for label, source in _sources(names):
+        if not source.files:
             click.echo(f"{label}: embedded, nothing to fetch", err=True)
             continue
-        folder = folders.holding(task)
-        if folder and not _discarded(label, task, folder, folders.cache):
+        folder = folders.holding(source)
+        if folder and not _discarded(label, source, folder, folders.cache):
             click.echo(f"{label}: in {folder} already", err=True)
             continue
-        if offline and not Path(source or " ").is_dir():
-            raise DataMissing(f"{folders.missing(label, task)}; --offline downloads nothing\n{how_to_get(label, task)}")
+        if offline and not Path(origin or " ").is_dir():
+            raise DataMissing(
+                f"{folders.missing(label, source)}; --offline downloads nothing\n{how_to_get(label, source)}"
+            )
         with _progress() as progress:
             try:
-                obtain(label, task, folders.cache, source, progress)
+                obtain(label, source, folders.cache, origin, progress)
             except DataMissing as error:
                 hint = f"  With a copy: bench data fetch {label} --from DIR, or bench run ... --data-root DIR"
                 raise DataMissing(f"data set '{label}' cannot be fetched: {error}\n{hint}") from None
@@ -105,13 +107,13 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
     from benchmark.data.folders import DataFolders
 
     folders, tables, broken = DataFolders(data_root), dict[str, list[dict[str, str]]](), list[str]()
-    for label, task in _tasks(names):
-        folder = folders.holding(task)
+    for label, source in _sources(names):
+        folder = folders.holding(source)
         if folder is None:
-            raise DataMissing(folders.missing(label, task))
-        rows = [{"file": file, "is": status} for file, status in checked(task, folder).items()]
+            raise DataMissing(folders.missing(label, source))
+        rows = [{"file": file, "is": status} for file, status in checked(source, folder).items()]
         try:
-            splits = task.data(folder)
+            splits = source.load(folder)
             parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
             held = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
             rows.append({"file": "as the task reads it", "is": held})
@@ -127,17 +129,17 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
         raise DataMissing(f"not sound: {', '.join(broken)}; delete the corrupt files and fetch them again")
 
 
-def _tasks(names: Sequence[str]) -> Iterator[tuple[str, Task]]:
-    """Each with its name and the options it was given."""
+def _sources(names: Sequence[str]) -> Iterator[tuple[str, DataSource]]:
+    """Of each task, with its name and the options it was given."""
     for choice in choices(names):
-        yield spelled(choice.name, choice.options), registry.task(choice.name, choice.options)
+        yield spelled(choice.name, choice.options), registry.task(choice.name, choice.options).source
 
 
-def _discarded(label: str, task: Task, folder: Path, cache: Path) -> bool:
+def _discarded(label: str, source: DataSource, folder: Path, cache: Path) -> bool:
     """Delete what is corrupt in the cache, to be fetched again. Raises DataMissing where it lies elsewhere."""
     from benchmark.data.download import checked
 
-    corrupt = [file for file, status in checked(task, folder).items() if status == "corrupt"]
+    corrupt = [file for file, status in checked(source, folder).items() if status == "corrupt"]
     if corrupt and folder != cache:
         raise DataMissing(
             f"data set '{label}' in {folder} is corrupt: {', '.join(corrupt)}; that folder is not ours to mend"

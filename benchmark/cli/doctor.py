@@ -70,13 +70,13 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
             task = registry.task(name)
         except BenchError:
             continue  # reported with the plug-ins
-        folder = folders.holding(task)
-        if not task.files:
+        folder = folders.holding(task.source)
+        if not task.source.files:
             found.append(_finding("data", f"{name}: embedded"))
         elif folder:
             found.append(_finding("data", f"{name}: in {folder}"))
         else:
-            found.append(_finding("data", folders.missing(name, task), ok=False))
+            found.append(_finding("data", folders.missing(name, task.source), ok=False))
     return found
 
 

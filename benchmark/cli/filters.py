@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
+from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.record import Record
 from benchmark.records.spelling import Choice, choices, named
 from benchmark.records.store import Store
+
+A = TypeVar("A", bound=Answer)
 
 FILTERS = [
     click.option("--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),
@@ -35,16 +37,25 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def selected(results: Path, **wanted: Any) -> list[Record]:
-    """The records of a folder that fit the filters; names the files that cannot be read on stderr.
+def selected(results: Path, **wanted: Any) -> list[Outcome]:
+    """What tables need of the records of a folder that fit the filters; names what cannot be read on stderr.
 
     Raises:
         UsageError: there is no such folder, or nothing in it fits.
     """
+    return _fitting(results, Store.outcomes, wanted)
+
+
+def whole_records(results: Path, **wanted: Any) -> list[Record]:
+    """The same records with all that they hold, for what is made of layers, edits or places. Takes its time."""
+    return _fitting(results, Store.records, wanted)
+
+
+def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[str, Any]) -> list[A]:
     if not results.is_dir():
         raise UsageError(f"there is no folder {results}; fill one with: bench run --algo imp,snip,random --task digits")
     store = Store(results)
-    records = _all(store)
+    records = read(store)
     warn(store)
     asked = _read(wanted)
     found = [record for record in records if _fits(record, **asked)]
@@ -56,24 +67,13 @@ def selected(results: Path, **wanted: Any) -> list[Record]:
     return found
 
 
-def _all(store: Store) -> list[Record]:
-    """Every record. Thousands are made and none dropped: looking for garbage among them takes a third of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return list(store)
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:
     names = {name: flat(wanted[name]) for name in ("models", "budgets", "patterns", "sparsities")}
     return names | {name: choices(wanted[name]) for name in ("tasks", "algorithms")}
 
 
 def _fits(
-    record: Record,
+    record: Answer,
     tasks: Sequence[Choice],
     models: Sequence[str],
     budgets: Sequence[str],
@@ -93,7 +93,7 @@ def _fits(
     )
 
 
-def _held(records: Iterable[Record]) -> str:
+def _held(records: Iterable[Answer]) -> str:
     """The first few tasks and algorithms there are."""
     held = []
     for what in ("task", "algorithm"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.filters import filters, selected
+from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.cli.output import Split, emit, flat
 from benchmark.cli.page import build
 from benchmark.errors import UsageError
@@ -18,7 +18,7 @@ from benchmark.leaderboard.tables.formats import FORMATS
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
-from benchmark.records.record import Record
+from benchmark.records.outcome import Answer
 
 VIEWS = ("plain", "compute", "controls", "profile", "edits")
 
@@ -54,6 +54,9 @@ def leaderboard(
     levels = flat(flops)
     if not all(0 < level < math.inf for level in levels):
         raise UsageError(f"--flops are numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
+    if view == "edits":
+        emit(form, *edits(whole_records(**wanted)))
+        return
     records = selected(**wanted)
     if view == "plain":
         print_board(records, form)
@@ -61,13 +64,11 @@ def leaderboard(
         emit(form, *compute(rows(records), levels))
     elif view == "controls":
         emit(form, *controlled(rows(records)))
-    elif view == "edits":
-        emit(form, *edits(records))
     else:
         emit(form, *profile(rows(records), form))
 
 
-def print_board(records: Sequence[Record], form: str) -> None:
+def print_board(records: Sequence[Answer], form: str) -> None:
     """The plain leaderboard of these records on stdout."""
     found = rows(records)
     if form in ("json", "csv"):

@@ -95,12 +95,12 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     name = choice.name
     task, plugin = registry.task(name, choice.options), catalog.find("task", name)
     options = _options(registry.family(name))
-    folder = DataFolders().holding(task)
+    folder = DataFolders().holding(task.source)
     facts = {
         "summary": plugin.summary,
         "metrics": ", ".join(f"{metric} ({way})" for metric, way in task.metrics.items()),
         "default sparsity": task.sparsity,
-        "data": "embedded" if not task.files else str(folder or "not found; see bench doctor"),
+        "data": "embedded" if not task.source.files else str(folder or "not found; see bench doctor"),
         "from": plugin.distribution,
     }
     models, recipes = _model_rows(task), _recipe_rows(task)

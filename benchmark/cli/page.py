@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.filters import selected
+from benchmark.cli.filters import selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.files import write
 from benchmark.leaderboard import Row, rows
@@ -21,6 +21,7 @@ from benchmark.leaderboard.rows import grouped
 from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
 from benchmark.plugins import catalog
+from benchmark.records.outcome import Outcome
 from benchmark.records.published import published
 from benchmark.records.record import Record
 
@@ -38,15 +39,19 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
     if view != "plain":
         raise UsageError(f"files hold the plain leaderboard; --view {view} is printed, without --out")
     began = time.perf_counter()
-    records = selected(results, **wanted)
-    made = _page(records, results) if form == "html" else _readme(records)
+    if form == "html":
+        whole = whole_records(results, **wanted)
+        made, count = _page(whole, results), len(whole)
+    else:
+        found = selected(results, **wanted)
+        made, count = _readme(found), len(found)
     try:
         for name, content in made.items():
             write(content, out / name)
     except OSError as error:
         raise UsageError(f"{out / name} cannot be written: {error.strerror}") from None
     seconds, size = time.perf_counter() - began, sum(map(len, made.values())) / 1024
-    click.echo(f"{out / next(iter(made))}: {len(records):,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
+    click.echo(f"{out / next(iter(made))}: {count:,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
 
 
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
@@ -55,7 +60,7 @@ def _page(records: list[Record], results: Path) -> dict[str, bytes]:
     return {"index.html": page(records, published(results / "published"), Names(catalog.label, catalog.when)).encode()}
 
 
-def _readme(records: list[Record]) -> dict[str, bytes]:
+def _readme(records: list[Outcome]) -> dict[str, bytes]:
     """A README of all tables, each below its picture where it has one."""
     found = rows(records)
     drawn = _pictures(records)
@@ -69,7 +74,7 @@ def _readme(records: list[Record]) -> dict[str, bytes]:
     return {"README.md": f"{text.rstrip()}\n".encode()} | drawn
 
 
-def _pictures(records: list[Record]) -> dict[str, bytes]:
+def _pictures(records: list[Outcome]) -> dict[str, bytes]:
     """By name of its file, for every table with weights pruned, the metric over the share kept.
 
     Each tells in its description which results it shows: versions of matplotlib draw the same ones with other bytes.
@@ -77,7 +82,7 @@ def _pictures(records: list[Record]) -> dict[str, bytes]:
     from benchmark.leaderboard.figures.by_name import PICTURES
     from benchmark.leaderboard.figures.style import encoded
 
-    tables: dict[str, list[Record]] = defaultdict(list)
+    tables: dict[str, list[Outcome]] = defaultdict(list)
     for row, group in grouped(records):
         if row.control is None:
             tables[_picture_of(row)] += group

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.filters import filters, selected
+from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.by_name import PICTURES
 from benchmark.leaderboard.figures.mask_overlap import overlap
@@ -17,7 +18,12 @@ from benchmark.leaderboard.figures.style import SUFFIXES, write
 from benchmark.leaderboard.tables.mask_overlap import masks
 from benchmark.records.store import Store
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
+WHOLE = ("layers", "overlap")
+"""Pictures of what outcomes do not hold."""
 
 
 @click.command()
@@ -42,8 +48,10 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
         raise UsageError(f"{picture} is of methods alone; --controls is for {', '.join(WITH_CONTROLS)}")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
-    draw = PICTURES.get(picture) or partial(overlap, masks=partial(masks, Store(wanted["results"])))
-    records = selected(**wanted)
+    draw: Callable[[Iterable[Any]], Figure] = PICTURES.get(picture) or partial(
+        overlap, masks=partial(masks, Store(wanted["results"]))
+    )
+    records = (whole_records if picture in WHOLE else selected)(**wanted)
     methods = [record for record in records if controls or record.cell.control is None]
     try:
         write(draw(methods), out)

@@ -19,6 +19,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.plugins import catalog
 from benchmark.plugins.algorithm import Control
+from benchmark.records.outcome import Answer
 from benchmark.records.record import Record
 from benchmark.records.spelling import choices, spelled
 from benchmark.records.store import Store
@@ -99,13 +100,13 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     jobs = _jobs(jobs, device, len(planned.run))
     if selected["timeout"] and not jobs:
         raise UsageError("--timeout ends workers, and with --jobs 0 there are none; leave out one or the other")
-    _announce(planned, store, jobs, device)
+    _announce(planned, jobs, device)
     if dry_run:
         for cell in planned.cells:
             click.echo(str(cell))
         return
     finished = _run(planned, store, jobs, device, selected["timeout"], selected["data_root"]) if planned.run else []
-    records = planned.reused + finished
+    records: list[Answer] = [*planned.reused, *finished]
     print_board(records, "table")
     unwell = [record for record in records if record.status not in ("ok", "skipped")]
     ctx.exit(3 if broken else 1 if unwell else 0)
@@ -134,14 +135,14 @@ def _jobs(jobs: int | None, device: str, cells: int) -> int:
     return jobs
 
 
-def _announce(planned: Plan, store: Store, jobs: int, device: str) -> None:
+def _announce(planned: Plan, jobs: int, device: str) -> None:
     from benchmark.sweep.estimate import estimate
 
     count, reused = len(planned.cells), len(planned.reused)
     cells = "cell" if count == 1 else "cells"
     click.echo(f"{count} {cells}: {reused} answered already, {count - reused} to run", err=True, nl=False)
     if planned.run:
-        seconds = estimate(planned.run, store, max(1, jobs))
+        seconds = estimate(planned.run, planned.known, max(1, jobs))
         about = "" if seconds is None else f", about {_spoken(seconds)}"
         click.echo(f" on {device}, {jobs or 1} at a time{about}", err=True, nl=False)
     click.echo("", err=True)
@@ -156,13 +157,15 @@ def _run(
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
-    folders = {setting: DataFolders(data_root).readable(label, planned.tasks[setting]) for label, setting in needed}
+    folders = {
+        setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
+    }
     store.check()
     for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
         click.echo(f"Warning: {limit}", err=True)
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
-    with _progress(planned, store, max(1, jobs), finished) as (line, show):
+    with _progress(planned, max(1, jobs), finished) as (line, show):
 
         def done(record: Record, masks: bytes | None) -> None:
             try:
@@ -189,13 +192,12 @@ def _run(
 
 @contextmanager
 def _progress(
-    planned: Plan, store: Store, jobs: int, finished: list[Record]
+    planned: Plan, jobs: int, finished: list[Record]
 ) -> Iterator[tuple[Callable[[Record], None], Callable[[Sequence[Started]], None]]]:
     """A line for each finished cell; below it, on a terminal, a bar and what is running."""
     from benchmark.sweep.estimate import estimate
 
     screen = console(err=True)
-    known = list(store)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -220,7 +222,7 @@ def _progress(
             beat = time.monotonic()
             done = {record.key for record in finished}
             spent = {one.question.cell.key: beat - one.since for one in running}
-            seconds = estimate([c for c in planned.run if c.key not in done], known + finished, jobs, spent)
+            seconds = estimate([c for c in planned.run if c.key not in done], [*planned.known, *finished], jobs, spent)
             left = "" if seconds is None else f"about {_spoken(seconds)} left"
             at = ", ".join(f"{s.question.cell.algorithm} {s.question.cell.seed} step {s.steps:,}" for s in running)
             progress.update(bar, description=at or "cells", left=left)

@@ -1,4 +1,4 @@
-"""The verbs that read what there is: list, info, show."""
+"""`bench show`: everything about one record."""
 
 from __future__ import annotations
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
 from benchmark.cli.output import emit, format_option, results_option, usable
 from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.files import write
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.lookup import record_file
+from benchmark.records.lookup import find_source
+from benchmark.records.outcome import Outcome
 from benchmark.records.record import Record, Verification
-from benchmark.records.store import Store, complaint
+from benchmark.records.sources import Source
+from benchmark.records.store import Store
 from benchmark.records.validity import mask_problems, problems_of
 
 STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", "processor")
@@ -56,18 +58,19 @@ def verify(
     if everything == bool(records):
         raise UsageError("name the records to verify, or give --all")
     store = Store(results)
-    files = _all(store) if everything else [record_file(text, store) for text in records]
+    chosen = _all(store) if everything else [_named(text, store) for text in records]
+    others = [] if no_training else store.outcomes()
     device = usable(device)
     rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
-    for file in files:
+    for source, found in chosen:
         try:
-            record = _sound(file, store)
+            record = _sound(source, found, store)
             name = f"{record.key[:8]}  {record.cell}"
-            how = "sound" if no_training else _stamp(record, file, store, tolerance, device, data_root)
+            how = "sound" if no_training else _stamp(record, source, store, others, tolerance, device, data_root)
         except VerificationFailed as error:
-            name, how, failed = str(file), f"FAILED: {error}", failed + 1
+            name, how, failed = str(source), f"FAILED: {error}", failed + 1
         except BenchError as error:  # its data or its plug-in are not here
-            name, how = str(file), f"not checked: {error}"
+            name, how = str(source), f"not checked: {error}"
             unfit.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
@@ -75,43 +78,57 @@ def verify(
     ctx.exit(5 if failed else max(unfit, default=0))
 
 
-def _all(store: Store) -> list[Path]:
-    """Every file of a store that ended well, or that is no record; those of failed runs claim nothing."""
-    files = sorted(file for file in (store.root / "records").rglob("*.json") if file.is_file())
-    claimless = {store.path(record.cell) for record in store if record.status != "ok"}
-    if not (chosen := [file for file in files if file not in claimless]):
+def _named(text: str, store: Store) -> tuple[Source, Record | str]:
+    """Where the record lies that a text means, and what is there. Raises UsageError."""
+    source = find_source(text, store)
+    return source, store.judge(source)
+
+
+def _all(store: Store) -> list[tuple[Source, Record | str]]:
+    """Every record that ended well, and everything that is no record; failed runs claim nothing."""
+    chosen = [(source, found) for source, found in store.judged() if isinstance(found, str) or found.status == "ok"]
+    chosen += [(Source("", str(file)), f"{file}: not in records/<task>/<algorithm>/") for file in store.astray()]
+    if not chosen:
         raise UsageError(f"no record in {store.root} ended well; fill it with bench run")
     return chosen
 
 
-def _sound(file: Path, store: Store) -> Record:
-    """The record in a file, and a look at what can be told without training. Raises VerificationFailed."""
-    try:
-        record = Record.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise VerificationFailed(complaint(error)) from None
-    if record.status != "ok":
-        raise UsageError(f"record {record.key[:8]} has nothing to verify: it is {record.status}: {record.error}")
-    inside = file.is_relative_to(store.root / "records")
-    if inside and file != store.path(record.cell):
-        raise VerificationFailed(f"a record of another place; it belongs at {store.path(record.cell)}")
-    packed = store.masks(record.cell)
-    wrong = problems_of(record)
-    if inside and packed.exists():
-        wrong += mask_problems(record, packed.read_bytes())
+def _sound(source: Source, found: Record | str, store: Store) -> Record:
+    """The record, after a look at what can be told without training. Raises VerificationFailed."""
+    if isinstance(found, str):
+        raise VerificationFailed(found.removeprefix(f"{source}: "))
+    if found.status != "ok":
+        raise UsageError(f"record {found.key[:8]} has nothing to verify: it is {found.status}: {found.error}")
+    packed = store.masks(found.cell)
+    wrong = problems_of(found)
+    if store.holds(source) and packed.exists():
+        wrong += mask_problems(found, packed.read_bytes())
     if wrong:
         raise VerificationFailed("; ".join(wrong))
-    return record
+    return found
 
 
-def _stamp(record: Record, file: Path, store: Store, tolerance: float, device: str, data_root: Path | None) -> str:
-    """Train again, and write down in its file that it holds. Raises VerificationFailed."""
+def _stamp(
+    record: Record,
+    source: Source,
+    store: Store,
+    others: Iterable[Outcome],
+    tolerance: float,
+    device: str,
+    data_root: Path | None,
+) -> str:
+    """Train again, and write down that it holds. Raises VerificationFailed.
+
+    What was a file is written there; what was a line becomes a file, which replaces it when it is packed: no table is
+    at stake between two trainings.
+    """
     from benchmark.harness.rerun import again, verdict
 
     second = again(record, device, data_root).record
-    group = [other for other in store if other.cell.group == record.cell.group and other.key != record.key]
-    how = verdict(record, second, [other.score for other in group if other.score is not None], tolerance)
+    group = [other.score for other in others if other.group == record.group and other.key != record.key]
+    how = verdict(record, second, [score for score in group if score is not None], tolerance)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     stamp = Verification(when=now, how=how, where={name: second.provenance.get(name) for name in STAMP})
-    write(record.model_copy(update={"verified": stamp}).to_bytes(), file)
+    stamped = record.model_copy(update={"verified": stamp})
+    write(stamped.to_bytes(), store.path(record.cell) if source.line else Path(source.path))
     return how

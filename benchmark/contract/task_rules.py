@@ -44,7 +44,7 @@ def has_every_budget(name: str) -> None:
 def splits_do_not_overlap(name: str) -> None:
     """Train, validation and test hold examples of their own (tensors are looked through), the same on every load."""
     task = registry.task(name)
-    folder = DataFolders().locate(name, task)
+    folder = DataFolders().locate(name, task.source)
     first, second = task.data(folder), task.data(folder)
     for split in ("train", "validation", "test"):
         data: Data = getattr(first, split)
@@ -71,7 +71,7 @@ def _do_not_overlap(one: Data, other: Data, names: str) -> None:
 def models_can_be_pruned(name: str) -> None:
     """Every model is the same for the same seed, differs for another, and has gradients where it may be pruned."""
     task = registry.task(name)
-    batch = task.data(DataFolders().locate(name, task)).train.batch(torch.arange(2))
+    batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
     for model in task.models:
         network = build(task, model, 0)
         require(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed")
@@ -92,7 +92,7 @@ def trains_and_measures(name: str) -> None:
     The other models have had their forward and backward pass in `models_can_be_pruned`: training each would take hours.
     """
     task = registry.task(name)
-    folder, dense = DataFolders().locate(name, task), registry.algorithm("dense")
+    folder, dense = DataFolders().locate(name, task.source), registry.algorithm("dense")
     model, *_ = task.models
     cell = Cell(algorithm="dense", task=name, model=model, sparsity=0, budget="smoke", seed=0)
     record = answer(Question(cell, dense, task, folder))

@@ -9,17 +9,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from benchmark.data.source import Download
+from benchmark.data.source import DataSource, Download
 from benchmark.errors import DataMissing, one_line
 from benchmark.files import alone, writable
-
-if TYPE_CHECKING:
-    from benchmark.training.task import Task
-
 
 TIMEOUT = 30.0
 """Seconds without an answer after which a server is given up."""
@@ -40,12 +35,12 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def obtain(
-    label: str, task: Task, cache: Path, source: str = "", progress: Progress = lambda name, here, there: None
+    label: str, source: DataSource, cache: Path, origin: str = "", progress: Progress = lambda name, here, there: None
 ) -> None:
     """Bring a task's data into a folder, whole or not at all. What an interrupt left over is gone on from.
 
     Args:
-        source: a folder with a copy (of the data as they are read, or of the files to unpack), or the address of a
+        origin: a folder with a copy (of the data as they are read, or of the files to unpack), or the address of a
             mirror that has the files to unpack; empty for where they are published.
 
     Raises:
@@ -59,7 +54,7 @@ def obtain(
     with alone(workshop):
         workshop.mkdir(exist_ok=True)
         try:
-            _fill(task, workshop, source, progress)
+            _fill(source, workshop, origin, progress)
         except DataMissing:
             raise
         except Exception as error:  # a download fails in many ways, and every one means the same here
@@ -67,19 +62,19 @@ def obtain(
         finally:
             with suppress(OSError):
                 workshop.rmdir()  # where nothing came
-        if wrong := [f"{file} is {status}" for file, status in checked(task, workshop).items() if status in BAD]:
+        if wrong := [f"{file} is {status}" for file, status in checked(source, workshop).items() if status in BAD]:
             shutil.rmtree(workshop)
             raise DataMissing(f"what came is not what was published: {', '.join(wrong)}")
-        _move(workshop, cache, [item.place for item in task.downloads])
+        _move(workshop, cache, [item.place for item in source.downloads])
         shutil.rmtree(workshop)
 
 
 BAD = ("missing", "corrupt")
 
 
-def checked(task: Task, folder: Path) -> dict[str, str]:
+def checked(source: DataSource, folder: Path) -> dict[str, str]:
     """By file of a task: `ok`, `missing`, `corrupt`, or `there` where no checksum is published."""
-    return {name: _status(folder / name, task.checksums.get(name, "")) for name in task.files}
+    return {name: _status(folder / name, source.checksums.get(name, "")) for name in source.files}
 
 
 def _status(file: Path, digest: str) -> str:
@@ -96,26 +91,26 @@ def hashed(file: Path, kind: str) -> str:
         return f"{kind}:{hashlib.file_digest(content, kind).hexdigest()}"
 
 
-def _fill(task: Task, workshop: Path, source: str, progress: Progress) -> None:
+def _fill(source: DataSource, workshop: Path, origin: str, progress: Progress) -> None:
     """Leave the task's files in the workshop, among others."""
-    copy = Path(source)
-    if source and not copy.is_dir() and "://" not in source:
-        raise DataMissing(f"there is no folder {source}, and an address begins with https:// or the like")
-    if source and copy.is_dir() and all((copy / name).exists() for name in task.files):
-        for name in task.files:
+    copy = Path(origin)
+    if origin and not copy.is_dir() and "://" not in origin:
+        raise DataMissing(f"there is no folder {origin}, and an address begins with https:// or the like")
+    if origin and copy.is_dir() and all((copy / name).exists() for name in source.files):
+        for name in source.files:
             _copy(copy / name, workshop / name)
         return
-    if task.fetch is None:
+    if source.fetch is None:
         raise DataMissing("it has no download")
-    if source and not task.downloads:
-        raise DataMissing(f"{source} does not hold {task.files[0]}, and no mirror is known to this task")
-    for item in task.downloads:
-        if source and copy.is_dir():
-            _copy(_found(item, copy, task.files[0]), workshop / item.place)
+    if origin and not source.downloads:
+        raise DataMissing(f"{origin} does not hold {source.files[0]}, and no mirror is known to this task")
+    for item in source.downloads:
+        if origin and copy.is_dir():
+            _copy(_found(item, copy, source.files[0]), workshop / item.place)
         else:
-            url = f"{source.rstrip('/')}/{item.name}" if source else item.url
+            url = f"{origin.rstrip('/')}/{item.name}" if origin else item.url
             transfer(url, workshop / item.place, item.digest, progress)
-    task.fetch(workshop)
+    source.fetch(workshop)
 
 
 def _found(item: Download, folder: Path, instead: str) -> Path:
@@ -125,12 +120,12 @@ def _found(item: Download, folder: Path, instead: str) -> Path:
     raise DataMissing(f"{folder} holds neither {instead} nor {item.name}")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(place: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    if place.is_dir():
+        shutil.copytree(place, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
     else:
-        shutil.copyfile(source, target)
+        shutil.copyfile(place, target)
 
 
 def _move(workshop: Path, cache: Path, archives: list[str]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.data.download import obtain
+from benchmark.data.source import DataSource
 from benchmark.errors import DataMissing, one_line
-from benchmark.training.task import Task
+from benchmark.files import user_cache
 
 
 @dataclass(frozen=True)
@@ -24,53 +25,48 @@ class DataFolders:
         variable = os.environ.get("PRUNEBENCH_DATA")
         return [p for p in (self.root, Path(variable) if variable else None, self.cache) if p]
 
-    def holding(self, task: Task) -> Path | None:
-        """The first folder that has every file of the task; None where there is none."""
-        return next((root for root in self.roots if all((root / name).exists() for name in task.files)), None)
+    def holding(self, source: DataSource) -> Path | None:
+        """The first folder that has every file of the source; None where there is none."""
+        return next((root for root in self.roots if all((root / name).exists() for name in source.files)), None)
 
-    def readable(self, name: str, task: Task) -> Path:
+    def readable(self, name: str, source: DataSource) -> Path:
         """`locate`, and a look whether what lies there can be read.
 
         Raises:
             DataMissing: it is not there, or corrupt.
         """
-        folder = self.locate(name, task)
+        folder = self.locate(name, source)
         try:
-            task.data(folder)
+            source.load(folder)
         except Exception as error:  # whatever a reader of foreign files can raise
             what = f"data set '{name}' in {folder} cannot be read"
             raise DataMissing(f"{what}: {type(error).__name__}: {one_line(error)}") from error
         return folder
 
-    def locate(self, name: str, task: Task) -> Path:
+    def locate(self, name: str, source: DataSource) -> Path:
         """`holding`, after a download into the cache where nothing was found.
 
         Raises:
             DataMissing: the files are nowhere, and could not be downloaded.
         """
-        if folder := self.holding(task):
+        if folder := self.holding(source):
             return folder
         reason = "it has no download"
-        if task.fetch:
+        if source.fetch:
             try:
-                obtain(name, task, self.cache)
+                obtain(name, source, self.cache)
                 return self.cache
             except DataMissing as error:
                 reason = f"the download failed: {error}"
-        raise DataMissing(f"{self.missing(name, task)}; {reason}\n{how_to_get(name, task)}")
+        raise DataMissing(f"{self.missing(name, source)}; {reason}\n{how_to_get(name, source)}")
 
-    def missing(self, name: str, task: Task) -> str:
-        """Where a task's data are not."""
+    def missing(self, name: str, source: DataSource) -> str:
+        """What is missing, and where it was looked for."""
         looked = ", ".join(str(root) for root in self.roots)
-        return f"data set '{name}' is not in {looked} (looked for {task.files[0]})"
+        return f"data set '{name}' is not in {looked} (looked for {source.files[0]})"
 
 
-def how_to_get(name: str, task: Task) -> str:
+def how_to_get(name: str, source: DataSource) -> str:
     """What to do where data are missing."""
     copy = "With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
-    return f"  With a network: bench data fetch {name}\n  {copy}" if task.fetch else f"  {copy}"
-
-
-def user_cache() -> Path:
-    """Where this program keeps what it has downloaded or made for itself."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"
+    return f"  With a network: bench data fetch {name}\n  {copy}" if source.fetch else f"  {copy}"

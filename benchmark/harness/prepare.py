@@ -50,7 +50,7 @@ def prepare(question: Question, tick: Tick) -> Prepared:
     if cell.control == "dense-small":
         question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
     task = question.task
-    splits = task.splits(question.folder, cell.seed)
+    splits = task.source.splits(question.folder, cell.seed)
     model = build(task, cell.model, cell.seed).to(device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):

@@ -14,7 +14,9 @@ from benchmark.harness.network import build, evaluate
 from benchmark.harness.prepare import Prepared
 from benchmark.harness.question import Question
 from benchmark.machine import software_facts, zoo_facts
+from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
+from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Record
 from benchmark.training.meter import live_share
 from benchmark.training.run_state import RunState
@@ -56,9 +58,14 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, kno
             edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
-        mask_digest=state.masks.digest,
+        mask_digest=digest(arrays(state.masks)),
         **known,
     )
+
+
+def arrays(masks: Masks) -> Bits:
+    """Masks as numpy arrays, for `benchmark.records.mask_files`; equal masks are equal on every device."""
+    return {name: mask.cpu().numpy() for name, mask in masks.items()}
 
 
 def _edited(data: Data, state: RunState) -> Data:

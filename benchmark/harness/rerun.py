@@ -38,7 +38,7 @@ def again(record: Record, device: str, data_root: Path | None) -> Again:
     """
     cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
-    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options))
+    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
     kept: list[tuple[nn.Module, RunState]] = []
     with one_thread():
         found = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))

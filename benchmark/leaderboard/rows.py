@@ -7,12 +7,14 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmark.leaderboard.statistics import summarize
-from benchmark.records.cell import Cell
-from benchmark.records.record import Cost, Record
+from benchmark.records.outcome import Answer
+from benchmark.records.record import Cost
 from benchmark.records.spelling import spelled
+
+A = TypeVar("A", bound=Answer)
 
 
 @dataclass(frozen=True)
@@ -105,19 +107,16 @@ def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     return found
 
 
-def rows(records: Iterable[Record]) -> list[Row]:
+def rows(records: Iterable[Answer]) -> list[Row]:
     """Best first within each column of each table; groups without a result last."""
     return [row for row, _ in grouped(records)]
 
 
-def grouped(records: Iterable[Record]) -> list[tuple[Row, list[Record]]]:
+def grouped(records: Iterable[A]) -> list[tuple[Row, list[A]]]:
     """The same rows, each with the records that it is made of."""
-    groups: dict[str, list[Record]] = defaultdict(list)
-    keys: dict[str, str] = {}  # a group's key takes longer to compute than to look up, and there are thousands of cells
+    groups: dict[str, list[A]] = defaultdict(list)
     for record in records:
-        cell = record.cell
-        told = repr([getattr(cell, name) for name in Cell.model_fields if name != "seed"])
-        groups[keys.get(told) or keys.setdefault(told, cell.group)].append(record)
+        groups[record.group].append(record)
     cells = {key: group[0].cell for key, group in groups.items()}
     labels = _labels({key: (cell.algorithm, cell.options) for key, cell in cells.items()})
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
@@ -125,12 +124,11 @@ def grouped(records: Iterable[Record]) -> list[tuple[Row, list[Record]]]:
     return sorted(found, key=lambda pair: _place(pair[0]))
 
 
-def _row(group: Sequence[Record], label: str, task_label: str) -> Row:
+def _row(group: Sequence[Answer], label: str, task_label: str) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     well = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in well if record.score is not None])
-    validation = [record.validation.get(ranking.metric) for record in well]
-    known = [value for value in validation if value is not None]
+    known = [record.validated for record in well if record.validated is not None]
     count = Counter(record.status for record in group)
     return Row(
         task=cell.task,
@@ -144,14 +142,14 @@ def _row(group: Sequence[Record], label: str, task_label: str) -> Row:
         metric=ranking.metric,
         direction=ranking.direction,
         n=summary.n,
-        verified=sum(record.verified is not None for record in well),
+        verified=sum(record.made_again for record in well),
         mean=summary.mean,
         std=summary.std,
         ci_low=summary.low,
         ci_high=summary.high,
-        cost={
-            name: statistics.fmean(getattr(r.cost, name) for r in well) for name in (Cost.model_fields if well else ())
-        },
+        cost=dict(
+            zip(Cost.model_fields, map(statistics.fmean, zip(*(r.spent for r in well), strict=True)), strict=False)
+        ),
         failed=count["failed"],
         diverged=count["diverged"],
         skipped=count["skipped"],
@@ -160,7 +158,7 @@ def _row(group: Sequence[Record], label: str, task_label: str) -> Row:
         validation=statistics.fmean(known) if well and len(known) == len(well) else None,
         label=label,
         task_label=task_label,
-        edited=any(record.edits for record in group),
+        edited=any(record.edited for record in group),
     )
 
 

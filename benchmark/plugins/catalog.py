@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import benchmark
-from benchmark.errors import PluginError, unknown
+from benchmark.errors import PluginError, unknown_name
 from benchmark.records.cell import NAME
 from benchmark.records.spelling import spelled, unusual
 
@@ -76,7 +76,7 @@ def find(kind: Kind, name: str) -> Plugin:
     """The plug-in of this name. Raises UsageError, with the nearest name there is."""
     known = plugins(kind)
     if name not in known:
-        raise unknown(kind, name, known, "bench list")
+        raise unknown_name(kind, name, known, "bench list")
     return known[name]
 
 
@@ -99,7 +99,7 @@ def kind_of(name: str) -> Kind:
     for kind in kinds:
         if name in plugins(kind):
             return kind
-    raise unknown("algorithm or task", name, plugins("task").keys() | plugins("algorithm").keys(), "bench list")
+    raise unknown_name("algorithm or task", name, plugins("task").keys() | plugins("algorithm").keys(), "bench list")
 
 
 def label(name: str, options: Mapping[str, Any]) -> str:

@@ -1,4 +1,8 @@
-"""Options of plug-ins: the keyword-only parameters of a function, typed, validated, and told in its docstring."""
+"""Options of plug-ins: the keyword-only parameters of a function, typed, validated and documented.
+
+What an option means stands in the function's docstring, or in its annotation, `Annotated[int, Doc("how many")]`, which
+several functions can share.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import Doc
 
-from benchmark.errors import UsageError, unknown
+from benchmark.errors import UsageError, unknown_name
 from benchmark.records.spelling import NO_VALUE
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -54,7 +59,7 @@ class Option:
 
     Args:
         kind: its annotation.
-        meaning: what the docstring says of it.
+        meaning: what the docstring says of it, or a `Doc` in its annotation.
     """
 
     name: str
@@ -113,7 +118,9 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
     """
     for name in given:
         if name not in options:
-            raise unknown(f"option of '{owner}'", name, options, f"its options: {', '.join(options) or 'it has none'}")
+            raise unknown_name(
+                f"option of '{owner}'", name, options, f"its options: {', '.join(options) or 'it has none'}"
+            )
     return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
 
 
@@ -128,8 +135,20 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
     kind = parameter.annotation
     if isinstance(kind, str):
         kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
-    meaning = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
-    return Option(parameter.name, kind, parameter.default, " ".join(meaning[1].split()) if meaning else "")
+    kind, documented = _without_doc(kind)
+    described = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
+    meaning = described[1] if described else documented
+    return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()))
+
+
+def _without_doc(kind: Any) -> tuple[Any, str]:
+    """An annotation without its `Doc`, and what that says (PEP 727); empty if it has none."""
+    if get_origin(kind) is not Annotated:
+        return kind, ""
+    inner, *metadata = get_args(kind)
+    docs = [part.documentation for part in metadata if isinstance(part, Doc)]
+    rest = [part for part in metadata if not isinstance(part, Doc)]
+    return (Annotated[inner, *rest] if rest else inner), " ".join(docs)
 
 
 def _value(owner: str, option: Option, value: Any) -> Any:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from benchmark.records import mask_files
-
 
 class Masks(Mapping[str, Tensor]):
     """Named boolean tensors, `True` = kept, one per prunable tensor. A value: operators give new masks.
@@ -59,15 +57,6 @@ class Masks(Mapping[str, Tensor]):
         noun = "tensor" if len(self) == 1 else "tensors"
         return f"Masks({self.kept:,} of {self.total:,} kept, density {self.density:.4f}, {len(self)} {noun})"
 
-    def packed(self) -> bytes:
-        """One bit a weight, compressed: what `unpacked` reads."""
-        return mask_files.pack({name: mask.cpu().numpy() for name, mask in self.items()})
-
-    @classmethod
-    def unpacked(cls, data: bytes) -> Masks:
-        """The masks of `packed`, on the CPU. Raises ValueError where these are none."""
-        return cls({name: torch.from_numpy(mask) for name, mask in mask_files.unpack(data).items()})
-
     @property
     def counts(self) -> dict[str, int]:
         """How many weights of each tensor are kept."""
@@ -85,11 +74,6 @@ class Masks(Mapping[str, Tensor]):
     def density(self) -> float:
         """Kept over prunable; 1.0 where there is nothing to prune."""
         return self.kept / self.total if self.total else 1.0
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of names, shapes and packed bits: equal masks have equal digests on every device."""
-        return mask_files.digest({name: mask.cpu().numpy() for name, mask in self.items()})
 
     def _match(self, other: Masks) -> None:
         for name in self.keys() | other.keys():

@@ -1,9 +1,10 @@
-"""What is asked of an algorithm: how much to keep, and in which pattern."""
+"""Patterns by the names they have on the command line."""
 
 from __future__ import annotations
 
 import re
 
+from benchmark.pruning.pattern_counts import group_of
 from benchmark.pruning.patterns import Anywhere, Layer, NofM, Pattern
 from benchmark.pruning.structured import Blocks, Channels
 
@@ -24,9 +25,8 @@ def pattern_named(name: str) -> Pattern:
         return Channels()
     if match := re.fullmatch(r"blocks:([1-9]\d*)x([1-9]\d*)", name):
         return Blocks(int(match[1]), int(match[2]))
-    match = re.fullmatch(r"([1-9]\d*):(\d+)", name)
-    if match and int(match[1]) <= int(match[2]):
-        return NofM(int(match[1]), int(match[2]))
+    if (group := group_of(name)) and group[0] <= group[1]:
+        return NofM(*group)
     raise ValueError(
         f"no pattern named '{name}'; there are global, layer, channels, N:M with 0 < N <= M, such as 2:4, "
         "and blocks:RxC, such as blocks:4x4"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmark.pruning.masks import Masks
+from benchmark.pruning.pattern_counts import counts
 from benchmark.pruning.ranking import Scores, checked, count_of, keep_each, top
 
 
@@ -60,13 +61,14 @@ class Layer:
     name: str = field(default="layer", init=False)
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        return keep_each(scores, {name: round(density * s.numel()) for name, s in scores.items()}, among)
+        sizes = {name: score.numel() for name, score in scores.items()}
+        return keep_each(scores, counts(self.name, sizes, density).tensors, among)
 
     def breach(self, masks: Masks, density: float) -> str | None:
-        for name, mask in masks.items():
-            expected, kept = round(density * mask.numel()), int(mask.sum())
-            if kept != expected:
-                return f"'{name}' keeps {kept:,} of {mask.numel():,} weights, {expected:,} were asked"
+        sizes = {name: mask.numel() for name, mask in masks.items()}
+        for name, expected in counts(self.name, sizes, density).tensors.items():
+            if (kept := masks.counts[name]) != expected:
+                return f"'{name}' keeps {kept:,} of {sizes[name]:,} weights, {expected:,} were asked"
         return None
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from benchmark.errors import Inapplicable
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.ranking import Scores, checked, top
+from benchmark.pruning.target import Target
 
 Members = Mapping[str, tuple[Tensor, ...]]
 """By tensor: unit numbers, int64, in shapes that broadcast to the tensor's; -1 where a weight is in no unit.
@@ -18,6 +20,20 @@ Members = Mapping[str, tuple[Tensor, ...]]
 A weight may be in two units, as that of a convolution is in its output's and its input's channel; it is kept where both
 are.
 """
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a network under a pattern, numbered from 0.
+
+    Args:
+        count: how many there are.
+        sets: int64 [count], the set that each is of, every one of which keeps at least one; None for no such sets.
+    """
+
+    members: Members
+    count: int
+    sets: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -35,23 +51,24 @@ class Blocks:
         return f"blocks:{self.rows}x{self.columns}"
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        members, count = self._members({name: s.shape for name, s in scores.items()})
-        return keep_units(scores, members, count, self._count(density, count), among)
+        return _keep(scores, self.units(_shapes(scores)), self.kept, density, among)
 
     def breach(self, masks: Masks, density: float) -> str | None:
-        members, count = self._members({name: mask.shape for name, mask in masks.items()})
-        return unit_breach(masks, members, count, self._count(density, count), "blocks")
+        units = self.units(_shapes(masks))
+        return unit_breach(masks, units, self.kept(density, units), "blocks")
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
         return {}
 
-    def _count(self, density: float, blocks: int) -> int:
-        count = round(density * blocks)
+    def kept(self, density: float, units: Units) -> int:
+        """How many blocks a density keeps. Raises ValueError if that is none."""
+        count = round(density * units.count)
         if count == 0:
-            raise ValueError(f"density {density:g} keeps none of {blocks:,} blocks")
+            raise ValueError(f"density {density:g} keeps none of {units.count:,} blocks")
         return count
 
-    def _members(self, shapes: Mapping[str, torch.Size]) -> tuple[Members, int]:
+    def units(self, shapes: Mapping[str, torch.Size]) -> Units:
+        """The blocks of tensors of these shapes: tensor by tensor, row by row, then places of the kernel."""
         members, count = {}, 0
         for name, (rows, columns, *kernel) in shapes.items():
             across, places = math.ceil(columns / self.columns), math.prod(kernel)
@@ -60,7 +77,7 @@ class Blocks:
             numbers = count + (row * across + column) * places + torch.arange(places)
             members[name] = (numbers.view(rows, columns, *kernel),)
             count += math.ceil(rows / self.rows) * across * places
-        return members, count
+        return Units(members, count)
 
 
 @dataclass(frozen=True)
@@ -71,7 +88,7 @@ class Channels:
     mean over its weights.
 
     Args:
-        members: by tensor, the channel of each output and of each input, as `channel_tracing.trace` finds them.
+        members: by tensor, the channel of each output and input (from `benchmark.training.channel_tracing.trace`).
         layers: int64 [channels], the layer, or the set of tied layers, that each channel is of.
     """
 
@@ -80,47 +97,104 @@ class Channels:
     name: str = field(default="channels", init=False)
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        return keep_units(scores, self.members, len(self.layers), self._count(density), among, self.layers)
+        return _keep(scores, self.units(_shapes(scores)), self.kept, density, among)
 
     def breach(self, masks: Masks, density: float) -> str | None:
-        return unit_breach(masks, self.members, len(self.layers), self._count(density), "channels")
+        units = self.units(_shapes(masks))
+        return unit_breach(masks, units, self.kept(density, units), "channels")
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
         return {name: "no channel that can be removed runs through it" for name in shapes if name not in self.members}
 
-    def _count(self, density: float) -> int:
-        return max(round(density * len(self.layers)), len(torch.unique(self.layers)))
+    def kept(self, density: float, units: Units) -> int:
+        """How many channels a density keeps, at least one of each layer."""
+        return max(round(density * units.count), len(torch.unique(self.layers)))
+
+    def units(self, shapes: Mapping[str, torch.Size]) -> Units:
+        """The channels that were traced, whatever the shapes."""
+        return Units(self.members, len(self.layers), self.layers)
 
 
-def keep_units(
-    scores: Scores,
-    members: Members,
-    count: int,
-    kept: int,
-    among: Masks | None = None,
-    sets: Tensor | None = None,
+def unit_means(values: Scores, target: Target) -> Tensor:
+    """The mean of `values` over the weights of every unit of the target's pattern: float64 [units], on the CPU.
+
+    Unit numbers are those that `keep_units` takes. Blocks are counted tensor by tensor, in each row by row, and at
+    every place of a kernel apart; channels as they were traced, layer by layer. A weight in two units counts in both.
+
+    Args:
+        values: one number per weight of every prunable tensor: squares of weights, say.
+
+    Raises:
+        Inapplicable: the pattern has no units; `blocks:RxC` and `channels` have.
+        ValueError: a value is NaN.
+    """
+    pattern = _with_units(target)
+    return _means(values, pattern.units(_shapes(values)))
+
+
+def keep_units(scores: Tensor, target: Target, among: Masks) -> Masks:
+    """The whole units, blocks or channels, with the highest scores: for methods that score a unit and not a weight.
+
+    As many as the target's density asks, exactly; of equal scores the earlier unit stays, and every layer keeps at
+    least one channel. With the means of scores per weight, `keep_units(unit_means(scores, target), target, masks)`
+    keeps what `keep_top(scores, target, masks)` does.
+
+    Args:
+        scores: [units], in the order of `unit_means`; higher = kept longer.
+        among: what to choose from, `run.masks`: a unit of which no weight is kept cannot come back.
+
+    Raises:
+        Inapplicable: the pattern has no units; `blocks:RxC` and `channels` have.
+        ValueError: there is not one score per unit, one is NaN, or more units are asked than `among` has.
+    """
+    pattern = _with_units(target)
+    units = pattern.units(_shapes(among))
+    if scores.shape != (units.count,):
+        raise ValueError(f"scores have the shape {tuple(scores.shape)}; pattern {pattern.name} has {units.count} units")
+    ranked = checked("units", target.oriented({"units": scores})["units"]).cpu()
+    chosen = _choose(ranked, units, pattern.kept(target.density, units), live_units(among, units))
+    return masks_of(chosen, units.members, _shapes(among), next(iter(among.values())).device)
+
+
+def _with_units(target: Target) -> Blocks | Channels:
+    if isinstance(target.pattern, Blocks | Channels):
+        return target.pattern
+    raise Inapplicable(f"pattern {target.pattern.name} has no units to keep whole; blocks:RxC and channels have")
+
+
+def _keep(
+    scores: Scores, units: Units, kept: Callable[[float, Units], int], density: float, among: Masks | None
 ) -> Masks:
-    """Keep the `kept` units of `count` with the highest mean score, at least one of each set."""
-    total, size = torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
-    for name, numbers in _each(members):
-        score = checked(name, scores[name]).cpu()
-        inside, at = _inside(numbers, score.shape)
-        total.index_add_(0, at, score.double()[inside])
+    """Keep the units with the highest mean score."""
+    means = _means(scores, units)
+    live = torch.ones(units.count, dtype=torch.bool) if among is None else live_units(among, units)
+    chosen = _choose(means, units, kept(density, units), live)
+    return masks_of(chosen, units.members, _shapes(scores), next(iter(scores.values())).device)
+
+
+def _means(values: Scores, units: Units) -> Tensor:
+    total, size = torch.zeros(units.count, dtype=torch.float64), torch.zeros(units.count, dtype=torch.float64)
+    for name, numbers in _each(units.members):
+        value = checked(name, values[name]).cpu()
+        inside, at = _inside(numbers, value.shape)
+        total.index_add_(0, at, value.double()[inside])
         size.index_add_(0, at, torch.ones(len(at), dtype=torch.float64))
-    mean = total / size
-    live = torch.ones(count, dtype=torch.bool) if among is None else live_units(among, members, count)
+    return total / size
+
+
+def _choose(scores: Tensor, units: Units, kept: int, live: Tensor) -> Tensor:
+    """bool [units]: the `kept` live units with the highest scores, at least one of each set."""
     forced = torch.zeros_like(live)
-    for number in [] if sets is None else torch.unique(sets):
-        own = live & (sets == number)
-        forced[torch.where(own, mean, -torch.inf).argmax()] = True
-    chosen = forced | top(mean, kept - int(forced.sum()), live & ~forced)
-    return masks_of(chosen, members, {name: s.shape for name, s in scores.items()}, next(iter(scores.values())).device)
+    for number in [] if units.sets is None else torch.unique(units.sets):
+        candidates = live & (units.sets == number)
+        forced[torch.where(candidates, scores, -torch.inf).argmax()] = True
+    return forced | top(scores, kept - int(forced.sum()), live & ~forced)
 
 
-def live_units(masks: Masks, members: Members, count: int) -> Tensor:
-    """bool [count]: the units of which any weight is kept."""
-    live = torch.zeros(count, dtype=torch.bool)
-    for name, numbers in _each(members):
+def live_units(masks: Masks, units: Units) -> Tensor:
+    """bool [units]: those of which any weight is kept."""
+    live = torch.zeros(units.count, dtype=torch.bool)
+    for name, numbers in _each(units.members):
         mask = masks[name].cpu()
         inside, at = _inside(numbers, mask.shape)
         live[at[mask[inside]]] = True
@@ -139,13 +213,12 @@ def masks_of(chosen: Tensor, members: Members, shapes: Mapping[str, torch.Size],
     return Masks(masks)
 
 
-def unit_breach(masks: Masks, members: Members, count: int, expected: int, what: str) -> str | None:
-    """What is wrong with masks that should keep `expected` whole units."""
-    live = live_units(masks, members, count)
-    shapes = {name: mask.shape for name, mask in masks.items()}
+def unit_breach(masks: Masks, units: Units, expected: int, what: str) -> str | None:
+    """What is wrong with masks that should keep `expected` whole units; None if nothing is."""
+    live = live_units(masks, units)
     if int(live.sum()) != expected:
-        return f"{int(live.sum()):,} of {count:,} {what} are kept, {expected:,} were asked"
-    whole = masks_of(live, members, shapes, torch.device("cpu"))
+        return f"{int(live.sum()):,} of {units.count:,} {what} are kept, {expected:,} were asked"
+    whole = masks_of(live, units.members, _shapes(masks), torch.device("cpu"))
     broken = [name for name, mask in masks.items() if not torch.equal(mask.cpu(), whole[name])]
     return f"'{broken[0]}' keeps {what} in part" if broken else None
 
@@ -159,3 +232,7 @@ def _inside(numbers: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
     spread = numbers.expand(shape)
     inside = spread >= 0
     return inside, spread[inside]
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from benchmark.records.record import Record
+from benchmark.records.sources import Source
 from benchmark.records.store import Store
 from benchmark.records.validity import mask_problems, problems_of
 
@@ -40,31 +40,29 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
         write: or only say what would be done.
     """
     merged = Merged()
-    for record in _sound(theirs, merged):
+    for source, record in _sound(theirs, merged):
         verdict = _verdict(record, ours.get(record.cell), replace)
         merged.count[verdict] += 1
         if verdict in ("differing", "replaced"):
-            merged.differing.append(f"{theirs.path(record.cell)}: another answer than ours to {record.cell}")
+            merged.differing.append(f"{source}: another answer than ours to {record.cell}")
         if write and verdict in ("new", "replaced"):
             packed = theirs.masks(record.cell)
             ours.put(record, packed.read_bytes() if packed.exists() else None)
     return merged
 
 
-def _sound(store: Store, merged: Merged) -> Iterator[Record]:
+def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:
     """The records of a store that can be true; the rest is refused."""
-    for record in store:
-        packed = store.masks(record.cell)
-        if wrong := problems_of(record) + (mask_problems(record, packed.read_bytes()) if packed.exists() else []):
-            merged.refused.append(f"{store.path(record.cell)}: {'; '.join(wrong)}")
+    for source, found in store.judged():
+        if isinstance(found, str):
+            merged.refused.append(found)
+            continue
+        packed = store.masks(found.cell)
+        if wrong := problems_of(found) + (mask_problems(found, packed.read_bytes()) if packed.exists() else []):
+            merged.refused.append(f"{source}: {'; '.join(wrong)}")
         else:
-            yield record
-    merged.refused += store.problems
-    merged.refused += [f"{file}: not in records/<task>/<algorithm>/" for file in _astray(store.root / "records")]
-
-
-def _astray(records: Path) -> list[Path]:
-    return sorted(file for file in records.rglob("*.json") if len(file.relative_to(records).parts) != 3)
+            yield source, found
+    merged.refused += [f"{file}: not in records/<task>/<algorithm>/" for file in store.astray()]
 
 
 def _verdict(record: Record, known: Record | None, replace: bool) -> Verdict:

@@ -141,9 +141,41 @@ class Record(_Value):
         """The test metric that ranks; None where the run did not end well."""
         return self.metrics.get(self.ranking.metric) if self.status == "ok" else None
 
+    @property
+    def validated(self) -> float | None:
+        """The same metric on the validation split; None where the run has none."""
+        return self.validation.get(self.ranking.metric)
+
+    @property
+    def group(self) -> str:
+        """`Cell.group`: records that share it are averaged."""
+        return self.cell.group
+
+    @property
+    def spent(self) -> tuple[float, ...]:
+        """The values of `cost`, in the order of its fields."""
+        return tuple(getattr(self.cost, name) for name in Cost.model_fields)
+
+    @property
+    def own_seconds(self) -> float:
+        """What the cell took beside the trainings that it shared with others."""
+        shared, steps = self.provenance.get("shared_steps"), self.cost.training_steps
+        taken = min(max(0, shared), steps) / max(1, steps) if isinstance(shared, int) else 0.0
+        return self.cost.seconds * (1 - taken)
+
+    @property
+    def made_again(self) -> bool:
+        """Whether `bench verify` has trained it again."""
+        return self.verified is not None
+
+    @property
+    def edited(self) -> bool:
+        """Whether the run edited the graphs that it trained on."""
+        return self.edits is not None
+
     def to_bytes(self) -> bytes:
-        """The content of its file."""
-        return f"{self.model_dump_json(by_alias=True, indent=1)}\n".encode()
+        """The content of its file, and its line in a table."""
+        return f"{self.model_dump_json(by_alias=True)}\n".encode()
 
 
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from benchmark.pruning.pattern_counts import counts
 from benchmark.records.controls import CONTROLS
 from benchmark.records.record import Density, Record
 
@@ -24,12 +24,12 @@ def mask_problems(record: Record, packed: bytes) -> list[str]:
         masks = mask_files.unpack(packed)
     except ValueError as error:
         return [f"its masks cannot be read: {error}"]
-    counts = {name: (int(mask.sum()), mask.size) for name, mask in masks.items()}
-    told = {name: (layer.kept, layer.total) for name, layer in record.layers.items()}
+    found = {name: (int(mask.sum()), mask.size) for name, mask in masks.items()}
+    recorded = {name: (layer.kept, layer.total) for name, layer in record.layers.items()}
     wrong = [
-        f"the masks keep {counts.get(name)} of '{name}', and the record tells {told.get(name)}"
-        for name in sorted(counts.keys() | told.keys())
-        if counts.get(name) != told.get(name)
+        f"the masks keep {found.get(name)} of '{name}', and the record tells {recorded.get(name)}"
+        for name in sorted(found.keys() | recorded.keys())
+        if found.get(name) != recorded.get(name)
     ]
     if not wrong and mask_files.digest(masks) != record.mask_digest:
         wrong = ["its masks have another digest than the record tells"]
@@ -68,19 +68,16 @@ def _target(record: Record) -> Iterator[str]:
     density, pattern = record.cell.density, record.cell.pattern
     if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
         return
-    if record.cell.control and CONTROLS[record.cell.control].keeps_everything:
-        density, pattern = 1.0, "layer"  # networks of which everything is kept
-    if pattern == "global":
+    control = CONTROLS.get(record.cell.control or "")
+    if control and control.keeps_everything:
+        density, pattern = 1.0, "layer"
+    sizes = {name: layer.total for name, layer in record.layers.items()}
+    asked = counts(pattern, sizes, density, exempt=[name for name, layer in record.layers.items() if layer.note])
+    if asked.network is not None:
         kept = sum(layer.kept for layer in record.layers.values())
-        total = sum(layer.total for layer in record.layers.values())
-        yield from _asked("the network", kept, total, round(density * total))
-    for name, layer in record.layers.items():
-        if pattern == "layer":
-            yield from _asked(f"'{name}'", layer.kept, layer.total, round(density * layer.total))
-        elif match := re.fullmatch(r"\d+:(\d+)", pattern):
-            m = int(match[1])
-            asked = layer.total if layer.note else round(density * m) * layer.total // m
-            yield from _asked(f"'{name}'", layer.kept, layer.total, asked)
+        yield from _asked("the network", kept, sum(sizes.values()), asked.network)
+    for name, count in asked.tensors.items():
+        yield from _asked(f"'{name}'", record.layers[name].kept, sizes[name], count)
 
 
 def _asked(what: str, kept: int, total: int, asked: int) -> Iterator[str]:

@@ -26,7 +26,7 @@ def limits(
         if method.edit_limit is None:
             continue
         if cell.setting not in data:
-            data[cell.setting] = tasks[cell.setting].splits(folders[cell.setting], cell.seed).train
+            data[cell.setting] = tasks[cell.setting].source.splits(folders[cell.setting], cell.seed).train
         try:
             wanted, allowed = _sums(method, options, cell, data[cell.setting])
         except ValueError:  # graphs that cannot be edited, directed ones for instance: the run fails and says why

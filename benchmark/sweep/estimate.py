@@ -1,4 +1,4 @@
-"""From what was asked on the command line to the cells that answer it, and which of them are still open."""
+"""How long the open cells should take, from how long others like them took."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapreplace
 
 from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.records.outcome import Answer
 
 
 def estimate(
-    cells: Sequence[Cell], records: Iterable[Record], jobs: int, spent: Mapping[str, float] | None = None
+    cells: Sequence[Cell], records: Iterable[Answer], jobs: int, spent: Mapping[str, float] | None = None
 ) -> float | None:
     """Seconds that these cells should take in workers side by side; None where one is unknown.
 
@@ -21,7 +21,7 @@ def estimate(
     seen: dict[str, list[float]] = {}
     for record in records:
         if record.status == "ok":
-            seen.setdefault(record.cell.group, []).append(_own_seconds(record))
+            seen.setdefault(record.group, []).append(record.own_seconds)
     if not all(cell.group in seen for cell in cells):
         return None
     free = [0.0] * jobs  # when each worker has nothing left to do
@@ -29,10 +29,3 @@ def estimate(
         times = seen[cell.group]
         heapreplace(free, free[0] + max(0.0, sum(times) / len(times) - (spent or {}).get(cell.key, 0.0)))
     return max(free)
-
-
-def _own_seconds(record: Record) -> float:
-    """What a cell took beside the trainings that it shared."""
-    shared = record.provenance.get("shared_steps")
-    taken = shared / max(1, record.cost.training_steps) if isinstance(shared, int) else 0.0
-    return record.cost.seconds * (1 - taken)

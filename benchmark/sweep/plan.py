@@ -17,7 +17,7 @@ from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import NofM
 from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.records.outcome import Outcome
 from benchmark.records.spelling import Choice, spelled
 from benchmark.records.store import Store
 from benchmark.training.task import Task
@@ -49,11 +49,13 @@ class Plan:
     """The cells of a selection: those to run, and those whose record is there already.
 
     Args:
+        known: all that there is of these cells with these and other seeds.
         tasks: by `Cell.setting`.
     """
 
     run: list[Cell]
-    reused: list[Record]
+    reused: list[Outcome]
+    known: list[Outcome]
     algorithms: Mapping[str, Algorithm]
     tasks: Mapping[str, Task]
 
@@ -65,6 +67,8 @@ class Plan:
 
 def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[PluginError]]:
     """The cells of a selection, split into open and answered ones, and the plug-ins that could not be loaded.
+
+    The store is read once, here.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.
@@ -90,9 +94,11 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     loaded = {setting: task for setting, (_, task) in tasks.items()}
     if all(why_not(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
         raise UsageError(_nothing_fits(cells[0], algorithms))
-    answered = {cell: record for cell in cells if (record := store.get(cell))}
-    kept = {c: r for c, r in answered.items() if rerun == "missing" or (rerun == "failed" and r.status == "ok")}
-    return Plan([c for c in cells if c not in kept], list(kept.values()), algorithms, loaded), broken
+    groups = {cell.group for cell in cells}
+    known = [one for one in store.outcomes() if one.group in groups]
+    there = {one.key: one for one in known if rerun == "missing" or (rerun == "failed" and one.status == "ok")}
+    reused = [there[cell.key] for cell in cells if cell.key in there]
+    return Plan([c for c in cells if c.key not in there], reused, known, algorithms, loaded), broken
 
 
 def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:

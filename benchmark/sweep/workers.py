@@ -22,7 +22,9 @@ import torch
 
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question, Settings, one_thread, question
+from benchmark.harness.report import arrays
 from benchmark.records.cell import Cell
+from benchmark.records.mask_files import pack
 from benchmark.records.record import Record, failure
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
@@ -122,7 +124,7 @@ def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Starte
 
 def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
     packed: list[bytes] = []
-    record = answer(question(cell, settings), tick, lambda model, state: packed.append(state.masks.packed()))
+    record = answer(question(cell, settings), tick, lambda model, state: packed.append(pack(arrays(state.masks))))
     return record, packed[0] if packed else None
 
 

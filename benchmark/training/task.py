@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from benchmark.data.source import Download
+from benchmark.data.source import DataSource
 from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
 from benchmark.training.recipe import Recipe
@@ -32,19 +32,13 @@ class Task:
         model_recipes: by model, the recipes of those that are trained otherwise.
         model_zoos: where further models come from, by prefix: `model_zoos["timm"]` turns `resnet50` into the
             constructor of `timm:resnet50`, and raises UsageError where there is no such model or it does not fit.
-        data: from the folder that holds `files` to the splits.
+        data: from a data folder to the splits: a function, or a `DataSource`, which knows the files that it reads.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
         metrics: direction by name; the first one ranks.
-        files: what `data` reads, files or folders, relative to the data folder; empty for embedded data.
-        fetch: download the files into a folder, or unpack them there from `downloads`.
-        downloads: what `fetch` unpacks, and would otherwise download itself.
-        checksums: `md5:...` or `sha256:...` by file, where they are published.
         prunable: the names of the tensors that may be pruned.
         prunes: what there is to prune.
         sparsity: where no other is asked for.
-        split_of_seed: `data` of a seed, where several splits are published and the seed chooses one; `data` is
-            that of seed 0.
         diagnose: what else is to be known of a network on the test split, beside the metrics; nothing is ranked by it.
     """
 
@@ -54,21 +48,17 @@ class Task:
     loss: Callable[[nn.Module, Batch], Tensor]
     evaluate: Callable[[nn.Module, Iterable[Batch]], dict[str, float]]
     metrics: Mapping[str, Literal["max", "min"]]
-    files: tuple[str, ...] = ()
-    fetch: Callable[[Path], None] | None = None
     prunable: Callable[[nn.Module], list[str]] = conv_and_linear
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
     model_recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
-    split_of_seed: Callable[[Path, int], Splits] | None = None
-    downloads: tuple[Download, ...] = ()
-    checksums: Mapping[str, str] = field(default_factory=dict)
     model_zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
     diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
 
-    def splits(self, folder: Path, seed: int) -> Splits:
-        """The splits that a run of this seed trains and is tested on."""
-        return self.split_of_seed(folder, seed) if self.split_of_seed else self.data(folder)
+    @property
+    def source(self) -> DataSource:
+        """Where the data come from."""
+        return self.data if isinstance(self.data, DataSource) else DataSource(self.data)
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the names there are."""

@@ -12,9 +12,7 @@ import torch
 from torch import nn
 from torchvision import datasets
 
-from benchmark import Recipe, Splits, Task, TensorData, carve
-from benchmark.data.source import Download
-from benchmark.training.recipe import shortened
+from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve, shortened
 
 from . import _cifar_models as networks
 from ._augmentation import IMAGENET, Channels, Normalise, ShiftAndFlip
@@ -102,15 +100,17 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         models=constructors,
         recipes=_budgets(replace(style.recipe, augment=augment)),
         model_recipes=model_recipes | {name: _budgets(recipe) for name, recipe in PLAIN.items()},
-        data=partial(_load, data_set, normalise),
+        data=DataSource(
+            partial(_load, data_set, normalise),
+            files=tuple(_checksums(data_set)),
+            fetch=partial(_unpack, data_set),
+            downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
+            checksums=_checksums(data_set),
+        ),
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,
         model_zoos=zoo(classes, channels=3, size=32),
-        files=tuple(_checksums(data_set)),
-        checksums=_checksums(data_set),
-        downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
-        fetch=partial(_unpack, data_set),
     )
 
 

@@ -21,10 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmark.data.folders import user_cache
-from benchmark.data.splits import Batch, Graphless
-from benchmark.files import alone
-from benchmark.machine import cores
+from benchmark import Batch, Graphless, alone, cores, user_cache
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"

@@ -14,10 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import models as networks
 
-from benchmark import Recipe, Splits
-from benchmark.data.source import Download
-from benchmark.data.tensors import carved
-from benchmark.training.recipe import shortened
+from benchmark import Download, Recipe, Splits, carved, shortened
 
 from ._augmentation import IMAGENET, Normalise, ResizedCrop, middle
 from ._classification import Labelled, evaluate

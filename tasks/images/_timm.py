@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.errors import UsageError, unknown
+from benchmark import UsageError, unknown_name
 
 Zoo = Callable[[str], Callable[[], nn.Module]]
 
@@ -38,7 +38,7 @@ def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callab
         plain = name.partition(".")[0]
         raise UsageError(f"weights are drawn anew here, and 'timm:{name}' names trained ones; ask for timm:{plain}")
     if not timm.is_model(name):
-        raise unknown("timm model", name, timm.list_models(), "python -c 'import timm; print(timm.list_models())'")
+        raise unknown_name("timm model", name, timm.list_models(), "python -c 'import timm; print(timm.list_models())'")
     create = partial(timm.create_model, name, pretrained=False, num_classes=classes, in_chans=channels)
     for make in (partial(create, img_size=size), create):
         try:

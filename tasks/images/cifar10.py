@@ -1,7 +1,6 @@
 from torchvision import datasets
 
-from benchmark import Task
-from benchmark.plugins.task import task
+from benchmark import Task, task
 
 from ._cifar import STYLES, Source, cifar
 

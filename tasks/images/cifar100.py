@@ -2,8 +2,7 @@ from dataclasses import replace
 
 from torchvision import datasets
 
-from benchmark import Task
-from benchmark.plugins.task import task
+from benchmark import Task, task
 
 from ._cifar import STYLES, Source, cifar
 

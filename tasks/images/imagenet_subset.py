@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from benchmark import Count, Task
-from benchmark.errors import UsageError
-from benchmark.plugins.task import task
+from benchmark import Count, DataSource, Task, UsageError, task
 
 from ._classification import METRICS
 from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
@@ -70,12 +68,14 @@ def imagenet_subset(
     return Task(
         models=models(count.classes),
         recipes=style.recipes(count.images - selected.validation, batch, size),
-        data=selected.load,
+        data=DataSource(
+            selected.load,
+            files=(f"{folder}/train", f"{folder}/val"),
+            fetch=selected.unpack if selected.downloads else None,
+            downloads=selected.downloads,
+        ),
         loss=partial(smoothed, size=size, smoothing=style.smoothing),
         evaluate=partial(measured, size=size),
         metrics=METRICS,
         model_zoos=zoo(count.classes, channels=3, size=size),
-        files=(f"{folder}/train", f"{folder}/val"),
-        downloads=selected.downloads,
-        fetch=selected.unpack if selected.downloads else None,
     )

@@ -9,8 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import datasets
 
-from benchmark import Recipe, Splits, Task, TensorData, carve
-from benchmark.data.source import Download
+from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve
 
 from ._classification import METRICS, cross_entropy, evaluate
 from ._models import glorot, mlp, scaled
@@ -68,16 +67,18 @@ mnist = Task(
         "short": sgd(steps=4 * EPOCH),
         "full": sgd(steps=40 * EPOCH),
     },
-    data=load,
+    data=DataSource(
+        load,
+        files=tuple(f"MNIST/raw/{name}" for name in MD5),
+        fetch=_unpack,
+        downloads=tuple(
+            Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
+            for name, digest in datasets.MNIST.resources
+        ),
+        checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
+    ),
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
     model_zoos=zoo(classes=10, channels=1, size=28),
-    files=tuple(f"MNIST/raw/{name}" for name in MD5),
-    checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
-    downloads=tuple(
-        Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
-        for name, digest in datasets.MNIST.resources
-    ),
-    fetch=_unpack,
 )

@@ -11,7 +11,7 @@ import math
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +23,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.datasets import LRGBDataset
 
-from benchmark import Recipe, Splits, Task
-from benchmark.data.folders import DataFolders
+from benchmark import DataSource, Recipe, Splits, Task, user_cache
 
 from ..graphs.data import GraphData
 from ..graphs.diagnosis import diagnose
@@ -94,31 +93,35 @@ class Source:
         LRGBDataset(str(folder / "lrgb"), name=self.name)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How a paper trains networks on a data set: their shapes, the recipes of every budget, and those of some alone."""
+
+    shapes: Mapping[str, Shape]
+    recipes: Mapping[str, Recipe]
+    model_recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
+
+
 def long_range(
     source: Source,
-    tuned: Mapping[str, Shape],
-    original: Mapping[str, Shape],
     protocol: Protocol,
+    tuned: Setting,
+    first: Setting,
     loss: Callable[[nn.Module, Any], Tensor],
     evaluate: Callable[[nn.Module, Iterable[Any]], dict[str, float]],
     metrics: Mapping[str, Literal["max", "min"]],
-    recipes: Mapping[str, Recipe],
-    model_recipes: Mapping[str, Mapping[str, Recipe]] | None = None,
 ) -> Task:
-    """The task of a data set under one of the two protocols."""
-    shapes = tuned if protocol == "tonshoff" else original
-    encodings = tuple(sorted({shape.positions for shape in shapes.values() if shape.positions}))
-    make = network if protocol == "tonshoff" else published
+    """The task of a data set under one of the two protocols: `tuned` is that of tonshoff, `first` that of dwivedi."""
+    setting, make = (tuned, network) if protocol == "tonshoff" else (first, published)
+    encodings = tuple(sorted({shape.positions for shape in setting.shapes.values() if shape.positions}))
     return Task(
-        models={name: partial(make, name, shape, source) for name, shape in shapes.items()},
-        recipes=recipes,
-        model_recipes=model_recipes if model_recipes and protocol == "tonshoff" else {},
-        data=partial(load, source, encodings),
+        models={name: partial(make, name, shape, source) for name, shape in setting.shapes.items()},
+        recipes=setting.recipes,
+        model_recipes=setting.model_recipes,
+        data=DataSource(partial(load, source, encodings), files=source.files, fetch=source.fetch),
         loss=loss,
         evaluate=evaluate,
         metrics=metrics,
-        files=source.files,
-        fetch=source.fetch,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
     )
@@ -171,14 +174,14 @@ def _assembled(shape: Shape, source: Source, layers: list[nn.Module], activation
 
 
 def adamw(
-    graphs: int, batch_size: int, *, epochs: int, warm: int, short: int, clip: float = 0.0, rate: float = 1e-3
+    source: Source, batch_size: int, *, epochs: int, warm: int = 0, clip: float = 0.0, rate: float = 1e-3
 ) -> dict[str, Recipe]:
-    """AdamW, warmed up over `warm` epochs, then along a cosine: `epochs` of them in full, `short` steps in short."""
-    epoch = graphs // batch_size
+    """AdamW, warmed up over `warm` epochs, then along a cosine: `epochs` of them in full, 60 steps in short."""
+    epoch = source.training // batch_size
     step = partial(Recipe, batch_size=batch_size, rate=rate, optimizer="adamw", cosine=True, clip=clip, augment=flipped)
     return {
         "smoke": step(steps=2),
-        "short": step(steps=short, warmup=short // 10),
+        "short": step(steps=60, warmup=6),
         "full": step(steps=epochs * epoch, warmup=warm * epoch),
     }
 
@@ -197,7 +200,7 @@ def flipped(batch: Graph, draw: torch.Generator) -> Graph:
 def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
     """The published splits. Read once, encoded, and kept in the cache: encoding takes minutes."""
     files = [folder / file for file in source.files]
-    cached = DataFolders().cache.parent / "processed" / f"{source.name}-{_key(files, encodings)}.pt"
+    cached = user_cache() / "processed" / f"{source.name}-{_key(files, encodings)}.pt"
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")

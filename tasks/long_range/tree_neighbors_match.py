@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 
-from benchmark import Recipe, Splits, Task
-from benchmark.plugins.task import task
+from benchmark import Recipe, Splits, Task, task
 
 from ..graphs.data import GraphData, cross_entropy, evaluate
 from ..graphs.diagnosis import diagnose

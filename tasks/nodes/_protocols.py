@@ -25,8 +25,7 @@ from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
-from benchmark import Recipe, Splits, Task
-from benchmark.data.source import Download
+from benchmark import DataSource, Download, Recipe, Splits, Task
 
 from ..graphs.checksums import CHECKSUMS
 from ..graphs.data import for_nodes, inputs
@@ -192,15 +191,17 @@ def _task(
     return Task(
         models=models,
         recipes=recipes,
-        data=partial(splits, seed=0),
-        split_of_seed=splits,
+        data=DataSource(
+            partial(splits, seed=0),
+            files=source.files,
+            fetch=source.fetch,
+            downloads=source.downloads,
+            checksums=source.checksums,
+            split_of_seed=splits,
+        ),
         loss=loss,
         evaluate=ranking if ranks else classification,
         metrics={"roc_auc" if ranks else "accuracy": "max", "loss": "min"},
-        files=source.files,
-        fetch=source.fetch,
-        downloads=source.downloads,
-        checksums=source.checksums,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
     )

@@ -9,8 +9,7 @@ from typing import Literal
 import torch
 from torch_geometric.data import Data as Graph
 
-from benchmark import Recipe, Splits, Task
-from benchmark.plugins.task import task
+from benchmark import Recipe, Splits, Task, task
 
 from ..graphs.data import GraphData, cross_entropy, evaluate
 from ..graphs.diagnosis import diagnose

@@ -8,9 +8,7 @@ from pathlib import Path
 import torch
 from torch_geometric.data import Data as Graph
 
-from benchmark import Recipe, Splits, Task
-from benchmark.plugins.options import Count, Fraction, Positive
-from benchmark.plugins.task import task
+from benchmark import Count, DataSource, Fraction, Positive, Recipe, Splits, Task, task
 
 from ..graphs.data import for_nodes
 from ..graphs.diagnosis import diagnose
@@ -39,8 +37,7 @@ def planted_partition(
     return Task(
         models=residual(FEATURES, CLASSES, layers=2, units=64, dropout=0.2),
         recipes={"smoke": adam(steps=20), "short": adam(steps=100), "full": adam(steps=500)},
-        data=partial(splits, seed=0),
-        split_of_seed=splits,
+        data=DataSource(partial(splits, seed=0), split_of_seed=splits),
         loss=loss,
         evaluate=classification,
         metrics={"accuracy": "max", "loss": "min"},

@@ -8,8 +8,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._regrowth import regrow
-from benchmark.algorithms._schedules import cosine
 from benchmark.algorithms.gmp import gmp
 from benchmark.algorithms.granet import granet
 from benchmark.algorithms.random import random
@@ -21,7 +19,9 @@ from benchmark import Masks, Splits, Target, Task, TensorData
 from benchmark.errors import Diverged
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.regrowth import regrow
 from benchmark.pruning.target import Inversion
+from benchmark.schedules import cosine
 from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 
 BOTH = pytest.mark.parametrize("method", [set_, rigl])

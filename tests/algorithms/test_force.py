@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.force import force
 from benchmark.algorithms.snip import snip
 from torch import Tensor
 
 from benchmark import Masks, keep_top
+from benchmark.scores import sensitivity
 from tests.support.notebook import RECIPE, Notebook, after, same, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark.algorithms._scores import lamp
-from benchmark.algorithms._scores import magnitude as size_of
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.random import random
 from hypothesis import given, settings
@@ -18,6 +16,8 @@ from torch import Size, Tensor
 
 from benchmark import Target, keep_top
 from benchmark.pruning.layer_densities import er, erk, igq, smart_ratio, uniform_plus, weights_per_layer
+from benchmark.scores import lamp
+from benchmark.scores import magnitude as size_of
 from tests.support.notebook import RECIPE, Notebook, after, written
 
 quick = settings(max_examples=40, deadline=None)

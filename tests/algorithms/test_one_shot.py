@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmark.algorithms._scores import magnitude as size_of
-from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.dense import dense
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.random import random
@@ -23,6 +21,8 @@ from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.scores import magnitude as size_of
+from benchmark.scores import sensitivity
 from benchmark.training.run_state import RunState
 
 RECIPE = Recipe(steps=6, batch_size=32, rate=0.1, momentum=0.9, milestones=(3,))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchmark.algorithms._scores import lamp, magnitude, sensitivity
 from torch import Tensor
 
 from benchmark import Target, keep_top
 from benchmark.pruning.ranking import noise
+from benchmark.scores import lamp, magnitude, sensitivity
 
 WEIGHTS = {"fc": torch.tensor([[1.0, -2.0], [0.5, -0.0]])}
 GRADIENTS = {"fc": torch.tensor([[-3.0, 1.0], [2.0, 9.0]])}

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import pytest
 import torch
-from benchmark.algorithms._scores import sensitivity
 from benchmark.algorithms.magnitude import magnitude
 from benchmark.algorithms.synflow import synflow
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_top
 from benchmark.plugins import registry
+from benchmark.scores import sensitivity
 from tests.support.notebook import RECIPE, SIZES, Notebook, after, same, smooth, state, written
 
 ONLY_SCORE = replace(RECIPE, steps=0)

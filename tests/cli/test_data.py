@@ -32,7 +32,7 @@ PACKED = '''
     import shutil
     from dataclasses import replace
 
-    from benchmark.data.source import Download
+    from benchmark.data.source import DataSource, Download
     from benchmark.contract.toy import toy
 
     def unpack(folder):
@@ -44,11 +44,13 @@ PACKED = '''
 
     packed = replace(
         toy,
-        data=data,
-        files=("packed/a.txt", "packed/b.txt"),
-        checksums={"packed/a.txt": os.environ["SUM"]},
-        downloads=(Download(os.environ["URL"], "in/packed.zip", os.environ["DIGEST"]),),
-        fetch=unpack,
+        data=DataSource(
+            data,
+            files=("packed/a.txt", "packed/b.txt"),
+            checksums={"packed/a.txt": os.environ["SUM"]},
+            downloads=(Download(os.environ["URL"], "in/packed.zip", os.environ["DIGEST"]),),
+            fetch=unpack,
+        ),
     )
 '''
 
@@ -329,13 +331,13 @@ def test_what_is_corrupt_in_the_cache_is_fetched_again_and_elsewhere_is_told(
 
 
 def test_the_checksums_are_those_of_the_published_files(real_data: Path) -> None:
-    task = registry.task("mnist")
+    task = registry.task("mnist").source
     assert {name: hashed(real_data / name, "md5") for name in task.files} == task.checksums
 
 
 def test_archives_are_asked_for_as_torchvision_does(tmp_path: Path) -> None:
     for name in ("mnist", "cifar10", "cifar100"):
-        task = registry.task(name)
+        task = registry.task(name).source
         assert all(item.digest.startswith("md5:") for item in task.downloads)
         assert all(item.url.startswith("https://") for item in task.downloads)
         with pytest.raises(DataMissing, match="holds neither"):
@@ -345,7 +347,7 @@ def test_archives_are_asked_for_as_torchvision_does(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_torchvision_unpacks_what_was_brought(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed again here, so with other sums than the published ones: torchvision is told of these."""
-    task, packed = registry.task("mnist"), tmp_path / "packed"
+    task, packed = registry.task("mnist").source, tmp_path / "packed"
     packed.mkdir()
     for name in task.files:
         file = packed / f"{name.rpartition('/')[2]}.gz"
@@ -355,4 +357,4 @@ def test_torchvision_unpacks_what_was_brought(real_data: Path, tmp_path: Path, m
     monkeypatch.setattr(datasets.MNIST, "resources", known)
     obtain("mnist", replace(task, downloads=downloads), tmp_path / "cache", packed.as_uri())
     assert sorted(contents(tmp_path / "cache")) == sorted(task.files)
-    assert len(task.data(tmp_path / "cache").test) == 10_000
+    assert len(task.load(tmp_path / "cache").test) == 10_000

@@ -11,8 +11,9 @@ from tests.support.main_job import MAIN_JOB
 
 def test_the_main_job_ends_well_with_a_line_for_each_cell(main_job: Ended) -> None:
     assert main_job.code == 0, main_job.err
-    first, *lines = [line for line in main_job.err.splitlines() if line]  # older versions of rich end with an empty one
+    first, *others = main_job.err.splitlines()
     assert first.startswith("10 cells: 0 answered already, 10 to run on c")
+    lines = [line for line in others if line and "/10" not in line]  # a busy machine has time for the bar to be drawn
     assert len(lines) == 10
     for line in lines:
         assert re.fullmatch(

@@ -125,7 +125,7 @@ TASK_CASES = [
         name,
         rule,
         id=f"{name}-{rule_name(rule)}",
-        marks=[pytest.mark.slow] if registry.task(name).files and rule in LONG else [],
+        marks=[pytest.mark.slow] if registry.task(name).source.files and rule in LONG else [],
     )
     for name in TASKS
     for rule in TASK_RULES
@@ -135,9 +135,9 @@ TASK_CASES = [
 @pytest.mark.parametrize(("name", "rule"), TASK_CASES)
 def test_built_in_task(name: str, rule: Rule, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     task = registry.task(name)
-    if task.files and rule is not task_rules.has_every_budget:
+    if task.source.files and rule is not task_rules.has_every_budget:
         root = request.getfixturevalue("real_data")
-        if not DataFolders(root).holding(task):
+        if not DataFolders(root).holding(task.source):
             pytest.skip(f"{name} is not in {root}: looked for {task.files[0]}")
         monkeypatch.setenv("PRUNEBENCH_DATA", str(root))
     rule(name)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from benchmark.algorithms._regrowth import regrow
 from torch import Tensor, nn
 
 from benchmark import Run, algorithm, keep_top, noise
@@ -23,6 +22,7 @@ from benchmark.plugins import registry
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.regrowth import regrow
 from benchmark.pruning.target import Inversion, Target
 from benchmark.records.record import Record
 from benchmark.training.run_state import RunState

@@ -21,6 +21,7 @@ from benchmark.harness.effective_density import live_paths
 from benchmark.harness.question import Question
 from benchmark.records.cell import Cell
 from benchmark.training.task import conv_and_linear
+from tests.support.masks import digest
 
 
 def mask(*rows: str) -> Tensor:
@@ -323,7 +324,7 @@ def test_the_model_is_left_untouched(training):
     def look() -> list[object]:
         tensors = [*model.state_dict().values(), *(p.grad for p in model.parameters())]
         modes, hooks = [m.training for m in model.modules()], [len(m._forward_hooks) for m in model.modules()]
-        return [[t.tolist() for t in tensors], modes, hooks, torch.get_rng_state().tolist(), masks.digest]
+        return [[t.tolist() for t in tensors], modes, hooks, torch.get_rng_state().tolist(), digest(masks)]
 
     batch = torch.randn(2, 6), torch.tensor([0, 1])
     before = look()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmark import Masks
 from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
 from benchmark.records.mask_files import pack, unpack
+from tests.support.masks import digest, packed, unpacked
 
 shapes = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=4)
 
@@ -32,9 +33,9 @@ def test_packed_masks_come_back_in_order_and_to_the_bit(sizes: list[tuple[int, .
 def test_a_mask_in_either_memory_format_is_the_same_mask() -> None:
     mask = torch.rand(4, 3, 2, 2, generator=torch.Generator().manual_seed(0)) < 0.5
     plain, last = Masks({"w": mask}), Masks({"w": mask.to(memory_format=torch.channels_last)})
-    assert Masks.unpacked(last.packed()) == plain
-    assert last.packed() == plain.packed()
-    assert last.digest == plain.digest
+    assert unpacked(packed(last)) == plain
+    assert packed(last) == packed(plain)
+    assert digest(last) == digest(plain)
 
 
 def test_a_thousand_weights_take_a_bit_each_at_most() -> None:

@@ -1,6 +1,6 @@
 """Records with made-up scores, for tests of tables and pictures alone; nothing of them is ever shown as a result.
 
-python -m tests.support.generated DIR [--algorithms 10 --sparsities 10 --tasks 5 --seeds 20]   # 10,000 of them
+python -m tests.support.generated DIR [--packed] [--algorithms 10 --sparsities 10 --tasks 5 --seeds 20]   # 10,000
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.records.cell import Cell
+from benchmark.records.pack import pack
 from benchmark.records.record import Cost, Density, LayerCount, Ranking, Record
 from benchmark.records.store import Store
 
@@ -95,6 +96,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     for option, default in {"algorithms": 10, "sparsities": 10, "tasks": 5, "seeds": 20}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--packed", action="store_true", help="into tables")
     given = parser.parse_args()
     levels = [round(1 - 0.7**power, 4) for power in range(1, given.sparsities + 1)]
     names = [f"task-{place}" for place in range(given.tasks)]
@@ -102,4 +104,6 @@ if __name__ == "__main__":
     for record in generated(NAMES[: given.algorithms], levels, names, given.seeds):
         path = store.path(record.cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.model_dump_json(by_alias=True, indent=1))  # without the fsync of Store.put
+        path.write_bytes(record.to_bytes())  # without the fsync of Store.put
+    if given.packed:
+        pack(store, write=True)

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from benchmark.harness.question import Settings
-from benchmark.pruning.masks import Masks
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.sweep.workers import run_in_processes
 from tests.support.command import BENCH, Bench, Ended, bench_process
+from tests.support.masks import digest, unpacked
 from tests.support.outside import plant
 
 SMOKE = ("--task", "digits", "--budget", "smoke")
@@ -216,8 +216,8 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(interrupted: tuple[Pat
 def test_the_masks_of_a_record_lie_beside_it_packed(interrupted: tuple[Path, Ended]) -> None:
     store = Store(interrupted[0])
     for record in store:
-        masks = Masks.unpacked(store.masks(record.cell).read_bytes())
-        assert masks.digest == record.mask_digest
+        masks = unpacked(store.masks(record.cell).read_bytes())
+        assert digest(masks) == record.mask_digest
         assert masks.counts == {name: layer.kept for name, layer in record.layers.items()}
 
 

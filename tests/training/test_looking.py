@@ -12,6 +12,7 @@ import torch
 from benchmark import Run, Target
 from benchmark.contract.toy import toy
 from benchmark.training.run_state import RunState
+from tests.support.masks import digest
 from tests.support.runs import (
     SGD,
     leaves,
@@ -33,7 +34,7 @@ def everything(run: Run) -> tuple[object, ...]:
         random.getstate(),
         repr(np.random.get_state()),
         run.clock,
-        run.masks.digest,
+        digest(run.masks),
     )
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from benchmark import Recipe, Splits, TensorData
 from benchmark.contract.toy import toy
 from benchmark.data.folders import DataFolders
+from benchmark.data.source import DataSource
 from benchmark.data.splits import sealed
 from benchmark.data.tensors import carve, subset
 from benchmark.errors import Breach, DataMissing, UsageError
@@ -290,7 +291,7 @@ def test_a_seal_within_a_seal_leaves_the_outer_one_shut():
 
 # --- where data lie ---------------------------------------------------------------------------------------------------
 
-DIGITS = replace(toy, files=("digits/train", "digits/test"))
+DIGITS = DataSource(toy.data, files=("digits/train", "digits/test"))
 
 
 def place(root: Path, *files: str) -> Path:
@@ -330,7 +331,7 @@ def test_a_folder_with_half_the_files_does_not_hold_the_data(roots):
 
 
 def test_embedded_data_need_no_folder(roots):
-    assert DataFolders().locate("toy", toy) is not None
+    assert DataFolders().locate("toy", toy.source) is not None
 
 
 def test_missing_data_are_an_error_with_what_why_and_what_next(roots):
@@ -345,8 +346,8 @@ def test_missing_data_are_an_error_with_what_why_and_what_next(roots):
 
 
 def test_data_that_are_nowhere_are_downloaded_into_the_cache(roots):
-    task = replace(DIGITS, fetch=lambda folder: place(folder, *DIGITS.files) and None)
-    assert DataFolders(roots[0]).locate("digits", task) == roots[2]
+    source = replace(DIGITS, fetch=lambda folder: place(folder, *DIGITS.files) and None)
+    assert DataFolders(roots[0]).locate("digits", source) == roots[2]
     assert not roots[0].exists()
 
 

@@ -10,7 +10,7 @@ from benchmark.leaderboard.figures.labels import Labelled, label_ends
 from benchmark.leaderboard.figures.panels import GREY, check, errors, high, low, metric, panels, percents, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, references, rows
-from benchmark.records.record import Record
+from benchmark.records.outcome import Answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ FAR = 5
 """How many times the least error the greatest is, before the axis is of its logarithm."""
 
 
-def accuracy_sparsity(records: Iterable[Record]) -> Figure:
+def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
     """The metric over the weights kept, a panel for each table and pattern: means, 95 % intervals as bands.
 
     Where a panel has one sparsity, its rows stand one above the other instead.

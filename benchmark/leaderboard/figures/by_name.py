@@ -6,23 +6,23 @@ All of them raise UsageError where what was selected holds nothing that they sho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.leaderboard.figures.accuracy_sparsity import accuracy_sparsity
 from benchmark.leaderboard.figures.layers import layers
 from benchmark.leaderboard.figures.pareto import pareto
 from benchmark.leaderboard.figures.rank_diagrams import critical_difference, profile
 from benchmark.leaderboard.rows import rows
-from benchmark.records.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-PICTURES: dict[str, Callable[[Iterable[Record]], Figure]] = {
+PICTURES: dict[str, Callable[[Iterable[Any]], Figure]] = {
     "accuracy-sparsity": accuracy_sparsity,
     "pareto": pareto,
     "profile": lambda records: profile(rows(records)),
     "critical-difference": lambda records: critical_difference(rows(records)),
     "layers": layers,
 }
+"""Of records or their outcomes; `layers` of records alone."""

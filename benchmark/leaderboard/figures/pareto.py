@@ -12,14 +12,14 @@ from benchmark.leaderboard.figures.labels import Bar, Labelled, label_points
 from benchmark.leaderboard.figures.panels import GREY, check, high, low, metric, panels, ticks, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import references, rows
-from benchmark.records.record import Record
+from benchmark.records.outcome import Answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def pareto(records: Iterable[Record]) -> Figure:
+def pareto(records: Iterable[Answer]) -> Figure:
     """The metric over all that was computed, a panel for each task, model, pattern and sparsity; budgets together.
 
     The front is the line: what lies below it costs more than something that is at least as good.

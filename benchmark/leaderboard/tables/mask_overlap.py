@@ -27,7 +27,7 @@ def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> t
     """
     if len(names) != 2:
         raise UsageError(f"--masks compares two records, or two algorithms; got {len(names)} names")
-    if all(store.files(name) for name in names):
+    if all(store.find(name) for name in names):
         first, second = (find_record(name, store) for name in names)
         return _layers(f"{first.key[:8]} {first.cell} and {second.key[:8]} {second.cell}", _parts(store, first, second))
     return _columns(choices(names), store, records)

@@ -8,11 +8,9 @@ from pathlib import Path
 import networkx as nx
 import pytest
 import torch
-from benchmark.tasks.long_range.clique_path import lollipop
-from benchmark.tasks.long_range.crossed_ring import crossed
-from benchmark.tasks.long_range.ring_transfer import ring
+from benchmark.tasks.long_range.transfer import crossed, lollipop, ring
+from benchmark.tasks.long_range.transfer import tree as leafy
 from benchmark.tasks.long_range.tree_neighbors_match import tree
-from benchmark.tasks.long_range.tree_transfer import tree as leafy
 from torch_geometric.data import Data as Graph
 
 from benchmark.plugins import registry

@@ -13,8 +13,8 @@ from benchmark.tasks.graphs.data import GraphData, inputs
 from benchmark.tasks.long_range._metrics import mean_precision, ranks, reciprocal_rank, weighted
 from benchmark.tasks.long_range._positions import lappe, rwse
 from benchmark.tasks.long_range._protocols import COCO, Source, flipped, load
-from benchmark.tasks.long_range.pcqm_contact import SOURCE as PAIRS
-from benchmark.tasks.long_range.peptides_func import SOURCE as PEPTIDES
+from benchmark.tasks.long_range.lrgb import PCQM_CONTACT as PAIRS
+from benchmark.tasks.long_range.lrgb import PEPTIDES_FUNC as PEPTIDES
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn

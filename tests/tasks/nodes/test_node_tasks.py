@@ -57,7 +57,7 @@ def test_a_seed_has_its_split_of_ten(name: str, real_data: Path) -> None:
 @pytest.mark.parametrize("name", ["cora", "wisconsin", "chameleon"])
 def test_splits_share_the_graph_and_no_node(name: str, real_data: Path) -> None:
     for protocol in ("jamadandi", registry.family(name).options["protocol"].default):
-        splits = registry.task(name, {"protocol": protocol}).splits(real_data, 3)
+        splits = registry.task(name, {"protocol": protocol}).source.splits(real_data, 3)
         first, *others = (part.batch(torch.tensor([0])) for part in (splits.train, splits.validation, splits.test))
         for other in others:
             assert torch.equal(first.edge_index, other.edge_index)
@@ -142,7 +142,7 @@ def test_attention_is_the_published_one() -> None:
 
 
 def mask_of(task: Task, folder: Path, seed: int) -> Tensor:
-    mask: Tensor = task.splits(folder, seed).train.batch(torch.tensor([0])).mask
+    mask: Tensor = task.source.splits(folder, seed).train.batch(torch.tensor([0])).mask
     return mask
 
 

@@ -1,0 +1,125 @@
+"""A file in the user's cache with the outcomes of lines that were read before, so that they need not be parsed again.
+
+An outcome is looked up by the SHA-256 of the bytes that it was read from, and these are read every time: an edited
+record is another line, and nothing here can be stale. Trusted is what this user wrote: the file has to be theirs and
+writable by nobody else, and to have the digest in its first line. Whoever can write it can write the records, too.
+Anything else than such a file, and any that cannot be written, is as if there were none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from benchmark.files import user_cache, write
+from benchmark.records.cell import Cell
+from benchmark.records.outcome import Outcome, outcome
+from benchmark.records.record import Ranking, Record
+
+FEW = 500
+"""Records that are read as fast without a cache."""
+
+WORTH = 0.02
+"""The share of new ones from which on the file is written again."""
+
+
+class OutcomeCache:
+    """The outcomes of a results folder, by digest of what they were read from."""
+
+    def __init__(self, root: Path) -> None:
+        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
+        self._file = user_cache() / "outcomes" / f"{name}.json"
+        self._known: dict[str, Outcome] | None = None
+        self._seen: dict[str, Outcome] = {}
+        self._new = 0
+
+    def outcome(self, content: bytes) -> Outcome:
+        """Of the record in these bytes. Raises ValidationError where they hold none."""
+        if self._known is None:
+            self._known = _load(self._file)
+        digest = hashlib.sha256(content.rstrip(b"\n")).hexdigest()
+        found = self._known.get(digest)
+        if found is None:
+            found = outcome(Record.model_validate_json(content))
+            self._new += 1
+        self._seen[digest] = found
+        return found
+
+    def save(self) -> None:
+        """Write what was looked up since, where that is worth it. What was not looked up is forgotten."""
+        if len(self._seen) >= FEW and self._new > WORTH * len(self._seen):
+            content = json.dumps(_columns(self._seen), separators=(",", ":")).encode()
+            with suppress(OSError):
+                write(_head(content) + content, self._file)
+
+
+def _load(file: Path) -> dict[str, Outcome]:
+    """What the file holds; nothing where it is not ours, not whole, or of another version of this code."""
+    try:
+        with file.open("rb") as opened:
+            state = os.fstat(opened.fileno())
+            if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+                return {}
+            head, content = opened.readline(), opened.read()
+        return _outcomes(json.loads(content)) if head == _head(content) else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _head(content: bytes) -> bytes:
+    return f"{hashlib.sha256(_code() + content).hexdigest()}\n".encode()
+
+
+@cache
+def _code() -> bytes:
+    """What the values depend on beside the records: the code that reads them, and pydantic."""
+    here = Path(__file__).parent
+    code = b"".join((here / f"{name}.py").read_bytes() for name in ("cell", "record", "outcome", "outcome_cache"))
+    return hashlib.sha256(code + pydantic.VERSION.encode()).digest()
+
+
+def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
+    """As lists, a column each, and what runs of a group share once."""
+    groups: dict[tuple[str, str, str], int] = {}
+    shared: list[Any] = []
+    for one in seen.values():
+        place = (one.group, one.ranking.metric, one.ranking.direction)
+        if place not in groups:
+            groups[place] = len(shared)
+            shared.append([one.group, one.cell.model_dump(mode="json"), one.ranking.model_dump()])
+    found = list(seen.values())
+    return {
+        "groups": shared,
+        "digest": list(seen),
+        "group": [groups[one.group, one.ranking.metric, one.ranking.direction] for one in found],
+        "seed": [one.cell.seed for one in found],
+        "spent": list(zip(*(one.spent for one in found), strict=True)),
+    } | {name: [getattr(one, name) for one in found] for name in PLAIN}
+
+
+PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited")
+"""Fields of an outcome that are written as they are."""
+
+
+def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
+    shared = [
+        (group, Cell.model_validate(cell), Ranking.model_validate(ranking))
+        for group, cell, ranking in columns["groups"]
+    ]
+    plain = zip(*(columns[name] for name in PLAIN), strict=True)
+    spent = zip(*columns["spent"], strict=True)
+    found = {}
+    for digest, place, seed, cost, (key, status, score, validated, own, again, edited) in zip(
+        columns["digest"], columns["group"], columns["seed"], spent, plain, strict=True
+    ):
+        group, cell, ranking = shared[place]
+        cell = cell.model_copy(update={"seed": seed})
+        found[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, own, again, edited)
+    return found

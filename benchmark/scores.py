@@ -1,0 +1,47 @@
+"""Scores that several methods rank by: pure functions of named tensors, one number per weight, higher = kept longer.
+
+`weights` and `gradients` are mappings of the same names to tensors of the same shapes, as `run.weights` and
+`run.gradients(batches)` give them; so are the scores, on the same devices. Nothing is changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+Tensors = Mapping[str, Tensor]
+"""Tensors by the name of their parameter."""
+
+
+def magnitude(weights: Tensors) -> dict[str, Tensor]:
+    """|w| (Janowsky, 1989; Han et al., 2015)."""
+    return {name: weight.abs() for name, weight in weights.items()}
+
+
+def lamp(weights: Tensors) -> dict[str, Tensor]:
+    """LAMP: w^2 over the sum of all squares of its tensor that are not smaller (Lee et al., 2021, eq. 4).
+
+    Float64, in [0, 1] and comparable between tensors. A tensor's largest weight has score 1, so that ranking globally
+    empties no layer before its time.
+    """
+    return {
+        name: _lamp(weight.reshape(-1).cpu()).view(weight.shape).to(weight.device) for name, weight in weights.items()
+    }
+
+
+def _lamp(weights: Tensor) -> Tensor:
+    """[n] -> [n], on the CPU: on a GPU a cumulative sum is not deterministic."""
+    squares, order = weights.double().square().sort()
+    rest = squares.flip(0).cumsum(0).flip(0)
+    return torch.empty_like(squares).scatter_(0, order, squares / rest.clamp_min(torch.finfo(rest.dtype).tiny))
+
+
+def sensitivity(weights: Tensors, gradients: Tensors) -> dict[str, Tensor]:
+    """|w dL/dw|, the derivative of the loss by a gate on the connection (Lee et al., 2019, eq. 4, unnormalised).
+
+    Raises:
+        KeyError: a weight has no gradient.
+    """
+    return {name: (weight * gradients[name]).abs() for name, weight in weights.items()}
