@@ -228,6 +228,11 @@ def test_what_only_reads_imports_no_torch_on_its_way(module: str) -> None:
     assert not HEAVY & {top(name) for name in reached(module)}
 
 
+@pytest.mark.parametrize("module", FILES)
+def test_timm_is_loaded_by_nobody_who_does_not_ask(module: str) -> None:
+    assert "timm" not in {top(name) for name in reached(module)}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with a record in it, so that there is something to read."""
