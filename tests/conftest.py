@@ -1,4 +1,4 @@
-"""What every test starts from: one thread, its own environment, no network, and the real data if they are here."""
+"""What every test starts from: its tier, one thread, its own environment, no network, and the real data if here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # numpy reads it when it is imported: tests that run side by side have a core each
 
@@ -15,16 +17,52 @@ import pytest
 import torch
 
 from benchmark.cli import main
-from benchmark.plugins import catalog
 from benchmark.records.store import Store
 from tests.support.command import ROOT, Bench, Ended
 from tests.support.once import once
+from tests.support.outside import known_here
+from tests.support.tiers import held_to_its_tier, mark, watch
 
 collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own: test_registry runs them installed
 
 # a shell starts what runs in its background with these ignored, and children inherit that; tests send them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+watch()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark(item)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m unit`, a file that says of all its tests that they run is not even imported."""
+    wanted = config.option.markexpr != "unit" or collection_path.suffix != ".py"
+    return None if wanted or "\npytestmark = pytest.mark.runs\n" not in collection_path.read_text() else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with held_to_its_tier(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with held_to_its_tier(item):
+        return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file go to one worker, as long as that keeps all workers busy: it makes what they share once."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
 
 _DATA_BEFORE = os.environ.get("PRUNEBENCH_DATA")
 
@@ -80,19 +118,10 @@ def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+def known() -> Iterator[Callable[[Path], None]]:
     """`known(folder)`: plug-ins in a folder are known to this process, until the test is over."""
-    before = set(sys.modules)
-
-    def put(folder: Path) -> None:
-        monkeypatch.syspath_prepend(folder)
-        catalog.plugins.cache_clear()
-
-    yield put
-    monkeypatch.undo()
-    catalog.plugins.cache_clear()
-    for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
-        del sys.modules[name]
+    with ExitStack() as stack:
+        yield lambda folder: stack.enter_context(known_here(folder))
 
 
 @pytest.fixture(scope="session")

@@ -180,9 +180,11 @@ def test_a_graph_is_planned_once():
 # --- through the command line's own road ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "words", ["spectral", "spectral:mode=add", "spectral:mode=both", "random-edges", "fosr", "sdrf"]
-)
+LONG = [pytest.param(words, marks=pytest.mark.slow) for words in ("spectral", "spectral:mode=add", "fosr", "sdrf")]
+"""The contract tries these on a graph, too, though not through the command line."""
+
+
+@pytest.mark.parametrize("words", ["spectral:mode=both", "random-edges", *LONG])
 def test_a_run_on_the_toy_graph_ends_well(bench, tmp_path: Path, words):
     common = ["--task", "braess", "--budget", "smoke", "--jobs", "0", "--device", "cpu", "--results", tmp_path]
     ended = bench("run", "--algo", words, "--edges", "2", *common)

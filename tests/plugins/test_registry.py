@@ -14,8 +14,8 @@ import pytest
 
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import catalog, registry
-from tests.support.command import ROOT, Bench, Ended, bench_process
-from tests.support.outside import plant
+from tests.support.command import ROOT, Bench, Ended, bench_here, bench_process
+from tests.support.outside import known_here, plant
 
 # --- a whole one ------------------------------------------------------------------------------------------------------
 
@@ -131,7 +131,8 @@ def listed(broken: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def doctored(broken: Path) -> Ended:
-    return bench_process("doctor", "--format", "json", PYTHONPATH=broken)
+    with known_here(broken):
+        return bench_here("doctor", "--format", "json")
 
 
 @pytest.mark.parametrize("name", AT_A_GLANCE)
@@ -205,8 +206,11 @@ def test_a_run_goes_on_without_broken_plugins(
     assert_dense_ran(ended, tmp_path, "misspelt", "explodes", "absent")
 
 
-def test_workers_run_without_a_plugin_that_cannot_be_imported(broken: Path, tmp_path: Path) -> None:
-    ended = bench_process(*run_smoke("explodes,dense", tmp_path, jobs=1), PYTHONPATH=broken)
+def test_workers_run_without_a_plugin_that_cannot_be_imported(
+    broken: Path, tmp_path: Path, known: Callable[[Path], None], bench: Bench
+) -> None:
+    known(broken)
+    ended = bench(*run_smoke("explodes,dense", tmp_path, jobs=1))
     assert_dense_ran(ended, tmp_path, "explodes")
 
 
@@ -281,11 +285,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(kind: str, name: str, says
     assert error.value.exit_code == 2
 
 
-def test_every_built_in_is_called_as_its_file() -> None:
-    for kind in ("algorithm", "task"):
-        files = {file.stem.replace("_", "-") for file in (ROOT / f"{kind}s").glob("[a-z]*.py")}
-        built_in = {p.name for p in catalog.plugins(kind).values() if p.distribution == "prunebench"}
-        assert built_in == files
+def test_every_built_in_algorithm_is_called_as_its_file() -> None:
+    files = {file.stem.replace("_", "-") for file in (ROOT / "algorithms").rglob("[a-z]*.py")}
+    assert {p.name for p in catalog.plugins("algorithm").values() if p.distribution == "prunebench"} == files
 
 
 def test_every_built_in_loads() -> None:

@@ -15,7 +15,7 @@ from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.spelling import Choice, choices, spelled
 from benchmark.records.store import Store
-from tests.support.command import Bench, bench_process
+from tests.support.command import Bench
 from tests.support.outside import plant
 
 FLIPS = '''
@@ -202,7 +202,7 @@ def test_none_is_no_value_of_other_options() -> None:
 
 
 def test_workers_and_export_make_the_task_of_the_record(flips: Path, own: Store, bench: Bench, tmp_path: Path) -> None:
-    ended = bench_process("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", PYTHONPATH=flips)
+    ended = bench("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", "--jobs", "1")
     assert ended.code == 0, ended.err
     [record] = own
     assert (record.cell.model, record.cell.setting) == ("net-7", "flips:protocol=kind,width=7,noise=0.0")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from benchmark.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 BENCH = Path(sys.executable).with_name("bench")
@@ -32,6 +38,15 @@ def bench_process(*words: str | Path, **environment: str | Path) -> Ended:
     command = [str(BENCH), *map(str, words)]
     done = subprocess.run(command, env=there, capture_output=True, text=True, check=False, timeout=300)
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def bench_here(*words: str | Path) -> Ended:
+    """`bench` in this process, where torch is there already."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main([str(word) for word in words], prog_name="bench")
+    assert isinstance(end.value.code, int)
+    return Ended(end.value.code, out.getvalue(), err.getvalue())
 
 
 def here(bench: Bench, algorithms: str, *words: str | Path) -> Ended:

@@ -1,9 +1,16 @@
-"""Third-party plug-ins laid out by hand."""
+"""Third-party plug-ins: laid out by hand, and known to this process."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+
+import pytest
+
+from benchmark.plugins import catalog
 
 
 def plant(folder: Path, kind: str, name: str, source: str | bytes | None, target: str | None = None) -> str:
@@ -27,3 +34,16 @@ def plant(folder: Path, kind: str, name: str, source: str | bytes | None, target
         file = folder / f"{plain}_plugin.py"
         file.write_bytes(source if isinstance(source, bytes) else dedent(source).encode())
     return distribution
+
+
+@contextmanager
+def known_here(folder: Path) -> Iterator[None]:
+    """Plug-ins in a folder are known to this process, for as long as it lasts."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        catalog.plugins.cache_clear()
+        yield
+    catalog.plugins.cache_clear()
+    for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
+        del sys.modules[name]
