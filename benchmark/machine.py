@@ -17,6 +17,11 @@ CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
 """What of a checkout decides an answer; results and documents do not."""
 
 
+def may_be_cuda(device: str) -> bool:
+    """Whether a `--device` may come to mean a GPU; torch is not asked, which takes seconds."""
+    return device.startswith("cuda") or (device == "auto" and Path("/dev/nvidiactl").exists())
+
+
 def device_facts(device: torch.device) -> dict[str, Any]:
     """What the run computed on, and on CUDA whether float32 products were rounded to TF32."""
     import torch

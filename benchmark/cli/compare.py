@@ -23,6 +23,7 @@ from benchmark.leaderboard.comparisons import (
 )
 from benchmark.leaderboard.tables.mask_overlap import compared
 from benchmark.leaderboard.tables.plain import Tables, chance, interval, several, titles
+from benchmark.plugins import catalog
 from benchmark.records.spelling import Choice, choices, named
 from benchmark.records.store import Store
 
@@ -60,7 +61,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
         raise UsageError("--against says what to do without names; leave out one or the other")
-    found = rows(selected(**wanted))
+    found = rows(selected(**wanted), catalog.label)
     if everybody:
         made = compare_all(found) if against == "all" else compare_with_best(found)
     else:

@@ -18,6 +18,7 @@ from benchmark.leaderboard.tables.formats import FORMATS
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
+from benchmark.plugins import catalog
 from benchmark.records.outcome import Answer
 
 VIEWS = ("plain", "compute", "controls", "profile", "edits")
@@ -55,22 +56,22 @@ def leaderboard(
     if not all(0 < level < math.inf for level in levels):
         raise UsageError(f"--flops are numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
     if view == "edits":
-        emit(form, *edits(whole_records(**wanted)))
+        emit(form, *edits(whole_records(**wanted), catalog.label))
         return
     records = selected(**wanted)
     if view == "plain":
         print_board(records, form)
     elif view == "compute":
-        emit(form, *compute(rows(records), levels))
+        emit(form, *compute(rows(records, catalog.label), levels))
     elif view == "controls":
-        emit(form, *controlled(rows(records)))
+        emit(form, *controlled(rows(records, catalog.label)))
     else:
-        emit(form, *profile(rows(records), form))
+        emit(form, *profile(rows(records, catalog.label), form))
 
 
 def print_board(records: Sequence[Answer], form: str) -> None:
     """The plain leaderboard of these records on stdout."""
-    found = rows(records)
+    found = rows(records, catalog.label)
     if form in ("json", "csv"):
         emit(form, {}, board_facts(found))
     else:

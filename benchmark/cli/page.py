@@ -62,7 +62,7 @@ def _page(records: list[Record], results: Path) -> dict[str, bytes]:
 
 def _readme(records: list[Outcome]) -> dict[str, bytes]:
     """A README of all tables, each below its picture where it has one."""
-    found = rows(records)
+    found = rows(records, catalog.label)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
     heads = titles(found)
@@ -83,7 +83,7 @@ def _pictures(records: list[Outcome]) -> dict[str, bytes]:
     from benchmark.leaderboard.figures.style import encoded
 
     tables: dict[str, list[Outcome]] = defaultdict(list)
-    for row, group in grouped(records):
+    for row, group in grouped(records, catalog.label):
         if row.control is None:
             tables[_picture_of(row)] += group
     drawn = {}

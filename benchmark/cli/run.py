@@ -77,7 +77,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     Cells that are answered already are not run again. An interrupt keeps what is finished.
     """
     ctx.with_resource(recorded())
-    _warm_up([*selected["algorithms"], *selected["tasks"]], wanted=jobs != 0 and not dry_run)
+    _warm_up([*selected["algorithms"], *selected["tasks"]], selected["device"], wanted=jobs != 0 and not dry_run)
     from benchmark.sweep.plan import Selection, plan
 
     store = Store(results)
@@ -112,14 +112,19 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     ctx.exit(3 if broken else 1 if unwell else 0)
 
 
-def _warm_up(texts: Sequence[str], wanted: bool) -> None:
-    """Start the workers' server before this process imports torch itself: both then take no longer than one."""
+def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
+    """Start the workers' server before this process imports torch itself: both then take no longer than one.
+
+    Where they may use a GPU, workers import the plug-ins: torch-geometric starts CUDA as it is imported, and CUDA that
+    was started before a fork cannot be used after it.
+    """
     pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
     names = [name for piece in pieces for name in piece.split("+")]
     known = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
-        fork_server.start([plugin.module for plugin in plugins if plugin.distribution == catalog.BUILT_IN])
+        built_in = [plugin.module for plugin in plugins if plugin.distribution == catalog.BUILT_IN]
+        fork_server.start([] if machine.may_be_cuda(device) else built_in)
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:

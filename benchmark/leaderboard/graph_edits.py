@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from benchmark.leaderboard.rows import Row, grouped
+from benchmark.leaderboard.rows import Row, TaskName, grouped
 from benchmark.records.record import Edits, Record
+from benchmark.records.spelling import spelled
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,12 @@ class Edited:
     seconds: float
 
 
-def edited(records: Iterable[Record]) -> list[Edited]:
+def edited(records: Iterable[Record], task_name: TaskName = spelled) -> list[Edited]:
     """Rows in their order, those whose runs edited graphs."""
-    groups = [(row, [run.edits for run in runs if run.status == "ok" and run.edits]) for row, runs in grouped(records)]
+    groups = [
+        (row, [run.edits for run in runs if run.status == "ok" and run.edits])
+        for row, runs in grouped(records, task_name)
+    ]
     return [_of(row, edits) for row, edits in groups if edits]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,8 @@ from benchmark.records.record import Cost
 from benchmark.records.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
+TaskName = Callable[[str, Mapping[str, Any]], str]
+"""From a task and its options to what it is called."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Row:
         label: the algorithm, with the options that tell it from the other rows; the same in every table.
         task_label: the task, likewise.
         edited: its runs edited the graphs they trained on.
+        task_name: the task, as tables call it.
     """
 
     task: str
@@ -58,6 +61,7 @@ class Row:
     label: str
     task_label: str
     edited: bool = False
+    task_name: str = ""
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -107,12 +111,16 @@ def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     return found
 
 
-def rows(records: Iterable[Answer]) -> list[Row]:
-    """Best first within each column of each table; groups without a result last."""
-    return [row for row, _ in grouped(records)]
+def rows(records: Iterable[Answer], task_name: TaskName = spelled) -> list[Row]:
+    """Best first within each column of each table; groups without a result last.
+
+    Args:
+        task_name: what tables call a task; with all of its options where nothing better is known.
+    """
+    return [row for row, _ in grouped(records, task_name)]
 
 
-def grouped(records: Iterable[A]) -> list[tuple[Row, list[A]]]:
+def grouped(records: Iterable[A], task_name: TaskName = spelled) -> list[tuple[Row, list[A]]]:
     """The same rows, each with the records that it is made of."""
     groups: dict[str, list[A]] = defaultdict(list)
     for record in records:
@@ -120,11 +128,12 @@ def grouped(records: Iterable[A]) -> list[tuple[Row, list[A]]]:
     cells = {key: group[0].cell for key, group in groups.items()}
     labels = _labels({key: (cell.algorithm, cell.options) for key, cell in cells.items()})
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
-    found = [(_row(group, labels[key], tasks[key]), group) for key, group in groups.items()]
+    called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
+    found = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
     return sorted(found, key=lambda pair: _place(pair[0]))
 
 
-def _row(group: Sequence[Answer], label: str, task_label: str) -> Row:
+def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     well = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in well if record.score is not None])
@@ -159,6 +168,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str) -> Row:
         label=label,
         task_label=task_label,
         edited=any(record.edited for record in group),
+        task_name=task_name,
     )
 
 

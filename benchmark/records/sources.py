@@ -55,10 +55,19 @@ def _slug(*names: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(names).lower())[:LONGEST]
 
 
-def files(records: Path) -> Iterator[Source]:
-    """Every `<task>/<algorithm>/<key>.json` in a folder, sorted by path."""
+def claimed(records: Path) -> dict[str, list[Source]]:
+    """By the key that they claim, all files and lines of a folder, files first; a table that cannot be read as one."""
+    found: dict[str, list[Source]] = {}
     for path in sorted(str(file) for file in records.glob("*/*/*.json")):
-        yield Source(path.rpartition(os.sep)[2].removesuffix(".json"), path)
+        key = path.rpartition(os.sep)[2].removesuffix(".json")
+        found.setdefault(key, []).append(Source(key, path))
+    for table in sorted(records.glob("*.jsonl")):
+        try:
+            for source in lines(table):
+                found.setdefault(source.key, []).append(source)
+        except OSError:  # whoever reads it is told why
+            found[str(table)] = [Source(str(table), str(table))]
+    return found
 
 
 def lines(table: Path) -> Iterator[Source]:

@@ -18,7 +18,7 @@ from benchmark.records.cell import Cell
 from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.outcome_cache import OutcomeCache
 from benchmark.records.record import Record
-from benchmark.records.sources import Source, files, lines, table_of
+from benchmark.records.sources import Source, claimed, lines, table_of
 
 A = TypeVar("A", bound=Answer)
 
@@ -100,7 +100,7 @@ class Store:
         """Where the records lie whose key begins with `prefix`."""
         if not re.fullmatch(r"[0-9a-f]{1,64}", prefix):
             return []
-        found = [(key, sources[0]) for key, sources in self._claims().items() if key.startswith(prefix)]
+        found = [(key, sources[0]) for key, sources in claimed(self.root / "records").items() if key.startswith(prefix)]
         return [source for _, source in sorted(found)]
 
     def judged(self) -> Iterator[tuple[Source, Record | str]]:
@@ -132,7 +132,7 @@ class Store:
                 yield found
 
     def _judged(self, parse: Callable[[bytes], A]) -> Iterator[tuple[Source, A | str]]:
-        claims = self._claims()
+        claims = claimed(self.root / "records")
         for key in sorted(claims):
             stands: Source | None = None
             for source in claims[key]:
@@ -164,19 +164,6 @@ class Store:
         if source.path != place:
             return f"{source}: a record of another place; it belongs at {place}"
         return f"{source}: it tells two keys" if source.key != found.key else None
-
-    def _claims(self) -> dict[str, list[Source]]:
-        """By the key that they claim, all sources: files before lines."""
-        claims: dict[str, list[Source]] = {}
-        for source in files(self.root / "records"):
-            claims.setdefault(source.key, []).append(source)
-        for table in sorted((self.root / "records").glob("*.jsonl")):
-            try:
-                for source in lines(table):
-                    claims.setdefault(source.key, []).append(source)
-            except OSError:  # whoever reads it is told why
-                claims[str(table)] = [Source(str(table), str(table))]
-        return claims
 
     def _line(self, cell: Cell) -> Source | None:
         """The line of a cell; its table is read again only where it has changed."""

@@ -20,30 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-KNOWN = {
-    "dense": (7, "s"),
-    "random": (5, "X"),
-    "magnitude": (5, "v"),
-    "imp": (0, "o"),
-    "gmp": (2, "^"),
-    "granet": (3, "D"),
-    "snip": (1, "o"),
-    "grasp": (4, "P"),
-    "synflow": (4, "s"),
-    "force": (1, "<"),
-    "set": (9, "h"),
-    "rigl": (9, "D"),
-    "edge-popup": (2, "*"),
-    "gem-miner": (0, "*"),
-    "biprop": (4, "*"),
-    "sr-ste": (1, "p"),
-    "lamp": (3, ">"),
-}
-"""Place in seaborn's colour-blind-safe palette, and marker. Other names get theirs from their SHA-256."""
-
-
 READABLE = (0, 1, 2, 3, 4, 5, 9)
-"""Places of the palette that can be seen on white; its grey is for dense."""
+"""Places of seaborn's colour-blind-safe palette that can be seen on white; its grey is for dense."""
+
+
+DENSE = (7, "s")
+"""Of what prunes nothing: grey squares."""
+
+
+SALT = 10170
+"""A name's colour and marker are from its SHA-256; with this number, no two methods of prunebench look alike."""
 
 
 MARKERS = "oDs^vPX<>*hpd"
@@ -75,15 +61,19 @@ class Look:
         return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markerfacecolor": face}
 
 
-def looks(labels: Mapping[str, tuple[str, str | None]]) -> dict[str, Look]:
-    """By label, from its algorithm and control; the same whatever else is in the picture, dashes excepted."""
+def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look]:
+    """By label, from its algorithm and control; the same whatever else is in the picture, dashes excepted.
+
+    Args:
+        labels: the algorithm is None where nothing is pruned.
+    """
     import seaborn
 
     palette = seaborn.color_palette("colorblind")
-    seen: dict[str, int] = {}
+    seen: dict[str | None, int] = {}
     found = {}
-    for label, (algorithm, control) in sorted(labels.items()):
-        colour, marker = KNOWN.get(algorithm) or _drawn(algorithm)
+    for label, (algorithm, control) in sorted(labels.items(), key=lambda item: item[0]):
+        colour, marker = _look_of(algorithm) if algorithm else DENSE
         turn = seen.get(algorithm, 0)
         seen[algorithm] = turn + 1
         ink = tuple(0.72 * part for part in palette[colour])
@@ -91,13 +81,14 @@ def looks(labels: Mapping[str, tuple[str, str | None]]) -> dict[str, Look]:
     return found
 
 
-def names(found: Iterable[Row]) -> dict[str, tuple[str, str | None]]:
+def names(found: Iterable[Row]) -> dict[str, tuple[str | None, str | None]]:
     """What `looks` takes, of rows."""
-    return {row.label: (row.algorithm, row.control) for row in found}
+    return {row.label: (None if row.dense and not row.control else row.algorithm, row.control) for row in found}
 
 
-def _drawn(name: str) -> tuple[int, str]:
-    digest = hashlib.sha256(name.encode()).digest()
+def _look_of(name: str) -> tuple[int, str]:
+    """Place in the palette, and marker."""
+    digest = hashlib.sha256(f"{name}/{SALT}".encode()).digest()
     return READABLE[digest[0] % len(READABLE)], MARKERS[digest[1] % len(MARKERS)]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
-from benchmark.plugins import catalog
 
 Tables = dict[str, list[dict[str, str]]]
 
@@ -58,8 +57,8 @@ def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], 
 
 
 def place(row: Row) -> str:
-    """A row's task, with the options that are unusual, and model."""
-    return f"{catalog.label(row.task, row.task_options)} / {row.model}"
+    """A row's task, as it is called, and model."""
+    return f"{row.task_name} / {row.model}"
 
 
 def several(values: Iterable[object]) -> bool:
@@ -124,4 +123,4 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
 
 def _columns(row: Row) -> dict[str, Any]:
     """What programs read of a row."""
-    return {name: value for name, value in asdict(row).items() if name != "edited"}
+    return {name: value for name, value in asdict(row).items() if name not in ("edited", "task_name")}

@@ -10,6 +10,7 @@ from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 from benchmark.leaderboard.graph_edits import Edited, edited
+from benchmark.leaderboard.rows import TaskName
 from benchmark.leaderboard.tables.plain import Facts, Tables, chance, interval, number, place, several, titles
 from benchmark.records.record import Record
 
@@ -118,9 +119,9 @@ def _questioned_facts(one: Questioned) -> dict[str, Any]:
     return {name: getattr(row, name) for name in WHERE} | {"control": one.control} | facts | {"verdict": one.verdict}
 
 
-def edits(records: Sequence[Record]) -> tuple[Tables, Facts]:
+def edits(records: Sequence[Record], task_name: TaskName) -> tuple[Tables, Facts]:
     """What edge methods did to the graphs, and what became of the metric."""
-    found = edited(records)
+    found = edited(records, task_name)
     if not found:
         raise UsageError("no run here edited a graph; run: bench run --algo spectral,random-edges --task cora ...")
     tables: Tables = {}

@@ -2,9 +2,7 @@
 
 import pytest
 
-from benchmark.contract.algorithm_rules import ALGORITHM_RULES
-from benchmark.contract.finding import Rule, rule_name
-from benchmark.contract.task_rules import TASK_RULES
+from benchmark.contract import ALGORITHM_RULES, TASK_RULES, Rule, rule_name
 
 
 @pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
