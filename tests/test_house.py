@@ -279,6 +279,7 @@ def read(results: Path, request: pytest.FixtureRequest) -> tuple[bool, dict[str,
     return request.param, dict(zip(READING, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", READING)
 def test_torch_is_not_loaded(words: str, read: tuple[bool, dict[str, str]]) -> None:
     outside, printed = read

@@ -14,6 +14,8 @@ from benchmark import Masks, keep_each
 from benchmark.pruning.layer_densities import weights_per_layer
 from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
+pytestmark = pytest.mark.runs
+
 FAN_IN = {"0.weight": 6, "4.weight": 16, "6.weight": 16}
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
 KEPT = torch.tensor([True, True, False, True])

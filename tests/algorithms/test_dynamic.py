@@ -24,6 +24,8 @@ from benchmark.pruning.target import Inversion
 from benchmark.schedules import cosine
 from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, smooth, state, written
 
+pytestmark = pytest.mark.runs
+
 BOTH = pytest.mark.parametrize("method", [set_, rigl])
 PATTERNS = pytest.mark.parametrize(
     ("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25), ("blocks:2x2", 0.2), ("channels", 0.3)]

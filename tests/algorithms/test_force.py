@@ -35,6 +35,7 @@ def came_back(run: Notebook) -> int:
     return back.kept
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize(("pattern", "density"), [("global", 0.2), ("layer", 0.2), ("2:4", 0.5)])
 def test_force_in_one_round_is_snip(pattern, density, batches):
@@ -97,6 +98,7 @@ def test_a_round_of_iterative_snip_scores_what_is_left():
         assert found == masks
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("method", [force, snip])
 def test_training_starts_from_the_initial_values_bit_for_bit(method):
     run, fresh = after(method, 0.05, rounds=10), Notebook()
@@ -127,6 +129,7 @@ def test_every_batch_is_on_the_bill_and_the_later_ones_are_cheaper(method):
     assert run._state.meter.scoring_flops < 12 * dense._state.meter.scoring_flops
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 def test_every_pattern_is_kept(pattern, density):
     run = after(force, density, pattern, rounds=4)

@@ -22,6 +22,8 @@ from benchmark.schedules import cosine, cubic, due, window
 from tests.support.masks import digest
 from tests.support.notebook import RECIPE, SIZES, Change, Notebook, after, same, state, written
 
+pytestmark = pytest.mark.runs
+
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 BOTH = pytest.mark.parametrize("method", [gmp, granet])
 

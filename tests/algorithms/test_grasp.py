@@ -197,6 +197,7 @@ def test_scoring_leaves_no_trace():
         assert torch.equal(now[name], value * run.masks[name] if name in run.masks else value)
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(("pattern", "density"), [("global", 0.2), ("layer", 0.2), ("2:4", 0.5)])
 def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, density):
     run, fresh = after(grasp, density, pattern), Notebook(density, pattern)
@@ -206,11 +207,13 @@ def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, dens
     assert same(state(run), state(fresh))
 
 
+@pytest.mark.runs
 def test_one_pass_and_one_training_are_on_the_bill():
     cost = after(grasp)._state.meter.cost(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (1, 1)
 
 
+@pytest.mark.runs
 def test_the_bill_grows_with_the_examples():
     few, many = (after(grasp, samples=samples)._state.meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
     assert many == 5 * few

@@ -20,6 +20,8 @@ from benchmark.harness.network import build
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 RECIPE = Recipe(steps=8, batch_size=32, rate=0.1, momentum=0.9, milestones=(6,))
 
 

@@ -91,6 +91,7 @@ def test_tiny_and_huge_weights_have_finite_scores():
     assert found.max() == 1
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("when", ["end", "init"])
 def test_magnitude_may_rank_by_lamp(when):
     plain = Notebook()
@@ -189,6 +190,7 @@ def test_ideal_gas_quotas_share_one_force_and_meet_the_total(widths, density):
 # --- on a network -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("distribution", RULES)
 def test_random_masks_have_the_counts_of_the_rule(distribution):
     run = after(random, 0.3, distribution=distribution)

@@ -33,6 +33,8 @@ from tests.support.notebook import (
     written,
 )
 
+pytestmark = pytest.mark.runs
+
 BOTH = pytest.mark.parametrize("method", [edge_popup, gem_miner])
 PATTERNS = pytest.mark.parametrize(
     ("pattern", "density"), [("global", 0.2), ("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)]

@@ -25,6 +25,8 @@ from benchmark.scores import magnitude as size_of
 from benchmark.scores import sensitivity
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 RECIPE = Recipe(steps=6, batch_size=32, rate=0.1, momentum=0.9, milestones=(3,))
 PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("global", 0.3), ("layer", 0.3), ("2:4", 0.5)])
 

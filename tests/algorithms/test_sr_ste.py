@@ -13,6 +13,8 @@ from benchmark import Masks, Target, keep_top
 from benchmark.pruning.pattern_names import pattern_named
 from tests.support.notebook import RECIPE, SIZES, Notebook, Watching, after, same, smooth, spying, state, written
 
+pytestmark = pytest.mark.runs
+
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5, 3.0])
 KEPT = torch.tensor([False, True, False, True])
 SLOPES = torch.tensor([10.0, 20.0, 30.0, -40.0])

@@ -132,6 +132,7 @@ def test_the_scores_that_are_ranked_are_in_float64(rounds):
 # --- what it does not look at -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.runs
 def test_the_data_have_no_say():
     points = torch.full((64, 6), 7.0), torch.zeros(64, dtype=torch.int64)
     data = TensorData(*points)
@@ -203,6 +204,7 @@ def test_the_network_keeps_its_initial_weights_bit_for_bit():
         assert torch.equal(now[name], value * run.masks[name] if name in SIZES else value)
 
 
+@pytest.mark.runs
 def test_what_is_kept_is_trained_from_there():
     run, fresh = after(synflow, rounds=7), Notebook()
     fresh.prune(run.masks)
@@ -210,6 +212,7 @@ def test_what_is_kept_is_trained_from_there():
     assert same(state(run), state(fresh))
 
 
+@pytest.mark.runs
 def test_every_round_is_on_the_bill_as_one_example():
     run = after(synflow, rounds=7)
     cost = run._state.meter.cost(RECIPE.steps)
@@ -219,6 +222,7 @@ def test_every_round_is_on_the_bill_as_one_example():
     assert cost["scoring_flops"] == pytest.approx(7 / 32 * one_batch._state.meter.scoring_flops)
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5), ("1:4", 0.25)])
 def test_every_pattern_is_kept(pattern, density):
     run = after(synflow, density, pattern, rounds=5)

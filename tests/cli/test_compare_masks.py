@@ -6,11 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from benchmark.records.cell import Cell
 from benchmark.records.store import Store
 from tests.support.command import Bench, assert_one_clear_line
 
 
+@pytest.mark.runs
 def test_masks_are_compared_by_algorithm_over_common_seeds(filled: Store, bench: Bench) -> None:
     """Random masks overlap as chance has it; a method's masks with themselves entirely."""
     found = json.loads(bench("compare", "--masks", "snip", "random", "--format", "json").out)

@@ -143,6 +143,7 @@ def test_what_is_published_is_fetched_once(bench: Bench, cache: Path, server: Se
     assert server.asked == [0]
 
 
+@pytest.mark.runs
 def test_a_run_fetches_what_it_needs(bench: Bench, cache: Path) -> None:
     ended = bench("run", "--algo", "dense", "--task", "packed", "--budget", "smoke", "--jobs", "0")
     assert ended.code == 0, ended.err
@@ -249,6 +250,7 @@ def test_what_cannot_be_downloaded_is_told(bench: Bench) -> None:
     assert "data set 'imagenet-subset:folder=imagenet' cannot be fetched: it has no download" in ended.err
 
 
+@pytest.mark.runs
 def test_two_processes_do_not_fetch_at_once(cache: Path, server: Server) -> None:
     cache.mkdir(parents=True)
     with alone(cache / ".packed"):

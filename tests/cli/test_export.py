@@ -19,6 +19,8 @@ from tests.support.command import Bench
 from tests.support.masks import digest
 from tests.support.outside import plant
 
+pytestmark = pytest.mark.runs
+
 
 @pytest.fixture
 def store(tmp_path: Path, bench: Bench) -> Store:

@@ -107,17 +107,20 @@ def loud(tmp_path: Path, known: Callable[[Path], None]) -> None:
     known(tmp_path)
 
 
+@pytest.mark.runs
 def test_markup_in_an_error_is_shown_as_it_is(own: Store, bench: Bench, loud: None) -> None:
     ended = here(bench, "loud")
     assert ended.code == 1
     assert "ValueError: first [red]line[/red]" in ended.err
 
 
+@pytest.mark.runs
 def test_an_error_of_several_lines_is_one_line_per_cell(own: Store, bench: Bench, loud: None) -> None:
     [line] = [line for line in here(bench, "loud").err.splitlines() if line.startswith("failed ")]
     assert "second line" in line
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", [["list"], ["leaderboard"], ["run", "--algo", "dense", *SMOKE, "--jobs", "0"]])
 def test_no_color_means_no_colour_even_on_a_terminal(
     own: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch, words: list[str]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.command import Bench
+
+pytestmark = pytest.mark.runs
 
 
 def test_info_tells_of_an_algorithm_and_its_options(bench: Bench) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from benchmark.records.store import Store
 from tests.support.command import Bench, Ended
 from tests.support.main_job import MAIN_JOB
+
+pytestmark = pytest.mark.runs
 
 
 def test_the_main_job_ends_well_with_a_line_for_each_cell(main_job: Ended) -> None:

@@ -39,6 +39,7 @@ def any_key(store: Store) -> str:
     return next(iter(store)).key
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", [*READING, ["show"]], ids=" ".join)
 def test_json_on_stdout_is_nothing_but_json(filled: Store, bench: Bench, words: list[str]) -> None:
     ended = bench(*words, *([any_key(filled)] if words == ["show"] else []), "--format", "json")
@@ -46,6 +47,7 @@ def test_json_on_stdout_is_nothing_but_json(filled: Store, bench: Bench, words: 
     assert json.loads(ended.out, parse_constant=pytest.fail)
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", [*READING, ["show"]], ids=" ".join)
 def test_csv_has_a_value_in_every_column_of_every_row(filled: Store, bench: Bench, words: list[str]) -> None:
     ended = bench(*words, *([any_key(filled)] if words == ["show"] else []), "--format", "csv")
@@ -55,6 +57,7 @@ def test_csv_has_a_value_in_every_column_of_every_row(filled: Store, bench: Benc
     assert len(set(header)) == len(header)
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("form", ["table", "md", "latex"])
 @pytest.mark.parametrize("words", [*READING, ["show"]], ids=" ".join)
 def test_every_reading_verb_prints_every_format(filled: Store, bench: Bench, words: list[str], form: str) -> None:

@@ -332,6 +332,7 @@ print(sorted({"torch", "pandas", "matplotlib", "seaborn", "scipy.stats"} & set(s
 """
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", [["leaderboard"], ["leaderboard", "--view", "controls"], ["compare", "imp", "snip"]])
 def test_tables_load_neither_plots_nor_frames(words: Sequence[str], folder: Path) -> None:
     command = [sys.executable, "-c", HEAVY, *words, "--results", str(folder)]

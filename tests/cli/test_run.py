@@ -18,6 +18,7 @@ def stamps(store: Store) -> dict[str, int]:
     return {record.cell.algorithm: store.path(record.cell).stat().st_mtime_ns for record in store}
 
 
+@pytest.mark.runs
 def test_rerun_says_which_answers_to_give_again(own: Store, bench: Bench) -> None:
     assert here(bench, "dense,random").code == 0
     [dense, random] = sorted(own, key=lambda record: record.cell.algorithm)
@@ -86,6 +87,7 @@ def test_a_pattern_of_n_in_m_brings_its_sparsity(own: Store, bench: Bench) -> No
     assert cells(bench, "--algo", "random", "--task", "digits", "--pattern", "2:4", "--sparsity", "0.5") == [only]
 
 
+@pytest.mark.runs
 def test_a_run_whose_cell_fails_says_so_and_ends_with_1(own: Store, bench: Bench) -> None:
     ended = here(bench, "snip,dense", "--sparsity", "0.9999999")
     assert ended.code == 1
@@ -95,6 +97,7 @@ def test_a_run_whose_cell_fails_says_so_and_ends_with_1(own: Store, bench: Bench
     assert "1 failed" in ended.out
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("method", ["edge-popup", "magnitude:when=init"])
 def test_a_layer_that_collapses_is_told_and_the_network_is_tested_all_the_same(
     own: Store, bench: Bench, method: str
@@ -117,6 +120,7 @@ EDGES = """
 """
 
 
+@pytest.mark.runs
 def test_a_task_without_edges_is_skipped_among_others(
     own: Store, bench: Bench, tmp_path: Path, known: Callable[[Path], None]
 ) -> None:

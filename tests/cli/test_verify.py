@@ -20,6 +20,8 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 from tests.support.command import ROOT, Bench
 
+pytestmark = pytest.mark.runs
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Store:

@@ -31,6 +31,8 @@ from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.record import Record
 from tests.support.outside import plant
 
+pytestmark = pytest.mark.runs
+
 ALGORITHMS = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == "prunebench"]
 TASKS = [name for name, plugin in catalog.plugins("task").items() if plugin.distribution == "prunebench"]
 IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not algorithm_rules.gives_the_same_bits_again]
@@ -93,7 +95,7 @@ def test_built_in_algorithm_on_whole_trainings(name: str, rule: Rule, shared_who
 
 
 ANEW = "import sys, torch; torch.set_num_threads(1); from benchmark.contract import trial\n" + (
-    "for name in sys.argv[1:]: print(name, trial.run(name, 0.2).state())"
+    "for name in sys.argv[1:]: print(name, trial.run(name, 0.2).everything())"
 )
 
 
@@ -110,7 +112,7 @@ def fresh_process() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_built_in_algorithm_gives_the_same_bits_again(fresh_process: dict[str, str], name: str) -> None:
-    assert _run(name, 0.2).state() == fresh_process[name]
+    assert _run(name, 0.2).everything() == fresh_process[name]
 
 
 @pytest.mark.slow

@@ -184,6 +184,7 @@ LONG = [pytest.param(words, marks=pytest.mark.slow) for words in ("spectral", "s
 """The contract tries these on a graph, too, though not through the command line."""
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("words", ["spectral:mode=both", "random-edges", *LONG])
 def test_a_run_on_the_toy_graph_ends_well(bench, tmp_path: Path, words):
     common = ["--task", "braess", "--budget", "smoke", "--jobs", "0", "--device", "cpu", "--results", tmp_path]

@@ -24,6 +24,8 @@ from benchmark.pruning.patterns import Anywhere
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 
+pytestmark = pytest.mark.runs
+
 Method = Callable[[Run], None]
 
 

@@ -27,6 +27,8 @@ from benchmark.pruning.target import Inversion, Target
 from benchmark.records.record import Record
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 
 def record(
     name: str, control: str | None = None, sparsity: float = 0.8, pattern: str = "global", **options: Any

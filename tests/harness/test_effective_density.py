@@ -332,6 +332,7 @@ def test_the_model_is_left_untouched(training):
     assert look() == before
 
 
+@pytest.mark.runs
 def test_a_record_counts_the_outputs_that_no_path_runs_through():
     """One hidden unit has lost its inputs, another its outputs."""
     task = replace(toy, models={"net": lambda: mlp(6, 4, 2)})

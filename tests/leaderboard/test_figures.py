@@ -28,6 +28,7 @@ from tests.support.generated import NAMES, cell, generated, ran
 
 BUILT_IN = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == catalog.BUILT_IN]
 RECORDS = list(generated(NAMES[:6], (0.8, 0.95), ("first", "second"), seeds=3))
+FEW = [record for record in RECORDS if record.cell.task == "first" and record.cell.algorithm in NAMES[:3]]
 FIRST = {b"<?xml": ".svg", b"\x89PNG\r": ".png", b"%PDF-": ".pdf"}
 """How the files of each format begin."""
 
@@ -54,13 +55,13 @@ def test_every_picture_names_every_method(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["accuracy-sparsity", "critical-difference"])
 def test_a_picture_is_written_in_every_format(kind: str, suffix: str, tmp_path: Path) -> None:
     out = tmp_path / f"picture{suffix}"
-    write(figure(kind), out)
+    write(figure(kind, FEW), out)
     assert FIRST[out.read_bytes()[:5]] == suffix
 
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_the_same_records_give_the_same_bytes(kind: str) -> None:
-    assert encoded(figure(kind), "svg") == encoded(figure(kind, RECORDS[::-1]), "svg")
+    assert encoded(figure(kind, FEW), "svg") == encoded(figure(kind, FEW[::-1]), "svg")
 
 
 @pytest.mark.parametrize("kind", PICTURES)

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.command import ROOT, Ended
 
+pytestmark = pytest.mark.runs
+
 SESSION = "import sys\nfrom benchmark.cli import main\nmain(sys.argv[1:])"
 WAYS = {
     "script": ["bench"],

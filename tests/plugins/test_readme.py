@@ -38,6 +38,7 @@ def record(pruner: Algorithm, **options: object) -> Record:
     return answer(Question(cell, pruner, question.task))
 
 
+@pytest.mark.runs
 def test_snip_of_the_readme_gives_the_masks_and_the_bits_of_the_built_in() -> None:
     theirs, ours = record(PRUNERS["snip"]), trial.record("snip")
     assert theirs.status == ours.status == "ok", theirs.error
@@ -45,6 +46,7 @@ def test_snip_of_the_readme_gives_the_masks_and_the_bits_of_the_built_in() -> No
     assert theirs.metrics == ours.metrics
 
 
+@pytest.mark.runs
 def test_rigl_of_the_readme_gives_the_masks_and_the_bits_of_the_built_in() -> None:
     theirs, ours = record(PRUNERS["rigl"], interval=2), trial.record("rigl", interval=2)
     assert theirs.status == ours.status == "ok", theirs.error

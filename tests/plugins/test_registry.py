@@ -17,6 +17,8 @@ from benchmark.plugins import catalog, registry
 from tests.support.command import ROOT, Bench, Ended, bench_here, bench_process
 from tests.support.outside import known_here, plant
 
+pytestmark = pytest.mark.runs
+
 # --- a whole one ------------------------------------------------------------------------------------------------------
 
 

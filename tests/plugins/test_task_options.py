@@ -168,6 +168,7 @@ def records_of(store: Store) -> list[Record]:
     return sorted(store, key=lambda record: str(record.cell))
 
 
+@pytest.mark.runs
 def test_a_run_of_two_settings_has_two_tables_and_says_what_differs(flips: Path, own: Store, bench: Bench) -> None:
     words = ["run", "--algo", "snip", "--task", "flips:width=5,noise=0.5,flips", "--budget", "smoke", "--jobs", "0"]
     ended = bench(*words)
@@ -201,6 +202,7 @@ def test_none_is_no_value_of_other_options() -> None:
         registry.algorithm("snip").resolve({"batches": "none"})
 
 
+@pytest.mark.runs
 def test_workers_and_export_make_the_task_of_the_record(flips: Path, own: Store, bench: Bench, tmp_path: Path) -> None:
     ended = bench("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", "--jobs", "1")
     assert ended.code == 0, ended.err

@@ -171,6 +171,7 @@ def test_the_same_bits_under_another_name_or_shape_have_another_digest():
     assert len(digests) == 4
 
 
+@pytest.mark.runs
 @settings(max_examples=12, deadline=None)
 @given(
     density=st.floats(0.05, 1),

@@ -262,6 +262,7 @@ def test_tensors_that_n_of_m_cannot_divide_stay_dense_and_are_named():
     }
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("method", ["random", "granet"])
 def test_a_record_at_two_of_four_says_which_layer_is_dense_and_why(method):
     found = trial.record(method, "2:4", 0.5, "net").layers

@@ -33,6 +33,7 @@ def answered(asked: Cell) -> Record:
     return answer(Question(asked, registry.algorithm(asked.algorithm), graph))
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("name", ["spectral", "random-edges"])
 def test_more_than_connectivity_allows_is_said_before_and_recorded_after(name: str) -> None:
     asked = cell(name, 0.9)
@@ -69,6 +70,7 @@ def test_in_a_chain_the_editor_is_looked_at() -> None:
     assert "200 edits are asked" in told(cell("spectral+imp", 0.5, edges=200))[0]
 
 
+@pytest.mark.runs
 def test_the_report_tells_the_edits_in_order() -> None:
     record = answered(cell("spectral", edges=3, loops=0, verify=0))
     assert record.edits is not None

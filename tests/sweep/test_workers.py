@@ -23,6 +23,8 @@ from tests.support.command import BENCH, Bench, Ended, bench_process
 from tests.support.masks import digest, unpacked
 from tests.support.outside import plant
 
+pytestmark = pytest.mark.runs
+
 SMOKE = ("--task", "digits", "--budget", "smoke")
 
 HEAD = """

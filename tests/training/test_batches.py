@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from tests.support.runs import (
     smallest,
     toy_run,
 )
+
+pytestmark = pytest.mark.runs
 
 
 def test_the_same_seed_sees_the_same_batches_whatever_is_scored_pruned_and_rewound_in_between():

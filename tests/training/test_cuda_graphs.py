@@ -17,6 +17,8 @@ from benchmark.plugins import registry
 from benchmark.training.cuda_graphs import agree, recordable
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 RECIPE = Recipe(steps=24, batch_size=32, rate=0.1, momentum=0.9, weight_decay=1e-3, milestones=(12,))
 RECIPES = {
     "sgd": RECIPE,

@@ -18,6 +18,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 def exploding() -> Run:
     task = replace(toy, models={"net": lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))})

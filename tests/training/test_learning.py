@@ -21,6 +21,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 def gates(run: Run) -> tuple[dict[str, Tensor], Callable[[dict[str, Tensor]], dict[str, Tensor]]]:
     """Scores of one, and the weights they open: weight times score."""

@@ -58,6 +58,7 @@ LOOKS = {
 }
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 @pytest.mark.parametrize("paused", [False, True], ids=["between", "in a pause"])
 def test_looking_leaves_no_trace(look, paused):

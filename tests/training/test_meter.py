@@ -166,6 +166,7 @@ DENSE = 2 * MLP["0.weight"] + 3 * MLP["2.weight"]
 SPARSE = 2 * MLP["0.weight"] / 2 + 3 * MLP["2.weight"] / 3
 
 
+@pytest.mark.runs
 def test_a_dense_step_costs_forward_and_backward():
     assert flops(lambda run: run.train(1), masks=None) == DENSE
     assert flops(lambda run: run.train(), masks=None) == 6 * DENSE
@@ -182,6 +183,7 @@ def test_looking_at_gradients_costs_those_of_pruned_weights_too():
     assert flops(lambda run: [step.loss for step in run.steps(1)]) == pytest.approx(SPARSE)
 
 
+@pytest.mark.runs
 def test_only_the_steps_that_look_pay_for_it():
     def every_third(run: Run) -> None:
         for step in run.steps():
@@ -253,6 +255,7 @@ def test_a_backward_of_the_loss_is_counted_when_it_happens():
     assert scoring(score) == pytest.approx((2, 2 * FORWARD + BACKWARD))
 
 
+@pytest.mark.runs
 def test_scoring_is_counted_beside_training():
     run = mlp_run()
     run.gradients(1)
@@ -268,6 +271,7 @@ def test_scoring_is_counted_beside_training():
 # --- the totals -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(
     ("train", "trainings"),
     [
@@ -287,6 +291,7 @@ def test_cost_is_in_units_of_one_training(train, trainings):
     assert cost["training_steps"] == 6 * trainings
 
 
+@pytest.mark.runs
 def test_learning_scores_is_training_too():
     run = mlp_run(steps=6)
     with run.learning(run.weights, lambda scores: scores):
@@ -321,6 +326,7 @@ def test_live_share_counts_all_parameters():
     assert live_share(Masks.ones({n: p for n, p in parameters.items() if n in HALF}), parameters) == 1.0
 
 
+@pytest.mark.runs
 def test_edges_that_are_gone_cost_nothing_any_more() -> None:
     """A message is `width` additions: fewer edges, fewer operations, in proportion."""
     task = registry.task("planted-partition")

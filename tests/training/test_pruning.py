@@ -15,6 +15,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 @RECIPES
 def test_pruned_weights_and_their_memory_are_exactly_zero_after_every_step(recipe):

@@ -21,6 +21,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 def rewinds_to_the_early_weights(run: Run) -> None:
     """A round of IMP: afterwards live weights are the early ones bit for bit, and pruned ones zero."""

@@ -15,6 +15,8 @@ from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 
 def one_weight(recipe: Recipe) -> Run:
     """loss = w: an update of plain SGD moves w by the learning rate."""

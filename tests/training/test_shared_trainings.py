@@ -28,6 +28,8 @@ from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.step import Snapshot
 
+pytestmark = pytest.mark.runs
+
 CELL = Cell(algorithm="imp", task="toy", model="net", sparsity=0.5, budget="smoke", seed=0)
 CPU = torch.device("cpu")
 

@@ -19,6 +19,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 def test_steps_count_from_the_clock():
     run = toy_run()

@@ -75,6 +75,7 @@ def test_changing_weights_in_a_pause_is_a_breach(change, at):
     assert run.clock == at
 
 
+@pytest.mark.runs
 def test_a_breach_is_noted_even_where_it_is_swallowed():
     run = toy_run()
     with suppress(Breach):
@@ -89,6 +90,7 @@ def test_pruning_after_a_change_by_hand_in_a_pause_does_not_hide_it():
         hand_in_a_pause(toy_run(), revive, then=lambda run: run.prune(run.masks))
 
 
+@pytest.mark.runs
 def test_changing_data_behind_autograd_is_found_at_the_first_pause_and_now_and_then_later():
     """Every pause would be dear: only the bits tell, and these are looked at every CHECK_EVERY steps."""
     with pytest.raises(Breach):
@@ -107,6 +109,7 @@ def test_leaving_a_pause_for_good_does_not_hide_a_change_by_hand():
     assert run._state.tamper_check.breaches == ["weights were changed by hand in a pause of steps()"]
 
 
+@pytest.mark.runs
 def test_honest_pruning_in_a_pause_is_no_breach():
     run = toy_run()
     hand_in_a_pause(run, lambda run: run.prune(smallest(run)), then=lambda run: run.prune(~run.masks))

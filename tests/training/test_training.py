@@ -28,6 +28,8 @@ from tests.support.runs import (
     toy_run,
 )
 
+pytestmark = pytest.mark.runs
+
 
 @RECIPES
 @pytest.mark.parametrize("density", [1.0, 0.3])

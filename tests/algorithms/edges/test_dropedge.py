@@ -13,6 +13,8 @@ from benchmark.contract.toy_graph import Nodes, graph
 from benchmark.harness.network import build
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 
 class Watching(Run):
     """Remembers the edges of every training batch."""

@@ -45,6 +45,7 @@ def test_the_smallest_masks_go_first_and_equal_ones_in_order():
     assert smallest(square, scores, 0) == []
 
 
+@pytest.mark.runs
 def test_learning_masks_moves_every_mask_and_leaves_the_network_alone():
     run = run_on("planted-partition")
     graph, before = graph_of(run.batches(1)[0]), run.snapshot().state
@@ -58,6 +59,7 @@ def test_learning_masks_moves_every_mask_and_leaves_the_network_alone():
     assert run._state.meter.training_steps == run.recipe.steps
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("criterion", ["mask", "proxy", "eldan"])
 @pytest.mark.parametrize("edges", [None, 0.3, 40])
 def test_as_many_edges_and_weights_are_left_as_were_asked_for(criterion, edges):
@@ -77,6 +79,7 @@ def test_the_pace_is_that_of_the_authors():
     assert pytest.approx(0.358, abs=5e-4) == (0.8**20) ** PACE
 
 
+@pytest.mark.runs
 def test_with_nothing_to_prune_it_is_one_dense_training():
     run = run_on("planted-partition", density=1.0)
     ugs(run)

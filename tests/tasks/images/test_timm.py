@@ -53,6 +53,7 @@ def outcome(task: Task, model: str, algorithm: str = "snip", sparsity: float = 0
     return answer(Question(cell, chosen, task))
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("model", ["timm:test_vit", "timm:test_resnet", "timm:test_efficientnet"])
 def test_a_network_is_pruned_trained_and_audited(task: Task, model: str) -> None:
     record = outcome(task, model)

@@ -221,6 +221,7 @@ def test_files_are_read_encoded_and_kept(tmp_path: Path, monkeypatch: pytest.Mon
     assert kept.is_file()
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("model", ["gcn", "gine", "gatedgcn", "gps"])
 @pytest.mark.parametrize("name", ["peptides-func", "pcqm-contact"])
 def test_every_network_trains_by_every_kind_of_pruner(

@@ -179,6 +179,7 @@ PRUNERS = [
 ]
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("model", ["gcn", "sage", "gat"])
 @pytest.mark.parametrize(("algorithm", "options"), PRUNERS, ids=[name for name, _ in PRUNERS])
 def test_every_kind_of_pruner_runs_on_every_kind_of_network(
@@ -192,6 +193,7 @@ def test_every_kind_of_pruner_runs_on_every_kind_of_network(
     assert record.cost.training_flops > 0
 
 
+@pytest.mark.runs
 def test_channels_of_a_graph_network_are_pruned() -> None:
     assert run("planted-partition", "magnitude", pattern="channels").status == "ok"
 
