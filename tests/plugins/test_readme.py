@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from benchmark.contract import trial
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question

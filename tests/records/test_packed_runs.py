@@ -14,7 +14,6 @@ from tests.support.command import Bench
 pytestmark = pytest.mark.runs
 
 
-
 @pytest.fixture
 def store(bench: Bench, tmp_path: Path) -> Store:
     """Two runs on the digits, in one table."""
