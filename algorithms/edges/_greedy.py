@@ -132,9 +132,9 @@ def _deletions(spectrum: Spectrum, rule: Rule, wanted: int) -> Iterator[int]:
 
 def _locked(spectrum: Spectrum, slot: int) -> bool:
     """Whether the edge is a bridge; it is locked then."""
-    if found := spectrum.bridge(slot):
+    if bridge := spectrum.bridge(slot):
         spectrum.wiring.lock(slot)
-    return found
+    return bridge
 
 
 def _worth_deleting(spectrum: Spectrum, rule: Rule, pairs: Ints) -> tuple[Floats, float]:

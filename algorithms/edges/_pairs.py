@@ -58,10 +58,10 @@ def bounded_pairs(wiring: Wiring, bound: Floats, block: Block, count: int, scale
     """
     order = np.argsort(-bound, kind="stable")
     some = order[: max(64, 2 * int(np.sqrt(count)))]
-    found = _best(wiring, np.sort(some), block, count, scale)
-    if len(found) < count:
+    first = _best(wiring, np.sort(some), block, count, scale)
+    if len(first) < count:
         return _best(wiring, np.arange(wiring.nodes), block, count, scale)
-    beaten = min(float(block(i[None, None], j[None])[0, 0]) for i, j in found)
+    beaten = min(float(block(i[None, None], j[None])[0, 0]) for i, j in first)
     worthy = bound + bound.max() >= beaten - slack(beaten, scale)
     return _best(wiring, np.flatnonzero(worthy), block, count, scale)
 
@@ -76,7 +76,7 @@ def _lowest(z: Floats, count: int) -> Ints:
 
 def _best(wiring: Wiring, nodes: Ints, block: Block, count: int, scale: float) -> Ints:
     """The best pairs among some nodes, in ascending order, by looking at all of them."""
-    found, scores = np.empty((0, 2), np.int64), np.empty(0)
+    best, scores = np.empty((0, 2), np.int64), np.empty(0)
     rows = max(1, AT_ONCE // max(1, len(nodes)))
     for start in range(0, len(nodes), rows):
         here, there = nodes[start : start + rows], nodes[start:]
@@ -84,8 +84,8 @@ def _best(wiring: Wiring, nodes: Ints, block: Block, count: int, scale: float) -
         values[wiring.taken(here, there) | (here[:, None] > there)] = -np.inf
         free = _top(values.ravel(), count, scale)
         pairs = np.stack([here[free // len(there)], there[free % len(there)]], axis=1)
-        found, scores = np.concatenate([found, pairs]), np.r_[scores, values.ravel()[free]]
-    return found[list(islice(ranked(scores, scale), count))]
+        best, scores = np.concatenate([best, pairs]), np.r_[scores, values.ravel()[free]]
+    return best[list(islice(ranked(scores, scale), count))]
 
 
 def _top(values: Floats, count: int, scale: float) -> Ints:

@@ -1,4 +1,4 @@
-"""The verbs that read what there is: list, info, show."""
+"""The verbs that describe plug-ins: list and info."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 def list_(kind: str | None, form: str) -> None:
     """Algorithms and tasks, built-in and installed."""
     kinds: tuple[catalog.Kind, ...] = ("algorithm", "task")
-    found = [p for k in kinds if kind in (None, f"{k}s") for p in catalog.plugins(k).values()]
+    listed = [p for k in kinds if kind in (None, f"{k}s") for p in catalog.plugins(k).values()]
     tables: dict[str, list[dict[str, Any]]] = {}
-    for plugin in found:
+    for plugin in listed:
         summary = f"broken: {plugin.problem}" if plugin.problem else plugin.summary
         row = {"name": plugin.name, "what": summary, "from": plugin.distribution}
         tables.setdefault(f"{plugin.kind}s", []).append(row)
-    emit(form, tables, [asdict(plugin) for plugin in found])
+    emit(form, tables, [asdict(plugin) for plugin in listed])
 
 
 @click.command()
@@ -40,7 +40,7 @@ def info(name: str, form: str) -> None:
     """What an algorithm or a task is, and the options it has; a task may stand with options, as for run."""
     asked = choices([name])
     if len(asked) != 1:
-        raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info tells of one")
+        raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
     if "+" not in asked[0].name and catalog.kind_of(asked[0].name) == "task":
         emit(form, *_task_info(asked[0]))
     else:
@@ -51,21 +51,23 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     algorithm, plugins = registry.algorithm(name), [catalog.find("algorithm", part) for part in name.split("+")]
     options = _options(algorithm)
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
-    facts = {
+    rows = {
         "name": name,
         "summary": algorithm.summary,
         "paper": algorithm.paper,
         "prunes": prunes,
         "family": algorithm.family,
-        "with all weights kept": "dense training, bit for bit" if algorithm.trains_once else "maybe not dense training",
+        "with all weights kept": "dense training, bit for bit"
+        if algorithm.trains_once
+        else "a result that may differ from dense training",
         "cost": _cost(name),
         "from": ", ".join(plugin.distribution for plugin in plugins),
         "source": ", ".join(plugin.module for plugin in plugins),
     }
-    tables = {name: [{"": key, "what": value} for key, value in facts.items() if key != "name"]}
+    tables = {name: [{"": key, "what": value} for key, value in rows.items() if key != "name"]}
     if options:
         tables[f"options, as in --algo {name}:{options[0]['option']}=VALUE"] = options
-    return tables, {**facts, "options": options}
+    return tables, {**rows, "options": options}
 
 
 def _cost(name: str) -> str:
@@ -96,7 +98,7 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     task, plugin = registry.task(name, choice.options), catalog.find("task", name)
     options = _options(registry.family(name))
     folder = DataFolders().holding(task.source)
-    facts = {
+    rows = {
         "summary": plugin.summary,
         "metrics": ", ".join(f"{metric} ({way})" for metric, way in task.metrics.items()),
         "default sparsity": task.sparsity,
@@ -105,15 +107,15 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     }
     models, recipes = _model_rows(task), _recipe_rows(task)
     shown = ["model", *BUDGET] if task.model_recipes else [*BUDGET]
-    spoken = [{BUDGET.get(key, key): recipe[key] for key in shown} for recipe in recipes]
+    shown_recipes = [{BUDGET.get(key, key): recipe[key] for key in shown} for recipe in recipes]
     tables: dict[str, list[dict[str, Any]]] = {
-        spelled(name, choice.options): [{"": key, "what": value} for key, value in facts.items()],
+        spelled(name, choice.options): [{"": key, "what": value} for key, value in rows.items()],
         "models, the first by default": models,
-        "budgets": spoken,
+        "budgets": shown_recipes,
     }
     if options:
         tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
-    return tables, {"name": name, **facts, "models": models, "recipes": recipes, "options": options}
+    return tables, {"name": name, **rows, "models": models, "recipes": recipes, "options": options}
 
 
 BUDGET = {
@@ -125,7 +127,7 @@ BUDGET = {
     "momentum": "momentum",
     "weight_decay": "weight decay",
 }
-"""What a table tells of a recipe, and the heads of its columns."""
+"""What a table shows of a recipe, and the heads of its columns."""
 
 
 def _model_rows(task: Task) -> list[dict[str, Any]]:

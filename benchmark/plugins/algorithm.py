@@ -1,9 +1,9 @@
-"""Plug-ins as values: an algorithm is a function of a run, a task with options a function of these."""
+"""Algorithms as values: a function of a run, with what is declared of it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -25,6 +25,7 @@ When = Literal["", "dense", "before training", "during training", "after trainin
 
 
 EditLimit = Callable[[Mapping[str, Any], Any], int | None]
+"""From the options of a method and a graph to the most edits it can make there; None if there is no limit."""
 
 
 _CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
@@ -39,11 +40,11 @@ class Algorithm:
         prunes: what it prunes: weights, edges, or nothing at all.
         trains_once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
         needs: what a task must have beside what the method prunes: edges, say.
-        edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there, or None
-            where it can make any number.
-        edges: the name of the option that says how many edges are edited (`bench run --edges`); empty where none does.
+        edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there; None if
+            there is no limit.
+        edges: the name of the option that says how many edges are edited (`bench run --edges`); empty if none does.
         edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
-        family: when it prunes, for readers to filter by; empty where it does not say.
+        family: when it prunes, for readers to filter by; empty if it does not say.
     """
 
     function: Callable[..., None]
@@ -61,19 +62,25 @@ class Algorithm:
         object.__setattr__(self, "name", command_line_name(self.function))
         _ = self.options  # a wrong signature is an error where the function is defined
         if self.edges and self.edges not in self.options:
-            raise ValueError(f"{self.name}: edges names an option '{self.edges}', and there is none of this name")
-        for said, known in ((self.prunes | self.needs, {"weights", "edges"}), ({self.family}, set(get_args(When)))):
-            if strange := ", ".join(said - known):
-                raise ValueError(f"{self.name}: there is no '{strange}' among {', '.join(sorted(known - {''}))}")
+            raise ValueError(f"{self.name}: edges names the option '{self.edges}', which it does not have")
+        self._check("prunes", self.prunes, {"weights", "edges"})
+        self._check("needs", self.needs, {"weights", "edges"})
+        self._check("family", {self.family}, set(get_args(When)))
 
     def __call__(self, run: Run, **options: Any) -> None:
         self.function(run, **options)
         if self.edits_only:
             run.train()
 
+    def _check(self, field_name: str, given: Collection[str], known: Collection[str]) -> None:
+        for value in given:
+            if value not in known:
+                valid = ", ".join(sorted(filter(None, known)))
+                raise ValueError(f"{self.name}: {field_name} cannot be '{value}'; it takes {valid}")
+
     @cached_property
     def options(self) -> dict[str, Option]:
-        """By name. Raises TypeError where the signature is not `(run, *, option: type = default, ...)`."""
+        """By name. Raises TypeError if the signature is not `(run, *, option: type = default, ...)`."""
         run, *_ = inspect.signature(self.function).parameters.values()
         if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the run")

@@ -43,7 +43,7 @@ Count = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
 
 
-_SPOKEN = {
+_VALUES_IN_WORDS = {
     Fraction: "number in [0, 1]",
     Sparsity: "number in [0, 1)",
     Share: "number in (0, 1)",
@@ -70,14 +70,14 @@ class Option:
     @property
     def values(self) -> str:
         """The valid values, in words."""
-        for kind, words in _SPOKEN.items():
+        for kind, words in _VALUES_IN_WORDS.items():
             if self.kind == kind:
                 return words
         if literals := [str(literal) for literal in _literals(self.kind)]:
             return " | ".join(literals)
         if get_origin(self.kind) is Annotated:  # a type of the plug-in's own, described by its pydantic Field
-            told = [part.description for part in self.kind.__metadata__ if getattr(part, "description", None)]
-            return told[0] if told else str(self.kind)
+            descriptions = (getattr(part, "description", None) for part in self.kind.__metadata__)
+            return next(filter(None, descriptions), str(self.kind))
         return {bool: "true | false", int: "whole number", float: "number", str: "text"}.get(self.kind, str(self.kind))
 
     def parse(self, value: Any) -> Any:
@@ -127,7 +127,7 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
 def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved: Collection[str]) -> Option:
     where = f"{function.__name__}: option '{parameter.name}'"
     if parameter.name in reserved:
-        raise TypeError(f"{where} is one that every plug-in of its kind has")
+        raise TypeError(f"{where} has a name that every plug-in of its kind uses itself")
     if parameter.kind is not parameter.KEYWORD_ONLY:
         raise TypeError(f"{where} must be keyword-only: put it after `*`")
     if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
@@ -168,9 +168,10 @@ def _literals(kind: Any) -> Iterator[Any]:
 
 
 def command_line_name(function: Callable[..., Any]) -> str:
-    """The name on the command line of what a function makes."""
+    """The name on the command line of the plug-in that a function makes."""
     return function.__name__.rstrip("_").replace("_", "-")
 
 
 def summary_of(function: Callable[..., Any]) -> str:
+    """The first line of its docstring; empty if it has none."""
     return (inspect.getdoc(function) or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Algorithms and tasks by name: those of `listing`, imported."""
+"""Algorithms and tasks by name: those of the catalogue, imported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def algorithm(name: str) -> Algorithm:
     plugin = find("algorithm", name)
     loaded = _load(plugin)
     if not isinstance(loaded, Algorithm):
-        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no algorithm; decorate it with @algorithm(...)")
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is not an algorithm; decorate it with @algorithm(...)")
     if loaded.name != name:
         raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
     return loaded
@@ -47,7 +47,7 @@ def family(name: str) -> Family:
     if isinstance(loaded, Task):
         return Family(lambda: loaded, name)
     if not isinstance(loaded, Family):
-        raise plugin.error(f"{plugin.module}:{plugin.attribute} is no Task, and no function of options under @task")
+        raise plugin.error(f"{plugin.module}:{plugin.attribute} is neither a Task nor a function under @task")
     if loaded.name != name:
         raise plugin.error(f"its function is called '{loaded.name}'; name and function must agree")
     return loaded
@@ -62,16 +62,16 @@ def task(name: str, options: Mapping[str, Any] | None = None) -> Task:
     """
     from benchmark.training.task import Task
 
-    made = family(name)
-    values = made.resolve(options or {})
+    task_family = family(name)
+    values = task_family.resolve(options or {})
     try:
-        loaded = made(**values)
+        loaded = task_family(**values)
     except BenchError:
         raise
     except Exception as error:
         raise find("task", name).error(f"{type(error).__name__}: {error}") from error
     if not isinstance(loaded, Task):
-        raise find("task", name).error(f"its function gives {type(loaded).__name__}, and no Task")
+        raise find("task", name).error(f"its function returns {type(loaded).__name__}, not a Task")
     return loaded
 
 

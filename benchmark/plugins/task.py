@@ -1,4 +1,4 @@
-"""Plug-ins as values: an algorithm is a function of a run, a task with options a function of these."""
+"""Tasks with options as values: a function from options to a `Task`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """A task and its options: a function of these that gives the `Task`. A plain `Task` is a family without options."""
+    """A task and its options: a function of these that returns a `Task`. A plain `Task` is a family without options."""
 
     function: Callable[..., Task]
     name: str = ""
@@ -29,7 +29,7 @@ class Family:
 
     @cached_property
     def options(self) -> dict[str, Option]:
-        """By name. Raises TypeError where the signature is not `(*, option: type = default, ...)`."""
+        """By name. Raises TypeError if the signature is not `(*, option: type = default, ...)`."""
         return options_of(self.function, leading=0)
 
     @property

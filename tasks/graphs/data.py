@@ -32,7 +32,7 @@ class GraphData:
         portion: how many are evaluated at a time, at most.
 
     `y` holds the targets. Where only some nodes belong to the split, `mask` says which, and all others have the `y` -1:
-    what a batch of one split holds tells nothing of another's labels.
+    what a batch of one split holds says nothing of another's labels.
     """
 
     values: Mapping[str, Tensor]

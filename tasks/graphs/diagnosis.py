@@ -47,20 +47,20 @@ def over_squashing(data: GraphData) -> Values:
         `effective_resistance`, which does not change with them; and how many `graphs` they are averaged over; 0 of
         these alone where every graph is too large.
     """
-    found = []
+    measures = []
     for number in range(min(GRAPHS, len(data))):
         graph = data.graph(number)
         if 1 < graph.num_nodes <= NODES and 0 < graph.num_edges <= EDGES:
             matrix = adjacency(graph)
-            found.append((gap(matrix), gap(matrix, loops=1), resistance(matrix, number)))
-    if not found:
+            measures.append((gap(matrix), gap(matrix, loops=1), resistance(matrix, number)))
+    if not measures:
         return {"graphs": 0}
-    gaps, looped, resistances = np.array(found).T
+    gaps, looped, resistances = np.array(measures).T
     known = resistances[~np.isnan(resistances)]
     values: Values = {
         "spectral_gap": float(gaps.mean()),
         "spectral_gap_with_loops": float(looped.mean()),
-        "graphs": len(found),
+        "graphs": len(measures),
     }
     return values | ({"effective_resistance": float(known.mean())} if len(known) else {})
 
@@ -109,8 +109,8 @@ def resistances(matrix: csr_array, pairs: NDArray[np.int64]) -> NDArray[np.float
     currents[pairs[:, 1], np.arange(len(pairs))] -= 1
     potentials = np.zeros_like(currents)
     potentials[free] = splu(laplacian.tocsr()[free][:, free].tocsc()).solve(currents[free])
-    found: NDArray[np.float64] = (currents * potentials).sum(axis=0)
-    return found
+    resistances: NDArray[np.float64] = (currents * potentials).sum(axis=0)
+    return resistances
 
 
 def over_smoothing(model: nn.Module, batch: Graph) -> dict[str, list[float]]:

@@ -25,7 +25,7 @@ Activation = Callable[[Tensor], Tensor]
 State = tuple[Tensor, Tensor | None]
 
 POSITIONS = {"rwse": 28, "lappe": 16}
-"""Of a node's features, those that tell where it is."""
+"""Of a node's features, those that say where it is."""
 
 HEADS = 4
 """Of GPS's attention."""
@@ -141,16 +141,16 @@ class GPS(nn.Module):
         """Softmax attention within every graph, graph by graph of like size: no padding is paid for."""
         q, k, v = (linear(h).view(len(h), self.heads, -1) for linear in (self.query, self.key, self.value))
         sizes = ptr.diff()
-        found, rows = [], []
+        attended, rows = [], []
         for size in torch.unique(sizes).tolist():
             at = (ptr[:-1][sizes == size].unsqueeze(1) + torch.arange(size, device=h.device)).flatten()
             one, two, three = (
                 part.index_select(0, at).view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v)
             )
             shares = torch.softmax(one @ two.transpose(2, 3) / one.shape[-1] ** 0.5, dim=-1)
-            found.append((self.attention_dropout(shares) @ three).transpose(1, 2).reshape(len(at), -1))
+            attended.append((self.attention_dropout(shares) @ three).transpose(1, 2).reshape(len(at), -1))
             rows.append(at)
-        return torch.cat(found).index_select(0, torch.argsort(torch.cat(rows)))
+        return torch.cat(attended).index_select(0, torch.argsort(torch.cat(rows)))
 
 
 LAYERS: dict[str, Any] = {"gcn": GCN, "gin": GIN, "gine": GIN, "sage": SAGE, "gatedgcn": GatedGCN, "gps": GPS}

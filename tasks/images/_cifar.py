@@ -47,7 +47,7 @@ class Style:
 
 
 def _told(epochs: float, *milestones: float, **how: Any) -> Recipe:
-    """A recipe of SGD with momentum 0.9 on batches of 128, its lengths told in epochs."""
+    """A recipe of SGD with momentum 0.9 on batches of 128, its lengths given in epochs."""
     steps, *places = (round(length * EPOCH) for length in (epochs, *milestones))
     return Recipe(steps=steps, milestones=tuple(places), batch_size=128, momentum=0.9, **how)
 

@@ -64,19 +64,19 @@ class Listing:
     def digest(self, *, times: bool) -> str:
         """SHA-256 of the files' names and lengths, and of the size that they are stored at; of their times too."""
         stats = [(file.relative_to(self.root).as_posix(), file.stat()) for file in self.files]
-        told = [(name, stat.st_size, stat.st_mtime_ns if times else 0) for name, stat in stats]
-        return hashlib.sha256(json.dumps([self.size, *told]).encode()).hexdigest()
+        rows = [(name, stat.st_size, stat.st_mtime_ns if times else 0) for name, stat in stats]
+        return hashlib.sha256(json.dumps([self.size, *rows]).encode()).hexdigest()
 
 
 def listed(root: Path, classes: Sequence[str], size: int) -> Listing:
     """The images of some classes below a folder; a class's number is its place among the names given."""
-    found = [
+    labelled = [
         (file, label)
         for label, name in enumerate(classes)
         for file in sorted((root / name).iterdir() if (root / name).is_dir() else [])
         if file.suffix.lower() in SUFFIXES
     ]
-    return Listing(root, tuple(file for file, _ in found), torch.tensor([label for _, label in found]), size)
+    return Listing(root, tuple(file for file, _ in labelled), torch.tensor([label for _, label in labelled]), size)
 
 
 def decoded(file: Path, size: int) -> Tensor:
@@ -192,7 +192,7 @@ def _cached(listing: Listing, path: Path) -> Resident:
 
 
 def _intact(listing: Listing, path: Path) -> str | None:
-    """The checksum of a cache that is whole; None where there is none."""
+    """The checksum of a cache that is whole; None if there is no such cache."""
     try:
         checksum: str = json.loads(path.with_suffix(".json").read_text())["sha256"]
         length = path.with_suffix(".bin").stat().st_size
@@ -218,10 +218,10 @@ def _write(listing: Listing, path: Path) -> str:
                 beat = time.monotonic()
                 print(f"{done:,} of {len(listing.files):,} images of {listing.root} are decoded", file=sys.stderr)
         os.fsync(file.fileno())
-    checksum, told = _hash(part), path.with_suffix(".told")
-    told.write_text(json.dumps({"sha256": checksum, "images": len(listing.files), "size": listing.size}) + "\n")
+    checksum, description = _hash(part), path.with_suffix(".part.json")
+    description.write_text(json.dumps({"sha256": checksum, "images": len(listing.files), "size": listing.size}) + "\n")
     os.replace(part, path.with_suffix(".bin"))
-    os.replace(told, path.with_suffix(".json"))  # last: it vouches for the other
+    os.replace(description, path.with_suffix(".json"))  # last: it vouches for the other
     return checksum
 
 

@@ -43,7 +43,7 @@ KNOWN = {
     "imagenette2-160": Known(10, 9_469),
     "imagenet": Known(1_000, 1_281_167),
 }
-"""Folders whose numbers need not be told."""
+"""Folders whose numbers of classes and images need no options."""
 
 DOWNLOADS = {
     "imagenette2": "md5:fe2fc210e6bb7c5664d602c3cd71e612",
@@ -84,15 +84,15 @@ class Selected:
         there = sorted(path.name for path in (root / self.folder / "train").iterdir() if path.is_dir())
         classes = self.classes or there
         training, test = (listed(root / self.folder / split, classes, self.stored) for split in ("train", "val"))
-        found = Known(len(set(training.labels.tolist())), len(training.files))
-        if found != self.known:
+        present = Known(len(set(training.labels.tolist())), len(training.files))
+        if present != self.known:
             raise ValueError(
-                f"{self.folder}/train has {found.classes} of these classes with {found.images:,} images, the options "
-                f"say {self.known.classes} with {self.known.images:,}: "
-                f"give classes={'+'.join(self.classes) or found.classes},images={found.images}"
+                f"{self.folder}/train has {present.classes} of these classes with {present.images:,} images, the "
+                f"options say {self.known.classes} with {self.known.images:,}: "
+                f"give classes={'+'.join(self.classes) or present.classes},images={present.images}"
             )
-        if len(set(test.labels.tolist())) != found.classes:
-            raise ValueError(f"{self.folder}/val lacks images of some of the {found.classes} classes")
+        if len(set(test.labels.tolist())) != present.classes:
+            raise ValueError(f"{self.folder}/val lacks images of some of the {present.classes} classes")
         rest, held = carved(len(training.files), self.validation)
         parts = (training.part(rest), training.part(held), test)
         normalise, cpu = Normalise(*IMAGENET), torch.device("cpu")

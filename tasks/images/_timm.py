@@ -25,7 +25,7 @@ def zoo(classes: int, channels: int, size: int) -> dict[str, Zoo]:
 
 @cache
 def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callable[[], nn.Module]:
-    """Tried once, so that a network that does not take such images is told before anything runs.
+    """Tried once, so that a network that does not take such images is an error before anything runs.
 
     Raises:
         UsageError: timm has no network of this name, or it does not take images of this size.
@@ -46,9 +46,9 @@ def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callab
             return make
         except TypeError as error:
             if "img_size" not in str(error):
-                raise _unfit(name, channels, size, error) from error
+                raise _why_not(name, channels, size, error) from error
         except Exception as error:  # a network says in its own way that it cannot take this size
-            raise _unfit(name, channels, size, error) from error
+            raise _why_not(name, channels, size, error) from error
     raise AssertionError("the second takes no img_size, and cannot complain of one")
 
 
@@ -59,6 +59,6 @@ def _try(make: Callable[[], Any], channels: int, size: int, classes: int) -> Non
         raise ValueError(f"its output has the shape {tuple(outputs.shape)}, not (2, {classes})")
 
 
-def _unfit(name: str, channels: int, size: int, error: Exception) -> UsageError:
+def _why_not(name: str, channels: int, size: int, error: Exception) -> UsageError:
     reason = " ".join(str(error).split()) or type(error).__name__
     return UsageError(f"model 'timm:{name}' does not take images of {channels} x {size} x {size}: {reason}")

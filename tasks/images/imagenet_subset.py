@@ -17,10 +17,10 @@ def names(text: str) -> str:
     """Class names, sorted, with `+` between them, from such a text or from a file of one per line."""
     if not text or text.isdigit():
         return text
-    found = Path(text).read_text().split() if Path(text).is_file() else text.split("+")
-    if not all(name.replace("-", "_").isidentifier() for name in found):
-        raise ValueError(f"'{text}' is no file of class names")
-    return "+".join(sorted(set(found)))
+    given = Path(text).read_text().split() if Path(text).is_file() else text.split("+")
+    if not all(name.replace("-", "_").isidentifier() for name in given):
+        raise ValueError(f"'{text}' is not a file of class names")
+    return "+".join(sorted(set(given)))
 
 
 Images = Annotated[int, Field(ge=0, description="whole number")]

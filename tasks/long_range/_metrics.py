@@ -32,8 +32,8 @@ def binary(model: nn.Module, batch: Graph) -> Tensor:
 
 def precision(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
     """Average precision, by `mean_precision`, and the logistic loss."""
-    found = [(model(**inputs(batch)), batch.y) for batch in batches]
-    logits, labels = torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
+    answers = [(model(**inputs(batch)), batch.y) for batch in batches]
+    logits, labels = torch.cat([one for one, _ in answers]), torch.cat([one for _, one in answers])
     loss = F.binary_cross_entropy_with_logits(logits.double(), labels.double())
     return {"ap": mean_precision(labels.cpu().numpy(), logits.cpu().numpy()), "loss": float(loss)}
 
@@ -75,9 +75,9 @@ def weighted(model: nn.Module, batch: Graph) -> Tensor:
 
 def macro_f1(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
     """F1, averaged over the classes that occur, and accuracy, over the nodes of all graphs together."""
-    found = [(model(**inputs(batch)).argmax(dim=1), batch.y) for batch in batches]
-    guesses = torch.cat([one for one, _ in found]).cpu().numpy()
-    labels = torch.cat([one for _, one in found]).cpu().numpy()
+    answers = [(model(**inputs(batch)).argmax(dim=1), batch.y) for batch in batches]
+    guesses = torch.cat([one for one, _ in answers]).cpu().numpy()
+    labels = torch.cat([one for _, one in answers]).cpu().numpy()
     return {
         "macro_f1": float(f1_score(labels, guesses, average="macro", zero_division=0)),
         "accuracy": float((guesses == labels).mean()),
@@ -102,7 +102,7 @@ def reciprocal_rank(model: nn.Module, batches: Iterable[Graph]) -> dict[str, flo
 
     A graph without a true pair has no rank, and does not count.
     """
-    found: list[Tensor] = []
+    reciprocal: list[Tensor] = []
     loss, count = 0.0, 0
     for batch in batches:
         z = model(**inputs(batch))
@@ -111,8 +111,8 @@ def reciprocal_rank(model: nn.Module, batches: Iterable[Graph]) -> dict[str, flo
         for first, last in zip(batch.ptr[:-1].tolist(), batch.ptr[1:].tolist(), strict=True):
             mine = true[:, (true[0] >= first) & (true[0] < last)] - first
             if mine.shape[1]:
-                found.append((1 / ranks(z[first:last], mine)).mean(dim=1))
-    raw, filtered, extended = torch.stack(found).double().mean(dim=0).tolist()
+                reciprocal.append((1 / ranks(z[first:last], mine)).mean(dim=1))
+    raw, filtered, extended = torch.stack(reciprocal).double().mean(dim=0).tolist()
     return {"mrr": raw, "mrr_filtered": filtered, "mrr_extended": extended, "loss": loss / count}
 
 

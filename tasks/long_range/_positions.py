@@ -41,9 +41,9 @@ def lappe(edge_index: Tensor, nodes: int) -> Tensor:
     kept = min(VECTORS, nodes)
     values, vectors = values[:kept], vectors[:, :kept]
     largest = vectors[np.abs(vectors.round(6)).argmax(axis=0), np.arange(kept)]  # the first of equals
-    found = np.full((nodes, VECTORS, 2), np.nan)
-    found[:, :kept, 0], found[:, :kept, 1] = vectors * np.sign(largest), values
-    return torch.from_numpy(found).float()
+    pairs = np.full((nodes, VECTORS, 2), np.nan)
+    pairs[:, :kept, 0], pairs[:, :kept, 1] = vectors * np.sign(largest), values
+    return torch.from_numpy(pairs).float()
 
 
 ENCODINGS = {"rwse": rwse, "lappe": lappe}

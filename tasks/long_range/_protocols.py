@@ -214,8 +214,8 @@ def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
 
 def _key(files: list[Path], encodings: tuple[str, ...]) -> str:
     """Changes with the format, the encodings, and the files by name, size and time."""
-    facts = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((FORMAT, encodings, facts)).encode()).hexdigest()[:16]
+    stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr((FORMAT, encodings, stats)).encode()).hexdigest()[:16]
 
 
 def _plain(data: GraphData) -> tuple[dict[str, Tensor], dict[str, str], dict[str, Tensor]]:

@@ -93,7 +93,7 @@ AT_A_GLANCE: dict[str, tuple[str | None, str]] = {
 
 ON_LOADING: dict[str, tuple[str, str]] = {
     "explodes": ("raise RuntimeError('boom at import')\n", "RuntimeError: boom at import"),
-    "plain": ("def plain(run): ...\n", "plain_plugin:plain is no algorithm; decorate it with @algorithm(...)"),
+    "plain": ("def plain(run): ...\n", "plain_plugin:plain is not an algorithm; decorate it with @algorithm(...)"),
     "nameless": ("x = 1\n", "has no attribute 'nameless'"),
     "untyped": (
         "from benchmark import algorithm\n@algorithm()\ndef untyped(run, *, share=0.5): ...\n",
@@ -101,8 +101,8 @@ ON_LOADING: dict[str, tuple[str, str]] = {
     ),
     "homeless": (
         "from benchmark import algorithm\n@algorithm(family='tickets')\ndef homeless(run): ...\n",
-        "homeless: there is no 'tickets' among after training, before training, data edits, dense, during training, "
-        "learned masks",
+        "homeless: family cannot be 'tickets'; it takes after training, before training, data edits, dense, during "
+        "training, learned masks",
     ),
     "renamed": (
         "from benchmark import algorithm\n@algorithm()\ndef other(run): ...\nrenamed = other\n",

@@ -110,7 +110,7 @@ def test_a_plain_task_has_no_option_to_give() -> None:
 BROKEN = {
     "gives-nothing": (
         "from benchmark import task\n\n@task\ndef gives_nothing(*, x: int = 1): return x\n",
-        "its function gives int, and no Task",
+        "its function returns int, not a Task",
     ),
     "fails": (
         "from benchmark import task\n\n@task\ndef fails(*, x: int = 1): raise ValueError('no such x')\n",
@@ -124,7 +124,7 @@ BROKEN = {
         "from benchmark import task\n\n@task\ndef other(*, x: int = 1): ...\n\nrenamed = other\n",
         "its function is called 'other'",
     ),
-    "undecorated": ("def undecorated(*, x: int = 1): ...\n", "is no Task, and no function of options under @task"),
+    "undecorated": ("def undecorated(*, x: int = 1): ...\n", "is neither a Task nor a function under @task"),
 }
 
 
