@@ -11,6 +11,8 @@ from benchmark.records.pack import pack
 from benchmark.records.store import Store
 from tests.support.command import Bench
 
+pytestmark = pytest.mark.runs
+
 
 @pytest.fixture
 def store(bench: Bench, tmp_path: Path) -> Store:

@@ -20,6 +20,8 @@ from benchmark.sweep.plan import Plan
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 
+pytestmark = pytest.mark.runs
+
 WORDS = ("run", "--algo", "random,dense", "--task", "digits", "--budget", "smoke", "--device", "cpu", "--results")
 
 
