@@ -22,7 +22,6 @@ from tests.support.generated import cell, ran
 
 pytestmark = pytest.mark.runs
 
-
 WORDS = ("run", "--algo", "random,dense", "--task", "digits", "--budget", "smoke", "--device", "cpu", "--results")
 
 
