@@ -342,11 +342,24 @@ def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: 
     assert {"dense", "imp", "digits", "mnist"} <= {row["name"] for row in json.loads(ended.out)}
 
 
-# --- the README -------------------------------------------------------------------------------------------------------
+# --- documents --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["algorithm", "task"])
-def test_the_readme_names_every_plugin(kind: catalog.Kind) -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_documents_name_every_plugin(kind: catalog.Kind) -> None:
+    text = (ROOT / "docs" / f"{kind}s.md".replace("algorithms", "methods")).read_text()
     names = [name for name, plugin in catalog.plugins(kind).items() if plugin.distribution == "prunebench"]
-    assert not [name for name in names if not re.search(rf"`{name}\b|--task \S*\b{name}\b", text)]
+    assert not [name for name in names if not re.search(rf"`{name}\b", text)]
+
+
+def test_the_readme_counts_the_plugins() -> None:
+    counts = {kind: len(catalog.plugins(kind)) for kind in ("algorithm", "task")}
+    assert f"{counts['algorithm']} methods and {counts['task']} tasks" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda file: file.name
+)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
+    assert not [target for target in targets if not (document.parent / target).exists()]

@@ -74,6 +74,7 @@ def test_the_contract_is_importable_as_plugins_need_it() -> None:
     assert TASK_RULES
 
 
+@pytest.mark.runs
 def test_importing_the_face_and_looking_at_it_loads_no_torch() -> None:
     code = (
         "import sys, benchmark, benchmark.schedules, benchmark.contract; dir(benchmark); print('torch' in sys.modules)"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from benchmark.contract import trial
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.record import Record
 from tests.support.command import ROOT
+
+pytestmark = pytest.mark.runs
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from generated import cell, generated, ran
 
 from benchmark.leaderboard.rows import rows
 from benchmark.records import outcome_cache
@@ -17,6 +16,7 @@ from benchmark.records.outcome import Outcome, outcome
 from benchmark.records.pack import pack
 from benchmark.records.record import Record, Verification, failure
 from benchmark.records.store import Store
+from tests.support.generated import cell, generated, ran
 
 
 def made() -> list[Record]:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generated import cell, ran
 from hypothesis import given
 from hypothesis import strategies as st
-from support import Bench
 
 from benchmark.records import pack as packing
 from benchmark.records.pack import pack
 from benchmark.records.record import Record, Verification
 from benchmark.records.store import Store
+from tests.support.command import Bench
+from tests.support.generated import cell, ran
 
 
 @pytest.fixture

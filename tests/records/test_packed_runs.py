@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from support import Bench
 
 from benchmark.records.pack import pack
 from benchmark.records.store import Store
+from tests.support.command import Bench
 
 
 @pytest.fixture

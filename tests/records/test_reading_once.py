@@ -9,8 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from generated import cell, ran
-from support import Bench
 
 from benchmark.records import sources
 from benchmark.records import store as store_module
@@ -19,6 +17,8 @@ from benchmark.records.pack import pack
 from benchmark.records.sources import Source
 from benchmark.records.store import Store
 from benchmark.sweep.plan import Plan
+from tests.support.command import Bench
+from tests.support.generated import cell, ran
 
 WORDS = ("run", "--algo", "random,dense", "--task", "digits", "--budget", "smoke", "--device", "cpu", "--results")
 

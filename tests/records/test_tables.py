@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from generated import cell, ran
-from support import Bench
 
 from benchmark.records.pack import pack
 from benchmark.records.record import Record
 from benchmark.records.sources import LONGEST, table_of
 from benchmark.records.store import Store
+from tests.support.command import Bench
+from tests.support.generated import cell, ran
 
 
 def packed(root: Path, seeds: int = 5) -> Store:
@@ -223,7 +223,7 @@ def test_a_line_is_merged_and_verified_like_a_file(store: Store, table: Path, be
 
 
 def test_our_own_records_are_merged_into_an_empty_folder_and_found_the_same(bench: Bench, tmp_path: Path) -> None:
-    from support import ROOT
+    from tests.support.command import ROOT
 
     ours = tmp_path / "results"
     words = ("merge", ROOT / "results", "--results", ours, "--format", "json")
