@@ -250,11 +250,10 @@ def test_what_cannot_be_downloaded_is_told(bench: Bench) -> None:
     assert "data set 'imagenet-subset:folder=imagenet' cannot be fetched: it has no download" in ended.err
 
 
-@pytest.mark.runs
 def test_two_processes_do_not_fetch_at_once(cache: Path, server: Server) -> None:
     cache.mkdir(parents=True)
     with alone(cache / ".packed"):
-        thread = Thread(target=obtain, args=("packed", registry.task("packed"), cache))
+        thread = Thread(target=obtain, args=("packed", registry.task("packed").source, cache))
         thread.start()
         thread.join(timeout=0.3)
         assert thread.is_alive()

@@ -14,6 +14,8 @@ from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.record import Record
 from tests.support.command import ROOT
 
+pytestmark = pytest.mark.runs
+
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 
 

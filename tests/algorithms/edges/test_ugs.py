@@ -59,9 +59,15 @@ def test_learning_masks_moves_every_mask_and_leaves_the_network_alone():
     assert run._state.meter.training_steps == run.recipe.steps
 
 
+PAIRS = [("mask", None), ("proxy", 0.3), ("eldan", 40)]
+OTHERS = [(name, edges) for name, _ in PAIRS for _, edges in PAIRS if (name, edges) not in PAIRS]
+"""How many edges are asked for, and how they are ranked, have nothing to do with each other."""
+
+
 @pytest.mark.runs
-@pytest.mark.parametrize("criterion", ["mask", "proxy", "eldan"])
-@pytest.mark.parametrize("edges", [None, 0.3, 40])
+@pytest.mark.parametrize(
+    ("criterion", "edges"), [*PAIRS, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in OTHERS)]
+)
 def test_as_many_edges_and_weights_are_left_as_were_asked_for(criterion, edges):
     run = run_on("planted-partition")
     size = graph_of(run.batches(1)[0]).size
