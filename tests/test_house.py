@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweep": BELOW_SWEEP,
     "contract": BELOW_SWEEP,
     "harness": BELOW_HARNESS,
-    "plugins": {"face", *BELOW_PLUGINS},  # where the package lies, the built-ins do
+    "plugins": BELOW_PLUGINS,
     "leaderboard": {"records", "errors", "files"},
     "training": TRAINING,
     "records": {"pruning", "errors", "files"},  # counts of patterns; what reads imports no torch, see below

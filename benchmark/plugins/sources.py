@@ -17,7 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import benchmark
 from benchmark.errors import PluginError
 from benchmark.records.cell import NAME
 
@@ -25,6 +24,10 @@ Kind = Literal["algorithm", "task"]
 
 
 BUILT_IN = "prunebench"
+
+
+PACKAGE = Path(__file__).parent.parent
+"""The folder `benchmark`. Plug-ins lie in it where it is installed, and beside it in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Plugin:
 
 def built_in(kind: Kind) -> list[Plugin]:
     """Those that came with this package, whatever other folders of these names stand on the path."""
-    places = [Path(place) / f"{kind}s" for place in benchmark.__path__]
+    places = [place / f"{kind}s" for place in (PACKAGE, PACKAGE.parent)]
     folder = next(place for place in places if place.is_dir())
     files = [file for file in folder.rglob("*.py") if not file.name.startswith("_")]
     return sorted((plugin for file in files for plugin in _defined_in(file, kind, folder)), key=lambda p: p.name)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import benchmark
 from benchmark.errors import PluginError
 from benchmark.plugins import catalog, registry
 from tests.support.command import Bench
@@ -54,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         file = tmp_path / f"{name}.py"
         file.parent.mkdir(parents=True)
         file.write_text(source)
-    monkeypatch.setattr(benchmark, "__path__", [str(tmp_path)])
+    monkeypatch.setattr("benchmark.plugins.sources.PACKAGE", tmp_path)
     catalog.plugins.cache_clear()
     yield tmp_path
     catalog.plugins.cache_clear()
