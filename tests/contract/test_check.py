@@ -142,7 +142,7 @@ def test_built_in_task(name: str, rule: Rule, request: pytest.FixtureRequest, mo
     if task.source.files and rule is not task_rules.has_every_budget:
         root = request.getfixturevalue("real_data")
         if not DataFolders(root).holding(task.source):
-            pytest.skip(f"{name} is not in {root}: looked for {task.files[0]}")
+            pytest.skip(f"{name} is not in {root}: looked for {task.source.files[0]}")
         monkeypatch.setenv("PRUNEBENCH_DATA", str(root))
     rule(name)
 
