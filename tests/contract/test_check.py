@@ -29,6 +29,8 @@ from benchmark.data.folders import DataFolders
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.record import Record
+from tests.support.battery import shorter
+from tests.support.command import ROOT
 from tests.support.outside import plant
 
 pytestmark = pytest.mark.runs
@@ -39,15 +41,7 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not algorithm_rule
 
 # --- what is built in -------------------------------------------------------------------------------------------------
 
-real_task, real_record = trial._task, trial.record
-
-
-def shorter(model: str) -> Task:
-    """The toy tasks, but with a tenth of the steps where there are convolutions, which take nearly all of the time."""
-    task = real_task(model)
-    if model != "residual":
-        return task
-    return replace(task, recipes={budget: replace(recipe, steps=24) for budget, recipe in task.recipes.items()})
+real_record = trial.record
 
 
 def record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "") -> Record:
@@ -94,9 +88,16 @@ def test_built_in_algorithm_on_whole_trainings(name: str, rule: Rule, shared_who
     rule(name)
 
 
-ANEW = "import sys, torch; torch.set_num_threads(1); from benchmark.contract import trial\n" + (
-    "for name in sys.argv[1:]: print(name, trial.run(name, 0.2).everything())"
-)
+ANEW = """
+import sys, torch
+from benchmark.contract import trial
+from tests.support.battery import shorter
+
+torch.set_num_threads(1)
+trial._task = shorter
+for name in sys.argv[1:]:
+    print(name, trial.run(name, 0.2).everything())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +107,13 @@ def fresh_process() -> dict[str, str]:
     `gives_the_same_bits_again` starts two of them for each algorithm, and they do little but start.
     """
     command = [sys.executable, "-c", ANEW, *ALGORITHMS[::-1]]
-    done = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "1"}, stdout=-1, text=True, check=True)
+    where = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=where, stdout=-1, text=True, check=True)
     return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_built_in_algorithm_gives_the_same_bits_again(fresh_process: dict[str, str], name: str) -> None:
+def test_built_in_algorithm_gives_the_same_bits_again(fresh_process: dict[str, str], name: str, shared: None) -> None:
     assert _run(name, 0.2).everything() == fresh_process[name]
 
 
@@ -140,7 +142,7 @@ def test_built_in_task(name: str, rule: Rule, request: pytest.FixtureRequest, mo
     if task.source.files and rule is not task_rules.has_every_budget:
         root = request.getfixturevalue("real_data")
         if not DataFolders(root).holding(task.source):
-            pytest.skip(f"{name} is not in {root}: looked for {task.files[0]}")
+            pytest.skip(f"{name} is not in {root}: looked for {task.source.files[0]}")
         monkeypatch.setenv("PRUNEBENCH_DATA", str(root))
     rule(name)
 
