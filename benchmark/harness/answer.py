@@ -52,9 +52,12 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     question, state = prepared.question, prepared.state
     about = provenance_of(prepared)
     ended = _call(question, state)
-    steps = {"steps": state.mode} | ({"shared_steps": state.meter.taken} if state.meter.taken else {})
+    reused = {"shared_steps": state.meter.reused_steps} if state.meter.reused_steps else {}
     cost = Cost.model_validate(state.meter.cost(state.recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": about | device_facts(question.device) | steps}
+    known: dict[str, Any] = {
+        "cost": cost,
+        "where": about | device_facts(question.device) | {"steps": state.mode} | reused,
+    }
 
     def failed(status: Status, error: str) -> Record:
         return failure(question.cell, question.ranking, status, error, **known)
@@ -113,7 +116,7 @@ def _call(question: Question, state: RunState) -> _Ended:
         except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    counted = state.meter.updates - state.meter.taken + state.rehearsals
+    counted = state.meter.updates - state.meter.reused_steps + state.rehearsals
     if (unseen := updates[0] - counted) > 0:
         notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
     return _Ended(status, error, notes + state.tamper_check.breaches)
