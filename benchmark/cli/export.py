@@ -69,9 +69,9 @@ def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Mo
     Raises:
         VerificationFailed: it is not the network of the record.
     """
-    from benchmark.harness.rerun import again, differences
+    from benchmark.harness.rerun import differences, rerun
 
-    second = again(record, device, data_root)
+    second = rerun(record, device, data_root)
     differs = differences(record, second.record)
     if second.kept is None or differs:
         raise VerificationFailed(

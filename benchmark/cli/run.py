@@ -158,7 +158,7 @@ def _run(
 ) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
-    from benchmark.sweep.edge_limits import limits
+    from benchmark.sweep.edge_limits import edge_limits
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
@@ -166,7 +166,7 @@ def _run(
         setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
     }
     store.check()
-    for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
+    for limit in edge_limits(planned.run, planned.algorithms, planned.tasks, folders):
         click.echo(f"Warning: {limit}", err=True)
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []

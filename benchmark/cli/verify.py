@@ -122,9 +122,9 @@ def _stamp(
     What was a file is written there; what was a line becomes a file, which replaces it when it is packed: no table is
     at stake between two trainings.
     """
-    from benchmark.harness.rerun import again, verdict
+    from benchmark.harness.rerun import rerun, verdict
 
-    second = again(record, device, data_root).record
+    second = rerun(record, device, data_root).record
     group = [other.score for other in others if other.group == record.group and other.key != record.key]
     how = verdict(record, second, [score for score in group if score is not None], tolerance)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
