@@ -79,8 +79,8 @@ class WatchedTamperCheck(TamperCheck):
         self._traces, self._generators = traces, generators()
 
     @contextmanager
-    def verb(self, name: str) -> Iterator[None]:
-        with super().verb(name):
+    def verb(self, name: str, *, in_pauses: bool = False) -> Iterator[None]:
+        with super().verb(name, in_pauses=in_pauses):
             yield
         self._generators = generators()
 

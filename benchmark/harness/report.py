@@ -20,7 +20,7 @@ from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Record
 from benchmark.training.meter import live_share
 from benchmark.training.run_state import RunState
-from benchmark.training.state import tensors
+from benchmark.training.state import put, tensors
 
 Keep = Callable[[nn.Module, RunState], None]
 """Called with the network that is measured, and the state of the run that it comes from."""
@@ -42,10 +42,8 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fie
         fields: the fields of the record that are known already.
     """
     cell, task = question.cell, question.task
-    model, trained = build(task, cell.model, cell.seed).to(question.device), tensors(state.model)
-    with torch.no_grad():
-        for name, value in tensors(model).items():
-            value.copy_(trained[name])
+    model = build(task, cell.model, cell.seed).to(question.device)
+    put(model, tensors(state.model))
     layers, edges = _layers(state, model), state.data.edges
     keep(model, state)
     test = _edited(splits.test, state)

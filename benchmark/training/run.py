@@ -15,7 +15,7 @@ from benchmark.pruning.target import Target
 from benchmark.training.engine import CHECK_EVERY
 from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
-from benchmark.training.state import tensors
+from benchmark.training.state import put, tensors
 from benchmark.training.step import Part, Snapshot, Step
 from benchmark.training.task import Task
 
@@ -137,8 +137,6 @@ class Run:
         Raises:
             RuntimeError: the run has no function that draws another network.
         """
-        if self._state.draw is None:
-            raise RuntimeError("this run was made without another draw of its network")
         redrawn = tensors(self._state.draw(name))
         return Snapshot({name: value.to(self._state.device) for name, value in redrawn.items()}, 0)
 
@@ -150,7 +148,7 @@ class Run:
         Raises:
             ValueError: the masks do not have the names and shapes of this task's prunable tensors.
         """
-        with self._state.tamper_check.verb("prune"):
+        with self._state.tamper_check.verb("prune", in_pauses=True):
             self._state.prune(masks)
 
     def train(self, steps: int | None = None) -> None:
@@ -159,7 +157,7 @@ class Run:
         Raises:
             Diverged: the training loss was not finite.
         """
-        with self._between_steps("train"):
+        with self._state.tamper_check.verb("train"):
             self._state.train(steps)
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
@@ -169,7 +167,7 @@ class Run:
             Diverged: the training loss was not finite.
         """
         state = self._state
-        with self._between_steps("steps"):
+        with self._state.tamper_check.verb("steps"):
             for _ in range(state.steps_to_go(steps)):
                 loss = state.engine.backward()
                 step = Step(state.engine.clock, loss, state.gradients)
@@ -185,10 +183,8 @@ class Run:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot's parameters, buffers and clock, with a fresh optimizer. Pruned weights stay zero."""
-        with self._between_steps("restore"):
-            with torch.no_grad():
-                for name, value in tensors(self._state.model).items():
-                    value.copy_(snapshot.state[name])
+        with self._state.tamper_check.verb("restore"):
+            put(self._state.model, snapshot.state)
             self._state.engine.rewind(snapshot.clock)
             self._state.project()
             self._state.restored = snapshot
@@ -201,7 +197,7 @@ class Run:
         """
         if not 0 <= clock <= self.recipe.steps:
             raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
-        with self._between_steps("rewind"):
+        with self._state.tamper_check.verb("rewind"):
             self._state.engine.rewind(clock)
 
     @contextmanager
@@ -237,7 +233,7 @@ class Run:
         Raises:
             TypeError: the data are not graphs.
         """
-        with self._between_steps("rewrite"):
+        with self._state.tamper_check.verb("rewrite"):
             self._state.rewrite(edit)
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
@@ -246,15 +242,8 @@ class Run:
         Batches for scoring and those of the other splits are not changed. Random numbers in `change` must come from the
         generator that it is given.
         """
-        with self._between_steps("augment"):
+        with self._state.tamper_check.verb("augment"):
             self._state.augment(change)
-
-    @contextmanager
-    def _between_steps(self, verb: str) -> Iterator[None]:
-        """Allow this method to change the network. Raises RuntimeError in a pause of `steps`."""
-        self._state.tamper_check.not_paused(verb)
-        with self._state.tamper_check.verb(verb):
-            yield
 
 
 def state_of(run: Run) -> RunState:

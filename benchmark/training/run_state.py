@@ -31,6 +31,11 @@ from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
 
 
+def one_draw(name: str) -> nn.Module:
+    """Of a run that has no other network than the one it begins with."""
+    raise RuntimeError("this run was made without another draw of its network")
+
+
 class RunState:
     """Everything that the methods of a `Run` change, and the meter that counts what they cost.
 
@@ -57,7 +62,7 @@ class RunState:
         data: Data,
         seed: int,
         tick: Tick = lambda steps: None,
-        draw: Callable[[str], nn.Module] | None = None,
+        draw: Callable[[str], nn.Module] = one_draw,
         shared_trainings: SharedTrainings | None = None,
     ) -> None:
         self.task, self.recipe, self.target = task, recipe, target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,3 +38,10 @@ def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
 def version(model: nn.Module) -> int:
     """A number that grows with every in-place change of a parameter or buffer; cheap enough to read in every step."""
     return sum(value._version for value in (*model.parameters(), *model.buffers()))
+
+
+def put(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Copy tensors into the parameters and buffers of these names, all of the model's."""
+    with torch.no_grad():
+        for name, value in tensors(model).items():
+            value.copy_(state[name])

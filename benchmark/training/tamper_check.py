@@ -26,8 +26,14 @@ class TamperCheck:
         self.breaches: list[str] = []
 
     @contextmanager
-    def verb(self, name: str) -> Iterator[None]:
-        """Allow changes of the network within this context."""
+    def verb(self, name: str, *, in_pauses: bool = False) -> Iterator[None]:
+        """Allow changes of the network within this context.
+
+        Args:
+            in_pauses: whether this verb may be used in a pause. Others raise RuntimeError there.
+        """
+        if not in_pauses:
+            self.not_paused(name)
         self._still() if self.paused else self.untouched(f"before {name}()")
         try:
             yield
