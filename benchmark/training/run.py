@@ -30,8 +30,6 @@ class Run:
     def __init__(self, state: RunState) -> None:
         self._state = state
 
-    # --- look ---------------------------------------------------------------------------------------------------------
-
     @property
     def task(self) -> Task:
         """The task that the network is trained for."""
@@ -139,8 +137,6 @@ class Run:
         """
         redrawn = tensors(self._state.draw(name))
         return Snapshot({name: value.to(self._state.device) for name, value in redrawn.items()}, 0)
-
-    # --- act ----------------------------------------------------------------------------------------------------------
 
     def prune(self, masks: Masks) -> None:
         """Apply masks from now on. Pruned weights are zero and stay zero; weights that come back start at zero.
