@@ -1,0 +1,46 @@
+"""What the workers' server imports before it forks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from benchmark import machine
+from benchmark.sweep import fork_server
+
+run = import_module("benchmark.cli.run")
+
+
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    started: list[list[str]] = []
+    monkeypatch.setattr(fork_server, "start", lambda modules: started.append(list(modules)))
+    return started
+
+
+def test_plugins_are_imported_once_for_all_workers(imported: list[list[str]]) -> None:
+    run._warm_up(["dense,imp:rewind=0.1", "cora"], "cpu", wanted=True)
+    assert imported == [["benchmark.algorithms.dense", "benchmark.algorithms.imp", "benchmark.tasks.nodes.planetoid"]]
+
+
+def test_workers_that_may_use_a_gpu_import_them_after_the_fork(imported: list[list[str]]) -> None:
+    """torch-geometric starts CUDA as it is imported, and CUDA that was started before a fork cannot be used after it."""
+    run._warm_up(["dense", "cora"], "cuda:0", wanted=True)
+    assert imported == [[]]
+
+
+def test_no_server_is_started_for_unknown_names(imported: list[list[str]]) -> None:
+    run._warm_up(["dense", "coora"], "cpu", wanted=True)
+    assert imported == []
+
+
+@pytest.mark.parametrize(
+    ("device", "driver", "expected"),
+    [("cpu", True, False), ("auto", False, False), ("auto", True, True), ("cuda", False, True)],
+)
+def test_auto_may_be_cuda_only_with_a_driver(
+    device: str, driver: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.Path, "exists", lambda path: driver)
+    assert machine.may_be_cuda(device) is expected
