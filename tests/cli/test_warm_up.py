@@ -25,7 +25,7 @@ def test_plugins_are_imported_once_for_all_workers(imported: list[list[str]]) ->
 
 
 def test_workers_that_may_use_a_gpu_import_them_after_the_fork(imported: list[list[str]]) -> None:
-    """torch-geometric starts CUDA as it is imported, and CUDA that was started before a fork cannot be used after it."""
+    """torch-geometric starts CUDA as it is imported, and CUDA that runs before a fork cannot be used after it."""
     run._warm_up(["dense", "cora"], "cuda:0", wanted=True)
     assert imported == [[]]
 
