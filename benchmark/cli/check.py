@@ -27,8 +27,8 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     for name, kind in kinds.items():
         findings = list(findings_of(name, kind))
         broken |= any(finding.problem for finding in findings)
-        told = [f.problem or (f"does not apply: {f.idle}" if f.idle else "ok") for f in findings]
-        tables[name] = [{"rule": f.rule, "": text} for f, text in zip(findings, told, strict=True)]
+        texts = [f.problem or (f"does not apply: {f.idle}" if f.idle else "ok") for f in findings]
+        tables[name] = [{"rule": f.rule, "": text} for f, text in zip(findings, texts, strict=True)]
         full += [{"name": name, "rule": f.rule, "problem": f.problem, "does not apply": f.idle} for f in findings]
     emit(form, tables, full)
     ctx.exit(1 if broken else 0)

@@ -61,60 +61,60 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
         raise UsageError("--against says what to do without names; leave out one or the other")
-    found = rows(selected(**wanted), catalog.label)
+    board = rows(selected(**wanted), catalog.label)
     if everybody:
-        made = compare_all(found) if against == "all" else compare_with_best(found)
+        comparisons = compare_all(board) if against == "all" else compare_with_best(board)
     else:
-        made = _of(choices(names), found)
-    if not made:
+        comparisons = _of(choices(names), board)
+    if not comparisons:
         raise UsageError(
             "nothing to compare: no two of these have results at one task, model, budget, pattern and sparsity"
         )
-    emit(form, _tables(made, bars=form == "table"), [one.facts() for one in made])
+    emit(form, _tables(comparisons, bars=form == "table"), [one.facts() for one in comparisons])
 
 
-def _of(wanted: Sequence[Choice], found: Sequence[Row]) -> list[Comparison]:
+def _of(wanted: Sequence[Choice], board: Sequence[Row]) -> list[Comparison]:
     """Those that are named among each other; a single one against every other."""
-    groups = [_matching(choice, found) for choice in wanted]
+    groups = [_matching(choice, board) for choice in wanted]
     chosen = list({id(row): row for group in groups for row in group}.values())
     if len(wanted) > 1:
         return compare_rows(sorted(chosen, key=lambda row: (row.table, row.pattern)))
-    others = [row for column in columns(found) for row in column if all(row is not one for one in chosen)]
+    others = [row for column in columns(board) for row in column if all(row is not one for one in chosen)]
     return compare_pairs([(a, b) for a in chosen for b in others if comparable(a, b)])
 
 
-def _matching(choice: Choice, found: Sequence[Row]) -> list[Row]:
+def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
     """The rows that a name means: its controls alone where it names one, none of them where it does not.
 
     Raises:
         UsageError: it means none.
     """
-    rows = [row for row in found if named(choice, row.algorithm, row.options)]
+    rows = [row for row in board if named(choice, row.algorithm, row.options)]
     chosen = [row for row in rows if row.control is None or "control" in choice.options]
     if not chosen:
-        there = ", ".join(dict.fromkeys(row.label for row in found))
+        there = ", ".join(dict.fromkeys(row.label for row in board))
         raise UsageError(f"no record here is of '{choice.name}' as asked; there are: {there}")
     return chosen
 
 
-def _tables(made: Sequence[Comparison], *, bars: bool) -> Tables:
-    patterns = several(one.place.pattern for one in made)
+def _tables(comparisons: Sequence[Comparison], *, bars: bool) -> Tables:
+    patterns = several(one.place.pattern for one in comparisons)
     width = max(15, min(41, console().width - 100))
     groups: dict[tuple[str, str, str], list[Comparison]] = defaultdict(list)
-    for one in made:
+    for one in comparisons:
         groups[one.a.table].append(one)
     tables: Tables = {}
-    heads = titles([one.a for one in made], "difference in ")
-    for table, own in groups.items():
-        spoken = [_spoken(one, patterns) for one in own]
+    heads = titles([one.a for one in comparisons], "difference in ")
+    for table, group in groups.items():
+        shown = [_display_row(one, patterns) for one in group]
         if bars:
-            for row, bar in zip(spoken, _bars(own, width), strict=True):
+            for row, bar in zip(shown, _bars(group, width), strict=True):
                 row["0".center(width, "·")] = bar
-        tables[f"{heads[table]}, p by Holm over {own[0].family}"] = spoken
+        tables[f"{heads[table]}, p by Holm over {group[0].family}"] = shown
     return tables
 
 
-def _spoken(one: Comparison, patterns: bool) -> dict[str, str]:
+def _display_row(one: Comparison, patterns: bool) -> dict[str, str]:
     difference = one.difference
     n = str(difference.n) if difference.n else f"{one.a.n}, {one.b.n}"
     return {
@@ -131,11 +131,11 @@ def _spoken(one: Comparison, patterns: bool) -> dict[str, str]:
     }
 
 
-def _bars(made: Sequence[Comparison], width: int) -> list[str]:
+def _bars(comparisons: Sequence[Comparison], width: int) -> list[str]:
     """Intervals on one scale around 0; what goes beyond it ends in an arrow."""
-    ends = [abs(end) for one in made for end in (one.difference.low, one.difference.high) if end is not None]
-    reach = min(max(ends, default=0.0), 3 * max(abs(one.difference.mean) for one in made)) or 1.0
-    return [_bar(one, reach, width) for one in made]
+    ends = [abs(end) for one in comparisons for end in (one.difference.low, one.difference.high) if end is not None]
+    reach = min(max(ends, default=0.0), 3 * max(abs(one.difference.mean) for one in comparisons)) or 1.0
+    return [_bar(one, reach, width) for one in comparisons]
 
 
 def _bar(one: Comparison, reach: float, width: int) -> str:

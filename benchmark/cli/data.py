@@ -56,10 +56,10 @@ def list_(data_root: Path | None, form: str) -> None:
                 "fetch": "" if not source.files else f"bench data fetch {name}" if source.fetch else "by hand",
             }
         )
-    spoken = [
+    shown = [
         row | {"bytes": f"{row['bytes']:,}" if row["bytes"] else "", "files": _first(row["files"])} for row in rows
     ]
-    emit(form, {"data sets": spoken}, rows)
+    emit(form, {"data sets": shown}, rows)
 
 
 @data.command()

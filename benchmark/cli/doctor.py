@@ -33,21 +33,21 @@ def _finding(about: str, what: str, ok: bool = True) -> dict[str, Any]:
 
 
 def _environment() -> list[dict[str, Any]]:
-    found = [_finding("python", platform.python_version(), sys.version_info >= (3, 11))]
+    findings = [_finding("python", platform.python_version(), sys.version_info >= (3, 11))]
     try:
         import torch
     except ImportError as error:
-        return [*found, _finding("torch", f"cannot be imported: {error}", ok=False)]
+        return [*findings, _finding("torch", f"cannot be imported: {error}", ok=False)]
     release = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    found.append(_finding("torch", f"{torch.__version__} (2.11 or later is needed)", release >= (2, 11)))
-    found.append(_finding("device", f"cpu, {machine.cores()} cores"))
+    findings.append(_finding("torch", f"{torch.__version__} (2.11 or later is needed)", release >= (2, 11)))
+    findings.append(_finding("device", f"cpu, {machine.cores()} cores"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        found.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
-    return found
+        findings.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
+    return findings
 
 
 def _plugins() -> list[dict[str, Any]]:
-    found = []
+    findings = []
     load: dict[catalog.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
     for kind, loader in load.items():
         good = []
@@ -56,15 +56,15 @@ def _plugins() -> list[dict[str, Any]]:
                 loader(name)
                 good.append(name)
             except BenchError as error:
-                found.append(_finding(f"{kind}s", str(error), ok=False))
-        found.insert(0, _finding(f"{kind}s", f"{len(good)} load: {', '.join(good)}"))
-    return found
+                findings.append(_finding(f"{kind}s", str(error), ok=False))
+        findings.insert(0, _finding(f"{kind}s", f"{len(good)} load: {', '.join(good)}"))
+    return findings
 
 
 def _data(root: Path | None) -> list[dict[str, Any]]:
     from benchmark.data.folders import DataFolders
 
-    folders, found = DataFolders(root), []
+    folders, findings = DataFolders(root), []
     for name in catalog.plugins("task"):
         try:
             task = registry.task(name)
@@ -72,12 +72,12 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
             continue  # reported with the plug-ins
         folder = folders.holding(task.source)
         if not task.source.files:
-            found.append(_finding("data", f"{name}: embedded"))
+            findings.append(_finding("data", f"{name}: embedded"))
         elif folder:
-            found.append(_finding("data", f"{name}: in {folder}"))
+            findings.append(_finding("data", f"{name}: in {folder}"))
         else:
-            found.append(_finding("data", folders.missing(name, task.source), ok=False))
-    return found
+            findings.append(_finding("data", folders.missing(name, task.source), ok=False))
+    return findings
 
 
 def _writable(results: Path) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
         raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
-    with _whole(folder) as made:
-        _write(made, wanted, *_trained(wanted, usable(device), data_root))
+    with _whole(folder) as workshop:
+        _write(workshop, wanted, *_trained(wanted, usable(device), data_root))
     click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
 
 
@@ -51,15 +51,15 @@ def _whole(folder: Path) -> Iterator[Path]:
     """A folder to fill, which takes the place of `folder` when it is full. Raises UsageError where none can be made."""
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
+        workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
     except OSError as error:
         raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from None
     try:
-        yield made
-        made.chmod(0o755)
-        made.replace(folder)
+        yield workshop
+        workshop.chmod(0o755)
+        workshop.replace(folder)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(workshop, ignore_errors=True)
         raise
 
 
@@ -69,9 +69,9 @@ def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Mo
     Raises:
         VerificationFailed: it is not the network of the record.
     """
-    from benchmark.harness.rerun import again, differences
+    from benchmark.harness.rerun import differences, rerun
 
-    second = again(record, device, data_root)
+    second = rerun(record, device, data_root)
     differs = differences(record, second.record)
     if second.kept is None or differs:
         raise VerificationFailed(

@@ -58,13 +58,13 @@ def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[st
     records = read(store)
     warn(store)
     asked = _read(wanted)
-    found = [record for record in records if _fits(record, **asked)]
-    if not found:
+    fitting = [record for record in records if _fits(record, **asked)]
+    if not fitting:
         there = f"; it holds {_held(records)}" if records else ""
         raise UsageError(
             f"no record in {results} fits{there}; fill it with: bench run --algo imp,snip,random --task digits"
         )
-    return found
+    return fitting
 
 
 def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,8 +71,8 @@ def leaderboard(
 
 def print_board(records: Sequence[Answer], form: str) -> None:
     """The plain leaderboard of these records on stdout."""
-    found = rows(records, catalog.label)
+    board = rows(records, catalog.label)
     if form in ("json", "csv"):
-        emit(form, {}, board_facts(found))
+        emit(form, {}, board_facts(board))
     else:
-        emit(form, boards(found))
+        emit(form, boards(board))

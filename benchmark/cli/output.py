@@ -75,8 +75,8 @@ def flat(values: Sequence[Sequence[Any]]) -> list[Any]:
 
 def console(*, err: bool = False) -> Console:
     """A console as wide as the terminal; wide enough for any table where there is none."""
-    made = Console(stderr=err, highlight=False)
-    return made if made.is_terminal else Console(stderr=err, highlight=False, width=200)
+    terminal = Console(stderr=err, highlight=False)
+    return terminal if terminal.is_terminal else Console(stderr=err, highlight=False, width=200)
 
 
 def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:

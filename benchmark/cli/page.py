@@ -41,17 +41,17 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
     began = time.perf_counter()
     if form == "html":
         whole = whole_records(results, **wanted)
-        made, count = _page(whole, results), len(whole)
+        contents, count = _page(whole, results), len(whole)
     else:
-        found = selected(results, **wanted)
-        made, count = _readme(found), len(found)
+        outcomes = selected(results, **wanted)
+        contents, count = _readme(outcomes), len(outcomes)
     try:
-        for name, content in made.items():
+        for name, content in contents.items():
             write(content, out / name)
     except OSError as error:
         raise UsageError(f"{out / name} cannot be written: {error.strerror}") from None
-    seconds, size = time.perf_counter() - began, sum(map(len, made.values())) / 1024
-    click.echo(f"{out / next(iter(made))}: {count:,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
+    seconds, size = time.perf_counter() - began, sum(map(len, contents.values())) / 1024
+    click.echo(f"{out / next(iter(contents))}: {count:,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
 
 
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
@@ -62,12 +62,12 @@ def _page(records: list[Record], results: Path) -> dict[str, bytes]:
 
 def _readme(records: list[Outcome]) -> dict[str, bytes]:
     """A README of all tables, each below its picture where it has one."""
-    found = rows(records, catalog.label)
+    board = rows(records, catalog.label)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
-    heads = titles(found)
-    for name, table in boards(found).items():
-        row = next(row for row in found if name.startswith(heads[row.table]))
+    heads = titles(board)
+    for name, table in boards(board).items():
+        row = next(row for row in board if name.startswith(heads[row.table]))
         if (picture := _picture_of(row)) in drawn:
             text += f"![{row.metric} over the share kept, {place(row)}, budget {row.budget}]({picture})\n\n"
         text += typeset("md", {name: table})
@@ -88,10 +88,10 @@ def _pictures(records: list[Outcome]) -> dict[str, bytes]:
             tables[_picture_of(row)] += group
     drawn = {}
     for name, group in tables.items():
-        told = sorted((record.key, record.score) for record in group)
+        scores = sorted((record.key, record.score) for record in group)
         with suppress(UsageError):  # there is nothing to draw
             figure = PICTURES["accuracy-sparsity"](group)
-            drawn[name] = encoded(figure, "svg", about=hashlib.sha256(repr(told).encode()).hexdigest())
+            drawn[name] = encoded(figure, "svg", about=hashlib.sha256(repr(scores).encode()).hexdigest())
     return drawn
 
 

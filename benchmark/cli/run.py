@@ -148,7 +148,7 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
     click.echo(f"{count} {cells}: {reused} answered already, {count - reused} to run", err=True, nl=False)
     if planned.run:
         seconds = estimate(planned.run, planned.known, max(1, jobs))
-        about = "" if seconds is None else f", about {_spoken(seconds)}"
+        about = "" if seconds is None else f", about {_duration(seconds)}"
         click.echo(f" on {device}, {jobs or 1} at a time{about}", err=True, nl=False)
     click.echo("", err=True)
 
@@ -158,7 +158,7 @@ def _run(
 ) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
-    from benchmark.sweep.edge_limits import limits
+    from benchmark.sweep.edge_limits import edge_limits
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
@@ -166,7 +166,7 @@ def _run(
         setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
     }
     store.check()
-    for limit in limits(planned.run, planned.algorithms, planned.tasks, folders):
+    for limit in edge_limits(planned.run, planned.algorithms, planned.tasks, folders):
         click.echo(f"Warning: {limit}", err=True)
     settings = Settings(folders, device, timeout)
     finished: list[Record] = []
@@ -228,7 +228,7 @@ def _progress(
             done = {record.key for record in finished}
             spent = {one.question.cell.key: beat - one.since for one in running}
             seconds = estimate([c for c in planned.run if c.key not in done], [*planned.known, *finished], jobs, spent)
-            left = "" if seconds is None else f"about {_spoken(seconds)} left"
+            left = "" if seconds is None else f"about {_duration(seconds)} left"
             at = ", ".join(f"{s.question.cell.algorithm} {s.question.cell.seed} step {s.steps:,}" for s in running)
             progress.update(bar, description=at or "cells", left=left)
             if not screen.is_terminal and running:
@@ -247,7 +247,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"
 
 
-def _spoken(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -19,30 +19,30 @@ from benchmark.records.store import Store
 def show(record: str, results: Path, form: str) -> None:
     """One record: RECORD is a file, or the first digits of a key."""
     store = Store(results)
-    found = find_record(record, store)
-    full = found.model_dump(mode="json", by_alias=True)
+    shown = find_record(record, store)
+    full = shown.model_dump(mode="json", by_alias=True)
     facts = {
-        "cell": str(found.cell),
-        "key": found.key,
-        "status": found.status + (f": {found.error}" if found.error else ""),
-        "test": _pairs(found.metrics),
-        "validation": _pairs(found.validation),
-        "diagnosis": _pairs(found.diagnosis),
-        "density": _pairs(found.density.model_dump(exclude_none=True)) if found.density else "",
-        "cost": _pairs(found.cost.model_dump()),
-        "audit": "not reached" if not found.audit else "; ".join(found.audit.breaches) or "passed",
-        "mask digest": found.mask_digest or "",
-        "verified": f"{found.verified.how}, {found.verified.when}" if found.verified else "",
-        "where": _pairs({k: v for k, v in found.provenance.items() if not isinstance(v, dict)}),
-        "log": str(store.log(found.cell)) if store.log(found.cell).exists() else "empty",
+        "cell": str(shown.cell),
+        "key": shown.key,
+        "status": shown.status + (f": {shown.error}" if shown.error else ""),
+        "test": _pairs(shown.metrics),
+        "validation": _pairs(shown.validation),
+        "diagnosis": _pairs(shown.diagnosis),
+        "density": _pairs(shown.density.model_dump(exclude_none=True)) if shown.density else "",
+        "cost": _pairs(shown.cost.model_dump()),
+        "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
+        "mask digest": shown.mask_digest or "",
+        "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
+        "where": _pairs({k: v for k, v in shown.provenance.items() if not isinstance(v, dict)}),
+        "log": str(store.log(shown.cell)) if store.log(shown.cell).exists() else "empty",
     }
     layers = [
         {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / max(1, c.total):.4f}"}
         | {"on a live path": f"{c.effective:,}", "dead outputs": "" if c.dead is None else f"{c.dead:,}"}
         | {"": c.note or ("collapsed" if not c.kept else "")}
-        for name, c in found.layers.items()
+        for name, c in shown.layers.items()
     ]
-    tables = {found.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
+    tables = {shown.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
     emit(form, tables | ({"layers": layers} if layers else {}), full)
 
 

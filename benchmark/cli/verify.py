@@ -62,9 +62,9 @@ def verify(
     others = [] if no_training else store.outcomes()
     device = usable(device)
     rows, failed, unfit = list[dict[str, str]](), 0, list[int]()
-    for source, found in chosen:
+    for source, judged in chosen:
         try:
-            record = _sound(source, found, store)
+            record = _sound(source, judged, store)
             name = f"{record.key[:8]}  {record.cell}"
             how = "sound" if no_training else _stamp(record, source, store, others, tolerance, device, data_root)
         except VerificationFailed as error:
@@ -86,26 +86,26 @@ def _named(text: str, store: Store) -> tuple[Source, Record | str]:
 
 def _all(store: Store) -> list[tuple[Source, Record | str]]:
     """Every record that ended well, and everything that is no record; failed runs claim nothing."""
-    chosen = [(source, found) for source, found in store.judged() if isinstance(found, str) or found.status == "ok"]
+    chosen = [(source, read) for source, read in store.judged() if isinstance(read, str) or read.status == "ok"]
     chosen += [(Source("", str(file)), f"{file}: not in records/<task>/<algorithm>/") for file in store.astray()]
     if not chosen:
         raise UsageError(f"no record in {store.root} ended well; fill it with bench run")
     return chosen
 
 
-def _sound(source: Source, found: Record | str, store: Store) -> Record:
+def _sound(source: Source, judged: Record | str, store: Store) -> Record:
     """The record, after a look at what can be told without training. Raises VerificationFailed."""
-    if isinstance(found, str):
-        raise VerificationFailed(found.removeprefix(f"{source}: "))
-    if found.status != "ok":
-        raise UsageError(f"record {found.key[:8]} has nothing to verify: it is {found.status}: {found.error}")
-    packed = store.masks(found.cell)
-    wrong = problems_of(found)
+    if isinstance(judged, str):
+        raise VerificationFailed(judged.removeprefix(f"{source}: "))
+    if judged.status != "ok":
+        raise UsageError(f"record {judged.key[:8]} has nothing to verify: it is {judged.status}: {judged.error}")
+    packed = store.masks(judged.cell)
+    wrong = problems_of(judged)
     if store.holds(source) and packed.exists():
-        wrong += mask_problems(found, packed.read_bytes())
+        wrong += mask_problems(judged, packed.read_bytes())
     if wrong:
         raise VerificationFailed("; ".join(wrong))
-    return found
+    return judged
 
 
 def _stamp(
@@ -122,9 +122,9 @@ def _stamp(
     What was a file is written there; what was a line becomes a file, which replaces it when it is packed: no table is
     at stake between two trainings.
     """
-    from benchmark.harness.rerun import again, verdict
+    from benchmark.harness.rerun import rerun, verdict
 
-    second = again(record, device, data_root).record
+    second = rerun(record, device, data_root).record
     group = [other.score for other in others if other.group == record.group and other.key != record.key]
     how = verdict(record, second, [score for score in group if score is not None], tolerance)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

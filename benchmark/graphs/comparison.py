@@ -56,7 +56,7 @@ def _forest(graph: Graph) -> tuple[np.ndarray[Any, Any], list[int]]:
     return parent, order
 
 
-def _change(before: Graph, after: Graph) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+def changed_edges(before: Graph, after: Graph) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     """Edges that are gone, and that have come."""
     old, new = ({(int(i), int(j)) for i, j in graph.ends} for graph in (before, after))
     return old - new, new - old

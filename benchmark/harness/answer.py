@@ -1,4 +1,4 @@
-"""Answers one cell: hands the run to the algorithm, audits what is left, and only then tests it."""
+"""Answers one cell: lets the algorithm prune the network, audits the result, and only then reads the test split."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ from benchmark.training.step import Tick
 
 
 def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lambda model, run: None) -> Record:
-    """The record of a cell. Nothing the algorithm does raises here: it fails, and the record says how."""
+    """Return the record of a cell. An exception in the algorithm is not raised; it becomes the record of a failure.
+
+    Args:
+        tick: called from time to time with the number of training steps so far.
+        keep: called with the network that was measured, and the state of its run.
+    """
     if reason := why_not(question.algorithm, question.task):
         return failure(question.cell, question.ranking, "skipped", reason)
     with reproducible(question.device):
@@ -33,14 +38,20 @@ def answer(question: Question, tick: Tick = lambda steps: None, keep: Keep = lam
             return _answer(question, tick, keep)
         except Inapplicable as problem:
             return failure(question.cell, question.ranking, "skipped", str(problem))
-        except Exception as problem:  # before the algorithm had its turn: an unfit model or data set
+        except Exception as problem:  # before the algorithm was called: a model or data set that cannot be used
             traceback.print_exc()
             return failure(question.cell, question.ranking, "failed", f"{type(problem).__name__}: {problem}")
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """How an algorithm ended: no status where it ended well, and the breaches that were noted on the way."""
+    """How an algorithm ended.
+
+    Args:
+        status: None if it returned normally.
+        error: the text for the record; empty without a status.
+        notes: the breaches that were noted while it ran.
+    """
 
     status: Status | None
     error: str
@@ -52,39 +63,42 @@ def _answer(question: Question, tick: Tick, keep: Keep) -> Record:
     question, state = prepared.question, prepared.state
     about = provenance_of(prepared)
     ended = _call(question, state)
-    steps = {"steps": state.mode} | ({"shared_steps": state.meter.taken} if state.meter.taken else {})
+    reused = {"shared_steps": state.meter.reused_steps} if state.meter.reused_steps else {}
     cost = Cost.model_validate(state.meter.cost(state.recipe.steps))
-    known: dict[str, Any] = {"cost": cost, "where": about | device_facts(question.device) | steps}
+    fields: dict[str, Any] = {
+        "cost": cost,
+        "where": about | device_facts(question.device) | {"steps": state.mode} | reused,
+    }
 
     def failed(status: Status, error: str) -> Record:
-        return failure(question.cell, question.ranking, status, error, **known)
+        return failure(question.cell, question.ranking, status, error, **fields)
 
     if ended.status is not None:
-        known["audit"] = Audit(passed=False, breaches=ended.notes) if ended.notes else None
+        fields["audit"] = Audit(passed=False, breaches=ended.notes) if ended.notes else None
         return failed(ended.status, ended.error)
     graphs = compared(prepared.splits, state.data) if state.edits else []
     breaches = ended.notes + _breaches(prepared) + undeclared_edits(graphs, state.rewiring)
-    known["audit"] = Audit(passed=not breaches, breaches=breaches)
+    fields["audit"] = Audit(passed=not breaches, breaches=breaches)
     if breaches:
         return failed("failed", f"audit: {'; '.join(breaches)}")
     try:
-        known["edits"] = report(prepared.splits, graphs, state.rewiring) if graphs else None
-        return measure(question, state, prepared.splits, keep, known)
-    except Exception as problem:  # a metric that is not finite, say
+        fields["edits"] = report(prepared.splits, graphs, state.rewiring) if graphs else None
+        return measure(question, state, prepared.splits, keep, fields)
+    except Exception as problem:  # a metric that is not finite, for example
         traceback.print_exc()
         return failed("failed", f"{type(problem).__name__}: {problem}")
 
 
 def _breaches(prepared: Prepared) -> list[str]:
-    """What the audit finds when the algorithm has returned."""
-    found = audit(prepared.model, prepared.state.masks, prepared.asked, prepared.start)
+    """The breaches in the state that the algorithm left behind."""
+    breaches = audit(prepared.model, prepared.state.masks, prepared.expected, prepared.start)
     if prepared.state.edits and "edges" not in prepared.question.algorithm.prunes:
-        found.append("the graphs were edited by a method that does not say it prunes edges")
-    return found
+        breaches.append("the graphs were edited by a method that does not say it prunes edges")
+    return breaches
 
 
 def _call(question: Question, state: RunState) -> _Ended:
-    """Let the algorithm run."""
+    """Call the algorithm, within the control of its cell if there is one, with the test split sealed."""
     cell = question.cell
 
     def subject(run: Run) -> None:
@@ -110,10 +124,10 @@ def _call(question: Question, state: RunState) -> _Ended:
                 "failed",
                 f"out of memory ({str(problem).partition('.')[0]}); try a smaller model or --jobs 1",
             )
-        except (Exception, SystemExit) as problem:  # whatever it is, it costs this cell alone
+        except (Exception, SystemExit) as problem:  # any error fails this cell only, not the sweep
             traceback.print_exc()
             status, error = "failed", f"{type(problem).__name__}: {problem}"
-    counted = state.meter.updates - state.meter.taken + state.rehearsals
-    if (unseen := updates[0] - counted) > 0:
-        notes.append(f"{unseen:,} updates were made off the meter by another optimizer")
+    counted = state.meter.updates - state.meter.reused_steps + state.rehearsals
+    if (uncounted := updates[0] - counted) > 0:
+        notes.append(f"{uncounted:,} updates were made off the meter by another optimizer")
     return _Ended(status, error, notes + state.tamper_check.breaches)

@@ -1,4 +1,4 @@
-"""The audit: what is found after an algorithm has returned, whatever it said it did."""
+"""The audit of a pruned network after its algorithm has returned: pruned weights are zero, and as many as asked."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from benchmark.training.state import tensors
 
 
 def audit(model: nn.Module, masks: Masks, target: Target, start: Mapping[str, Tensor]) -> list[str]:
-    """Everything wrong with a pruned network, in words; empty where nothing is.
+    """Return everything that is wrong with a pruned network, a sentence each; empty if nothing is.
 
     Args:
-        masks: what the run says is kept.
-        start: the state of the network before the algorithm was called.
+        masks: the masks that were applied last.
+        target: the density and the pattern that the masks must have.
+        start: the tensors of the network before the algorithm was called.
     """
     state = tensors(model)
     breaches = _shape(state, start) + _finite(state) + _zeros(state, masks)
@@ -42,7 +43,7 @@ def _zeros(state: Mapping[str, Tensor], masks: Masks) -> list[str]:
 
 
 def _outside(parameters: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> list[str]:
-    """Training moves a bias, but never to exactly 0: that is pruning outside the prunable policy."""
+    """Breaches of parameters that may not be pruned: training never sets an entry to exactly 0, pruning does."""
     breaches = []
     for name, value in parameters.items():
         if name in start and start[name].shape == value.shape:

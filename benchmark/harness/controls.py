@@ -1,9 +1,9 @@
-"""Controls: what a method's claim is questioned with. A control runs its subject and changes one thing about it.
+"""Control experiments: a control runs a method, called its subject, and changes one thing about it.
 
     bench run --algo snip --control shuffle,invert --task mnist
 
-Every control is a cell of its own, `snip:control=shuffle`, with its subject's seed, so that the two are paired. One
-that would change nothing is skipped and says why: the published shuffles of two peers were no-ops.
+Every control is a cell of its own, `snip:control=shuffle`, with its subject's seed, so that the two are paired. A
+control that would change nothing is skipped, with the reason: two published shuffle controls changed nothing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from benchmark.training.step import Snapshot
 from benchmark.training.task import Task
 
 Subject = Callable[[Run], None]
-"""The method, with its options."""
+"""The method under test, with its options."""
 
 GRAIN = 4096
-"""Widths are multiples of 1 / GRAIN."""
+"""Widths of narrowed networks are multiples of 1 / GRAIN."""
 
 
 def retrain(run: Run, subject: Subject) -> None:
-    """Same masks and initial weights, one training: what is left where a method trains the weights that it keeps.
+    """Same masks and initial weights, trained once: what remains of a method without its own way of training.
 
-    Controls that train once are held against this one where the method itself trains otherwise.
+    The other controls train once as well. They are compared with this one if the method itself trains differently.
     """
     start = _start_of(run, subject)
     ended = run.snapshot().state
@@ -71,7 +71,7 @@ def reinit(run: Run, subject: Subject) -> None:
 
 
 def invert(run: Run, subject: Subject) -> None:
-    """Every ranking is turned over: what the method would keep longest goes first (Frankle et al., 2021)."""
+    """Every ranking is reversed: the weights that the method would keep longest go first (Frankle et al., 2021)."""
     inversion = state_of(run).invert_rankings()
     subject(run)
     if not inversion.used:
@@ -79,7 +79,7 @@ def invert(run: Run, subject: Subject) -> None:
 
 
 def random_labels(run: Run, subject: Subject) -> None:
-    """The batches that are scored have their labels permuted; training does not (Su et al., 2020)."""
+    """The labels of the batches for scoring are permuted, those for training are not (Su et al., 2020)."""
     state_of(run).permute_scoring_labels()
     subject(run)
     if not state_of(run).scoring.batches_drawn:
@@ -87,15 +87,15 @@ def random_labels(run: Run, subject: Subject) -> None:
 
 
 def dense_small(run: Run, subject: Subject) -> None:
-    """A dense network with as many parameters as the subject's has left, from the same seed and schedule.
+    """A dense network with as many parameters as the subject keeps, from the same seed and schedule.
 
-    The harness hands over a narrow network (`narrowed`); the subject never runs.
+    The harness has replaced the network by a narrow one (`narrowed`); the subject does not run.
     """
     run.train()
 
 
 def dense_long(run: Run, subject: Subject) -> None:
-    """The dense network, trained for as many updates as the subject: the schedule, over and over."""
+    """The dense network, trained for as many updates as the subject makes, repeating the schedule."""
     start, meter = run.snapshot(), state_of(run).meter
     before = meter.updates
     subject(run)
@@ -113,15 +113,15 @@ FUNCTIONS: Mapping[str, Callable[[Run, Subject], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (retrain, shuffle, erk_random, reinit, invert, random_labels, dense_small, dense_long)
 }
-"""By name of the control (`benchmark.records.controls` has what is known of each)."""
+"""The controls by name. `benchmark.records.controls` describes them."""
 
 
 def narrowed(task: Task, model: str, target: Target) -> Task:
-    """The task with its `model` at the largest width whose parameters are no more than pruning would leave.
+    """The task, with `model` at the largest width that has no more parameters than pruning would leave.
 
     Raises:
-        Inapplicable: the model has no width, or none so small; or how many weights the pattern leaves is known only
-            once they are chosen.
+        Inapplicable: the model has no option `width`, or the narrowest one is too large; or the number of weights that
+            the pattern keeps is known only after pruning.
     """
     if not isinstance(target.pattern, Anywhere | Layer):
         raise Inapplicable(f"how many weights pattern {target.pattern.name} leaves is not known before it is pruned")
@@ -144,10 +144,10 @@ def narrowed(task: Task, model: str, target: Target) -> Task:
 
 
 def shuffled(run: Run) -> Masks:
-    """Each tensor's mask, permuted; under N:M, other N of every M.
+    """The run's masks with the positions permuted within each tensor; under N:M, other N of every M.
 
     Raises:
-        Inapplicable: the pattern ties weights together.
+        Inapplicable: the pattern keeps weights together, as blocks and channels do.
     """
     if isinstance(run.target.pattern, NofM):
         return keep_top(noise(run.masks, run.rng), run.target)
@@ -157,17 +157,17 @@ def shuffled(run: Run) -> Masks:
 
 
 def _start_of(run: Run, subject: Subject) -> Snapshot:
-    """Run the subject; the snapshot that its last training of the weights started from."""
+    """Run the subject, and return the snapshot that its last training of the weights started from."""
     initial = run.snapshot()
     subject(run)
     return state_of(run).origin or initial
 
 
 def _train_from(run: Run, start: Snapshot, masks: Masks) -> None:
-    """Train once, from a snapshot and under masks.
+    """Train once, from a snapshot and with masks.
 
     Raises:
-        Inapplicable: the subject trains no weights.
+        Inapplicable: the subject never trains the weights.
     """
     if not state_of(run).weights_trained:
         raise Inapplicable("this method never trains its weights; other masks or weights would stay as they are drawn")

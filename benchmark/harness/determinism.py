@@ -1,4 +1,4 @@
-"""The process that answers a cell: deterministic kernels, and a count of every optimizer's steps."""
+"""Settings of the process that answers a cell: deterministic kernels, and a count of every optimizer's steps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 @contextmanager
 def counted_updates() -> Iterator[list[int]]:
-    """Counts every step that any torch optimizer makes, the engine's and others."""
+    """Count the steps of every torch optimizer, the engine's and any other, in the list's only entry."""
     count = [0]
 
-    def seen(*_: object) -> None:
+    def add_one(*_: object) -> None:
         count[0] += 1
 
-    handle = register_optimizer_step_post_hook(seen)
+    handle = register_optimizer_step_post_hook(add_one)
     try:
         yield count
     finally:
@@ -28,7 +28,7 @@ def counted_updates() -> Iterator[list[int]]:
 
 @contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels, and a global generator that is put back as it was."""
+    """Use deterministic kernels, and restore the state of the global generators at the end."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     settings: Any = torch.utils.deterministic
     mode, fill = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory

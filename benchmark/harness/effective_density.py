@@ -1,4 +1,4 @@
-"""Effective density: the kept weights that lie on a live path from input to output (Vysogorets & Kempe, 2023)."""
+"""Effective density: the share of weights that connect an input to an output (Vysogorets & Kempe, 2023)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmark.training.task import Task
 
 
 def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Masks:
-    """The kept weights that a signal can pass through.
+    """Return masks of the kept weights that lie on a path from an input to an output.
 
-    Every kept weight is replaced by a random positive one, scaled so that those into a unit sum to 1; biases are zero,
-    inputs one, norms passed by and maxima replaced by means. A weight is live where a random projection of the outputs
-    depends on it: all terms are positive inside the network, and none can cancel by symmetry at its end. The sums of 1
-    keep hundreds of layers within float64.
+    Every kept weight is replaced by a random positive one, scaled so that the weights into a unit sum to 1. Biases are
+    zero, inputs are positive, norm layers only scale, and means replace maxima. A weight is on a path if a random
+    projection of the outputs has a gradient in it: all terms inside the network are positive, and the projection keeps
+    them from cancelling by symmetry at its end. The sums of 1 keep the values of hundreds of layers within float64.
     """
     draw = torch.Generator().manual_seed(0)
     leaves = {name: _row_stochastic(mask, draw).requires_grad_() for name, mask in masks.items()}
@@ -35,13 +35,13 @@ def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Mask
 
 
 def _row_stochastic(mask: Tensor, draw: torch.Generator) -> Tensor:
-    """Random positive float64 where the mask keeps, summing to 1 over the inputs of every unit."""
+    """Random positive float64 weights at the kept positions, which sum to 1 over the inputs of every unit."""
     weights = mask * (0.5 + torch.rand(mask.shape, generator=draw, dtype=torch.float64)).to(mask.device)
     into_unit = weights.flatten(1).sum(dim=1).clamp_min(torch.finfo(weights.dtype).tiny)
     return weights / into_unit.view(-1, *[1] * (mask.dim() - 1))
 
 
 def _bare(name: str, parameter: Tensor) -> Tensor:
-    """A bias feeds no signal of the input; whatever else there is passes it on."""
+    """What replaces a parameter that is not pruned: zeros for a bias, which carries no signal, else absolute values."""
     value = parameter.detach().double()
     return torch.zeros_like(value) if name.rpartition(".")[2] == "bias" else value.abs()

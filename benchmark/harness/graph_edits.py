@@ -1,4 +1,4 @@
-"""What became of the graphs: found by comparing those that were handed over with those that were trained on."""
+"""Reports how a method edited the training graphs, by comparing the graphs before and after the run."""
 
 from __future__ import annotations
 
@@ -10,33 +10,32 @@ import torch
 from torch import Tensor
 
 from benchmark.data.splits import Data, Splits
-from benchmark.graphs.comparison import Pairs, _change, bridges, gap
+from benchmark.graphs.comparison import Pairs, bridges, changed_edges, gap
 from benchmark.graphs.edges import graph_of, net
 from benchmark.graphs.edit_log import Rewiring
 from benchmark.records.record import Edits
 
 GRAPHS_LOOKED_AT = 20
-"""Graphs of a data set whose spectrum is looked at: the first ones."""
-
+"""The number of graphs whose spectrum is computed: the first ones of a data set."""
 
 LOG = 10_000
-"""Edits that a record lists, of a data set of one graph."""
+"""The number of edits that a record lists, for a data set of a single graph."""
 
 
-def report(splits: Splits, pairs: Sequence[Pairs], told: Rewiring) -> Edits:
-    """How the training graphs were edited.
+def report(splits: Splits, pairs: Sequence[Pairs], rewiring: Rewiring) -> Edits:
+    """Describe, for the record, how the training graphs were edited.
 
     Args:
-        pairs: every training graph as it was and as it is in the end (`compared`).
-        told: what the edits told of themselves.
+        pairs: every training graph before and after the run (`compared`).
+        rewiring: what the edits reported about themselves.
     """
-    changes = [_change(*pair) for pair in pairs]
+    changes = [changed_edges(*pair) for pair in pairs]
     deleted, added = (sum(len(change[side]) for change in changes) for side in (0, 1))
     looked = pairs[:GRAPHS_LOOKED_AT]
     return Edits(
         graphs=len(pairs),
         before=sum(graph.size for graph, _ in pairs),
-        asked=told.asked,
+        asked=rewiring.asked,
         deleted=deleted,
         added=added,
         looked_at=len(looked),
@@ -44,27 +43,27 @@ def report(splits: Splits, pairs: Sequence[Pairs], told: Rewiring) -> Edits:
         components=_sums(looked, lambda graph: graph.components[0]),
         bridges=_sums(looked, bridges),
         inter_class=_inter_class(changes[0], _labels(splits)) if len(pairs) == 1 else None,
-        seconds=told.seconds,
-        log=told.logs.get(0, [])[:LOG] if len(pairs) == 1 else [],
+        seconds=rewiring.seconds,
+        log=rewiring.logs.get(0, [])[:LOG] if len(pairs) == 1 else [],
     )
 
 
-def undeclared_edits(pairs: Sequence[Pairs], told: Rewiring) -> list[str]:
-    """Breaches: edits whose log, where they keep one, is not what became of the graph."""
-    found = []
+def undeclared_edits(pairs: Sequence[Pairs], rewiring: Rewiring) -> list[str]:
+    """Return the breaches of graphs whose log of edits, if there is one, does not lead from before to after."""
+    breaches = []
     for number, (old, new) in enumerate(pairs):
-        change = _change(old, new)
-        gone, come = net(told.logs.get(number, []))
-        if number in told.logs and (set(gone), set(come)) != change:
-            found.append(
+        change = changed_edges(old, new)
+        deleted, added = net(rewiring.logs.get(number, []))
+        if number in rewiring.logs and (set(deleted), set(added)) != change:
+            breaches.append(
                 f"graph {number} lost {len(change[0])} edges and got {len(change[1])}; "
-                f"the log of its edits tells of {len(gone)} and {len(come)}, or of others"
+                f"the log of its edits tells of {len(deleted)} and {len(added)}, or of others"
             )
-    return found
+    return breaches
 
 
 def compared(splits: Splits, after: Data) -> list[Pairs]:
-    """Every training graph before and after."""
+    """Every training graph before and after the run."""
     return [(graph_of(splits.train.graph(n)), graph_of(after.graph(n))) for n in range(len(after))]
 
 
@@ -77,15 +76,17 @@ def _sums(pairs: Sequence[Pairs], of: Any) -> tuple[int, int]:
 
 
 def _labels(splits: Splits) -> Tensor | None:
-    """The class of every node of the one graph, -1 where no split knows it."""
-    known = [
-        labels for split in (splits.train, splits.validation, splits.test) if (labels := split.node_classes) is not None
+    """The class of every node of a single graph, -1 for nodes without a label in any split."""
+    labels = [
+        classes
+        for split in (splits.train, splits.validation, splits.test)
+        if (classes := split.node_classes) is not None
     ]
-    return torch.stack(known).amax(dim=0).cpu() if known else None
+    return torch.stack(labels).amax(dim=0).cpu() if labels else None
 
 
 def _inter_class(change: tuple[set[tuple[int, int]], set[tuple[int, int]]], labels: Tensor | None) -> float | None:
-    """The share of edits between nodes of different classes, among those whose classes are known."""
+    """The share of edits between nodes of different classes, among the edits between nodes of known class."""
     ends = torch.tensor(sorted(change[0] | change[1]), dtype=torch.int64).reshape(-1, 2)
     if labels is None:
         return None

@@ -1,4 +1,4 @@
-"""A task's network from a seed, and its metrics on a split."""
+"""Builds a task's network from a seed, and evaluates a network on a split."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from benchmark.random_streams import stream_seed
 from benchmark.training.task import Task
 
 EVALUATION_BATCH = 1000
+"""Examples per batch of an evaluation, unless the data set another number as `portion`."""
 
 
 def build(task: Task, model: str, seed: int) -> nn.Module:
-    """A network of the task, its weights drawn from the `init` stream of the seed.
+    """A network of the task, with weights drawn from the random stream `init` of the seed.
 
-    Convolutions lie in memory with their channels last, which oneDNN and cuDNN are faster with.
+    Its memory format is channels-last, with which convolutions of oneDNN and cuDNN are faster.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "init"))
@@ -33,6 +34,6 @@ def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> 
 
 
 def _batches(data: Data) -> Iterator[Batch]:
-    size = getattr(data, "portion", EVALUATION_BATCH)  # graphs of many nodes say that they take less
+    size = getattr(data, "portion", EVALUATION_BATCH)  # large graphs set a smaller batch
     for first in range(0, len(data), size):
         yield data.batch(torch.arange(first, min(first + size, len(data))))

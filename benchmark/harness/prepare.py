@@ -1,4 +1,4 @@
-"""Before the algorithm has its turn: data are read, the network is built, and the state of its run stands."""
+"""Prepares a run before the algorithm is called: reads the data, builds the network and the state of the run."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Prepared:
     """A question whose data are read and whose network is built.
 
     Args:
-        start: the network's tensors before the algorithm.
-        asked: what the audit holds the masks against.
+        start: copies of the network's tensors, before the algorithm is called.
+        expected: the density and the pattern that the audit requires of the masks.
     """
 
     question: Question
@@ -36,14 +36,15 @@ class Prepared:
     model: nn.Module
     start: dict[str, Tensor]
     state: RunState
-    asked: Target
+    expected: Target
 
 
 def prepare(question: Question, tick: Tick) -> Prepared:
     """Read the data of a question and build its network, from the seed of its cell.
 
     Raises:
-        Inapplicable: no narrower network can be built for the control `dense-small`.
+        Inapplicable: no narrower network can be built for the control `dense-small`, or the pattern is `channels` and
+            the network has none that can be removed.
     """
     cell, device = question.cell, question.device
     target = Target(cell.density, pattern_named(cell.pattern))

@@ -1,4 +1,4 @@
-"""A cell with everything its names stand for: algorithm, task, data folder, device."""
+"""`Question`: a cell with the objects that its names refer to: algorithm, task, data folder and device."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from benchmark.training.task import Task
 
 @dataclass(frozen=True)
 class Question:
-    """A cell with everything its names stand for.
+    """A cell with the objects that its names refer to.
 
     Args:
-        shared: the folder of trainings that the cells of a sweep have in common, where they do.
+        folder: the folder of the data.
+        where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
+        shared: the folder of trainings that the cells of a sweep have in common; None to share none.
     """
 
     cell: Cell
@@ -35,24 +37,25 @@ class Question:
 
     @property
     def ranking(self) -> Ranking:
-        """The task's first metric."""
+        """The metric that ranks, the task's first, and its direction."""
         metric, direction = next(iter(self.task.metrics.items()))
         return Ranking(metric=metric, direction=direction)
 
 
 def why_not(algorithm: Algorithm, task: Task) -> str | None:
-    """Why this algorithm cannot run on this task; None where it can."""
+    """The reason why an algorithm cannot run on a task; None if it can."""
     missing = (algorithm.prunes | algorithm.needs) - task.prunes
     return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What every cell of a sweep is answered with.
+    """The settings that are the same for all cells of a sweep.
 
     Args:
-        folders: by `Cell.setting`, where its data lie.
-        shared: where cells leave trainings for others (`benchmark.training.shared_trainings`).
+        folders: the data folder of each task, by `Cell.setting`.
+        timeout: the seconds that a cell may take; None for no limit.
+        shared: the folder of trainings that cells have in common (`benchmark.training.shared_trainings`).
     """
 
     folders: dict[str, Path]
@@ -62,7 +65,7 @@ class Settings:
 
 
 def question(cell: Cell, settings: Settings) -> Question:
-    """A cell with its plug-ins loaded."""
+    """Load the plug-ins of a cell."""
     origins = {
         "algorithm": catalog.origin("algorithm", cell.algorithm),
         "task": catalog.origin("task", cell.task),
@@ -80,7 +83,7 @@ def question(cell: Cell, settings: Settings) -> Question:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """As a worker has: the bits of a sum depend on how many add it up."""
+    """Compute in one thread, as workers do: the last bits of a sum depend on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""What a record says of a network that has passed its audit: metrics, densities, layers, and where it was made."""
+"""Fills the record of a network that has passed its audit: metrics, densities, layers and provenance."""
 
 from __future__ import annotations
 
@@ -23,18 +23,24 @@ from benchmark.training.run_state import RunState
 from benchmark.training.state import tensors
 
 Keep = Callable[[nn.Module, RunState], None]
-"""Called with the network that is tested, and the state of the run that it comes from."""
+"""Called with the network that is measured, and the state of the run that it comes from."""
 
 
 def provenance_of(prepared: Prepared) -> dict[str, Any]:
-    """Where a record comes from, as far as it is known before the run."""
+    """The provenance of a record that is known before the run: software, command, recipe and digests of the data."""
     cell = prepared.question.cell
-    where = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (prepared.question.where or {})
-    return where | {"recipe": prepared.state.recipe.describe(), "data": _digests(prepared.splits)}
+    facts = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (prepared.question.where or {})
+    return facts | {"recipe": prepared.state.recipe.describe(), "data": _digests(prepared.splits)}
 
 
-def measure(question: Question, state: RunState, splits: Splits, keep: Keep, known: dict[str, Any]) -> Record:
-    """Measure a network that has passed its audit: its tensors in a body of our own, without hooks or wrappers."""
+def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fields: dict[str, Any]) -> Record:
+    """Measure a network that has passed its audit, and return its record.
+
+    Its tensors are copied to a newly built network, without any hooks or wrappers that the algorithm may have left.
+
+    Args:
+        fields: the fields of the record that are known already.
+    """
     cell, task = question.cell, question.task
     model, trained = build(task, cell.model, cell.seed).to(question.device), tensors(state.model)
     with torch.no_grad():
@@ -59,12 +65,12 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, kno
         ),
         layers=layers,
         mask_digest=digest(arrays(state.masks)),
-        **known,
+        **fields,
     )
 
 
 def arrays(masks: Masks) -> Bits:
-    """Masks as numpy arrays, for `benchmark.records.mask_files`; equal masks are equal on every device."""
+    """Masks as numpy arrays, for `benchmark.records.mask_files`."""
     return {name: mask.cpu().numpy() for name, mask in masks.items()}
 
 

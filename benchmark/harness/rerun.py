@@ -1,4 +1,4 @@
-"""A record's cell, answered a second time from the record alone, and how the two answers compare."""
+"""Trains the cell of a record again, and compares the new record with the old one."""
 
 from __future__ import annotations
 
@@ -18,35 +18,39 @@ from benchmark.plugins import catalog, registry
 from benchmark.records.record import Record
 from benchmark.training.run_state import RunState
 
-BITS = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
-"""What of `Record.provenance` decides the last bit of an answer."""
+ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
+"""The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
 
 
 @dataclass(frozen=True)
-class Again:
-    """The second answer, and the network and the state of the run it comes from; None where it did not end well."""
+class Rerun:
+    """The result of training a cell again.
+
+    Args:
+        kept: the network and the state of its run; None if the run did not end well.
+    """
 
     record: Record
     kept: tuple[nn.Module, RunState] | None
 
 
-def again(record: Record, device: str, data_root: Path | None) -> Again:
+def rerun(record: Record, device: str, data_root: Path | None) -> Rerun:
     """Train a record's cell again, in one thread as workers do.
 
     Raises:
-        DataMissing: its data are not here.
+        DataMissing: the data set is not on this machine, and cannot be downloaded.
     """
     cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
     data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
     kept: list[tuple[nn.Module, RunState]] = []
     with one_thread():
-        found = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
-    return Again(found, kept[0] if kept and found.status == "ok" else None)
+        after = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
+    return Rerun(after, kept[0] if kept and after.status == "ok" else None)
 
 
 def differences(before: Record, after: Record) -> list[str]:
-    """What the second answer has otherwise than the first, in words; empty where they are the same to the last bit."""
+    """How a second record differs from the first, a phrase for each difference; empty if they are bit-equal."""
     if after.status != "ok":
         return [f"it is {after.status}: {after.error}"]
     return list(_differences(before, after))
@@ -77,7 +81,7 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
 
 
 def _costs(record: Record) -> dict[str, object]:
-    """What training costs wherever it is done."""
+    """The costs that do not depend on the machine."""
     return record.cost.model_dump(exclude={"seconds", "peak_bytes"})
 
 
@@ -85,22 +89,26 @@ def _edits(record: Record) -> dict[str, object] | None:
     return record.edits.model_dump(exclude={"seconds"}) if record.edits else None
 
 
-def elsewhere(before: Record, after: Record) -> list[str]:
-    """In which of `BITS` the two were made apart; a dirty checkout is like no other. Empty on the same machine."""
+def environment_differences(before: Record, after: Record) -> list[str]:
+    """The entries of `ENVIRONMENT` in which two records differ; empty if they must be bit-equal.
+
+    A checkout with uncommitted changes counts as a difference: its commit does not say what the code was.
+    """
     then, now = before.provenance, after.provenance
-    apart = [name for name in BITS if name in then and then[name] != now.get(name)]
-    return apart + (["a checkout with changes"] if then.get("dirty") or now.get("dirty") else [])
+    different = [name for name in ENVIRONMENT if name in then and then[name] != now.get(name)]
+    return different + (["a checkout with changes"] if then.get("dirty") or now.get("dirty") else [])
 
 
 def verdict(before: Record, after: Record, others: Sequence[float], tolerance: float) -> str:
-    """How near the second answer came: "bit-equal", or "within 2.1 sd of n=5".
+    """How close the second record is to the first: "bit-equal", or "within 2.1 sd of n=5".
 
     Args:
-        others: scores of the other seeds of the cell, the spread to measure by.
-        tolerance: in standard deviations of `others`; granted only to other machines and versions.
+        others: scores of other seeds of the cell, whose standard deviation is the unit of distance.
+        tolerance: the largest distance, in standard deviations. It applies only if the machine or the versions differ;
+            otherwise the records must be bit-equal.
 
     Raises:
-        VerificationFailed: it did not come near enough; with what differs.
+        VerificationFailed: the second record is not close enough; the message lists the differences.
     """
     differs = differences(before, after)
     if after.status != "ok":
@@ -109,15 +117,15 @@ def verdict(before: Record, after: Record, others: Sequence[float], tolerance: f
         raise VerificationFailed("the data here are not those it was made with: their digests differ")
     if not differs:
         return "bit-equal"
-    apart, spread = elsewhere(before, after), summarize(others)
+    different, spread = environment_differences(before, after), summarize(others)
     text = "; ".join(differs)
-    if not apart:
+    if not different:
         raise VerificationFailed(f"trained again on the same machine and versions, it has {text}")
     if before.score is None or after.score is None:
         raise VerificationFailed(f"trained again, {text}")
     if spread.std is None:
         raise VerificationFailed(
-            f"trained again with another {', '.join(apart)}, it has {text}; no two other seeds to measure by"
+            f"trained again with another {', '.join(different)}, it has {text}; no two other seeds to measure by"
         )
     distance = abs(after.score - before.score) / spread.std if spread.std else math.inf
     if after.score != before.score and distance > tolerance:

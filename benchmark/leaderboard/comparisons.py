@@ -89,11 +89,11 @@ class Standing:
 
 def columns(rows: Iterable[Row]) -> list[list[Row]]:
     """The methods that are ranked together, best first: rows with a result that are no controls, by column."""
-    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    by_column: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row.mean is not None and row.control is None:
-            found[row.column].append(row)
-    return [sorted(column, key=lambda row: (row.loss, row.label)) for column in found.values()]
+            by_column[row.column].append(row)
+    return [sorted(column, key=lambda row: (row.loss, row.label)) for column in by_column.values()]
 
 
 def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
@@ -101,14 +101,14 @@ def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
     families: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, (a, _) in enumerate(pairs):
         families[a.table].append(place)
-    found: dict[int, Comparison] = {}
+    comparisons: dict[int, Comparison] = {}
     for places in families.values():
         differences = [compare(pairs[i][0].scores, pairs[i][1].scores, len(places)) for i in places]
         corrected = holm([difference.p for difference in differences])
         tested = sum(p is not None for p in corrected)
         for i, difference, p in zip(places, differences, corrected, strict=True):
-            found[i] = Comparison(*pairs[i], difference, p, tested)
-    return [found[place] for place in range(len(pairs))]
+            comparisons[i] = Comparison(*pairs[i], difference, p, tested)
+    return [comparisons[place] for place in range(len(pairs))]
 
 
 def compare_rows(rows: Iterable[Row]) -> list[Comparison]:
@@ -143,11 +143,11 @@ def standings(rows: Sequence[Row], comparisons: Iterable[Comparison] | None = No
     for comparison in compare_all(rows) if comparisons is None else comparisons:
         if comparison.separated:
             apart[comparison.a.column].append(comparison)
-    found: dict[int, Standing] = {}
+    by_row: dict[int, Standing] = {}
     for column in (column for column in columns(rows) if len(column) > 1):
         place = {id(row): i for i, row in enumerate(column)}
         better = [(place[id(c.better)], place[id(c.worse)]) for c in apart[column[0].column]]
         seeds = {seed for row in column for seed in row.scores}
         for row, (best, worst) in zip(column, rank_intervals(len(column), better), strict=True):
-            found[id(row)] = Standing(best, worst, len(column), tuple(sorted(seeds - row.scores.keys())))
-    return [found.get(id(row)) for row in rows]
+            by_row[id(row)] = Standing(best, worst, len(column), tuple(sorted(seeds - row.scores.keys())))
+    return [by_row.get(id(row)) for row in rows]

@@ -36,14 +36,14 @@ def controls(rows: Sequence[Row]) -> list[Questioned]:
     beside: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         beside[row.column].append(row)
-    found = [one for subject in rows for one in _controls_of(subject, beside[subject.column])]
-    told = [(subject, other) for _, subject, other in found if subject.scores and other.scores]
-    comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(told)}
-    made = []
-    for name, subject, other in found:
+    questioned = [one for subject in rows for one in _controls_of(subject, beside[subject.column])]
+    comparable = [(subject, other) for _, subject, other in questioned if subject.scores and other.scores]
+    comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(comparable)}
+    results = []
+    for name, subject, other in questioned:
         comparison = comparisons.get((id(subject), id(other)))
-        made.append(Questioned(name, subject, other, comparison, verdict(name, subject, other, comparison)))
-    return made
+        results.append(Questioned(name, subject, other, comparison, verdict(name, subject, other, comparison)))
+    return results
 
 
 def verdict(control: str, subject: Row, other: Row, comparison: Comparison | None) -> str:
@@ -67,15 +67,15 @@ def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row, Ro
     """Of a method: each control, the row that it questions, and its own."""
     if subject.control is not None:
         return []
-    own = {
+    by_control = {
         row.control: row
         for row in beside
         if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
     }
-    retrained = own.get("retrain", subject)
+    retrained = by_control.get("retrain", subject)
     once = {control.name for control in CONTROLS.values() if control.trains_once}
     fair = retrained if retrained.scores else subject
-    return [(control, fair if control in once else subject, row) for control, row in own.items()]
+    return [(control, fair if control in once else subject, row) for control, row in by_control.items()]
 
 
 def _method(row: Row) -> dict[str, Any]:

@@ -50,14 +50,14 @@ def priced(rows: Iterable[Row]) -> list[Priced]:
     """Every method's row with a result, cheapest first within its question; budgets stand side by side."""
     rows = list(rows)
     dense = {table: row.flops for table, row in references(rows).items() if row.flops}
-    found = []
+    priced_rows = []
     for question in _questions(rows):
         least = math.inf
         for row, flops in question:
             relative = flops / dense[row.table] if row.table in dense else None
-            found.append(Priced(row, flops, relative, row.loss < least))
+            priced_rows.append(Priced(row, flops, relative, row.loss < least))
             least = min(least, row.loss)
-    return found
+    return priced_rows
 
 
 def matched(rows: Iterable[Row], levels: Sequence[float] = ()) -> list[list[Matched]]:
@@ -66,26 +66,28 @@ def matched(rows: Iterable[Row], levels: Sequence[float] = ()) -> list[list[Matc
     Args:
         levels: FLOPs; by default 1, 2 and 5 times powers of ten, from the cheapest row of the question to the dearest.
     """
-    found = []
+    questions = []
     for question in _questions(rows):
         wanted = sorted(levels) or _levels(question[0][1], question[-1][1])
-        own: dict[str, list[tuple[Row, float]]] = defaultdict(list)
+        by_algorithm: dict[str, list[tuple[Row, float]]] = defaultdict(list)
         for row, flops in question:
-            own[row.algorithm].append((row, flops))
-        made = [Matched(name, {level: _choice(rows, level) for level in wanted}) for name, rows in own.items()]
-        found.append(
-            sorted(made, key=lambda one: (*(_loss(one.at[level]) for level in reversed(wanted)), one.algorithm))
+            by_algorithm[row.algorithm].append((row, flops))
+        methods = [
+            Matched(name, {level: _choice(rows, level) for level in wanted}) for name, rows in by_algorithm.items()
+        ]
+        questions.append(
+            sorted(methods, key=lambda one: (*(_loss(one.at[level]) for level in reversed(wanted)), one.algorithm))
         )
-    return found
+    return questions
 
 
 def _questions(rows: Iterable[Row]) -> list[list[tuple[Row, float]]]:
     """Methods with a result and their cost, cheapest first, better first where they cost the same; by question."""
-    found: dict[tuple[Any, ...], list[tuple[Row, float]]] = defaultdict(list)
+    by_question: dict[tuple[Any, ...], list[tuple[Row, float]]] = defaultdict(list)
     for row in rows:
         if row.mean is not None and row.control is None and row.flops is not None:
-            found[row.question].append((row, row.flops))
-    return [sorted(own, key=lambda pair: (pair[1], pair[0].loss, pair[0].label)) for own in found.values()]
+            by_question[row.question].append((row, row.flops))
+    return [sorted(group, key=lambda pair: (pair[1], pair[0].loss, pair[0].label)) for group in by_question.values()]
 
 
 def _choice(rows: Sequence[tuple[Row, float]], level: float) -> Row | None:

@@ -47,7 +47,7 @@ def edited(records: Iterable[Record], task_name: TaskName = spelled) -> list[Edi
 def _of(row: Row, edits: Sequence[Edits]) -> Edited:
     asked = [each.asked for each in edits if each.asked is not None]
     between = [each.inter_class for each in edits if each.inter_class is not None]
-    made = sum(each.deleted + each.added for each in edits)
+    count = sum(each.deleted + each.added for each in edits)
     return Edited(
         row=row,
         edges=fmean(each.before for each in edits),
@@ -57,5 +57,5 @@ def _of(row: Row, edits: Sequence[Edits]) -> Edited:
         gap=(fmean(each.gap["loops 1"][0] for each in edits), fmean(each.gap["loops 1"][1] for each in edits)),
         bridges=(fmean(each.bridges[0] for each in edits), fmean(each.bridges[1] for each in edits)),
         inter_class=fmean(between) if len(between) == len(edits) else None,
-        seconds=sum(each.seconds for each in edits) / max(1, made),
+        seconds=sum(each.seconds for each in edits) / max(1, count),
     )

@@ -125,8 +125,8 @@ def profiles(rows: Iterable[Row]) -> list[Profile]:
         for row in column:
             names[row.label] = row.algorithm
             ratios[row.label][key] = _ratio(errors[row.label], least)
-    found = [Profile(label, names[label], dict(own)) for label, own in ratios.items()]
-    return sorted(found, key=lambda profile: (-_area(profile), profile.label))
+    results = [Profile(label, names[label], dict(by_column)) for label, by_column in ratios.items()]
+    return sorted(results, key=lambda profile: (-_area(profile), profile.label))
 
 
 def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
@@ -136,18 +136,18 @@ def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
     losses = {key: {row.label: row.loss for row in column} for key, column in table.items()}
     missing = {label: sum(label not in column for column in losses.values()) for label in algorithms}
     complete = [label for label in algorithms if not missing[label]]
-    ranked = {key: ranks([own[label] for label in complete]) for key, own in losses.items()}
-    found = [MeanRank(label, algorithms[label], None, None, None, n) for label, n in missing.items() if n]
+    ranked = {key: ranks([by_column[label] for label in complete]) for key, by_column in losses.items()}
+    results = [MeanRank(label, algorithms[label], None, None, None, n) for label, n in missing.items() if n]
     for place, label in enumerate(complete):
-        own = {key: of[place] for key, of in ranked.items()}
-        left = [statistics.fmean(rest) for rest in without_each_task(own)]
+        by_column = {key: of[place] for key, of in ranked.items()}
+        left = [statistics.fmean(rest) for rest in without_each_task(by_column)]
         low, high = (min(left), max(left)) if left else (None, None)
-        found.append(MeanRank(label, algorithms[label], statistics.fmean(own.values()), low, high, 0))
-    found.sort(key=lambda method: (method.mean is None, method.mean, method.label))
+        results.append(MeanRank(label, algorithms[label], statistics.fmean(by_column.values()), low, high, 0))
+    results.sort(key=lambda method: (method.mean is None, method.mean, method.label))
     tested = len(complete) > 2 and len(table) > 1
     p = friedman(list(ranked.values())) if tested else None
     critical = critical_difference(len(complete), len(table)) if tested else None
-    return MeanRanks(tuple(found), len(table), len({task_of(key) for key in table}), p, critical)
+    return MeanRanks(tuple(results), len(table), len({task_of(key) for key in table}), p, critical)
 
 
 def task_of(column: Column) -> str:
@@ -155,10 +155,14 @@ def task_of(column: Column) -> str:
     return str(column[0]).partition(":")[0]
 
 
-def without_each_task(own: Mapping[Column, T]) -> list[list[T]]:
+def without_each_task(by_column: Mapping[Column, T]) -> list[list[T]]:
     """The values with each task left out in turn; nothing where there is a single one."""
-    tasks = sorted({task_of(key) for key in own})
-    return [[value for key, value in own.items() if task_of(key) != task] for task in tasks] if len(tasks) > 1 else []
+    tasks = sorted({task_of(key) for key in by_column})
+    return (
+        [[value for key, value in by_column.items() if task_of(key) != task] for task in tasks]
+        if len(tasks) > 1
+        else []
+    )
 
 
 def grid(rows: Iterable[Row]) -> dict[Column, list[Row]]:
@@ -166,10 +170,10 @@ def grid(rows: Iterable[Row]) -> dict[Column, list[Row]]:
     return {column[0].column: column for column in columns(rows) if len({row.label for row in column}) > 1}
 
 
-def _ratio(own: float, least: float) -> float:
+def _ratio(value: float, least: float) -> float:
     if least == 0:
-        return 1.0 if own == 0 else math.inf
-    return own / least
+        return 1.0 if value == 0 else math.inf
+    return value / least
 
 
 def _share(ratios: Collection[float | None], factor: float) -> float:

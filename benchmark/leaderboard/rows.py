@@ -104,11 +104,13 @@ class Row:
 
 def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     """By table, the row at which nothing is pruned: the cheapest, where methods were asked to keep everything."""
-    found: dict[tuple[str, str, str], Row] = {}
+    by_table: dict[tuple[str, str, str], Row] = {}
     for row in rows:
         if row.dense and row.control is None and row.mean is not None:
-            found[row.table] = min(found.get(row.table, row), row, key=lambda one: (one.flops or math.inf, one.label))
-    return found
+            by_table[row.table] = min(
+                by_table.get(row.table, row), row, key=lambda one: (one.flops or math.inf, one.label)
+            )
+    return by_table
 
 
 def rows(records: Iterable[Answer], task_name: TaskName = spelled) -> list[Row]:
@@ -129,8 +131,8 @@ def grouped(records: Iterable[A], task_name: TaskName = spelled) -> list[tuple[R
     labels = _labels({key: (cell.algorithm, cell.options) for key, cell in cells.items()})
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
     called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
-    found = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
-    return sorted(found, key=lambda pair: _place(pair[0]))
+    pairs = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
+    return sorted(pairs, key=lambda pair: _place(pair[0]))
 
 
 def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -> Row:

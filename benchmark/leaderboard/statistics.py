@@ -108,10 +108,10 @@ def sign_flip(differences: Sequence[float]) -> float:
     import numpy as np
 
     def sums(values: Sequence[float]) -> np.ndarray:
-        found = np.zeros(1)
+        totals = np.zeros(1)
         for value in values:
-            found = np.concatenate([found + value, found - value])
-        return found
+            totals = np.concatenate([totals + value, totals - value])
+        return totals
 
     middle = len(differences) // 2
     left, right = sums(differences[:middle]), np.sort(sums(differences[middle:]))

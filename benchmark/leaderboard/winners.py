@@ -69,8 +69,8 @@ def _best(tables: Sequence[Sequence[Row]], labels: set[str]) -> set[str]:
     """Those of the labels, all of which every table has, with the least mean rank."""
     total: dict[str, float] = defaultdict(float)
     for table in tables:
-        own = [row for row in table if row.label in labels]
-        for row, rank in zip(own, ranks([row.loss for row in own]), strict=True):
+        chosen = [row for row in table if row.label in labels]
+        for row, rank in zip(chosen, ranks([row.loss for row in chosen]), strict=True):
             total[row.label] += rank
     return {label for label, rank in total.items() if rank == min(total.values())}
 

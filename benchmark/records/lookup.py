@@ -13,19 +13,19 @@ from benchmark.records.store import Store
 
 def find_record(text: str, store: Store) -> Record:
     """By the first digits of its key, or by its file, wherever that lies. Raises UsageError."""
-    found = store.judge(find_source(text, store))
-    if isinstance(found, str):
-        raise UsageError(found)
-    return found
+    record = store.judge(find_source(text, store))
+    if isinstance(record, str):
+        raise UsageError(record)
+    return record
 
 
 def find_source(text: str, store: Store) -> Source:
     """Where the record lies that a text means. Raises UsageError where it means none, or several."""
     if os.path.isfile(text):  # which says no to a text that is too long for a name; `Path.is_file` raises
         return Source(Path(text).stem, str(Path(text)))
-    found = store.find(text)
-    if not found:
+    sources = store.find(text)
+    if not sources:
         raise UsageError(f"no record '{text}' in {store.root}; give a file, or the first digits of a key")
-    if len(found) > 1:
-        raise UsageError(f"'{text}' begins {len(found)} keys; give more digits")
-    return found[0]
+    if len(sources) > 1:
+        raise UsageError(f"'{text}' begins {len(sources)} keys; give more digits")
+    return sources[0]

@@ -53,15 +53,15 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
 
 def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:
     """The records of a store that can be true; the rest is refused."""
-    for source, found in store.judged():
-        if isinstance(found, str):
-            merged.refused.append(found)
+    for source, record in store.judged():
+        if isinstance(record, str):
+            merged.refused.append(record)
             continue
-        packed = store.masks(found.cell)
-        if wrong := problems_of(found) + (mask_problems(found, packed.read_bytes()) if packed.exists() else []):
+        packed = store.masks(record.cell)
+        if wrong := problems_of(record) + (mask_problems(record, packed.read_bytes()) if packed.exists() else []):
             merged.refused.append(f"{source}: {'; '.join(wrong)}")
         else:
-            yield source, found
+            yield source, record
     merged.refused += [f"{file}: not in records/<task>/<algorithm>/" for file in store.astray()]
 
 

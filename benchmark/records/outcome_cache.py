@@ -45,12 +45,12 @@ class OutcomeCache:
         if self._known is None:
             self._known = _load(self._file)
         digest = hashlib.sha256(content.rstrip(b"\n")).hexdigest()
-        found = self._known.get(digest)
-        if found is None:
-            found = outcome(Record.model_validate_json(content))
+        known = self._known.get(digest)
+        if known is None:
+            known = outcome(Record.model_validate_json(content))
             self._new += 1
-        self._seen[digest] = found
-        return found
+        self._seen[digest] = known
+        return known
 
     def save(self) -> None:
         """Write what was looked up since, where that is worth it. What was not looked up is forgotten."""
@@ -94,14 +94,14 @@ def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
         if place not in groups:
             groups[place] = len(shared)
             shared.append([one.group, one.cell.model_dump(mode="json"), one.ranking.model_dump()])
-    found = list(seen.values())
+    outcomes = list(seen.values())
     return {
         "groups": shared,
         "digest": list(seen),
-        "group": [groups[one.group, one.ranking.metric, one.ranking.direction] for one in found],
-        "seed": [one.cell.seed for one in found],
-        "spent": list(zip(*(one.spent for one in found), strict=True)),
-    } | {name: [getattr(one, name) for one in found] for name in PLAIN}
+        "group": [groups[one.group, one.ranking.metric, one.ranking.direction] for one in outcomes],
+        "seed": [one.cell.seed for one in outcomes],
+        "spent": list(zip(*(one.spent for one in outcomes), strict=True)),
+    } | {name: [getattr(one, name) for one in outcomes] for name in PLAIN}
 
 
 PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited")
@@ -115,11 +115,11 @@ def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
     ]
     plain = zip(*(columns[name] for name in PLAIN), strict=True)
     spent = zip(*columns["spent"], strict=True)
-    found = {}
-    for digest, place, seed, cost, (key, status, score, validated, own, again, edited) in zip(
+    by_digest = {}
+    for digest, place, seed, cost, (key, status, score, validated, seconds, again, edited) in zip(
         columns["digest"], columns["group"], columns["seed"], spent, plain, strict=True
     ):
         group, cell, ranking = shared[place]
         cell = cell.model_copy(update={"seed": seed})
-        found[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, own, again, edited)
-    return found
+        by_digest[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, seconds, again, edited)
+    return by_digest

@@ -59,12 +59,12 @@ def pack(store: Store, *, write: bool) -> Packed:
 def _files(store: Store, packed: Packed) -> tuple[dict[Path, list[Source]], set[Path]]:
     """By table, the files whose records belong there; and the tables that hold something else than records."""
     files, unfit = defaultdict[Path, list[Source]](list), set[Path]()
-    for source, found in store.judged():
-        if isinstance(found, str):
-            packed.refused.append(found)
+    for source, record in store.judged():
+        if isinstance(record, str):
+            packed.refused.append(record)
             unfit.add(Path(source.path))
         elif not source.line:
-            files[store.table(found.cell)].append(source)
+            files[store.table(record.cell)].append(source)
     return files, unfit
 
 

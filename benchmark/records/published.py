@@ -61,15 +61,15 @@ def published(folder: Path) -> list[Published]:
         UsageError: the first file and line that does not fit the schema, or says what another row says already.
     """
     seen: dict[tuple[object, ...], str] = {}
-    found = []
+    rows = []
     for file in sorted(folder.glob("*.csv")):
         for place, row in _rows(file):
             identity = tuple(row.model_dump(exclude={"mean", "std", "n", "note", "tag"}).values())
             if identity in seen:
                 raise UsageError(f"{place}: the same row stands at {seen[identity]}")
             seen[identity] = place
-            found.append(row)
-    return found
+            rows.append(row)
+    return rows
 
 
 def _rows(file: Path) -> Iterator[tuple[str, Published]]:

@@ -57,17 +57,17 @@ def _slug(*names: str) -> str:
 
 def claimed(records: Path) -> dict[str, list[Source]]:
     """By the key that they claim, all files and lines of a folder, files first; a table that cannot be read as one."""
-    found: dict[str, list[Source]] = {}
+    by_key: dict[str, list[Source]] = {}
     for path in sorted(str(file) for file in records.glob("*/*/*.json")):
         key = path.rpartition(os.sep)[2].removesuffix(".json")
-        found.setdefault(key, []).append(Source(key, path))
+        by_key.setdefault(key, []).append(Source(key, path))
     for table in sorted(records.glob("*.jsonl")):
         try:
             for source in lines(table):
-                found.setdefault(source.key, []).append(source)
+                by_key.setdefault(source.key, []).append(source)
         except OSError:  # whoever reads it is told why
-            found[str(table)] = [Source(str(table), str(table))]
-    return found
+            by_key[str(table)] = [Source(str(table), str(table))]
+    return by_key
 
 
 def lines(table: Path) -> Iterator[Source]:

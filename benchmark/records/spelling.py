@@ -33,22 +33,22 @@ def choices(texts: Iterable[str]) -> list[Choice]:
     Raises:
         UsageError: an option without a value, or before any name.
     """
-    found: list[Choice] = []
+    chosen: list[Choice] = []
     for piece in filter(None, (piece.strip() for text in texts for piece in text.split(","))):
         name, _, option = piece.partition(":")
-        if "=" in name and not found:
+        if "=" in name and not chosen:
             raise UsageError(f"option '{piece}' comes before any name; write NAME:{piece}")
         if "=" in name:  # a further option of the name before
-            found[-1] = found[-1].having(piece)
+            chosen[-1] = chosen[-1].having(piece)
         else:
-            found.append(Choice(name).having(option) if option else Choice(name))
-    return found
+            chosen.append(Choice(name).having(option) if option else Choice(name))
+    return chosen
 
 
 def spelled(name: str, options: Mapping[str, Any]) -> str:
     """A name with options, as it stands on the command line: `imp:fraction=0.2,rewind=0`."""
-    told = ",".join(f"{option}={NO_VALUE if value is None else value}" for option, value in options.items())
-    return f"{name}:{told}" if told else name
+    listed = ",".join(f"{option}={NO_VALUE if value is None else value}" for option, value in options.items())
+    return f"{name}:{listed}" if listed else name
 
 
 def unusual(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,12 +63,12 @@ class Store:
 
     def get(self, cell: Cell) -> Record | None:
         """The record of a cell; None where there is none that can be read."""
-        own, line = self.path(cell), self._line(cell)
-        for source in ([Source(cell.key, str(own))] if own.exists() else []) + ([line] if line else []):
-            found = self.judge(source)
-            if isinstance(found, Record):
-                return found
-            self.problems.append(found)
+        file, line = self.path(cell), self._line(cell)
+        for source in ([Source(cell.key, str(file))] if file.exists() else []) + ([line] if line else []):
+            answer = self.judge(source)
+            if isinstance(answer, Record):
+                return answer
+            self.problems.append(answer)
         return None
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
@@ -92,16 +92,18 @@ class Store:
         """What tables need of every record, in the same order, and many times faster where they were read before."""
         cache = OutcomeCache(self.root)
         with _without_collecting():
-            found = list(self._sound(cache.outcome))
+            read = list(self._sound(cache.outcome))
             cache.save()
-        return found
+        return read
 
     def find(self, prefix: str) -> list[Source]:
         """Where the records lie whose key begins with `prefix`."""
         if not re.fullmatch(r"[0-9a-f]{1,64}", prefix):
             return []
-        found = [(key, sources[0]) for key, sources in claimed(self.root / "records").items() if key.startswith(prefix)]
-        return [source for _, source in sorted(found)]
+        matching = [
+            (key, sources[0]) for key, sources in claimed(self.root / "records").items() if key.startswith(prefix)
+        ]
+        return [source for _, source in sorted(matching)]
 
     def judged(self) -> Iterator[tuple[Source, Record | str]]:
         """Every file and line, with its record or with what is wrong with it; without lines that a file replaces."""
@@ -125,11 +127,11 @@ class Store:
 
     def _sound(self, parse: Callable[[bytes], A]) -> Iterator[A]:
         self.problems = []
-        for _, found in self._judged(parse):
-            if isinstance(found, str):
-                self.problems.append(found)
+        for _, record in self._judged(parse):
+            if isinstance(record, str):
+                self.problems.append(record)
             else:
-                yield found
+                yield record
 
     def _judged(self, parse: Callable[[bytes], A]) -> Iterator[tuple[Source, A | str]]:
         claims = claimed(self.root / "records")
@@ -140,30 +142,30 @@ class Store:
                     if stands.line:
                         yield source, f"{source}: the key of {stands} again"
                     continue
-                read, found = self._judge(source, parse)
-                yield read, found
-                if not isinstance(found, str) and not stands:
+                read, verdict = self._judge(source, parse)
+                yield read, verdict
+                if not isinstance(verdict, str) and not stands:
                     stands = read
 
     def _judge(self, source: Source, parse: Callable[[bytes], A]) -> tuple[Source, A | str]:
         try:
             source = source.read()
-            found = parse(source.content or b"")
+            record = parse(source.content or b"")
         except ValidationError as error:
             return source, f"{source}: {complaint(error)}"
         except OSError as error:
             return source, f"{source}: {error.strerror}"
-        return source, self._astray(source, found) or found
+        return source, self._astray(source, record) or record
 
-    def _astray(self, source: Source, found: Answer) -> str | None:
+    def _astray(self, source: Source, answer: Answer) -> str | None:
         """What is wrong with the place of a record, if anything is."""
         if not self.holds(source):
             return None  # somebody named the file
-        cell, own = found.cell, (found.cell.task, found.cell.algorithm, f"{found.key}.json")
-        place = os.sep.join((self._records, *([table_of(cell)] if source.line else own)))
+        cell, parts = answer.cell, (answer.cell.task, answer.cell.algorithm, f"{answer.key}.json")
+        place = os.sep.join((self._records, *([table_of(cell)] if source.line else parts)))
         if source.path != place:
             return f"{source}: a record of another place; it belongs at {place}"
-        return f"{source}: it tells two keys" if source.key != found.key else None
+        return f"{source}: it tells two keys" if source.key != answer.key else None
 
     def _line(self, cell: Cell) -> Source | None:
         """The line of a cell; its table is read again only where it has changed."""

@@ -1,4 +1,4 @@
-"""What edge methods are asked for and cannot do: said before a sweep starts."""
+"""Warns, before a sweep starts, of edge methods that are asked for more edits than a data set allows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from benchmark.records.cell import Cell
 from benchmark.training.task import Task
 
 GRAPHS_LOOKED_AT = 200
-"""Graphs of a data set that are looked at: the first ones."""
+"""The number of graphs whose edits are counted: the first ones of a data set."""
 
 
-def limits(
+def edge_limits(
     cells: Iterable[Cell], algorithms: Mapping[str, Algorithm], tasks: Mapping[str, Task], folders: Mapping[str, Path]
 ) -> Iterator[str]:
-    """In words, for every edge method that is asked for more edits than a data set allows it."""
+    """Yield a sentence for every edge method that is asked for more edits than it can make on a data set.
+
+    Args:
+        tasks: by `Cell.setting`.
+        folders: the data folder of each task, by `Cell.setting`.
+    """
     data: dict[str, Data] = {}
     for cell in {(cell.group, cell.setting): cell for cell in cells}.values():
         method, options = _editor(algorithms[cell.algorithm], cell)
@@ -29,21 +34,21 @@ def limits(
             data[cell.setting] = tasks[cell.setting].source.splits(folders[cell.setting], cell.seed).train
         try:
             wanted, allowed = _sums(method, options, cell, data[cell.setting])
-        except ValueError:  # graphs that cannot be edited, directed ones for instance: the run fails and says why
+        except ValueError:  # graphs that cannot be edited, directed ones for example: the run fails with the reason
             continue
         if allowed < wanted:
             looked = min(GRAPHS_LOOKED_AT, len(data[cell.setting]))
-            where = (
+            sample = (
                 f" (the first {looked} of {len(data[cell.setting]):,} graphs)" if len(data[cell.setting]) > 1 else ""
             )
             yield (
                 f"'{cell.algorithm}' on {cell.setting}: {wanted:,} edits are asked, {allowed:,} can be made without "
-                f"breaking a component apart{where}; it makes those, and the record says so"
+                f"breaking a component apart{sample}; it makes those, and the record says so"
             )
 
 
 def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, object]]:
-    """The method that edits the graphs, and its own options."""
+    """The method that edits the graphs, the first one of a chain, and its options."""
     if not isinstance(algorithm, Chain):
         return algorithm, dict(cell.options)
     first = algorithm.parts[0]
@@ -51,13 +56,14 @@ def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, obje
 
 
 def _sums(method: Algorithm, options: Mapping[str, object], cell: Cell, data: Data) -> tuple[int, int]:
+    """How many edits are asked of the graphs, and how many of these the method can make."""
     wanted = allowed = 0
     edges = options.get(method.edges)
     assert edges is None or isinstance(edges, int | float)
     for number in range(min(GRAPHS_LOOKED_AT, len(data))):
         graph = graph_of(data.graph(number))
         count = asked(edges, cell.sparsity, graph.size)
-        most = method.edit_limit(options, graph) if method.edit_limit else None
+        limit = method.edit_limit(options, graph) if method.edit_limit else None
         wanted += count
-        allowed += count if most is None else min(count, most)
+        allowed += count if limit is None else min(count, limit)
     return wanted, allowed

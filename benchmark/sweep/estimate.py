@@ -1,4 +1,4 @@
-"""How long the open cells should take, from how long others like them took."""
+"""Estimates how long the open cells of a sweep will take, from how long the same cells with other seeds took."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from benchmark.records.outcome import Answer
 def estimate(
     cells: Sequence[Cell], records: Iterable[Answer], jobs: int, spent: Mapping[str, float] | None = None
 ) -> float | None:
-    """Seconds that these cells should take in workers side by side; None where one is unknown.
+    """The seconds that `cells` should take in `jobs` parallel workers; None if nothing is known about one of them.
 
     Args:
-        records: what cells that differ in the seed alone have taken.
-        spent: seconds that are over already, by the key of a cell.
+        records: records of cells that differ from these in the seed only.
+        spent: the seconds that a running cell has taken already, by its key.
     """
-    seen: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
     for record in records:
         if record.status == "ok":
-            seen.setdefault(record.group, []).append(record.own_seconds)
-    if not all(cell.group in seen for cell in cells):
+            seconds.setdefault(record.group, []).append(record.own_seconds)
+    if not all(cell.group in seconds for cell in cells):
         return None
-    free = [0.0] * jobs  # when each worker has nothing left to do
+    free = [0.0] * jobs  # the time at which each worker is done
     for cell in cells:
-        times = seen[cell.group]
+        times = seconds[cell.group]
         heapreplace(free, free[0] + max(0.0, sum(times) / len(times) - (spent or {}).get(cell.key, 0.0)))
     return max(free)

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill raise KeyboardInterrupt; where a destructor or an import swallows that, it is not lost."""
+"""Makes Ctrl-C and `kill` raise KeyboardInterrupt, and records it, as destructors and imports swallow exceptions."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-Pressed = Callable[[], bool]
+Interrupted = Callable[[], bool]
+"""Whether a signal to end has come."""
 
-
-_outer: Pressed | None = None
+_outer: Interrupted | None = None
 
 
 @contextmanager
-def recorded() -> Iterator[Pressed]:
-    """Within it, signals that ask for an end are recorded and raise; the function tells whether one came.
+def recorded() -> Iterator[Interrupted]:
+    """Record signals to end, and raise KeyboardInterrupt for them. Yields a function that says whether one has come.
 
-    Within another one, it is that one again. Outside the main thread, where no signal can be handled, none comes.
+    A context inside another one yields the outer one's function. Outside the main thread, where Python handles no
+    signals, the function always returns False.
     """
     global _outer
     if _outer or threading.current_thread() is not threading.main_thread():
         yield _outer or (lambda: False)
         return
-    pressed = [False]
+    received = [False]
 
-    def note(number: int, frame: FrameType | None) -> None:
-        pressed[0] = True
+    def handle(number: int, frame: FrameType | None) -> None:
+        received[0] = True
         raise KeyboardInterrupt
 
-    def came() -> bool:
-        return pressed[0]
+    def interrupted() -> bool:
+        return received[0]
 
     ends = [end for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(end) != signal.SIG_IGN]
-    before = {end: signal.signal(end, note) for end in ends}
-    _outer = came
+    before = {end: signal.signal(end, handle) for end in ends}
+    _outer = interrupted
     try:
-        yield came
+        yield interrupted
     finally:
         _outer = None
         for end, handler in before.items():

@@ -1,4 +1,4 @@
-"""From what was asked on the command line to the cells that answer it, and which of them are still open."""
+"""Expands a selection of algorithms, tasks and settings into cells, and finds those that have no record yet."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from benchmark.records.store import Store
 from benchmark.training.task import Task
 
 Rerun = Literal["missing", "failed", "all"]
-
+"""The cells to run: those without a record, also those that failed, or all of them."""
 
 EDGES = 0.1
-"""The share of edges that an edge method removes where nothing else is asked."""
+"""The default share of edges that an edge method removes."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is to be compared. Where models or sparsities are empty, each task's default stands."""
+    """What to compare, as selected on the command line. Without models or sparsities, each task's defaults are used."""
 
     algorithms: Sequence[Choice]
     tasks: Sequence[Choice]
@@ -46,10 +46,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of a selection: those to run, and those whose record is there already.
+    """The cells of a selection: those to run, and those that have a record already.
 
     Args:
-        known: all that there is of these cells with these and other seeds.
+        run: the cells to run.
+        reused: the records of the other cells.
+        known: all records of these cells, with these and with other seeds.
+        algorithms: by name.
         tasks: by `Cell.setting`.
     """
 
@@ -61,22 +64,23 @@ class Plan:
 
     @property
     def cells(self) -> list[Cell]:
-        """All of them."""
+        """All cells, those to run last."""
         return [record.cell for record in self.reused] + self.run
 
 
 def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[PluginError]]:
-    """The cells of a selection, split into open and answered ones, and the plug-ins that could not be loaded.
+    """Return the plan for a selection, and the errors of the plug-ins that could not be loaded.
 
     The store is read once, here.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.
+        PluginError: no cell is left without the plug-ins that could not be loaded.
     """
     broken: list[PluginError] = []
     algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
     tasks = _tasks(selection.tasks, broken)
-    try:  # whole rows first
+    try:  # sorted by seed, so that every row of a table has its first seed before any has its second
         cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
     except ValidationError as error:
         first = error.errors()[0]
@@ -95,13 +99,14 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
     if all(why_not(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
         raise UsageError(_nothing_fits(cells[0], algorithms))
     groups = {cell.group for cell in cells}
-    known = [one for one in store.outcomes() if one.group in groups]
-    there = {one.key: one for one in known if rerun == "missing" or (rerun == "failed" and one.status == "ok")}
-    reused = [there[cell.key] for cell in cells if cell.key in there]
-    return Plan([c for c in cells if c.key not in there], reused, known, algorithms, loaded), broken
+    known = [outcome for outcome in store.outcomes() if outcome.group in groups]
+    usable = {one.key: one for one in known if rerun == "missing" or (rerun == "failed" and one.status == "ok")}
+    reused = [usable[cell.key] for cell in cells if cell.key in usable]
+    return Plan([c for c in cells if c.key not in usable], reused, known, algorithms, loaded), broken
 
 
 def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:
+    """Load plug-ins by name, and append the errors of those that cannot be loaded to `broken`."""
     loaded = {}
     for name in dict.fromkeys(names):
         try:
@@ -112,15 +117,15 @@ def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[st
 
 
 def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tuple[Choice, Task]]:
-    """By `Cell.setting`: a task's name with the value of every option, and the task."""
-    found = {}
+    """Load tasks: by `Cell.setting`, the task's name with the value of every option, and the task."""
+    loaded = {}
     for choice in chosen:
         try:
             options = registry.family(choice.name).resolve(choice.options)
-            found[spelled(choice.name, options)] = Choice(choice.name, options), registry.task(choice.name, options)
+            loaded[spelled(choice.name, options)] = Choice(choice.name, options), registry.task(choice.name, options)
         except PluginError as error:
             broken.append(error)
-    return found
+    return loaded
 
 
 def _cells(
@@ -131,11 +136,11 @@ def _cells(
     chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
     for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
-        algorithm, given = algorithms[choice.name], options[id(choice)]
+        algorithm, values = algorithms[choice.name], options[id(choice)]
         if "weights" in algorithm.prunes:
             sparsities = _sparsities(selection, task, pattern)
         else:
-            pattern, sparsities = "global", _of_edges(selection, algorithm, given)  # noqa: PLW2901
+            pattern, sparsities = "global", _edge_shares(selection, algorithm, values)  # noqa: PLW2901
         for model, sparsity, seed in product(
             selection.models or [next(iter(task.models))], sparsities, selection.seeds
         ):
@@ -143,7 +148,7 @@ def _cells(
             task.recipe(selection.budget, model)
             yield Cell(
                 algorithm=choice.name,
-                options=given,
+                options=values,
                 task=setting.name,
                 task_options=dict(setting.options),
                 model=model,
@@ -155,24 +160,25 @@ def _cells(
 
 
 def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> Iterable[Choice]:
-    """The chosen algorithms; those that edit edges once for every number of these that is asked for."""
+    """The chosen algorithms; each one that edits edges, once for every value of `--edges`."""
     for choice in selection.algorithms:
         if choice.name in algorithms:
             option = algorithms[choice.name].edges
             yield from [choice.having(f"{option}={edges}") for edges in selection.edges if option] or [choice]
 
 
-def _of_edges(selection: Selection, algorithm: Algorithm, given: Mapping[str, Any]) -> Sequence[float]:
-    """The sparsities of a method that leaves the weights alone: shares of edges, unless an option tells their number.
+def _edge_shares(selection: Selection, algorithm: Algorithm, options: Mapping[str, Any]) -> Sequence[float]:
+    """The sparsities of a method that does not prune weights: shares of edges, unless an option gives their number.
 
-    A method that keeps everything has one cell, whatever is asked.
+    A method that prunes nothing has one cell, for any selection.
     """
-    if not algorithm.prunes or given.get(algorithm.edges) is not None:
+    if not algorithm.prunes or options.get(algorithm.edges) is not None:
         return [0.0]
     return selection.sparsities or [EDGES]
 
 
 def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
+    """The sparsities of a method that prunes weights with the pattern `name`. N:M has one sparsity only."""
     try:
         pattern = pattern_named(name)
     except ValueError as error:
@@ -186,11 +192,12 @@ def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
 
 
 def _nothing_fits(cell: Cell, algorithms: Mapping[str, Algorithm]) -> str:
+    """The message for a selection in which no algorithm can run on any task, for its first cell."""
     algorithm = algorithms[cell.algorithm]
-    there = [name for name, p in catalog.plugins("task").items() if not p.problem]
-    fits = [name for name in there if not why_not(algorithm, registry.task(name))]
-    what = ", ".join(sorted((algorithm.prunes | algorithm.needs) - {"weights"}))
+    loadable = [name for name, p in catalog.plugins("task").items() if not p.problem]
+    fits = [name for name in loadable if not why_not(algorithm, registry.task(name))]
+    needed = ", ".join(sorted((algorithm.prunes | algorithm.needs) - {"weights"}))
     return (
-        f"task '{cell.task}' has no {what}; '{cell.algorithm}' works on {what}. "
+        f"task '{cell.task}' has no {needed}; '{cell.algorithm}' works on {needed}. "
         f"Tasks it can run: {', '.join(fits) or 'none here'}"
     )

@@ -1,6 +1,7 @@
-"""Runs cells in worker processes of one thread each, forked warm from a server: one crash costs one cell.
+"""Runs cells in worker processes of one thread each, so that a crash costs one cell and not the sweep.
 
-Workers compute and the parent alone writes, so that an interrupted sweep leaves whole records and nothing else.
+Workers are forked from a server that has imported everything. Only the parent process writes records, so that an
+interrupted sweep leaves no partial ones.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ from benchmark.training.step import Tick
 
 @dataclass
 class Started:
-    """A cell that a worker is at."""
+    """A cell that a worker is running.
+
+    Args:
+        since: when it was started, by `time.monotonic`.
+        steps: the training steps that the worker last reported.
+    """
 
     question: Question
     process: ForkServerProcess
@@ -44,17 +50,17 @@ class Started:
 
 
 Progress = Callable[[Sequence[Started]], None]
-
+"""Called several times a second with the cells that are running."""
 
 Answered = tuple[Record, bytes | None]
-"""A record, and the packed masks of its network where there is one."""
-
+"""A record, and the packed masks of its network; None for a record of a failure."""
 
 Done = Callable[[Record, bytes | None], None]
+"""Called with every `Answered`."""
 
 
 def run_inline(cells: Sequence[Cell], settings: Settings, done: Done) -> None:
-    """Answer the cells one by one in this process, where a debugger can follow; in one thread, as workers do."""
+    """Answer the cells one after the other in this process, for debugging; in one thread, as workers do."""
     with one_thread(), _sharing(settings) as common, recorded() as interrupted:
         for cell in cells:
             if interrupted():
@@ -70,9 +76,9 @@ def run_in_processes(
     done: Done,
     progress: Progress = lambda running: None,
 ) -> None:
-    """Answer the cells in `jobs` workers at a time, handing each record and its masks to `done` as they come.
+    """Answer the cells in up to `jobs` worker processes, and call `done` with each record and its masks.
 
-    Whatever ends this early, an interrupt too, ends the workers; what `done` had is kept.
+    An exception or an interrupt ends the workers. Records that `done` has been called with are not affected.
     """
     context = fork_server.start([])
     waiting, running = list(cells), list[Started]()
@@ -98,28 +104,31 @@ def run_in_processes(
 
 @contextmanager
 def _sharing(settings: Settings) -> Iterator[Settings]:
-    """The settings with a folder for shared trainings, which is gone afterwards."""
+    """Yield the settings with a folder for shared trainings, and delete the folder at the end."""
     with TemporaryDirectory(prefix="prunebench-", ignore_cleanup_errors=True) as folder:
         yield replace(settings, shared=Path(folder))
 
 
 def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
-    """The cell to start: one that trains as none that is running does, where there is one, so that it can share."""
-    busy = {_kin(started.question.cell) for started in running}
-    return waiting.pop(next((place for place, cell in enumerate(waiting) if _kin(cell) not in busy), 0))
+    """Remove and return the cell to start next: if possible one that shares no training with a running cell.
+
+    A cell that shares a training with a running one would have to wait for it.
+    """
+    busy = {_training_of(started.question.cell) for started in running}
+    return waiting.pop(next((place for place, cell in enumerate(waiting) if _training_of(cell) not in busy), 0))
 
 
-def _kin(cell: Cell) -> tuple[object, ...]:
-    """Cells that differ in the target alone, or in the control that follows."""
+def _training_of(cell: Cell) -> tuple[object, ...]:
+    """Equal for cells that may share trainings: those that differ in the target or the control only."""
     return cell.algorithm, str(cell.method_options), cell.setting, cell.model, cell.budget, cell.seed
 
 
 def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(cell, settings, store.log(cell), theirs), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(cell, settings, store.log(cell), sender), daemon=True)
     process.start()
-    theirs.close()
-    return Started(question(cell, settings), process, ours, time.monotonic())
+    sender.close()
+    return Started(question(cell, settings), process, receiver, time.monotonic())
 
 
 def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
@@ -129,7 +138,7 @@ def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> 
 
 
 def _ended(started: Started, settings: Settings) -> Answered | None:
-    """What a worker that is through has found, in whatever way it ended; None while it works."""
+    """The answer of a worker that has finished, crashed or run out of time; None while it is running."""
     cell, ranking = started.question.cell, started.question.ranking
     try:
         while started.connection.poll():
@@ -140,16 +149,16 @@ def _ended(started: Started, settings: Settings) -> Answered | None:
             started.steps = message
     except (EOFError, OSError):
         started.process.join()
-        return failure(cell, ranking, "failed", _last_words(started.process.exitcode or 0)), None
+        return failure(cell, ranking, "failed", _crash_message(started.process.exitcode or 0)), None
     if settings.timeout and time.monotonic() - started.since > settings.timeout:
         _end(started.process)
-        told = f"stopped after {settings.timeout:g} seconds; --timeout with --rerun failed allows more"
-        return failure(cell, ranking, "timeout", told), None
+        error = f"stopped after {settings.timeout:g} seconds; --timeout with --rerun failed allows more"
+        return failure(cell, ranking, "timeout", error), None
     return None
 
 
 def _end(process: ForkServerProcess) -> None:
-    """Ask a worker to end, and make it if it does not."""
+    """Terminate a worker, and kill it if it is still alive after 5 seconds."""
     process.terminate()
     process.join(timeout=5)
     if process.is_alive():
@@ -157,7 +166,8 @@ def _end(process: ForkServerProcess) -> None:
         process.join()
 
 
-def _last_words(code: int) -> str:
+def _crash_message(code: int) -> str:
+    """The error of a worker that ended without an answer, from its exit code."""
     if code >= 0:
         return f"the worker ended with exit code {code} before it had an answer"
     name = signal.Signals(-code).name
@@ -166,8 +176,8 @@ def _last_words(code: int) -> str:
 
 
 def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> None:
-    """In the worker: answer, with whatever is printed going to the log."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    """Answer a cell in a worker process, with its output going to the log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
     torch.set_num_threads(1)
     last = time.monotonic()
 
@@ -177,7 +187,7 @@ def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> 
             last = now
             try:
                 connection.send(steps)
-            except OSError:  # nobody is left to hear the answer
+            except OSError:  # the parent is gone
                 os._exit(1)
 
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -188,6 +198,6 @@ def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> 
         sys.stdout.flush()
         sys.stderr.flush()
     connection.send(answered)
-    with suppress(OSError):  # another sweep may be at the same cell, and at the same log
+    with suppress(OSError):  # another sweep may be running the same cell, with the same log
         if log.stat().st_size == 0:
             log.unlink()

@@ -1,4 +1,7 @@
-"""Finds a network's removable channels, and cuts them out. Which layers are tied is torch-pruning's to trace."""
+"""Finds the channels that can be removed from a network, and removes them. torch-pruning traces which layers are tied.
+
+Two layers are tied if they must lose the same channels: the layers that a residual connection adds up, for example.
+"""
 
 from __future__ import annotations
 
@@ -20,31 +23,32 @@ LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
-    """The channels of a network whose removal leaves its inputs and outputs as they are, tried on a batch.
+    """Return the channels of a network that can be removed without a change of its input and output shapes.
 
-    Sets of tied channels are left out where the network without some of them computes something else than with zeros
-    in their place: behind a layer norm, or in attention that is not traced through. So are those at either side of a
-    grouped convolution, which only goes on with as many in every group; in a depthwise one each channel is its own.
+    The result is tested on `batch`: a set of tied channels is left out if removing some of them gives other outputs
+    than zeroing them. That happens before a layer norm, and in attention that torch-pruning cannot trace. Channels next
+    to a grouped convolution are left out as well, because it needs the same number in every group; a depthwise
+    convolution is no obstacle, as each of its channels is a group.
 
     Raises:
-        Inapplicable: there is none.
+        Inapplicable: no channel can be removed, or the network cannot be traced.
     """
     try:
-        channels = _traced(model, task, batch)
-        if not _sound(model, task, batch, channels):
+        channels = _trace_sets(model, task, batch)
+        if not _removable(model, task, batch, channels):
             sets = [int(number) for number in torch.unique(channels.layers)]
-            good = [n for n in sets if _sound(model, task, batch, _traced(model, task, batch, {n}))]
-            channels = _traced(model, task, batch, set(good))
+            valid = [n for n in sets if _removable(model, task, batch, _trace_sets(model, task, batch, {n}))]
+            channels = _trace_sets(model, task, batch, set(valid))
     except Inapplicable:
         raise
-    except Exception as problem:  # torch-pruning meets foreign networks in many ways
+    except Exception as problem:  # torch-pruning fails on unfamiliar networks in many ways
         reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
         raise Inapplicable(f"the channels of this network cannot be traced: {reason}") from problem
     return channels
 
 
-def _traced(model: nn.Module, task: Task, batch: Batch, allowed: Container[int] | None = None) -> Channels:
-    """Those of some sets of tied channels, by number; of all sets by default."""
+def _trace_sets(model: nn.Module, task: Task, batch: Batch, allowed: Container[int] | None = None) -> Channels:
+    """Return the channels of the sets of tied layers whose numbers are `allowed`; of all sets by default."""
     names = task.prunable(model)
     body = deepcopy(model).cpu()
     layers: dict[nn.Module, str] = {m: name for name, m in body.named_modules() if isinstance(m, LAYERS)}
@@ -77,7 +81,7 @@ def _traced(model: nn.Module, task: Task, batch: Batch, allowed: Container[int] 
 
 
 def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:
-    """A smaller dense network: a copy of a masked one without the channels that its masks drop whole."""
+    """Return a smaller dense network: a copy of a masked one without the channels that its masks prune entirely."""
     body = deepcopy(model).cpu()
     layers: dict[nn.Module, str] = {m: name for name, m in body.named_modules() if isinstance(m, LAYERS)}
     graph = _graph(body, task, batch)
@@ -89,8 +93,8 @@ def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:
     return body
 
 
-def _sound(model: nn.Module, task: Task, batch: Batch, channels: Channels) -> bool:
-    """Whether the network with half of these channels zeroed, and with them cut out, gives the same outputs."""
+def _removable(model: nn.Module, task: Task, batch: Batch, channels: Channels) -> bool:
+    """Whether the network gives the same outputs with half of these channels zeroed as with the same half cut out."""
     zeroed, draw = deepcopy(model).cpu(), torch.Generator().manual_seed(0)
     names = task.prunable(model)
     parameters = {name: parameter for name, parameter in zeroed.named_parameters() if name in names}
@@ -100,35 +104,35 @@ def _sound(model: nn.Module, task: Task, batch: Batch, channels: Channels) -> bo
             parameter.mul_(masks[name])
     try:
         first, second = (_outputs(body, task, batch) for body in (zeroed, cut(zeroed, task, batch, masks)))
-    except (RuntimeError, IndexError, ValueError):  # what is left does not fit together
+    except (RuntimeError, IndexError, ValueError):  # the shapes of the remaining layers do not match
         return False
     return all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(first, second, strict=True))
 
 
 def _outputs(body: nn.Module, task: Task, batch: Batch) -> list[torch.Tensor]:
-    """What a network gives for a batch, in eval mode."""
-    found: list[torch.Tensor] = []
-    handle = body.register_forward_hook(lambda module, args, output: found.append(output))
+    """The network's outputs for a batch, in eval mode: one tensor for every time that the task calls it."""
+    outputs: list[torch.Tensor] = []
+    handle = body.register_forward_hook(lambda module, args, output: outputs.append(output))
     try:
         with torch.no_grad():
             task.loss(body.eval(), batch)
     finally:
         handle.remove()
-    return found
+    return outputs
 
 
 def _graph(body: nn.Module, task: Task, batch: Batch) -> Any:
-    """torch-pruning's dependency graph, traced with what the task calls the network with."""
-    from torch_pruning import DependencyGraph  # heavy, and needed for this pattern alone
+    """torch-pruning's dependency graph, traced with the arguments that the task calls the network with."""
+    from torch_pruning import DependencyGraph  # slow to import, and needed for this pattern only
 
-    with _called(body) as calls, torch.no_grad():
+    with _recorded_calls(body) as calls, torch.no_grad():
         task.loss(body.eval(), batch)
     return DependencyGraph().build_dependency(body, example_inputs=calls[0])
 
 
 @contextmanager
-def _called(body: nn.Module) -> Iterator[list[Any]]:
-    """The arguments of every call: a tuple, or a dictionary where they are named."""
+def _recorded_calls(body: nn.Module) -> Iterator[list[Any]]:
+    """Record the arguments of every call of the network: a tuple, or a dictionary if they are keywords."""
     calls: list[Any] = []
     handle = body.register_forward_pre_hook(lambda module, args, named: calls.append(named or args), with_kwargs=True)
     try:
@@ -138,7 +142,10 @@ def _called(body: nn.Module) -> Iterator[list[Any]]:
 
 
 def _groups(graph: Any, layers: dict[nn.Module, str]) -> Iterator[tuple[nn.Module, Any, int]]:
-    """A root layer, how its outputs are pruned, and how many it has, for each set of tied layers that may be cut."""
+    """Yield, for each set of tied layers that may be cut, its root layer, torch-pruning's function and the width.
+
+    The function prunes output channels of the root layer; the width is how many of them there are.
+    """
     for group in graph.get_all_groups(root_module_types=list(LAYERS)):
         feeds = any(graph.is_in_channel_pruning_fn(dep.handler) and dep.target.module in layers for dep, _ in group)
         root = group[0].dep
@@ -147,6 +154,6 @@ def _groups(graph: Any, layers: dict[nn.Module, str]) -> Iterator[tuple[nn.Modul
 
 
 def _grouped(module: nn.Module) -> bool:
-    """A convolution in groups, and not one for each channel."""
+    """Whether a layer is a grouped convolution that is not depthwise."""
     groups = getattr(module, "groups", 1) if isinstance(module, LAYERS) else 1
     return groups > 1 and not groups == module.in_channels == module.out_channels

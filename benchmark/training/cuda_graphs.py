@@ -1,7 +1,7 @@
-"""A training step as two recorded CUDA graphs: small networks wait for kernel launches, and a replay needs only two.
+"""Records a training step as two CUDA graphs: small networks wait for kernel launches, and a replay needs only two.
 
-A recording has to prove itself: it trains a step that plain code has trained too, and where the two differ, or nothing
-can be recorded, the run goes on without.
+A recording is tested before it is used: it trains a step that plain code has trained as well. If the results differ, or
+the step cannot be recorded, the run continues with plain code.
 """
 
 from __future__ import annotations
@@ -16,27 +16,25 @@ from torch import Tensor
 from benchmark.data.splits import Batch
 
 WARM_UP = 3
-"""Plain steps before a recording: libraries and optimizers set themselves up in the first ones."""
-
+"""Plain steps before a recording: libraries and optimizers allocate their state in the first ones."""
 
 TOLERANCE = 1e-4
-"""By how much of a tensor's largest entry a recorded step may differ from the plain one."""
-
+"""The largest difference between a recorded and a plain step, as a share of a tensor's largest entry."""
 
 Replay = Callable[[], Any]
-
+"""Repeats recorded work. It returns the same objects at every call, with new values."""
 
 Record = Callable[[Callable[[], Any]], Replay]
-"""From what is to be done to what does it again; what it returns is the same objects every time."""
+"""Records work, and returns the function that repeats it."""
 
 
 def recorder(device: torch.device) -> Record | None:
-    """How steps are recorded on this device; None where they are not. `PRUNEBENCH_CAPTURE=0` turns it off."""
+    """Return the function that records steps on this device, or None: on a CPU, or with `PRUNEBENCH_CAPTURE=0`."""
     return cuda if device.type == "cuda" and os.environ.get("PRUNEBENCH_CAPTURE", "1") != "0" else None
 
 
 def cuda(work: Callable[[], Any]) -> Replay:
-    """Record work as a CUDA graph. Nothing is computed before the first replay."""
+    """Record work as a CUDA graph. Recording computes nothing; the first replay does."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         result = work()
@@ -52,8 +50,8 @@ class Captured:
     """The two halves of a step, recorded over a batch of fixed shapes.
 
     Args:
-        passes: forward and backward of a batch: it returns the loss and leaves gradients.
-        update: masks the gradients and steps the optimizer.
+        passes: runs forward and backward of a batch, returns the loss and leaves the gradients in `.grad`.
+        update: masks the gradients and makes a step of the optimizer.
     """
 
     def __init__(
@@ -64,14 +62,14 @@ class Captured:
         self._update = record(update)
 
     def passes(self, batch: Sequence[Tensor]) -> Tensor:
-        """The loss of a batch; its gradients lie where the recorded ones lay."""
-        for mine, given in zip(self._inputs, batch, strict=True):
-            mine.copy_(given)
+        """Return the loss of a batch. The gradients are in the tensors that held the recorded ones."""
+        for recorded, value in zip(self._inputs, batch, strict=True):
+            recorded.copy_(value)
         loss: Tensor = self._passes()
         return loss.clone()
 
     def update(self) -> None:
-        """One masked step of the optimizer."""
+        """Make one masked step of the optimizer."""
         self._update()
 
     def fits(self, batch: Batch) -> bool:
@@ -87,14 +85,14 @@ def rehearsed(
     tensors: Callable[[], list[Tensor]],
     reseed: Callable[[], None],
 ) -> Captured:
-    """A recorded step that leads from the same state to where plain code leads. The state is left as it was.
+    """Record a step, and check that it gives the same result as plain code. The state is left as it was.
 
     Args:
-        tensors: all that a step changes; the same ones at every call.
+        tensors: returns all tensors that a step changes, the same ones at every call.
         reseed: puts the generator of dropout back to the start of the step.
 
     Raises:
-        RuntimeError: it leads elsewhere.
+        RuntimeError: the recorded step gives another result than the plain one.
     """
     before = [value.clone() for value in tensors()]
 
@@ -119,12 +117,12 @@ def rehearsed(
 
 
 def recordable(batch: Batch) -> bool:
-    """Batches of tensors alone: what is in any other kind may change its shape from step to step."""
+    """Whether a batch is a tuple of tensors. Other kinds, graphs for example, may change shape from step to step."""
     return isinstance(batch, tuple) and all(isinstance(value, Tensor) for value in batch)
 
 
 def agree(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    """Whether two states are the same within TOLERANCE."""
+    """Whether two lists of tensors are equal within `TOLERANCE`; integers exactly."""
     return all(
         bool((a - b).abs().max() <= TOLERANCE * a.abs().max()) if a.is_floating_point() else torch.equal(a, b)
         for a, b in zip(first, second, strict=True)

@@ -1,4 +1,4 @@
-"""The training step: one forward and backward, a pause, one masked update."""
+"""The training loop's single step: a forward and backward pass, then a masked update of the optimizer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable, rehearsed
-from benchmark.training.optimizers import _optimizer
+from benchmark.training.optimizers import optimizer_of
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.state import digest_of
 
 CHECK_EVERY = 50
-"""Steps between two looks at the loss. On a GPU each look waits for the device."""
+"""Steps between two checks that the loss is finite. On a GPU each check waits for the device."""
 
 
 def default_generator(device: torch.device) -> torch.Generator:
@@ -32,10 +32,14 @@ def default_generator(device: torch.device) -> torch.Generator:
 
 
 class Engine:
-    """Trains `parameters` on a recipe, from step `clock` on; what the masks prune is zero after every update.
+    """Trains `parameters` by a recipe, from step `clock` on. Pruned weights are exactly 0 after every update.
 
-    The gradient is masked, and masked weights start at zero with a zero optimizer memory (`project`); momentum, Adam's
-    moments and weight decay then keep a pruned weight exactly at 0. That is half the cost of masking after the update.
+    Gradients are masked, and pruned weights and their optimizer state are set to zero once (`project`). Momentum,
+    Adam's moments and weight decay then keep a pruned weight at 0, at half the cost of masking after the update.
+
+    Args:
+        loss: the differentiable training loss of a batch.
+        spared: names of parameters that get no weight decay.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Engine:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
         self.data, self._loss, self._seed, self._device, self._spared = data, loss, seed, device, spared
-        resident = getattr(data, "index_device", torch.device("cpu"))  # data read from files are looked up by the CPU
+        resident = getattr(data, "index_device", torch.device("cpu"))  # data in files are indexed on the CPU
         self._order = Order(len(data), recipe.batch_size, seed, device=resident)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
@@ -63,26 +67,27 @@ class Engine:
         self.rewind(0)
 
     def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
-        """From here on, record steps once the optimizer has warmed up (`benchmark.training.cuda_graphs`).
+        """Record the training step after `WARM_UP` plain ones (`benchmark.training.cuda_graphs`).
 
         Args:
-            buffers: what a step changes beside the parameters and the optimizer's memory.
+            buffers: the tensors that a step changes in addition to the parameters and the optimizer state.
+            record: how to record; None for plain steps only.
         """
         self._buffers, self._record = list(buffers), record
 
     def rewind(self, clock: int) -> None:
-        """Place the schedule and the data order at `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
+        """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
         self.clock, self._warm = clock, 0
-        self._optimizer = _optimizer(self.parameters, self.recipe, self._spared)
+        self._optimizer = optimizer_of(self.parameters, self.recipe, self._spared)
         self._captured: Captured | None = None
 
     def project(self, masks: Masks) -> None:
-        """Put pruned weights, and their optimizer memory, to zero; from here on they stay there."""
+        """Set pruned weights and their optimizer state to zero; from here on they stay zero."""
         partly = {n: mask for n, mask in masks.items() if n in self.parameters and not bool(mask.all())}
         masked = [self.parameters[name] for name in partly]
         if len(masked) != len(self._masked) or any(a is not b for a, b in zip(masked, self._masked, strict=True)):
             self._masked, self._floats = masked, [torch.empty_like(weight) for weight in masked]
-            self._captured = None  # a recorded update reads the masks of before
+            self._captured = None  # the recorded update reads the old mask tensors
         with torch.no_grad():
             for weight, mask, float_mask in zip(self._masked, partly.values(), self._floats, strict=True):
                 float_mask.copy_(mask)
@@ -92,7 +97,7 @@ class Engine:
                         slot.masked_fill_(~mask, 0)
 
     def backward(self) -> Tensor:
-        """The loss of this step's batch, its gradients in `.grad` of the parameters, dense."""
+        """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
         batch = self.data.batch(self._order[self.clock])
         if self.recipe.augment:
@@ -105,46 +110,46 @@ class Engine:
         return self._passes(batch)
 
     def update(self) -> None:
-        """One optimizer step at this step's learning rate."""
+        """Make one optimizer step at this step's learning rate."""
         self._set_rate()
         self._captured.update() if self._captured else self._step()
         self.updates += 1
         self._warm += 1
 
-    def start(self, steps: int) -> str:
-        """A digest of all that the next `steps` steps depend on beside the data, the recipe and the seed."""
+    def start_digest(self, steps: int) -> str:
+        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the seed."""
         state = [*self._tensors(), *self._floats]
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
         return digest_of([self.clock, steps, masked], state)
 
     def state(self) -> dict[str, Any]:
-        """What `take` puts into another engine. Its tensors are this one's own: copy them or write them out."""
+        """The state that `load` takes into another engine. The tensors are not copied."""
         memory = [dict(self._optimizer.state[p]) for p in self.parameters.values()]
         parameters = [p.detach() for p in self.parameters.values()]
         return {"parameters": parameters, "buffers": self._buffers, "memory": memory, "mode": self.mode}
 
-    def take(self, state: dict[str, Any], steps: int) -> None:
-        """Be where `steps` steps lead, as another engine found that was here before."""
+    def load(self, state: dict[str, Any], steps: int) -> None:
+        """Advance by `steps` steps to the state of another engine, which made them from the same start."""
         with torch.no_grad():
-            for value, other in zip(self.parameters.values(), state["parameters"], strict=True):
-                value.copy_(other)
-            for value, other in zip(self._buffers, state["buffers"], strict=True):
-                value.copy_(other)
+            for value, loaded in zip(self.parameters.values(), state["parameters"], strict=True):
+                value.copy_(loaded)
+            for value, loaded in zip(self._buffers, state["buffers"], strict=True):
+                value.copy_(loaded)
         for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
             self._optimizer.state[parameter] = slots
-        self._captured = None  # a recorded update writes to the memory of before
+        self._captured = None  # the recorded update writes to the old optimizer state
         self.mode = state["mode"]
         self.clock += steps
         self.updates += steps
         self._warm += steps
 
     def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The gradients of this step by name. Those of a recorded step are copied: it writes over its own."""
-        found = {name: grad for name in names if (grad := self.parameters[name].grad) is not None}
-        return {name: grad.clone() for name, grad in found.items()} if self._captured else found
+        """The gradients of this step by name. Those of a recorded step are copied, because a replay overwrites them."""
+        grads = {name: grad for name in names if (grad := self.parameters[name].grad) is not None}
+        return {name: grad.clone() for name, grad in grads.items()} if self._captured else grads
 
-    def put(self, gradients: Mapping[str, Tensor]) -> None:
-        """Take back gradients that may have been edited."""
+    def set_gradients(self, gradients: Mapping[str, Tensor]) -> None:
+        """Write gradients that may have been edited back to the parameters."""
         for name, gradient in gradients.items():
             grad = self.parameters[name].grad
             if grad is not None and grad is not gradient:
@@ -167,7 +172,7 @@ class Engine:
         self._optimizer.step()
 
     def _set_rate(self) -> None:
-        """A tensor on CUDA: a recorded update reads the rate from where it lies."""
+        """Set this step's learning rate. On CUDA it is a tensor, from which a recorded update reads it."""
         for group in self._optimizer.param_groups:
             rate = self.recipe.rate_at(self.clock)
             if isinstance(group["lr"], Tensor):
@@ -176,39 +181,39 @@ class Engine:
                 group["lr"] = rate
 
     def _try_recording(self, batch: Batch, record: Record) -> None:
-        """Replay steps from here on, if one can be recorded; else train as plain code, and say why."""
+        """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason."""
         self._set_rate()
         self.rehearsals += 2
         try:
             self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
             self.mode = "captured"
-        except Exception as problem:  # whatever cannot be recorded trains as plain code
+        except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
             self._record = None
             self.mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
 
     def _tensors(self) -> list[Tensor]:
-        """All that a step changes."""
+        """All tensors that a step changes."""
         slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
         memory = [slot for slot in slots if isinstance(slot, Tensor)]
         return [*(p.detach() for p in self.parameters.values()), *memory, *self._buffers, self._finite]
 
     def _reseed(self) -> None:
-        """Dropout draws this step's noise, again if it has to."""
+        """Seed the generator that dropout draws from, so that a step that is repeated draws the same noise."""
         self._noise.manual_seed(stream_seed(self._seed, "noise", self.clock))
 
     def advance(self) -> None:
-        """On to the next step. Raises Diverged within CHECK_EVERY steps of a loss that is not finite."""
+        """Go to the next step. Raises Diverged within `CHECK_EVERY` steps of a loss that is not finite."""
         self.clock += 1
         if self.clock % CHECK_EVERY == 0:
             self.check()
 
     def check(self) -> None:
-        """Raises Diverged if any loss so far was not finite."""
+        """Raise Diverged if any loss so far was not finite."""
         if not bool(self._finite):
             raise Diverged(f"the training loss was not finite before step {self.clock}")
 
     def precision(self) -> AbstractContextManager[object]:
-        """The autocast that the recipe asks for."""
+        """The context for the forward pass: autocast to bfloat16 if the recipe asks for it."""
         if self.recipe.precision == "bfloat16":
             return torch.autocast(self._device.type, dtype=torch.bfloat16)
         return nullcontext()

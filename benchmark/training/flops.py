@@ -1,4 +1,4 @@
-"""What a run costs: steps, floating-point operations times what is live, seconds, peak memory."""
+"""Counts the floating-point operations of one dense batch, layer by layer; `benchmark.training.meter` adds them up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from benchmark.training.objective import Objective
 
 
 def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: Any) -> int:
-    """Sums of rows, which is how graphs pass messages: an addition per entry, and a product where there are weights."""
+    """Operations of an embedding bag, which is how graph networks sum messages.
+
+    An addition for every entry of every row that is looked up, and a product if the rows are weighted.
+    """
     weighted = named.get("per_sample_weights", rest[3] if len(rest) > 3 else None) is not None
     return int((1 + weighted) * index[0] * table[1])
 
@@ -25,7 +28,7 @@ COUNTED = {
     torch.ops.aten._embedding_bag: _embedding_bag,
     torch.ops.aten._embedding_bag_forward_only: _embedding_bag,
 }
-"""What torch's counter leaves out, from shapes to operations."""
+"""Functions from shapes to operations, for operators that torch's counter does not know."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Profile:
     """Operations of one dense batch, by torch's own counter (a multiply-add is 2).
 
     Args:
-        forward: of every prunable tensor's layer, forward alone.
-        both: the same, forward and backward.
-        rest: (forward, both) of everything that no prunable tensor takes part in.
+        forward: operations of the forward pass, by prunable tensor.
+        both: operations of the forward and backward pass, by prunable tensor.
+        rest: (forward, both) of all operations that involve no prunable tensor.
     """
 
     forward: Mapping[str, int]
@@ -47,15 +50,15 @@ class Profile:
         """Count one forward and one forward-and-backward; the model is left untouched.
 
         Args:
-            names: of the prunable tensors.
-            trained: of the parameters that have a gradient.
+            names: the prunable tensors.
+            trained: the names of the parameters that have a gradient.
         """
         leaves = {name: p.detach().requires_grad_(name in trained) for name, p in objective.model.named_parameters()}
         wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
         layers = {name: name.rpartition(".")[0] for name in names}
-        fed: dict[str, list[bool]] = {}  # by layer and call: an input with a gradient costs as much again
-        watched = _watching(objective.model, set(layers.values()), fed)
-        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, watched:
+        fed: dict[str, list[bool]] = {}  # by layer and call: the gradient of an input costs as much as the forward
+        noting = _noting_inputs(objective.model, set(layers.values()), fed)
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, noting:
             objective.at(batch, leaves)
         counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
         forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
@@ -67,8 +70,8 @@ class Profile:
 
 
 @contextmanager
-def _watching(model: nn.Module, layers: set[str], fed: dict[str, list[bool]]) -> Iterator[None]:
-    """Note in `fed`, for every call of a layer, whether an input of it has a gradient."""
+def _noting_inputs(model: nn.Module, layers: set[str], fed: dict[str, list[bool]]) -> Iterator[None]:
+    """Note in `fed`, for every call of a layer, whether any of its inputs has a gradient."""
 
     def look(layer: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a run costs: steps, floating-point operations times what is live, seconds, peak memory."""
+"""Adds up what a run costs: steps, floating-point operations on kept weights, seconds, peak memory."""
 
 from __future__ import annotations
 
@@ -17,48 +17,58 @@ from benchmark.training.flops import Profile
 
 
 class Meter:
-    """Adds up the cost of a run. Operations on pruned weights are not counted: they are what a sparse engine saves."""
+    """Adds up the cost of a run. Operations on pruned weights are not counted: a sparse engine would save them.
+
+    Attributes:
+        reused_steps: the training steps whose result was taken from another cell of the sweep.
+    """
 
     def __init__(self, profile: Profile, device: torch.device) -> None:
         self._device = device
         self._started = time.perf_counter()
-        self.training_steps = self.scoring_passes = self.updates = self.taken = 0
+        self.training_steps = self.scoring_passes = self.updates = self.reused_steps = 0
         self.training_flops = self.scoring_flops = 0.0
         self._live = dict.fromkeys(profile.forward, 1.0)
         self.profile(profile)
         _reset_peak(device)
 
     def profile(self, profile: Profile) -> None:
-        """From here on, count what a batch takes by this profile: graphs may have lost edges."""
+        """From here on, count operations by this profile. Graphs that have lost edges need fewer."""
         self._profile = profile
         self._refresh()
 
     def prune(self, masks: Masks) -> None:
-        """From here on, count what these masks keep."""
+        """From here on, count operations on the weights that these masks keep."""
         self._live = {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
         self._refresh()
 
     def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:
-        """One step on a `share` of a batch, with pruned weights' gradients if they were read (as RigL counts)."""
+        """Count one step on a `share` of a batch.
+
+        Args:
+            dense_gradient: whether the gradients of pruned weights were read; they are counted then (as RigL does).
+            updated: whether the optimizer made a step.
+        """
         self.training_steps += 1
         self.updates += updated
         self.training_flops += share * (self._dense if dense_gradient else self._sparse)
 
-    def take(self, steps: int, seconds: float) -> None:
-        """Steps that another cell made, at what they cost there."""
+    def add_reused(self, steps: int, seconds: float) -> None:
+        """Count steps that another cell made, with the seconds that they took there."""
         for _ in range(steps):
             self.train_step(dense_gradient=False)
-        self.taken += steps
+        self.reused_steps += steps
         self._started -= seconds
 
-    def waited(self, seconds: float) -> None:
-        """Time that went by while another cell trained."""
+    def leave_out(self, seconds: float) -> None:
+        """Do not count seconds that were spent waiting for the training of another cell."""
         self._started += seconds
 
     def score(self, way: Literal["forward", "backward", "graph"], share: float = 1.0) -> None:
-        """One scoring pass, or the dense backward of one, on a `share` of a batch.
+        """Count one scoring pass, or its dense backward, on a `share` of a batch.
 
-        A backward that leaves a graph is followed by its own, in which each of its products has two factors to go to.
+        `graph` is a backward that builds a graph (`create_graph`). It counts three times: once for itself, and twice
+        for the backward through it, where each of its products has two factors with a gradient.
         """
         self.scoring_passes += way == "forward"
         backward = self._dense - self._forward
@@ -66,11 +76,11 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Seconds since the start, without the time spent waiting for other cells."""
         return time.perf_counter() - self._started
 
     def cost(self, steps: int) -> dict[str, float]:
-        """The totals; `trainings` is in units of one training of `steps` updates."""
+        """The totals, as the record has them; `trainings` is in units of one training of `steps` updates."""
         return {
             "trainings": self.training_steps / steps,
             "training_steps": self.training_steps,
@@ -94,12 +104,12 @@ def _reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    with suppress(OSError):  # where it fails the peak is that of the process, which answers one cell
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts again from here
+    with suppress(OSError):  # if it fails, the peak is that of the whole process, which answers one cell
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark of resident memory
 
 
 def _peak(device: torch.device) -> int:
-    """Bytes: allocated on the GPU, or resident in this process."""
+    """Peak memory in bytes: allocated on the GPU, or resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     with suppress(OSError):
@@ -110,6 +120,6 @@ def _peak(device: torch.device) -> int:
 
 
 def live_share(masks: Masks, parameters: Mapping[str, Tensor]) -> float:
-    """Density over all parameters: biases and norms count, and are never pruned."""
+    """The density over all parameters, biases and norms included, which are never pruned."""
     total = sum(p.numel() for p in parameters.values())
     return (total - masks.total + masks.kept) / total

@@ -1,4 +1,4 @@
-"""The training loss, and the flow, as functions of weights that are handed in: scoring without a trace on the model."""
+"""The training loss, and the signal flow, as functions of given weights: scoring leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from benchmark.training.signal_flow import (
     ADAPTIVE,
     NONZERO_AT_ZERO,
     NORMS,
-    _adaptive_mean,
-    _Means,
-    _shift,
-    _skip,
+    MeansForMaxima,
+    adaptive_mean,
+    scaled_input,
+    shifted_to_zero,
 )
 from benchmark.training.task import Task
 
 
 class Objective(nn.Module):
-    """`task.loss` of a model, callable with other parameters and, always, with copies of the buffers.
+    """`task.loss` of a model, which can be called with other parameters, and always works on copies of the buffers.
 
-    Batch norm's running statistics, the parameters, their `.grad` and the random state stay as they were.
+    The parameters, their `.grad`, batch norm's running statistics and the global random state do not change.
     """
 
     def __init__(self, model: nn.Module, task: Task) -> None:
@@ -39,11 +39,11 @@ class Objective(nn.Module):
         return self._task_loss(self.model, batch)
 
     def at(self, batch: Batch, weights: Mapping[str, Tensor], noise: int = 0, temperature: float = 1.0) -> Tensor:
-        """The loss of a batch with `weights` in place of the model's own, differentiable in them.
+        """The loss of a batch with `weights` in place of the model's parameters, differentiable in them.
 
         Args:
-            noise: the seed that dropout draws from.
-            temperature: what the model's output is divided by.
+            noise: the seed for dropout.
+            temperature: the model's outputs are divided by it.
         """
 
         def cool(module: nn.Module, args: Any, output: Any) -> Any:
@@ -57,25 +57,25 @@ class Objective(nn.Module):
             return self._call(state | dict(weights), batch)
 
     def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
-        """The model's outputs where every input is 1, in eval mode, flat.
+        """The model's outputs for inputs of 1, in eval mode, as one flat tensor.
 
         Args:
             batch: gives the shapes; its floating-point inputs are replaced by ones.
-            state: every parameter and buffer, all in one floating-point type; differentiable in them.
-            bare: follow the signal alone: inputs near 1 that all differ, norm layers that only scale, means in place of
-                maxima, activations shifted to 0 at 0.
+            state: every parameter and buffer, all in one floating-point type; the result is differentiable in them.
+            bare: simplify the network so that only the paths of the signal matter: inputs between 0.5 and 1.5 that all
+                differ, norm layers that only scale, means in place of maxima, and activations shifted so that they are
+                0 at 0.
         """
         outputs: list[Tensor] = []
-        kind = next(value.dtype for value in state.values() if value.is_floating_point())
-
+        dtype = next(value.dtype for value in state.values() if value.is_floating_point())
         draw = torch.Generator().manual_seed(0)
 
         def one(value: Any) -> Any:
             if not _is_float(value):
                 return value
             if bare:
-                return (0.5 + torch.rand(value.shape, generator=draw, dtype=torch.float64)).to(value.device, kind)
-            return torch.ones_like(value, dtype=kind)
+                return (0.5 + torch.rand(value.shape, generator=draw, dtype=torch.float64)).to(value.device, dtype)
+            return torch.ones_like(value, dtype=dtype)
 
         def ones(module: nn.Module, args: Any, kwargs: Any) -> Any:
             return tree_map(one, args), tree_map(one, kwargs)
@@ -88,11 +88,12 @@ class Objective(nn.Module):
             handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
             if bare:
-                for kinds, hook in ((NORMS, _skip), (ADAPTIVE, _adaptive_mean), (NONZERO_AT_ZERO, _shift)):
+                hooks = ((NORMS, scaled_input), (ADAPTIVE, adaptive_mean), (NONZERO_AT_ZERO, shifted_to_zero))
+                for kinds, hook in hooks:
                     handles += [m.register_forward_hook(hook) for m in self.model.modules() if isinstance(m, kinds)]
             try:
                 self.eval()
-                with _Means() if bare else nullcontext():
+                with MeansForMaxima() if bare else nullcontext():
                     self._call(state, batch)
             finally:
                 for module, mode in modes.items():
@@ -106,7 +107,7 @@ class Objective(nn.Module):
 
 @contextmanager
 def _hooked(model: nn.Module) -> Iterator[list[Any]]:
-    """A list of hooks that are removed at the end."""
+    """Give a list for the handles of hooks, and remove those hooks at the end."""
     handles: list[Any] = []
     try:
         yield handles

@@ -1,4 +1,4 @@
-"""The training step: one forward and backward, a pause, one masked update."""
+"""The order in which a training goes through its examples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from benchmark.random_streams import stream
 
 
 class Order:
-    """Which examples make up the batch of a step: a new permutation every epoch, a last short batch left out.
+    """The examples in the batch of each step: a new permutation every epoch, without the short batch at its end.
 
     Args:
-        device: where the permutation lies. It is drawn on the CPU, so that devices agree, and copied once an epoch.
+        size: the number of examples.
+        name: of the random stream that the permutations are drawn from.
+        device: where the permutation is kept. It is drawn on the CPU, so that every device has the same order, and
+            copied once an epoch.
     """
 
     def __init__(
@@ -23,7 +26,7 @@ class Order:
         self._epoch, self._permutation = -1, torch.empty(0)
 
     def __getitem__(self, step: int) -> Tensor:
-        """int64 [batch_size]: a pure function of the seed and the step."""
+        """The indices of a step's examples, int64 [batch_size]: a pure function of the seed and the step."""
         epoch, position = divmod(step, self._size // self.batch_size)
         if epoch != self._epoch:
             drawn = torch.randperm(self._size, generator=stream(self._seed, self._name, epoch))

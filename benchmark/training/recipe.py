@@ -1,4 +1,4 @@
-"""A task: data, models, recipes and a metric, as one record of functions. Nothing here knows of pruning."""
+"""Recipes: how long, with which optimizer and at which learning rate a network is trained."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from benchmark.data.splits import Batch
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a task's networks are trained; the same for every algorithm. Lengths are optimizer steps.
+    """How a task's networks are trained, the same for every algorithm. Lengths are in optimizer steps.
 
     Args:
-        steps: length of one training.
-        milestones: steps at which the rate is multiplied by `gamma`.
-        cosine: anneal to zero along half a cosine instead.
-        warmup: steps over which the rate grows linearly from 0.
-        decay_norms: whether weight decay is for normalisation layers, too.
-        clip: the norm that the gradient of what is kept is scaled down to where it is longer; 0 leaves it as it is.
-        augment: a batch and a generator -> the augmented batch.
+        steps: the length of one training.
+        rate: the learning rate, before milestones, cosine and warm-up change it.
+        milestones: the steps at which the rate is multiplied by `gamma`.
+        cosine: anneal the rate to zero along half a cosine, without milestones.
+        warmup: the steps over which the rate grows linearly from 0.
+        decay_norms: whether the parameters of normalisation layers have weight decay, too.
+        clip: the largest norm of the gradient of kept weights; a longer one is scaled down to it. 0 for no limit.
+        augment: from a batch and a generator to the augmented batch.
+        precision: of the forward pass; `bfloat16` is torch's autocast.
     """
 
     steps: int
@@ -43,7 +45,7 @@ class Recipe:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of update `step`, from 0. Past the end it stays what it was at the last step."""
+        """The learning rate of update `step`, counted from 0. After the end it stays that of the last step."""
         step = min(step, self.steps - 1)
         warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.cosine:
@@ -59,7 +61,7 @@ class Recipe:
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
-    """The same recipe in fewer steps: milestones and warm-up keep their place on the way."""
+    """The same recipe with another number of steps: milestones and warm-up are scaled with it."""
     scale = steps / recipe.steps
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
     return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))

@@ -1,4 +1,4 @@
-"""Run: what an algorithm is handed, and the verbs that are its only road to the network and the data."""
+"""`Run`, the object that an algorithm is given: its methods are the only access to the network and the data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from benchmark.training.task import Task
 
 
 class Run:
-    """One network, one target, one budget of steps. See the verbs: look, then act.
+    """One network to prune, the target to prune it to, and the budget of steps to train it with.
 
-    Those that train or move the network raise RuntimeError in a pause of `steps`; `prune` is what a pause is for.
+    The methods are in two groups: those that look leave the network as it is, those that act train, prune or restore
+    it. In a pause of `steps`, `prune` can be called; the other methods that act raise RuntimeError.
     """
 
     def __init__(self, state: RunState) -> None:
@@ -33,91 +34,93 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What the network is trained for."""
+        """The task that the network is trained for."""
         return self._state.task
 
     @property
     def recipe(self) -> Recipe:
-        """How it is trained; one training is `recipe.steps` updates."""
+        """How the network is trained; one training is `recipe.steps` updates."""
         return self._state.recipe
 
     @property
     def target(self) -> Target:
-        """What is asked: a density and a pattern."""
+        """The density to prune to, and the pattern to keep."""
         return self._state.target
 
     @property
     def data(self) -> Data:
-        """The training data as they stand, edits included."""
+        """The training data, with the edits made so far."""
         return self._state.data
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Copies of the prunable tensors, by name, in the model's order. Change the real ones through verbs.
+        """Copies of the prunable tensors, by name, in the model's order. Changing them does not change the network.
 
         Raises:
-            Diverged: training has left them without meaning.
+            Diverged: the training loss was not finite.
         """
         self._state.engine.check()
         return {name: weight.detach().clone() for name, weight in self._state.weights.items()}
 
     @property
     def parameters(self) -> dict[str, Tensor]:
-        """Copies of all that is trained, by name: prunable tensors, biases, norms.
+        """Copies of all trained parameters, by name: prunable tensors, biases, norms.
 
         Raises:
-            Diverged: training has left them without meaning.
+            Diverged: the training loss was not finite.
         """
         self._state.engine.check()
-        named, trained = self._state.weight_engine.parameters, self._state.trainable
-        return {name: value.detach().clone() for name, value in named.items() if name in trained}
+        parameters, trainable = self._state.weight_engine.parameters, self._state.trainable
+        return {name: value.detach().clone() for name, value in parameters.items() if name in trainable}
 
     @property
     def masks(self) -> Masks:
-        """What is kept now; everything before the first `prune`."""
+        """The masks of the last `prune`; before the first one, masks that keep every weight."""
         return self._state.masks
 
     @property
     def rng(self) -> torch.Generator:
-        """The algorithm's own random stream, on the CPU: draw there and move, so that devices agree."""
+        """The algorithm's own random stream, on the CPU: draw there, so that every device gets the same numbers."""
         return self._state.rng
 
     @property
     def clock(self) -> int:
-        """The position on the schedule: updates since its start, moved by training, `restore` and `rewind`."""
+        """The position on the schedule, in updates since its start. Training, `restore` and `rewind` change it."""
         return self._state.engine.clock
 
     def batches(self, count: int) -> list[Batch]:
-        """The next `count` training batches for scoring, from a stream of their own: training order is not moved."""
+        """The next `count` training batches for scoring. Their order is separate from that of training."""
         return self._state.scoring.batches(count)
 
     def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
-        """Training examples for scoring, `per_class` of every class; a plain batch where the data have no classes.
+        """Training examples for scoring, `per_class` of every class; a plain batch if the data have no classes.
 
-        Every part has its share of every class: batch norm would tell parts of other classes apart.
+        Every part has the same share of every class, because batch norm computes its statistics within a part.
 
         Args:
-            most: examples in a part; all of them in one where it is None.
+            most: the largest number of examples in a part; None for a single part.
         """
         return self._state.scoring.balanced(per_class, most)
 
     def loss(
         self, batch: Batch | Part, weights: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0
     ) -> Tensor:
-        """The training loss of a batch, differentiable in `weights` (the model's own where a name is missing).
+        """The training loss of a batch, differentiable in `weights`.
 
-        Of a part of `balanced`, it is the part's term of the mean over all of them.
-        Parameters, buffers, gradients, random state and mode of the network stay as they are.
+        For a part of `balanced` it is weighted, so that the sum over all parts is the mean over all examples.
+        Parameters, buffers, gradients, random state and mode of the network do not change.
 
         Args:
-            temperature: what the model's output is divided by.
+            weights: parameters to use in place of the model's own, by name; others are the model's.
+            temperature: the model's outputs are divided by it.
         """
         return self._state.scoring.loss(batch, weights or {}, temperature)
 
     def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """The network's summed output for an input of ones, differentiable in `weights`, in eval mode and their type.
+        """The sum of the network's outputs for an input of ones, differentiable in `weights`.
 
-        Every other parameter and buffer is taken by its absolute value (Tanaka et al., 2020). No data are looked at.
+        It is computed in eval mode and in the floating-point type of `weights`. All other parameters and buffers are
+        replaced by their absolute values (Tanaka et al., 2020). No data are used.
         """
         return self._state.scoring.flow(weights)
 
@@ -126,44 +129,44 @@ class Run:
         return self._state.scoring.gradients(self.weights, count)
 
     def redraw(self, name: str = "redraw") -> Snapshot:
-        """Another draw of the initial network, at the start of the schedule.
+        """A snapshot of the network with newly drawn initial weights, at the start of the schedule.
 
         Args:
-            name: of the stream it is drawn from.
+            name: of the random stream that the weights are drawn from.
 
         Raises:
-            RuntimeError: the run was made without further draws.
+            RuntimeError: the run has no function that draws another network.
         """
         if self._state.draw is None:
             raise RuntimeError("this run was made without another draw of its network")
-        drawn = tensors(self._state.draw(name))
-        return Snapshot({name: value.to(self._state.device) for name, value in drawn.items()}, 0)
+        redrawn = tensors(self._state.draw(name))
+        return Snapshot({name: value.to(self._state.device) for name, value in redrawn.items()}, 0)
 
     # --- act ----------------------------------------------------------------------------------------------------------
 
     def prune(self, masks: Masks) -> None:
-        """Keep what `masks` keep, from now on. Pruned weights are zero and stay zero; regrown ones start at zero.
+        """Apply masks from now on. Pruned weights are zero and stay zero; weights that come back start at zero.
 
         Raises:
-            ValueError: the masks do not cover the prunable tensors of this task, name by name and shape by shape.
+            ValueError: the masks do not have the names and shapes of this task's prunable tensors.
         """
         with self._state.tamper_check.verb("prune"):
             self._state.prune(masks)
 
     def train(self, steps: int | None = None) -> None:
-        """Train to the end of the recipe, or `steps` updates; past the end, at the last learning rate.
+        """Train to the end of the recipe, or `steps` updates; after the end, at the last learning rate.
 
         Raises:
-            Diverged: the loss is no longer finite.
+            Diverged: the training loss was not finite.
         """
         with self._between_steps("train"):
             self._state.train(steps)
 
     def steps(self, steps: int | None = None) -> Iterator[Step]:
-        """Train as `train` does, with a pause between each backward and its update.
+        """Train like `train`, with a pause between the backward pass and the update of every step.
 
         Raises:
-            Diverged: the loss is no longer finite.
+            Diverged: the training loss was not finite.
         """
         state = self._state
         with self._between_steps("steps"):
@@ -172,16 +175,16 @@ class Run:
                 step = Step(state.engine.clock, loss, state.gradients)
                 with state.tamper_check.pause(thorough=step.index % CHECK_EVERY == 0):
                     yield step
-                state.engine.put(step._grads)
+                state.engine.set_gradients(step._grads)
                 state.update(skip=step._skipped, looked=bool(step._grads))
             state.engine.check()
 
     def snapshot(self) -> Snapshot:
-        """The network now: every parameter and buffer, copied."""
+        """Copies of every parameter and buffer, and the position on the schedule."""
         return Snapshot({name: value.clone() for name, value in tensors(self._state.model).items()}, self.clock)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Back to a snapshot: its parameters (pruned ones stay zero), buffers and clock, with a fresh optimizer."""
+        """Go back to a snapshot's parameters, buffers and clock, with a fresh optimizer. Pruned weights stay zero."""
         with self._between_steps("restore"):
             with torch.no_grad():
                 for name, value in tensors(self._state.model).items():
@@ -191,10 +194,10 @@ class Run:
             self._state.restored = snapshot
 
     def rewind(self, clock: int) -> None:
-        """Put the schedule and the data order back to `clock` and keep the weights, with a fresh optimizer.
+        """Set the schedule and the data order to step `clock`, with a fresh optimizer. The weights do not change.
 
         Raises:
-            ValueError: it lies outside the schedule.
+            ValueError: `clock` lies outside the schedule.
         """
         if not 0 <= clock <= self.recipe.steps:
             raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
@@ -208,19 +211,20 @@ class Run:
         effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
         recipe: Recipe | None = None,
     ) -> Iterator[dict[str, Tensor]]:
-        """Within it, training moves scores instead of parameters, which stay frozen, on a schedule of its own.
+        """Train scores instead of parameters, on a schedule of their own. The parameters are frozen meanwhile.
 
         Args:
-            scores: where they start, by any names; those of prunable tensors have their gradient in `Step.grads`.
-            effective: from the scores to the parameters that the network computes with, differentiable. Those that
-                it does not name are as they stand.
+            scores: the initial scores, under any names; `Step.grads` has the gradients of those that are named like
+                prunable tensors.
+            effective: a differentiable function from the scores to the parameters that the network computes with.
+                Parameters that it does not return keep their values.
             recipe: for training the scores; the run's own by default.
 
         Yields:
-            The scores in training, live.
+            The scores, as training changes them.
 
         Raises:
-            ValueError: on the first update, `effective` names what is no parameter.
+            ValueError: `effective` returns a name that is not a parameter (at the first update).
         """
         self._state.tamper_check.not_paused("learning")
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
@@ -228,30 +232,31 @@ class Run:
             yield learned
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
-        """Edit the training data, graph by graph. The harness applies the edit to the other splits at the end.
+        """Apply `edit` to every training graph. At the end the harness applies it to the other splits.
 
         Raises:
-            TypeError: the data hold no graph.
+            TypeError: the data are not graphs.
         """
         with self._between_steps("rewrite"):
             self._state.rewrite(edit)
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
-        """From here on, every training batch goes through `change`, after the recipe's own augmentation.
+        """Apply `change` to every training batch from here on, after the recipe's own augmentation.
 
-        Scoring and the other splits see batches as they are. What `change` draws, it draws from the generator.
+        Batches for scoring and those of the other splits are not changed. Random numbers in `change` must come from the
+        generator that it is given.
         """
         with self._between_steps("augment"):
             self._state.augment(change)
 
     @contextmanager
     def _between_steps(self, verb: str) -> Iterator[None]:
-        """Within it, the network may change; in a pause of `steps` this verb makes no sense."""
+        """Allow this method to change the network. Raises RuntimeError in a pause of `steps`."""
         self._state.tamper_check.not_paused(verb)
         with self._state.tamper_check.verb(verb):
             yield
 
 
 def state_of(run: Run) -> RunState:
-    """What a run stands on; for the harness, never for an algorithm."""
+    """The state behind a run. For the harness; an algorithm must not use it."""
     return run._state

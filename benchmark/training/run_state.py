@@ -1,4 +1,4 @@
-"""RunState: what a run stands on. The harness holds the state, an algorithm holds the `Run`, whose verbs move it."""
+"""`RunState`, the state behind a `Run`: the harness works on the state, an algorithm on the run's methods alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmark.training.engine import Engine
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
 from benchmark.training.objective import Objective
-from benchmark.training.optimizers import of_norms
+from benchmark.training.optimizers import norm_parameters
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
@@ -32,18 +32,20 @@ from benchmark.training.task import Task
 
 
 class RunState:
-    """One network, one target, one budget of steps: everything that the verbs of a `Run` change, and what they count.
+    """Everything that the methods of a `Run` change, and the meter that counts what they cost.
 
     Args:
-        tick: called now and then with the number of updates done.
-        draw: from the name of a random stream to another draw of the network.
+        tick: called every 16 steps with the number of steps so far.
+        draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
 
     Attributes:
-        engine: trains what is being trained: the weights, or scores in their place.
+        engine: trains what is trained now: the weights, or scores in their place.
         weight_engine: trains the weights.
+        restored: the snapshot that was restored last.
         origin: the snapshot that the last training of the weights started from; None for the initial network.
-        edits: functions that were applied to the training graphs, in order.
+        edits: the functions that were applied to the training graphs, in order.
+        rewiring: what these edits reported about themselves.
     """
 
     def __init__(
@@ -87,14 +89,14 @@ class RunState:
     # --- training -----------------------------------------------------------------------------------------------------
 
     def steps_to_go(self, steps: int | None) -> int:
-        """How many updates a training makes: `steps`, or what is left of the recipe. It starts where we stand."""
+        """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
         updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored
         return updates
 
     def train(self, steps: int | None) -> None:
-        """Train without pauses; where another cell has made the same training, take its end."""
+        """Train without pauses. If another cell has made the same training, load its result."""
         updates = self.steps_to_go(steps)
         if self._shared_trainings and updates and self.engine is self.weight_engine:
             self._shared_trainings.train_or_load(self.engine, self.meter, updates, self._train)
@@ -105,8 +107,8 @@ class RunState:
         """End a step, and count it.
 
         Args:
-            skip: leave what is trained where it is.
-            looked: the algorithm has read the dense gradients, which cost more than sparse ones.
+            skip: do not update what is trained.
+            looked: whether the algorithm has read the dense gradients, which cost more than sparse ones.
         """
         if not skip:
             self.engine.update()
@@ -117,22 +119,22 @@ class RunState:
             self._tick(self.meter.training_steps)
 
     def gradients(self) -> dict[str, Tensor]:
-        """The dense gradients of this step, of what is both prunable and in training."""
+        """The dense gradients of this step, for the prunable tensors that are in training."""
         return self.engine.gradients(name for name in self.prunable if name in self.engine.parameters)
 
     def prune(self, masks: Masks) -> None:
-        """Put these masks in force. Raises ValueError where they are not masks of the prunable tensors."""
+        """Apply masks from now on. Raises ValueError if they do not fit the prunable tensors."""
         expected = {name: weight.shape for name, weight in self.weights.items()}
-        given = {name: mask.shape for name, mask in masks.items()}
-        if given != expected:
-            odd = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
-            raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(odd)}")
+        shapes = {name: mask.shape for name, mask in masks.items()}
+        if shapes != expected:
+            wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
+            raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(wrong)}")
         self.masks = Masks({name: masks[name].to(self.device) for name in expected})
         self.project()
         self.meter.prune(self.masks)
 
     def project(self) -> None:
-        """Zero what the masks prune, in the weights and in what is trained. Nothing to do before the first prune."""
+        """Set what the masks prune to zero, in the weights and in the scores that are trained in their place."""
         for engine in {self.weight_engine, self.engine}:
             engine.project(self.masks)
 
@@ -143,14 +145,14 @@ class RunState:
         effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
         recipe: Recipe,
     ) -> Iterator[None]:
-        """Within it, steps train `learned`; the parameters are frozen, and `effective` takes their place."""
+        """Train `learned`: the parameters are frozen, and the network computes with those that `effective` returns."""
 
         def loss(batch: Batch) -> Tensor:
             weights = effective(learned)
-            if strange := sorted(weights.keys() - self.weight_engine.parameters.keys()):
-                raise ValueError(f"the network has no parameter named {', '.join(strange)}")
-            named = {f"model.{name}": weight for name, weight in weights.items()}
-            value: Tensor = functional_call(self.objective, named, (batch,))
+            if unknown := sorted(weights.keys() - self.weight_engine.parameters.keys()):
+                raise ValueError(f"the network has no parameter named {', '.join(unknown)}")
+            replaced = {f"model.{name}": weight for name, weight in weights.items()}
+            value: Tensor = functional_call(self.objective, replaced, (batch,))
             return value
 
         frozen = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -170,59 +172,59 @@ class RunState:
     # --- data ---------------------------------------------------------------------------------------------------------
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
-        """Edit the training graphs, for training and for scoring, and count operations on what is left."""
+        """Edit the training graphs, for training and for scoring, and count operations on the edited ones."""
         edited, shared = self.data.rewrite(self.rewiring.noting(edit)), self.scoring.data is self.data
         self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
         self.engine.data = self.weight_engine.data = self.data
         self.meter.profile(self._profile())
         self.edits.append(edit)
-        self._shared_trainings = None  # from here on the data are this cell's own
+        self._shared_trainings = None  # the data now differ from those of other cells
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
-        """Let every training batch go through `change` after the recipe's own augmentation."""
-        own = self.weight_engine.recipe.augment
+        """Apply `change` to every training batch, after the recipe's own augmentation."""
+        augment = self.weight_engine.recipe.augment
 
         def both(batch: Batch, draws: torch.Generator) -> Batch:
-            return change(own(batch, draws) if own else batch, draws)
+            return change(augment(batch, draws) if augment else batch, draws)
 
         self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
         self._shared_trainings = None
 
-    # --- what the harness and its controls ask ------------------------------------------------------------------------
+    # --- for the harness and its controls -----------------------------------------------------------------------------
 
     @property
     def weights_trained(self) -> bool:
-        """Whether the weights were trained at all: as they are, or as their own scores."""
+        """Whether the weights were trained: by the weight engine, or as scores that cover every trainable parameter."""
         return any(engine.updates for engine in self._trainers)
 
     @property
     def mode(self) -> str:
-        """How steps were trained: plain, captured, or plain with the reason why they could not be captured."""
+        """How steps were trained: `plain`, `captured` (as CUDA graphs), or `plain: ` and why no step was captured."""
         return self.weight_engine.mode
 
     @property
     def rehearsals(self) -> int:
-        """Updates that were made to try a recording, and undone."""
+        """The number of optimizer steps that tested a recording, and were undone."""
         return self.weight_engine.rehearsals
 
     def invert_rankings(self) -> Inversion:
-        """From here on, what ranks through the target ranks the other way; the value tells whether anything did."""
+        """Reverse every ranking that goes through the target from here on. The result shows whether there was one."""
         inversion = Inversion()
         self.target = replace(self.target, inversion=inversion)
         return inversion
 
     def permute_scoring_labels(self) -> None:
-        """From here on, batches that are scored have the labels of other examples."""
+        """Permute the labels of the examples that batches for scoring are drawn from."""
         self.scoring.data = self.data.relabelled(stream(self.seed, "labels"))
 
     def finish(self) -> None:
-        """After the algorithm has returned. Raises Breach where it changed the network since its last verb."""
+        """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
 
-    # --- behind these -------------------------------------------------------------------------------------------------
+    # --- private ------------------------------------------------------------------------------------------------------
 
     def _engine_of(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
-        spared = () if recipe.decay_norms else of_norms(self.model) & parameters.keys()
+        spared = () if recipe.decay_norms else norm_parameters(self.model) & parameters.keys()
         return Engine(parameters, loss, recipe, self.data, self.seed, self.device, spared)
 
     def _loss(self, batch: Batch) -> Tensor:

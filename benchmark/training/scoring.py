@@ -1,4 +1,4 @@
-"""Looking at a network through its training data: batches, losses and gradients, without a trace on it."""
+"""Batches, losses and gradients for scoring a network on its training data, which leave the network unchanged."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmark.training.step import Part
 
 
 class Scoring:
-    """What the looks of a `Run` are made of. Every pass is counted by the meter.
+    """The implementation of those methods of `Run` that look at the network. The meter counts every pass.
 
     Args:
-        data: what batches are drawn from, in an order of their own: the order of training is not moved.
-        batch_size: of training.
+        data: the examples that batches are drawn from, in an order that is separate from that of training.
+        batch_size: that of training.
     """
 
     def __init__(self, objective: Objective, data: Data, batch_size: int, seed: int, meter: Meter) -> None:
@@ -36,7 +36,7 @@ class Scoring:
         return [self.data.batch(self._order[step]) for step in steps]
 
     def balanced(self, per_class: int, most: int | None) -> list[Part]:
-        """`per_class` examples of every class, in parts of at most `most` that each have their share of every class."""
+        """`per_class` examples of every class, in parts of at most `most` with the same share of every class."""
         classes = self.data.classes
         self.batches_drawn += 1
         if classes is None:
@@ -48,12 +48,12 @@ class Scoring:
         return [Part(self.data, part, len(part) / len(chosen), len(part) / size) for part in parts]
 
     def loss(self, batch: Batch | Part, weights: Mapping[str, Tensor], temperature: float) -> Tensor:
-        """The loss of a batch, differentiable in `weights`; its backward passes are counted when they are made."""
+        """The loss of a batch, differentiable in `weights`. The meter counts its backward passes when they happen."""
         batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self._meter.scoring_passes)
         self._meter.score("forward", size)
-        own = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
-        loss = self._objective.at(batch, own | dict(weights), noise, temperature) * share
+        parameters = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
+        loss = self._objective.at(batch, parameters | dict(weights), noise, temperature) * share
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self._meter.score("graph" if torch.is_grad_enabled() else "backward", size)
@@ -61,13 +61,13 @@ class Scoring:
         return loss
 
     def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """The summed output for an input of ones; a single input costs a share of a batch."""
-        kind = next(iter(weights.values())).dtype
+        """The summed output for an input of ones, differentiable in `weights`."""
+        dtype = next(iter(weights.values())).dtype
         model = self._objective.model
-        named = dict(model.named_parameters()) | dict(model.named_buffers())
-        others = {n: v.detach().abs().to(kind) if v.is_floating_point() else v.clone() for n, v in named.items()}
+        state = dict(model.named_parameters()) | dict(model.named_buffers())
+        others = {n: v.detach().abs().to(dtype) if v.is_floating_point() else v.clone() for n, v in state.items()}
         batch = self.data.batch(torch.zeros(1, dtype=torch.int64))
-        share = 1 / self._order.batch_size
+        share = 1 / self._order.batch_size  # the pass has a single input
         self._meter.score("forward", share)
         total = self._objective.flow(batch, others | dict(weights)).sum()
         if total.requires_grad:
@@ -77,7 +77,7 @@ class Scoring:
         return total
 
     def gradients(self, weights: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
-        """The gradient in `weights` of the mean loss over the next `count` batches."""
+        """The gradient, with respect to `weights`, of the mean loss over the next `count` batches."""
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
         for batch in self.batches(count):

@@ -1,4 +1,7 @@
-"""The training loss, and the flow, as functions of weights that are handed in: scoring without a trace on the model."""
+"""Replacements for layers that would block or add to a signal, so that only the paths through weights remain.
+
+`Objective.flow` installs them (with `bare`) to find the weights through which an input reaches the outputs.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,23 @@ NORMS = (
     nn.RMSNorm,
 )
 
-
 ADAPTIVE = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
 
-
 NONZERO_AT_ZERO = (nn.Sigmoid, nn.Softplus, nn.LogSigmoid, nn.Hardsigmoid)
-"""Activations that answer even where nothing is said to them."""
+"""Activations with f(0) != 0: they give an output even when no signal reaches them."""
 
 
-def _skip(module: nn.Module, args: Any, output: Any) -> Any:
-    """The input, scaled to at most 1: sums that grow from layer to layer would saturate gates and attention."""
+def scaled_input(module: nn.Module, args: Any, output: Any) -> Any:
+    """A hook that replaces a norm layer's output by its input, scaled to at most 1.
+
+    Without the scale, sums would grow from layer to layer and saturate gates and attention.
+    """
     largest = args[0].detach().abs().amax()
     return args[0] / torch.where(largest > 0, largest, 1)
 
 
-class _Means(TorchFunctionMode):
-    """Means over whatever windows or dimensions a maximum is taken, by a layer or by a function."""
+class MeansForMaxima(TorchFunctionMode):
+    """Replaces every maximum, pooled or over dimensions, by the mean over the same elements."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (Tensor.amax, torch.amax):
@@ -67,10 +71,12 @@ _POOLS = {
 }
 
 
-def _adaptive_mean(module: Any, args: Any, output: Any) -> Any:
+def adaptive_mean(module: Any, args: Any, output: Any) -> Any:
+    """A hook that replaces adaptive max pooling by adaptive average pooling."""
     pool: Any = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}[args[0].dim() - 2]
     return pool(args[0], module.output_size)
 
 
-def _shift(module: Any, args: Any, output: Any) -> Any:
+def shifted_to_zero(module: Any, args: Any, output: Any) -> Any:
+    """A hook that shifts an activation so that it is 0 at 0."""
     return output - type(module).forward(module, torch.zeros_like(args[0]))

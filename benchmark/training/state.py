@@ -1,4 +1,4 @@
-"""The audit: what is found after an algorithm has returned, whatever it said it did."""
+"""The tensors of a network and their digests, which show whether and how it has changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer, detached, those that `state_dict` leaves out too."""
+    """Every parameter and buffer by name, detached, including the buffers that `state_dict` leaves out."""
     return {n: value.detach() for n, value in (*model.named_parameters(), *model.named_buffers())}
 
 
@@ -21,20 +21,20 @@ def fingerprint(model: nn.Module) -> str:
 
 
 def digest_of(about: object, values: Iterable[Tensor]) -> str:
-    """SHA-256 of tensors with their shapes and types, and of what `repr` says of `about`."""
-    found = list(values)
-    sha = hashlib.sha256(repr([about, [(tuple(value.shape), value.dtype) for value in found]]).encode())
-    for value in _on_cpu(found):
+    """SHA-256 of tensors, with their shapes and types, and of `repr(about)`."""
+    hashed = list(values)
+    sha = hashlib.sha256(repr([about, [(tuple(value.shape), value.dtype) for value in hashed]]).encode())
+    for value in _on_cpu(hashed):
         sha.update(value.numpy().data)
     return sha.hexdigest()
 
 
 def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
-    """The bytes of each, uint8 [n]; those of a GPU in a single copy, for each copy waits for the device."""
+    """The bytes of each tensor, uint8 [n]. Those on a GPU come in one copy, because every copy waits for the device."""
     pieces = [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
     return [torch.cat(pieces).cpu()] if any(piece.device.type != "cpu" for piece in pieces) else pieces
 
 
 def version(model: nn.Module) -> int:
-    """Grows with every in-place change of a parameter or buffer: cheap enough to look at in every step."""
+    """A number that grows with every in-place change of a parameter or buffer; cheap enough to read in every step."""
     return sum(value._version for value in (*model.parameters(), *model.buffers()))

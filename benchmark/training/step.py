@@ -1,4 +1,4 @@
-"""Run: what an algorithm is handed, and the verbs that are its only road to the network and the data."""
+"""What the methods of a `Run` return: snapshots, parts of the data, and the steps of a training."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from benchmark.data.splits import Batch, Data
 
 Tick = Callable[[int], None]
-"""Called now and then with the number of updates done."""
+"""Called from time to time with the number of training steps so far."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The network at a moment: copies of its parameters and buffers, and where on the schedule it was."""
+    """Copies of a network's parameters and buffers, and its position on the schedule in updates (`clock`)."""
 
     state: Mapping[str, Tensor]
     clock: int
@@ -23,12 +23,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the examples that are scored together, drawn from the data when they are looked at.
+    """Some of the examples that are scored together. They are read from the data when `batch` is.
 
     Args:
-        index: their places in the data, int64 [n].
-        share: of all these examples.
-        size: in training batches.
+        index: the positions of these examples in the data, int64 [n].
+        share: these examples as a share of all that are scored together.
+        size: the number of these examples, in training batches.
     """
 
     data: Data
@@ -38,17 +38,17 @@ class Part:
 
     @property
     def batch(self) -> Batch:
-        """The examples themselves."""
+        """The examples of this part."""
         return self.data.batch(self.index)
 
 
 @dataclass
 class Step:
-    """The pause between backward and update.
+    """A training step that pauses between its backward pass and its update.
 
     Args:
-        index: which update of the schedule this is, from 0.
-        loss: of this step's batch, before the update.
+        index: the number of this update on the schedule, from 0.
+        loss: the loss of this step's batch, before the update.
     """
 
     index: int
@@ -59,11 +59,11 @@ class Step:
 
     @property
     def grads(self) -> Mapping[str, Tensor]:
-        """The dense gradient of what is trained, pruned positions included. Editing it in place changes the update."""
+        """The dense gradients, pruned positions included. Editing them in place changes the update."""
         if not self._grads:
             self._grads = self._read()
         return self._grads
 
     def skip(self) -> None:
-        """Let this step pass without an update; the schedule and the data move on."""
+        """Make no update in this step. The schedule and the data still advance."""
         self._skipped = True

@@ -1,4 +1,4 @@
-"""Only the verbs of a run may change its network: whatever changes it between them is found and noted."""
+"""Detects changes of a network that were not made by the methods of its run, which are called verbs here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmark.training.state import fingerprint, version
 
 
 class TamperCheck:
-    """Remembers a network after every verb, and looks whether it is the same before the next.
+    """Remembers a network after every verb, and checks before the next one that it is still the same.
 
-    Args:
-        breaches: what was found, each once; they stay here even where an algorithm swallows the exception.
-        paused: whether the run is in a pause between a backward and its update.
+    Attributes:
+        breaches: the changes that were detected, each once. They stay here even if an algorithm catches the exception.
+        paused: whether the run is in a pause between a backward pass and its update.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -27,7 +27,7 @@ class TamperCheck:
 
     @contextmanager
     def verb(self, name: str) -> Iterator[None]:
-        """Within it, the network may change."""
+        """Allow changes of the network within this context."""
         self._still() if self.paused else self.untouched(f"before {name}()")
         try:
             yield
@@ -39,7 +39,11 @@ class TamperCheck:
 
     @contextmanager
     def pause(self, *, thorough: bool) -> Iterator[None]:
-        """Within it, verbs alone may change it: the versions of its tensors tell, which is cheap, or their bits."""
+        """Raise Breach at the end of a pause in which anything but a verb changed the network.
+
+        Args:
+            thorough: compare the bits of the network, and not only the version counters of its tensors, which is cheap.
+        """
         self._remember(thorough)
         self.paused = True
         try:
@@ -53,12 +57,12 @@ class TamperCheck:
         self._still()
 
     def untouched(self, when: str) -> None:
-        """Raises Breach if the network is not as the last verb left it."""
+        """Raise Breach if the network is not as the last verb left it."""
         if fingerprint(self._model) != self._mark:
             self._breach(f"the network was changed outside the verbs of the run, {when}")
 
     def not_paused(self, verb: str) -> None:
-        """Raises RuntimeError in a pause, where this verb makes no sense."""
+        """Raise RuntimeError if the run is in a pause, where this verb is not allowed."""
         if self.paused:
             raise RuntimeError(f"{verb}() cannot be called in a pause of steps()")
 

@@ -1,4 +1,4 @@
-"""A task: data, models, recipes and a metric, as one record of functions. Nothing here knows of pruning."""
+"""`Task`: the data, models, recipes and metrics that networks are trained with, before any pruning."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from benchmark.training.recipe import Recipe
 
 
 def conv_and_linear(model: nn.Module) -> list[str]:
-    """The default prunable policy: `.weight` of every convolution and linear layer; no bias, no norm."""
+    """The names of the tensors that are prunable by default: `.weight` of every convolution and linear layer."""
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     names = [f"{name}.weight".lstrip(".") for name, module in model.named_modules() if isinstance(module, layers)]
-    return [name for name, _ in model.named_parameters() if name in names]  # a tied weight has one name
+    return [name for name, _ in model.named_parameters() if name in names]  # tied weights count once
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is trained for. `loss` and `evaluate` are all that the harness needs to train and judge it.
+    """What a network is trained for: its data, models, recipes and metrics.
 
     Args:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
-        recipes: by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
-        model_recipes: by model, the recipes of those that are trained otherwise.
-        model_zoos: where further models come from, by prefix: `model_zoos["timm"]` turns `resnet50` into the
-            constructor of `timm:resnet50`, and raises UsageError where there is no such model or it does not fit.
-        data: from a data folder to the splits: a function, or a `DataSource`, which knows the files that it reads.
+        recipes: recipes by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
+        model_recipes: by model, the recipes of models that are trained differently.
+        model_zoos: functions that find further models, by prefix: `model_zoos["timm"]` returns the constructor of
+            `timm:resnet50` for `resnet50`. They raise UsageError if no such model exists, or if it does not fit the
+            task.
+        data: reads the splits from a data folder: a function, or a `DataSource`, which also names the files it reads.
         loss: the differentiable training loss of a batch, averaged over its examples.
         evaluate: the metrics of a model (in eval mode, without gradients) over batches that cover a split once.
-        metrics: direction by name; the first one ranks.
-        prunable: the names of the tensors that may be pruned.
-        prunes: what there is to prune.
-        sparsity: where no other is asked for.
-        diagnose: what else is to be known of a network on the test split, beside the metrics; nothing is ranked by it.
+        metrics: for each metric by name, whether a higher (`max`) or a lower value (`min`) is better. The first one
+            ranks.
+        prunable: returns the names of the tensors that may be pruned.
+        prunes: what can be pruned: `weights`, and `edges` if the data are graphs.
+        sparsity: the default sparsity.
+        diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -61,17 +63,17 @@ class Task:
         return self.data if isinstance(self.data, DataSource) else DataSource(self.data)
 
     def model(self, name: str) -> Callable[[], nn.Module]:
-        """The constructor of a model. Raises UsageError, with the names there are."""
+        """The constructor of a model. Raises UsageError, with the known names, for an unknown one."""
         if name in self.models:
             return self.models[name]
         zoo, _, inner = name.partition(":")
         if inner and zoo in self.model_zoos:
             return self.model_zoos[zoo](inner)
-        there = [*self.models, *(f"{zoo}:NAME" for zoo in self.model_zoos)]
-        raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(there)}")
+        known = [*self.models, *(f"{zoo}:NAME" for zoo in self.model_zoos)]
+        raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(known)}")
 
     def recipe(self, budget: str, model: str = "") -> Recipe:
-        """The recipe of a budget, as this model is trained. Raises UsageError, with the budgets there are."""
+        """The recipe of a budget for a model. Raises UsageError, with the known budgets, for an unknown one."""
         recipes = self.model_recipes.get(model, self.recipes)
         if budget not in recipes:
             raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(recipes)}")

@@ -197,8 +197,8 @@ def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
 def for_nodes(graph: Graph, mask: Tensor) -> GraphData:
     """One graph as a split: the nodes of `mask` have their labels, the others -1."""
     hidden = torch.where(mask, graph.y, -1) if graph.y.dim() == 1 else graph.y.masked_fill(~mask.unsqueeze(1), -1)
-    own = Graph(x=graph.x, edge_index=graph.edge_index, y=hidden, mask=mask, num_nodes=graph.num_nodes)
-    return GraphData.of([own])
+    visible = Graph(x=graph.x, edge_index=graph.edge_index, y=hidden, mask=mask, num_nodes=graph.num_nodes)
+    return GraphData.of([visible])
 
 
 def _canonical(graph: Graph, directed: bool) -> Graph:

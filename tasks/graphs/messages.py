@@ -49,8 +49,8 @@ class Edges:
     @cached_property
     def looped(self) -> Edges:
         """With an edge from every node to itself, at the end."""
-        own = torch.arange(self.nodes, device=self.source.device)
-        return Edges(torch.cat([self.source, own]), torch.cat([self.target, own]), self.nodes)
+        loops = torch.arange(self.nodes, device=self.source.device)
+        return Edges(torch.cat([self.source, loops]), torch.cat([self.target, loops]), self.nodes)
 
     @cached_property
     def indegree(self) -> Tensor:

@@ -128,8 +128,8 @@ def ranks(z: Tensor, true: Tensor) -> Tensor:
     """
     heads, tails = true
     scores = z[heads] @ z.t()
-    own = scores.gather(1, tails.unsqueeze(1))
-    beaten = (scores > own).double() + 0.5 * (scores == own).double()
+    reached = scores.gather(1, tails.unsqueeze(1))
+    beaten = (scores > reached).double() + 0.5 * (scores == reached).double()
     others = torch.zeros(len(z), len(z), dtype=torch.bool, device=z.device)
     others[heads, tails] = True
     rivals = torch.ones_like(beaten, dtype=torch.bool).scatter_(1, tails.unsqueeze(1), False)

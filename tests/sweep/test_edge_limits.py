@@ -14,7 +14,7 @@ from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
-from benchmark.sweep.edge_limits import limits
+from benchmark.sweep.edge_limits import edge_limits
 
 EDGES = graph_of(graph.data(Path()).train.graph(0))
 
@@ -26,7 +26,7 @@ def cell(name: str, sparsity: float = 0.0, **options: object) -> Cell:
 
 def told(asked: Cell) -> list[str]:
     algorithms = {asked.algorithm: registry.algorithm(asked.algorithm)}
-    return list(limits([asked], algorithms, {"wired": graph}, {"wired": Path()}))
+    return list(edge_limits([asked], algorithms, {"wired": graph}, {"wired": Path()}))
 
 
 def answered(asked: Cell) -> Record:

@@ -118,7 +118,7 @@ def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> Non
     second.train()
     went_by = time.perf_counter() - start
     other.join()
-    assert second._state.meter.taken == first._state.meter.training_steps
+    assert second._state.meter.reused_steps == first._state.meter.training_steps
     assert second._state.meter.seconds - before - took < went_by - 0.5
     assert all(torch.equal(weight, second.weights[name]) for name, weight in first.weights.items())
 
@@ -166,7 +166,7 @@ def test_training_goes_on_with_the_memory_of_the_optimizer(
     plain, first, second = runs
     assert state(plain.snapshot()) == state(first.snapshot()) == state(second.snapshot())
     assert plain.clock == first.clock == second.clock
-    assert first._state.meter.taken == 0 < second._state.meter.taken
+    assert first._state.meter.reused_steps == 0 < second._state.meter.reused_steps
     assert plain._state.meter.cost(24)["training_flops"] == second._state.meter.cost(24)["training_flops"]
 
 
@@ -205,7 +205,7 @@ def test_training_of_another_kind_is_not_shared(method: Callable[[Run], None], t
     for _ in range(2):
         run = run_of(tmp_path)
         method(run)
-        assert run._state.meter.taken == 0
+        assert run._state.meter.reused_steps == 0
 
 
 def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Path) -> None:

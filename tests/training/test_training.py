@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmark import Run, Target, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
-from benchmark.training.optimizers import of_norms
+from benchmark.training.optimizers import norm_parameters
 from benchmark.training.order import Order
 from benchmark.training.run_state import RunState
 from tests.support.runs import (
@@ -121,8 +121,8 @@ def test_normalisation_layers_can_be_spared_the_decay(recipe):
 
 def test_parameters_of_norms_are_found_by_name():
     model = nn.ModuleDict({"a": nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "b": nn.BatchNorm2d(2, affine=False)})
-    assert of_norms(model) == {"a.1.weight", "a.1.bias"}
-    assert of_norms(nn.GroupNorm(1, 2)) == {"weight", "bias"}
+    assert norm_parameters(model) == {"a.1.weight", "a.1.bias"}
+    assert norm_parameters(nn.GroupNorm(1, 2)) == {"weight", "bias"}
 
 
 @RECIPES

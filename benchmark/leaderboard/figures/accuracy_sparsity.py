@@ -26,15 +26,15 @@ def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
 
     Where a panel has one sparsity, its rows stand one above the other instead.
     """
-    own = [row for row in rows(records) if row.mean is not None]
-    dense = references(own)
+    drawn = [row for row in rows(records) if row.mean is not None]
+    dense = references(drawn)
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in own:
+    for row in drawn:
         if row.sparsity > 0:
             groups[*row.table, row.pattern].append(row)
     check(groups, "no run of a pruned network ended well")
     with styled():
-        look = looks(names(own))
+        look = looks(names(drawn))
         figure, grid = panels([title(group[0]) for group in groups.values()])
         ends = []
         for axes, group in zip(grid, groups.values(), strict=True):

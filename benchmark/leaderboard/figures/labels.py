@@ -34,9 +34,9 @@ SIZE = 8.0
 def label_ends(panels: Sequence[Axes], ends: Sequence[Sequence[Labelled]]) -> None:
     """Names right of each panel, at the heights of its lines' ends as far as they leave each other room."""
     _settle(panels)
-    for axes, own in zip(panels, ends, strict=True):
-        if own:
-            _label_ends(axes, own)
+    for axes, labelled in zip(panels, ends, strict=True):
+        if labelled:
+            _label_ends(axes, labelled)
 
 
 def _settle(panels: Sequence[Axes]) -> None:
@@ -77,11 +77,11 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
             (_, upper), (_, lower) = groups.pop(), groups.pop()
             members = lower + upper
             groups.append((_inside(sum(heights[j] for j in members) / len(members), len(members), gap), members))
-    found = [0.0] * len(heights)
+    places = [0.0] * len(heights)
     for centre, members in groups:
         for place, i in enumerate(members):
-            found[i] = _bottom(centre, members, gap) + place * gap
-    return found
+            places[i] = _bottom(centre, members, gap) + place * gap
+    return places
 
 
 def _bottom(centre: float, members: Sequence[int], gap: float) -> float:
@@ -100,8 +100,8 @@ def _inside(centre: float, count: int, gap: float) -> float:
 def label_points(panels: Sequence[Axes], points: Sequence[Sequence[Labelled]], bars: Sequence[Sequence[Bar]]) -> None:
     """Names beside points: each at the nearest place that covers no point, no bar and no name before it."""
     _settle(panels)
-    for axes, own, drawn in zip(panels, points, bars, strict=True):
-        _label_points(axes, own, drawn)
+    for axes, labelled, drawn in zip(panels, points, bars, strict=True):
+        _label_points(axes, labelled, drawn)
 
 
 def _label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar]) -> None:

@@ -29,12 +29,14 @@ class Shares:
 
 def shares(records: Iterable[Record]) -> list[Shares]:
     """Of every row of a pruned network with runs that ended well and have their layers."""
-    found = []
+    results = []
     for row, runs in grouped(records):
-        told = [run.layers for run in runs if run.status == "ok" and run.layers]
-        if told and row.sparsity > 0:
-            found.append(Shares(row, {name: [own[name].kept / own[name].total for own in told] for name in told[0]}))
-    return found
+        by_seed = [run.layers for run in runs if run.status == "ok" and run.layers]
+        if by_seed and row.sparsity > 0:
+            results.append(
+                Shares(row, {name: [own[name].kept / own[name].total for own in by_seed] for name in by_seed[0]})
+            )
+    return results
 
 
 def layers(records: Iterable[Record]) -> Figure:
@@ -54,17 +56,19 @@ def layers(records: Iterable[Record]) -> Figure:
 def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list[Labelled]:
     """One panel. What is empty has no place on a log axis: it stands at half the least share, marked with a cross."""
     order = list(dict.fromkeys(name for one in group for name in one.layers))
-    floor = min((share for one in group for own in one.layers.values() for share in own if share), default=1.0) / 2
+    floor = (
+        min((share for one in group for by_seed in one.layers.values() for share in by_seed if share), default=1.0) / 2
+    )
     ends: list[Labelled] = []
     for one in group:
         xs = [x for x, name in enumerate(order) if name in one.layers]
         seeds = [one.layers[order[x]] for x in xs]
-        means = [statistics.fmean(own) or floor for own in seeds]
+        means = [statistics.fmean(by_seed) or floor for by_seed in seeds]
         drawn = look[one.row.label]
         axes.plot(xs, means, **drawn.line(), zorder=3)
-        lows, highs = [max(floor, min(own)) for own in seeds], [max(floor, *own) for own in seeds]
+        lows, highs = [max(floor, min(by_seed)) for by_seed in seeds], [max(floor, *by_seed) for by_seed in seeds]
         axes.fill_between(xs, lows, highs, color=drawn.colour, alpha=0.15, lw=0)
-        empty = [x for x, own in zip(xs, seeds, strict=True) if not any(own)]
+        empty = [x for x, by_seed in zip(xs, seeds, strict=True) if not any(by_seed)]
         axes.plot(empty, [floor] * len(empty), "x", color="black", markersize=9, zorder=4)
         if empty:
             axes.set_xlabel("\u00d7 nothing is left")
@@ -73,6 +77,6 @@ def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list
     percents(axes.yaxis)
     axes.set_ylabel("share kept (log scale)")
     small = max(4.0, min(8.0, 200 / len(order)))
-    spoken = [name.removesuffix(".weight") for name in order]
-    axes.set_xticks(range(len(order)), spoken, rotation=90 if len(order) > 8 else 0, fontsize=small)
+    labels = [name.removesuffix(".weight") for name in order]
+    axes.set_xticks(range(len(order)), labels, rotation=90 if len(order) > 8 else 0, fontsize=small)
     return ends

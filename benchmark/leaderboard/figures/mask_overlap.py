@@ -67,13 +67,13 @@ def _matrix(group: Sequence[Sequence[Record]], masks: MasksOf) -> list[list[floa
     """Symmetric; NaN, which is left blank, where two methods have no seed in common or counts leave nothing open."""
     read = [{run.cell.seed: masks(run) for run in sorted(runs, key=lambda run: run.cell.seed)} for runs in group]
     size = len(read)
-    found = [[float("nan")] * size for _ in range(size)]
+    matrix = [[float("nan")] * size for _ in range(size)]
     for i in range(size):
-        found[i][i] = _mean(combinations(read[i].values(), 2))
+        matrix[i][i] = _mean(combinations(read[i].values(), 2))
         for j in range(i):
             common = [(mask, read[j][seed]) for seed, mask in read[i].items() if seed in read[j]]
-            found[i][j] = found[j][i] = _mean(common)
-    return found
+            matrix[i][j] = matrix[j][i] = _mean(common)
+    return matrix
 
 
 def _mean(pairs: Iterable[tuple[Bits, Bits]]) -> float:

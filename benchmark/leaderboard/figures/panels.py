@@ -31,8 +31,8 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
     lines = math.ceil(len(titles) / columns)
     figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
-    for axes, told in zip(grid, titles, strict=False):
-        axes.set_title(told, loc="left")
+    for axes, title in zip(grid, titles, strict=False):
+        axes.set_title(title, loc="left")
     for axes in grid[len(titles) :]:
         axes.remove()
     seaborn.despine(figure)
@@ -90,11 +90,11 @@ def errors(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def ticks(axis: Axis, spoken: Callable[[float, int], str]) -> None:
+def ticks(axis: Axis, label: Callable[[float, int], str]) -> None:
     """1, 2 and 5 times powers of ten; where these are many, powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     least, most = sorted(axis.get_view_interval())
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 2000 * least else (1,)))
-    axis.set_major_formatter(FuncFormatter(spoken))
+    axis.set_major_formatter(FuncFormatter(label))
     axis.set_minor_locator(NullLocator())

@@ -24,16 +24,16 @@ def pareto(records: Iterable[Answer]) -> Figure:
 
     The front is the line: what lies below it costs more than something that is at least as good.
     """
-    found = priced(rows(records))
-    reference = {id(row) for row in references([one.row for one in found]).values()}
-    dense = [one for one in found if id(one.row) in reference]
+    priced_rows = priced(rows(records))
+    reference = {id(row) for row in references([one.row for one in priced_rows]).values()}
+    dense = [one for one in priced_rows if id(one.row) in reference]
     groups: dict[tuple[str, ...], list[Priced]] = defaultdict(list)
-    for one in found:
+    for one in priced_rows:
         if not one.row.dense and one.flops > 0:
             groups[one.row.question].append(one)
     check(groups, "no run of a pruned network ended well")
     with styled():
-        look = looks(names(one.row for one in found))
+        look = looks(names(one.row for one in priced_rows))
         figure, grid = panels([title(group[0].row, budget=False) for group in groups.values()])
         drawn = []
         for axes, group in zip(grid, groups.values(), strict=True):

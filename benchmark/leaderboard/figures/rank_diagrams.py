@@ -28,21 +28,21 @@ def profile(rows: Sequence[Row]) -> Figure:
         UsageError: no two methods share a column, or a metric has no ratios.
     """
     try:
-        found = profiles(rows)
+        curves = profiles(rows)
     except ValueError as error:
         raise UsageError(f"nothing to draw: {error}") from None
-    if not found:
+    if not curves:
         raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
-    columns = len(found[0].ratios)
+    columns = len(curves[0].ratios)
     with styled():
-        look = looks({one.label: (one.algorithm, None) for one in found})
+        look = looks({one.label: (one.algorithm, None) for one in curves})
         figure, [axes] = panels(
             [f"performance profiles over {counted(columns, 'column')} (table, pattern, sparsity)"], (6.4, 4.2)
         )
-        finite = [ratio for one in found for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST]
+        finite = [ratio for one in curves for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST]
         last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
         ends = []
-        for one in reversed(found):  # where several end alike, the first name is the topmost
+        for one in reversed(curves):  # where several end alike, the first name is the topmost
             ratios = sorted(ratio for ratio in one.ratios.values() if ratio is not None and ratio <= last)
             xs = [1.0, *ratios, last]
             shares = [one.within(x) for x in xs]
@@ -68,20 +68,20 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
     Raises:
         UsageError: fewer than 3 methods are in every column, or there is one column.
     """
-    found = mean_ranks(rows)
-    methods = [one for one in found.methods if one.mean is not None]
-    if found.critical is None:
+    ranking = mean_ranks(rows)
+    methods = [one for one in ranking.methods if one.mean is not None]
+    if ranking.critical is None:
         raise UsageError(
             f"nothing to draw: a critical difference takes 3 methods that are in each of 2 columns or more; "
-            f"{len(methods)} are in all of {found.columns} (bench leaderboard --view profile)"
+            f"{len(methods)} are in all of {ranking.columns} (bench leaderboard --view profile)"
         )
-    lacking = [one.label for one in found.methods if one.mean is None]
-    about = f"mean rank over {counted(found.columns, 'column')} of {counted(found.tasks, 'task')}"
+    lacking = [one.label for one in ranking.methods if one.mean is None]
+    about = f"mean rank over {counted(ranking.columns, 'column')} of {counted(ranking.tasks, 'task')}"
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
-        _number_line(axes, len(methods), found.critical)
+        _number_line(axes, len(methods), ranking.critical)
         _flags(axes, methods)
-        _groups(axes, methods, found.critical)
+        _groups(axes, methods, ranking.critical)
         if lacking:
             axes.annotate(
                 f"lack a column: {', '.join(lacking)}", (0, 0), xycoords="axes fraction", fontsize=7, va="top"

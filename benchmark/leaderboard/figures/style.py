@@ -71,19 +71,19 @@ def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look
 
     palette = seaborn.color_palette("colorblind")
     seen: dict[str | None, int] = {}
-    found = {}
+    by_label = {}
     for label, (algorithm, control) in sorted(labels.items(), key=lambda item: item[0]):
         colour, marker = _look_of(algorithm) if algorithm else DENSE
         turn = seen.get(algorithm, 0)
         seen[algorithm] = turn + 1
         ink = tuple(0.72 * part for part in palette[colour])
-        found[label] = Look(palette[colour], ink, marker, DASHES[turn % len(DASHES)], control is not None)
-    return found
+        by_label[label] = Look(palette[colour], ink, marker, DASHES[turn % len(DASHES)], control is not None)
+    return by_label
 
 
-def names(found: Iterable[Row]) -> dict[str, tuple[str | None, str | None]]:
+def names(rows: Iterable[Row]) -> dict[str, tuple[str | None, str | None]]:
     """What `looks` takes, of rows."""
-    return {row.label: (None if row.dense and not row.control else row.algorithm, row.control) for row in found}
+    return {row.label: (None if row.dense and not row.control else row.algorithm, row.control) for row in rows}
 
 
 def _look_of(name: str) -> tuple[int, str]:
@@ -98,7 +98,7 @@ def styled() -> Iterator[None]:
     import matplotlib
     import seaborn
 
-    own = {
+    settings = {
         "font.size": 9,
         "axes.titlesize": 9,
         "axes.labelsize": 9,
@@ -108,7 +108,7 @@ def styled() -> Iterator[None]:
         "pdf.fonttype": 42,
         "grid.linewidth": 0.6,
     }
-    with matplotlib.rc_context({**seaborn.axes_style("whitegrid"), **own}):
+    with matplotlib.rc_context({**seaborn.axes_style("whitegrid"), **settings}):
         yield
 
 

@@ -46,11 +46,11 @@ class Numbered:
 
     def number(self, value: Any) -> int:
         """Of this value; a new one where it was not seen."""
-        told = repr(value)
-        if told not in self._numbers:
-            self._numbers[told] = len(self.values)
+        text = repr(value)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.values)
             self.values.append(value)
-        return self._numbers[told]
+        return self._numbers[text]
 
 
 def facts(
@@ -58,27 +58,27 @@ def facts(
 ) -> dict[str, Any]:
     """Everything that the page shows. The same records give the same facts, in whatever order they come."""
     records = sorted(records, key=lambda record: record.key)
-    found, places, texts = rows(records), Numbered(), Numbered()
+    board, places, texts = rows(records), Numbered(), Numbered()
     runs: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         runs[_identity(record.cell)].append(record)
-    comparisons = compare_all(found)
-    ranks = standings(found, comparisons)
+    comparisons = compare_all(board)
+    ranks = standings(board, comparisons)
     doubts: dict[int, list[list[Any]]] = defaultdict(list)
-    for one in controls(found):
+    for one in controls(board):
         difference = one.comparison.difference if one.comparison else None
-        told = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
-        doubts[id(one.subject)].append([one.control, *(_short(value) for value in told), one.verdict])
+        numbers_of = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
+        doubts[id(one.subject)].append([one.control, *(_short(value) for value in numbers_of), one.verdict])
     tables: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row, rank in zip(found, ranks, strict=True):
+    for row, rank in zip(board, ranks, strict=True):
         group = sorted(runs[_identity(row)], key=lambda record: record.cell.seed)
         if row.table not in tables:
             tables[row.table] = _table(row, group) | {"pictures": pictures.get(row.table, [])}
             tables[row.table]["label"] = names.label(row.task, row.task_options)
         table = tables[row.table]
-        told_rank = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
+        place = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
         family = "control" if row.control else names.family(row.algorithm) or "other"
-        table["rows"].append({"family": family} | _row(row, group, told_rank, doubts[id(row)], places))
+        table["rows"].append({"family": family} | _row(row, group, place, doubts[id(row)], places))
     return {
         "tables": list(tables.values()),
         "places": places.values,
@@ -158,10 +158,10 @@ def _run(record: Record, places: Numbered) -> list[Any]:
 
 
 def _place(record: Record) -> dict[str, Any]:
-    told = {name: record.provenance[name] for name in PLACE if name in record.provenance}
+    shown = {name: record.provenance[name] for name in PLACE if name in record.provenance}
     plugins = record.provenance.get("plugins")
     named = sorted({str(value) for value in plugins.values()}) if isinstance(plugins, dict) else []
-    return told | ({"plug-ins": ", ".join(named)} if named else {})
+    return shown | ({"plug-ins": ", ".join(named)} if named else {})
 
 
 def _published(number: Published, texts: Numbered) -> list[Any]:

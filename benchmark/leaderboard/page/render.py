@@ -28,8 +28,10 @@ def page(records: Sequence[Record], numbers: Sequence[Published], names: Names, 
     """
     known = facts(records, numbers, pictures(records) if draw else {}, names)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
-    made = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return made.get_template("page.html").render(
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html").render(
         style=style,
         script=script,
         policy=_policy(style, script),

@@ -34,8 +34,8 @@ def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> t
 
 
 def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[str, Any]]]:
-    found = [_facts(name, part) for name, part in (*parts.items(), ("all", whole(parts)))]
-    return {title: [_spoken(facts) for facts in found]}, found
+    facts_of = [_facts(name, part) for name, part in (*parts.items(), ("all", whole(parts)))]
+    return {title: [_display_row(facts) for facts in facts_of]}, facts_of
 
 
 def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
@@ -45,14 +45,14 @@ def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) 
         by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
     if not by_place:
         raise UsageError("no two records of these have a task, model, budget, pattern, sparsity and seed in common")
-    found = []
+    rows = []
     for (setting, model, budget, pattern, sparsity), parts in sorted(by_place.items()):
         beyond = [part.beyond_chance for part in parts if part.beyond_chance is not None]
         facts = {"task": setting, "model": model, "budget": budget, "pattern": pattern, "sparsity": sparsity}
         means = {"jaccard": fmean(part.jaccard for part in parts), "beyond chance": fmean(beyond) if beyond else None}
-        found.append({**facts, **means, "n": len(parts)})
+        rows.append({**facts, **means, "n": len(parts)})
     title = f"masks of {wanted[0].name} and {wanted[1].name}, means over common seeds"
-    return {title: [_spoken(facts) for facts in found]}, found
+    return {title: [_display_row(facts) for facts in rows]}, rows
 
 
 def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tuple[Place, Record, Record]]:
@@ -64,16 +64,16 @@ def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tupl
 
 def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Record]:
     """The records that a name means, by place and seed. Raises UsageError where it means several of one place."""
-    found: dict[tuple[Place, int], Record] = {}
+    by_place: dict[tuple[Place, int], Record] = {}
     for record in records:
         cell = record.cell
         plain = "control" in choice.options or cell.control is None
         if plain and named(choice, cell.algorithm, cell.options):
-            other = found.setdefault((_place(record), cell.seed), record)
+            other = by_place.setdefault((_place(record), cell.seed), record)
             if other is not record:
                 which = " or ".join(spelled(cell.algorithm, one.cell.options) for one in (other, record))
                 raise UsageError(f"'{choice.name}' means several records here; say which: {which}")
-    return found
+    return by_place
 
 
 def _place(record: Record) -> Place:
@@ -109,7 +109,7 @@ def _facts(name: str, part: Overlap) -> dict[str, Any]:
     return kept | {"by chance": part.chance, "jaccard": part.jaccard, "beyond chance": part.beyond_chance}
 
 
-def _spoken(facts: dict[str, Any]) -> dict[str, str]:
+def _display_row(facts: dict[str, Any]) -> dict[str, str]:
     return {name: _word(value) for name, value in facts.items()}
 
 

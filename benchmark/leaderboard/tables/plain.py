@@ -18,24 +18,24 @@ Facts = list[dict[str, Any]]
 
 def boards(rows: Sequence[Row]) -> Tables:
     """A table for each task (with its options), model and budget, in the order of the rows."""
-    found: Tables = {}
+    tables: Tables = {}
     patterns = several(row.pattern for row in rows)
     comparisons = compare_all(rows)
     tests, heads = _tests(comparisons), titles(rows)
     for row, standing in zip(rows, standings(rows, comparisons), strict=True):
-        how = f"; {told}" if (told := tests.get(row.table)) else ""
-        found.setdefault(f"{heads[row.table]}{how}", []).append(_spoken(row, standing, patterns))
-    return found
+        how = f"; {tested}" if (tested := tests.get(row.table)) else ""
+        tables.setdefault(f"{heads[row.table]}{how}", []).append(_display_row(row, standing, patterns))
+    return tables
 
 
 def board_facts(rows: Sequence[Row]) -> Facts:
     """The same with every number, for a program."""
-    made = []
+    facts = []
     for row, standing in zip(rows, standings(rows), strict=True):
         rank = standing or Standing(0, 0, 0, ())
         ranks = {"rank_best": rank.best or None, "rank_worst": rank.worst or None, "rank_of": rank.of or None}
-        made.append(_columns(row) | ranks | {"missing_seeds": list(rank.missing)})
-    return made
+        facts.append(_columns(row) | ranks | {"missing_seeds": list(rank.missing)})
+    return facts
 
 
 def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], str]:
@@ -48,12 +48,12 @@ def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], 
     for row in rows:
         first.setdefault(row.table, row)
     count = Counter((place(row), row.budget) for row in first.values())
-    found = {}
+    by_table = {}
     for table, row in first.items():
         where = place(row) if count[place(row), row.budget] == 1 else " / ".join(table[:2])
         way = "higher" if row.direction == "max" else "lower"
-        found[table] = f"{where}, budget {row.budget}: {before}{row.metric} on the test split ({way} is better)"
-    return found
+        by_table[table] = f"{where}, budget {row.budget}: {before}{row.metric} on the test split ({way} is better)"
+    return by_table
 
 
 def place(row: Row) -> str:
@@ -81,7 +81,7 @@ def chance(p: float | None) -> str:
     return "" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def _spoken(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
+def _display_row(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
     cost = row.cost
     return {
         "rank": str(standing or ""),
@@ -114,11 +114,11 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
     tests: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for comparison in comparisons:
         tests[comparison.a.table][comparison.difference.test or "untested"] += 1
-    told = {}
+    by_table = {}
     for table, counts in tests.items():
         names = ", ".join(name for name, _ in counts.most_common())
-        told[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
-    return told
+        by_table[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
+    return by_table
 
 
 def _columns(row: Row) -> dict[str, Any]:

@@ -20,20 +20,20 @@ WHERE = ("task", "task_options", "model", "budget", "pattern", "sparsity", "algo
 
 def compute(rows: Sequence[Row], levels: Sequence[float]) -> tuple[Tables, Facts]:
     """Accuracy against cost, and at equal cost."""
-    found, at = priced(rows), matched(rows, levels)
-    if not found:
+    costs, at = priced(rows), matched(rows, levels)
+    if not costs:
         raise UsageError("no run here ended well, so there is no cost to compare at")
     tables: Tables = {}
-    for one in [one for one in found if not one.row.dense] or found:  # dense is there as what others are relative to
+    for one in [one for one in costs if not one.row.dense] or costs:  # dense is there as what others are relative to
         tables.setdefault(f"{_question(one.row)}: {one.row.metric} against cost", []).append(_priced(one))
     for question in at:
         rows_of_it = [row for one in question for row in one.at.values() if row]
         if len(question) > 1 and rows_of_it:
             budgets = several(row.budget for row in rows_of_it)
-            told = f"{_question(rows_of_it[0])}: best {rows_of_it[0].metric} for at most so many GFLOPs"
-            tables[f"{told} (chosen on validation)"] = [_matched(one, budgets) for one in question]
+            head = f"{_question(rows_of_it[0])}: best {rows_of_it[0].metric} for at most so many GFLOPs"
+            tables[f"{head} (chosen on validation)"] = [_matched(one, budgets) for one in question]
     chosen = [(level, row) for question in at for one in question for level, row in one.at.items() if row]
-    facts = [_priced_facts(one, [level for level, row in chosen if row is one.row]) for one in found]
+    facts = [_priced_facts(one, [level for level, row in chosen if row is one.row]) for one in costs]
     return tables, facts
 
 
@@ -59,15 +59,15 @@ def _priced(one: Priced) -> dict[str, str]:
 def _matched(one: Matched, budgets: bool) -> dict[str, str]:
     """The row's options stand at the name where they are always the same, at each number otherwise."""
     labels = {row.label for row in one.at.values() if row}
-    spoken = {"algorithm": labels.pop() if len(labels) == 1 else one.algorithm}
+    shown = {"algorithm": labels.pop() if len(labels) == 1 else one.algorithm}
     for level, row in one.at.items():
         which = (
             [number(row.mean), row.budget if budgets else "", row.label.partition(":")[2] if labels else ""]
             if row
             else []
         )
-        spoken[f"{level / 1e9:,g}"] = " ".join(filter(None, which))
-    return spoken
+        shown[f"{level / 1e9:,g}"] = " ".join(filter(None, which))
+    return shown
 
 
 def _priced_facts(one: Priced, levels: Sequence[float]) -> dict[str, Any]:
@@ -79,18 +79,18 @@ def _priced_facts(one: Priced, levels: Sequence[float]) -> dict[str, Any]:
 
 def controlled(rows: Sequence[Row]) -> tuple[Tables, Facts]:
     """Methods minus their controls."""
-    found = controls(rows)
-    if not found:
+    questioned = controls(rows)
+    if not questioned:
         raise UsageError("no method here has a control; run: bench run --algo snip --control shuffle,reinit --task ...")
-    patterns = several(one.subject.pattern for one in found)
+    patterns = several(one.subject.pattern for one in questioned)
     tables: Tables = {}
-    heads = titles(one.subject for one in found)
-    for one in found:
+    heads = titles(one.subject for one in questioned)
+    for one in questioned:
         family = f"; p by Holm over {one.comparison.family}" if one.comparison else ""
         name = f"{heads[one.subject.table]}, methods minus their controls, paired by seed"
         key = next((known for known in tables if known.startswith(name)), name + family)
         tables.setdefault(key, []).append(_questioned(one, patterns))
-    return tables, [_questioned_facts(one) for one in found]
+    return tables, [_questioned_facts(one) for one in questioned]
 
 
 def _questioned(one: Questioned, patterns: bool) -> dict[str, str]:
@@ -113,22 +113,22 @@ def _questioned(one: Questioned, patterns: bool) -> dict[str, str]:
 def _questioned_facts(one: Questioned) -> dict[str, Any]:
     row = one.subject
     numbers = ("a_mean", "b_mean", "n", "difference", "ci_low", "ci_high", "test", "p", "p_holm", "family", "separated")
-    told = one.comparison.facts() if one.comparison else {}
-    spoken = {"a_mean": "mean", "b_mean": "control_mean"}
-    facts = {spoken.get(name, name): told.get(name) for name in numbers}
+    compared = one.comparison.facts() if one.comparison else {}
+    names = {"a_mean": "mean", "b_mean": "control_mean"}
+    facts = {names.get(name, name): compared.get(name) for name in numbers}
     return {name: getattr(row, name) for name in WHERE} | {"control": one.control} | facts | {"verdict": one.verdict}
 
 
 def edits(records: Sequence[Record], task_name: TaskName) -> tuple[Tables, Facts]:
     """What edge methods did to the graphs, and what became of the metric."""
-    found = edited(records, task_name)
-    if not found:
+    graphs = edited(records, task_name)
+    if not graphs:
         raise UsageError("no run here edited a graph; run: bench run --algo spectral,random-edges --task cora ...")
     tables: Tables = {}
-    heads = titles(one.row for one in found)
-    for one in found:
+    heads = titles(one.row for one in graphs)
+    for one in graphs:
         tables.setdefault(f"{heads[one.row.table]}; means over runs", []).append(_edited(one))
-    facts = [{name: getattr(one.row, name) for name in (*WHERE, "n", "mean")} | _edited_facts(one) for one in found]
+    facts = [{name: getattr(one.row, name) for name in (*WHERE, "n", "mean")} | _edited_facts(one) for one in graphs]
     return tables, facts
 
 
