@@ -274,6 +274,7 @@ def test_the_view_of_edits_tells_what_was_done_to_the_graphs(folder: Path, bench
 # --- plot -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile"])
 def test_a_picture_is_drawn(kind: str, folder: Path, bench: Bench, tmp_path: Path) -> None:
     ended = bench("plot", kind, "--out", tmp_path / "picture.svg", "--results", folder)
@@ -281,6 +282,7 @@ def test_a_picture_is_drawn(kind: str, folder: Path, bench: Bench, tmp_path: Pat
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.runs
 def test_the_overlap_of_masks_is_drawn_where_they_lie(folder: Path, bench: Bench, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for record in (record for record in small() if record.cell.sparsity == 0.8 and record.cell.task == "digits"):
@@ -295,6 +297,7 @@ def test_the_overlap_of_masks_is_drawn_where_they_lie(folder: Path, bench: Bench
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.runs
 def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench, tmp_path: Path) -> None:
     sizes = []
     for words in ([], ["--controls"]):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import VerificationFailed
-from benchmark.harness.rerun import BITS, verdict
+from benchmark.harness.rerun import ENVIRONMENT, verdict
 from benchmark.plugins import catalog, registry
 from benchmark.records import mask_files
 from benchmark.records.cell import Cell, command
@@ -230,7 +230,7 @@ def test_a_record_that_cannot_be_checked_does_not_keep_the_others_from_it(store:
 
 def answer(score: float, mask: str = "a", **where: Any) -> Record:
     cell = Cell(algorithm="snip", task="digits", model="mlp", sparsity=0.9, budget="smoke", seed=0)
-    here: dict[str, Any] = dict.fromkeys(BITS, "x") | {"dirty": False} | where
+    here: dict[str, Any] = dict.fromkeys(ENVIRONMENT, "x") | {"dirty": False} | where
     return Record.model_validate(
         {
             "key": cell.key,
@@ -258,7 +258,7 @@ def test_other_bits_on_the_same_machine_fail_however_near_they_are() -> None:
         verdict(answer(0.5), answer(0.5 + 1e-9), FIVE, 100)
 
 
-@pytest.mark.parametrize("name", BITS)
+@pytest.mark.parametrize("name", ENVIRONMENT)
 def test_elsewhere_a_few_standard_deviations_are_granted(name: str) -> None:
     there = answer(0.5 + 2 * 0.025**0.5, "b", **{name: "another"})
     assert verdict(answer(0.5), there, FIVE, 2.1) == "within 2.0 sd of n=5"
@@ -291,7 +291,7 @@ def test_a_second_run_that_fails_fails() -> None:
 
 def test_a_record_says_all_that_is_needed_to_make_it_again(made: Store) -> None:
     where = the(made).provenance
-    assert {*BITS, "dirty", "platform", "plugins", "recipe", "data", "command"} <= where.keys()
+    assert {*ENVIRONMENT, "dirty", "platform", "plugins", "recipe", "data", "command"} <= where.keys()
     assert isinstance(where["data"], dict)
     assert where["data"].keys() == {"train", "validation", "test"}
     assert isinstance(where["plugins"], dict)

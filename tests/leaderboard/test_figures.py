@@ -26,6 +26,8 @@ from benchmark.records.mask_files import Bits
 from benchmark.records.record import LayerCount, Record
 from tests.support.generated import NAMES, cell, generated, ran
 
+pytestmark = pytest.mark.runs
+
 BUILT_IN = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == catalog.BUILT_IN]
 RECORDS = list(generated(NAMES[:6], (0.8, 0.95), ("first", "second"), seeds=3))
 FEW = [record for record in RECORDS if record.cell.task == "first" and record.cell.algorithm in NAMES[:3]]

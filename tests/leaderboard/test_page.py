@@ -22,6 +22,8 @@ from benchmark.records.store import Store
 from tests.support.board import HOSTILE, NAMES, board, cell, hostile, numbers, ran
 from tests.support.command import ROOT, Bench, bench_process
 
+pytestmark = pytest.mark.runs
+
 
 class Elements(HTMLParser):
     """The start tags of a page with their attributes, and the text of its scripts and styles."""
@@ -214,7 +216,6 @@ def test_the_leaderboard_alone_still_prints(store: Store, bench: Bench) -> None:
     assert "imp" in bench("leaderboard", "--results", store.root, "--format", "csv").out
 
 
-@pytest.mark.runs
 def test_our_own_readme_is_up_to_date(tmp_path: Path) -> None:
     """From the committed records alone. After new ones: bench leaderboard build --format md --out results."""
     results, committed = ROOT / "results", tmp_path / "committed"

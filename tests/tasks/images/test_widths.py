@@ -15,6 +15,8 @@ from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
 
+pytestmark = pytest.mark.runs
+
 CASES = [
     ("digits", "mlp"),
     ("digits", "cnn"),
