@@ -1,4 +1,4 @@
-"""What every plug-in keeps to, as rules that the tests of a plug-in can run; `bench check NAME` runs them, too.
+"""The contract of plug-ins, as rules that the tests of a plug-in can run. `bench check NAME` runs them as well.
 
     @pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
     def test_contract(rule: Rule) -> None:

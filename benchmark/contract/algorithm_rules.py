@@ -1,8 +1,6 @@
-"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
+"""The rules that every algorithm follows. Each one takes the algorithm's name, and raises `Broken` with what is wrong.
 
-@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
-def test_contract(rule):
-    rule("my-algorithm")
+Most of them run the algorithm on the toy tasks of `benchmark.contract.toy` and `toy_graph`.
 """
 
 from __future__ import annotations
@@ -25,21 +23,23 @@ from benchmark.training.run import Run
 
 
 def is_documented(name: str) -> None:
-    """The first line of the docstring says what it is; every option says what it means."""
+    """The docstring has a first line that says what the algorithm is, and a line for every option."""
     algorithm = registry.algorithm(name)
     require(bool(algorithm.summary), "the function has no docstring")
-    _options_are_told(algorithm.options)
+    require_described(algorithm.options)
 
 
-def _options_are_told(options: Options) -> None:
+def require_described(options: Options) -> None:
+    """Raise Broken if an option has no description in the docstring."""
     for option in options.values():
         require(bool(option.meaning), f"the docstring does not say what '{option.name}' means")
 
 
 def keeps_exactly_what_is_asked(name: str) -> None:
-    """The exact count, real zeros after training, and nothing else in the audit.
+    """The run passes the audit: exactly as many weights as asked are kept, and the others are zero after training.
 
-    Globally, by layer and 2:4 on every network; in blocks and channels on the first. A pattern may be declined.
+    Every network is pruned globally, by layer and with 2:4, the first one in blocks and channels, too. An algorithm may
+    be inapplicable to any pattern except the global one.
     """
     weights, models = "weights" in registry.algorithm(name).prunes, trial.models(name)
     cases = [(model, "global", 0.8 if weights else 0.2) for model in models]
@@ -50,12 +50,12 @@ def keeps_exactly_what_is_asked(name: str) -> None:
         cases += [(models[0], "blocks:2x2", 0.5), (models[0], "channels", 0.5)]
     for model, pattern, sparsity in cases:
         record = trial.record(name, pattern, sparsity, model)
-        fine = record.status == "ok" or (record.status == "skipped" and pattern != "global")
-        require(fine, f"'{model}' at {pattern} ends as {record.status}: {record.error}")
+        passed = record.status == "ok" or (record.status == "skipped" and pattern != "global")
+        require(passed, f"'{model}' at {pattern} ends as {record.status}: {record.error}")
 
 
 def gives_the_same_bits_again(name: str) -> None:
-    """The same cell in two fresh interpreters, with different hash seeds, has the same weights, masks and metrics."""
+    """Two fresh interpreters with different hash seeds give the same weights, masks and metrics for the same cell."""
     command = [sys.executable, "-m", "benchmark.contract.trial", name]
     pipes = [
         subprocess.Popen(
@@ -74,7 +74,7 @@ def gives_the_same_bits_again(name: str) -> None:
 
 
 def equals_dense_training_at_density_one(name: str) -> None:
-    """Allowed to keep every weight, a method that trains them once leaves dense training's bits."""
+    """At density 1, a method that trains the weights once gives the same bits as dense training."""
     if not registry.algorithm(name).trains_once:
         raise SkipTest(
             "it says trains_once=False: it trains the weights more than once, or otherwise than dense training does"
@@ -86,33 +86,33 @@ def equals_dense_training_at_density_one(name: str) -> None:
 
 
 def leaves_no_trace_when_it_looks(name: str) -> None:
-    """Scoring leaves parameters, buffers, gradients, generators and mode as they were."""
+    """Scoring changes no parameters, buffers, gradients, global generators or training mode."""
     for model in trial.models(name):
         for trace in trial.run(name, 0.2, model).traces:
             raise Broken(trace)
 
 
 def cannot_reach_the_test_split(name: str) -> None:
-    """Nothing that hangs on the run leads to the test data."""
-    tests: list[int] = []
-    asked = trial.question(name)
+    """No chain of references leads from the run to the test data."""
+    test_ids: list[int] = []
+    question = trial.question(name)
 
     def data(folder: Path) -> Splits:
-        splits = asked.task.data(folder)
-        tests.append(id(splits.test))
+        splits = question.task.data(folder)
+        test_ids.append(id(splits.test))
         return splits
 
     def look(run: Run) -> None:
-        require(not reaches(run, tests[0]), "the test split can be reached from the run")
+        require(not reaches(run, test_ids[0]), "the test split can be reached from the run")
 
-    method = asked.algorithm
-    spied = trial.ObservedAlgorithm(method.function, prunes=method.prunes, edits_only=method.edits_only, look=look)
-    record = answer(replace(asked, task=replace(asked.task, data=data), algorithm=spied))
+    method = question.algorithm
+    observed = trial.ObservedAlgorithm(method.function, prunes=method.prunes, edits_only=method.edits_only, look=look)
+    record = answer(replace(question, task=replace(question.task, data=data), algorithm=observed))
     require(record.status == "ok", f"it ends as {record.status}: {record.error}")
 
 
 def counts_its_cost(name: str) -> None:
-    """Steps, operations and seconds are on the meter."""
+    """The record counts training steps, operations, seconds and memory."""
     cost, steps = trial.record(name).cost, trial.question(name).task.recipe("full").steps
     require(cost.training_steps >= steps, f"only {cost.training_steps} training steps are counted")
     require(cost.training_flops > 0 and cost.seconds > 0 and cost.peak_bytes > 0, "a cost is zero")

@@ -1,35 +1,30 @@
-"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
-
-@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
-def test_contract(rule):
-    rule("my-algorithm")
-"""
+"""Runs all rules of the contract on a plug-in, for `bench check NAME`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from unittest import SkipTest
 
-from benchmark.contract.algorithm_rules import (
-    ALGORITHM_RULES,
-)
+from benchmark.contract.algorithm_rules import ALGORITHM_RULES
 from benchmark.contract.finding import Broken, Finding, rule_name
-from benchmark.contract.task_rules import (
-    TASK_RULES,
-)
+from benchmark.contract.task_rules import TASK_RULES
 from benchmark.errors import DataMissing
 from benchmark.plugins import catalog
 
 
 def check(name: str, kind: catalog.Kind) -> Iterator[Finding]:
-    """Run every rule on a plug-in. Data that are not here end the check with DataMissing, not with a finding."""
+    """Run every rule on a plug-in, and yield the outcome of each.
+
+    Raises:
+        DataMissing: the task's data are not on this machine. That is no fault of the plug-in, so it is not a finding.
+    """
     for rule in ALGORITHM_RULES if kind == "algorithm" else TASK_RULES:
         try:
             rule(name)
             yield Finding(rule_name(rule))
         except DataMissing:
             raise
-        except SkipTest as reason:  # what pytest, too, takes for a test that is skipped
+        except SkipTest as reason:  # pytest counts a rule that raises it as skipped, too
             yield Finding(rule_name(rule), idle=str(reason))
         except Exception as problem:
             text = str(problem) if isinstance(problem, Broken) else f"{type(problem).__name__}: {problem}"

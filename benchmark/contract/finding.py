@@ -1,9 +1,4 @@
-"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
-
-@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
-def test_contract(rule):
-    rule("my-algorithm")
-"""
+"""What a rule of the contract is, and how its outcome is reported."""
 
 from __future__ import annotations
 
@@ -11,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Rule = Callable[[str], None]
+"""Takes the name of a plug-in, and raises `Broken` if it does not follow the rule."""
 
 
 class Broken(AssertionError):
-    """A plug-in breaks a rule of the contract; the text says which and how."""
+    """A plug-in breaks a rule of the contract; the text says how."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +18,9 @@ class Finding:
     """The outcome of one rule.
 
     Args:
-        problem: what is wrong; empty where nothing is.
-        idle: why the rule does not apply; empty where it does.
+        rule: its name in words.
+        problem: what is wrong; empty if nothing is.
+        idle: why the rule does not apply; empty if it does.
     """
 
     rule: str
@@ -32,10 +29,11 @@ class Finding:
 
 
 def rule_name(rule: Rule) -> str:
-    """A rule as words."""
+    """The name of a rule in words."""
     return rule.__name__.replace("_", " ")
 
 
-def require(fine: bool, problem: str) -> None:
-    if not fine:
+def require(condition: bool, problem: str) -> None:
+    """Raise Broken with `problem` unless the condition holds."""
+    if not condition:
         raise Broken(problem)

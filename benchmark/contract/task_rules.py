@@ -1,17 +1,10 @@
-"""The contract that every plug-in keeps, as rules that can be run: by `bench check NAME`, or by a plug-in's own tests.
-
-@pytest.mark.parametrize("rule", ALGORITHM_RULES, ids=rule_name)
-def test_contract(rule):
-    rule("my-algorithm")
-"""
+"""The rules that every task follows. Each one takes the task's name, and raises `Broken` with what is wrong."""
 
 from __future__ import annotations
 
 import torch
 
-from benchmark.contract.algorithm_rules import (
-    _options_are_told,
-)
+from benchmark.contract.algorithm_rules import require_described
 from benchmark.contract.finding import Rule, require
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Data
@@ -25,24 +18,27 @@ from benchmark.training.state import fingerprint
 
 
 def is_explained(name: str) -> None:
-    """The first line of the docstring says what it is; every option says what it means."""
+    """The docstring has a first line that says what the task is, and a line for every option."""
     require(bool(catalog.find("task", name).summary), "neither the function nor the module has a docstring")
-    _options_are_told(registry.family(name).options)
+    require_described(registry.family(name).options)
 
 
 def has_every_budget(name: str) -> None:
-    """smoke, short and full, each at least as long as the one before."""
+    """The task has the budgets smoke, short and full, each at least as long as the one before."""
     task = registry.task(name)
     for recipes in (task.recipes, *task.model_recipes.values()):
         require(list(recipes)[:3] == ["smoke", "short", "full"], f"its budgets are {', '.join(recipes)}")
         steps = [recipe.steps for recipe in recipes.values()]
         require(steps == sorted(steps), f"its budgets are not in order of length: {steps}")
-    strange = ", ".join(task.model_recipes.keys() - task.models.keys())
-    require(not strange, f"it has recipes of models that it has not: {strange}")
+    unknown = ", ".join(task.model_recipes.keys() - task.models.keys())
+    require(not unknown, f"it has recipes of models that it has not: {unknown}")
 
 
 def splits_do_not_overlap(name: str) -> None:
-    """Train, validation and test hold examples of their own (tensors are looked through), the same on every load."""
+    """Train, validation and test have no examples in common, and are the same on every load.
+
+    Examples are compared one by one if they are tensors; of other data only the digests are compared.
+    """
     task = registry.task(name)
     folder = DataFolders().locate(name, task.source)
     first, second = task.data(folder), task.data(folder)
@@ -57,19 +53,19 @@ def splits_do_not_overlap(name: str) -> None:
 
 
 def _do_not_overlap(one: Data, other: Data, names: str) -> None:
-    """Real data hold a few examples twice; a hundredth of a split that stands in another is a mistake."""
+    """Raise Broken if two splits share more than 1 % of their examples; real data contain a few duplicates."""
     if not (isinstance(one, TensorData) and isinstance(other, TensorData)):
         return
     require(
         one.inputs.untyped_storage().data_ptr() != other.inputs.untyped_storage().data_ptr(), f"{names} share memory"
     )
-    seen = {row.tobytes() for row in one.inputs.numpy()}
-    shared = sum(row.tobytes() in seen for row in other.inputs.numpy())
+    rows = {row.tobytes() for row in one.inputs.numpy()}
+    shared = sum(row.tobytes() in rows for row in other.inputs.numpy())
     require(shared <= len(other) / 100, f"{names} share {shared} examples")
 
 
 def models_can_be_pruned(name: str) -> None:
-    """Every model is the same for the same seed, differs for another, and has gradients where it may be pruned."""
+    """Every model is determined by its seed, and every prunable tensor is a matrix or more and gets a gradient."""
     task = registry.task(name)
     batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
     for model in task.models:
@@ -87,9 +83,9 @@ def models_can_be_pruned(name: str) -> None:
 
 
 def trains_and_measures(name: str) -> None:
-    """A smoke run of the default model ends well, with every metric that the task declares, the ranking one first.
+    """A smoke run of the default model succeeds, with the metrics that the task declares, in their order.
 
-    The other models have had their forward and backward pass in `models_can_be_pruned`: training each would take hours.
+    Training every model would take hours; `models_can_be_pruned` makes a forward and backward pass of each.
     """
     task = registry.task(name)
     folder, dense = DataFolders().locate(name, task.source), registry.algorithm("dense")

@@ -1,7 +1,8 @@
-"""The toy task of the contract battery: two hundred points, small networks, a tenth of a second.
+"""The toy task that the contract is tested on: two hundred training points, small networks, a tenth of a second.
 
-It has what pruners trip over: batch norm and its statistics, dropout and its random numbers, biases, convolutions,
-residual shortcuts, and input channels that not every pattern divides. No leaderboard ever shows it.
+Its networks have what pruners tend to get wrong: batch norm and its statistics, dropout and its random numbers, biases,
+convolutions, residual connections, and numbers of input channels that not every pattern divides. It is on no
+leaderboard.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _net(width: float = 1.0) -> nn.Module:
 
 
 class _Block(nn.Module):
-    """Two convolutions with batch norm, and a projection around them."""
+    """Two convolutions with batch norm, and a projection as the residual connection around them."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class _Block(nn.Module):
 
 
 def _residual() -> nn.Module:
-    """The six numbers as an image of two by three pixels."""
+    """A residual network, which takes the six numbers as an image of two by three pixels."""
     stem = nn.Sequential(nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8))
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2))
     return nn.Sequential(stem, nn.ReLU(), _Block(8, 8), _Block(8, 16), head)
@@ -64,8 +65,8 @@ def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def _evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    right = [(model(points).argmax(dim=1) == labels).double() for points, labels in batches]
-    return {"accuracy": float(torch.cat(right).mean())}
+    correct = [(model(points).argmax(dim=1) == labels).double() for points, labels in batches]
+    return {"accuracy": float(torch.cat(correct).mean())}
 
 
 toy = Task(

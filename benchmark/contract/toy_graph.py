@@ -1,4 +1,4 @@
-"""The toy of the contract battery for methods that prune edges: one graph of forty nodes in two communities."""
+"""The toy task for methods that prune edges: a graph of forty nodes in two communities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NODES, EDGES = 40, 110
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """A split: the graph, with the labels of its own nodes and -1 for all others."""
+    """A split: the whole graph, with the labels of this split's nodes and -1 for all others."""
 
     whole: Graph
 
@@ -46,11 +46,11 @@ class Nodes:
         return Nodes(edited)
 
     def relabelled(self, draw: torch.Generator) -> Nodes:
-        mine = (self.whole.y >= 0).nonzero().squeeze(1)
-        other = copy.copy(self.whole)
-        order = torch.randperm(len(mine), generator=draw).to(mine.device)
-        other.y = self.whole.y.index_put((mine,), self.whole.y[mine[order]])
-        return Nodes(other)
+        labelled = (self.whole.y >= 0).nonzero().squeeze(1)
+        permuted = copy.copy(self.whole)
+        order = torch.randperm(len(labelled), generator=draw).to(labelled.device)
+        permuted.y = self.whole.y.index_put((labelled,), self.whole.y[labelled[order]])
+        return Nodes(permuted)
 
     @property
     def classes(self) -> None:
@@ -72,7 +72,7 @@ class Nodes:
 
 
 class Aggregating(nn.Module):
-    """Two linear layers, each before a mean over neighbours and the node itself; an edge may have a weight."""
+    """Two linear layers, each followed by a mean over the node and its neighbours, weighted if edges have weights."""
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__()
@@ -99,8 +99,8 @@ def _data(folder: Path) -> Splits:
     x = torch.randn(NODES, 4, generator=draw) + y.unsqueeze(1)
     edges = to_undirected(torch.cat([pairs, ring]).T.contiguous(), num_nodes=NODES)
     parts = torch.split(torch.randperm(NODES, generator=draw), [20, 10, 10])
-    hidden = [torch.full((NODES,), -1).index_put((part,), y[part]) for part in parts]
-    return Splits(*(Nodes(Graph(x=x.clone(), edge_index=edges.clone(), y=own, num_nodes=NODES)) for own in hidden))
+    split = [torch.full((NODES,), -1).index_put((part,), y[part]) for part in parts]
+    return Splits(*(Nodes(Graph(x=x.clone(), edge_index=edges.clone(), y=labels, num_nodes=NODES)) for labels in split))
 
 
 def _logits(model: nn.Module, batch: Graph) -> Tensor:
@@ -113,8 +113,8 @@ def _loss(model: nn.Module, batch: Graph) -> Tensor:
 
 
 def _evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    right = [(_logits(model, b).argmax(dim=1) == b.y)[b.y >= 0].double() for b in batches]
-    return {"accuracy": float(torch.cat(right).mean())}
+    correct = [(_logits(model, b).argmax(dim=1) == b.y)[b.y >= 0].double() for b in batches]
+    return {"accuracy": float(torch.cat(correct).mean())}
 
 
 graph = Task(

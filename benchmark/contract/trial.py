@@ -1,4 +1,7 @@
-"""Methods tried on the toy tasks: what the contract looks at, and where `bench info` learns what a method costs."""
+"""Runs methods on the toy tasks, for the contract and for the cost that `bench info` shows.
+
+As a program, `python -m benchmark.contract.trial NAME`, it prints everything that must be the same in every process.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ from benchmark.training.task import Task
 def record(
     name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
 ) -> Record:
-    """The record of a method, at its default options but for those given."""
+    """The record of a method on a toy task, with its default options except those given."""
     return answer(question(name, pattern, sparsity, model, budget, **options))
 
 
 def question(
     name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
 ) -> Question:
-    """What such a record answers; a method that prunes nothing is asked for nothing."""
+    """The question that such a record answers. For a method that prunes nothing, the sparsity is 0."""
     algorithm, model = registry.algorithm(name), model or models(name)[0]
     if not algorithm.prunes:
         pattern, sparsity = "global", 0.0
@@ -53,17 +56,17 @@ def question(
 
 
 def run(name: str, density: float, model: str = "") -> WatchedRun:
-    """The run of a method, after it has returned."""
-    algorithm, tried = registry.algorithm(name), watched(density, model or models(name)[0])
+    """Call a method on a watched run, and return the run."""
+    algorithm, watched_run = registry.algorithm(name), watched(density, model or models(name)[0])
     with torch.random.fork_rng(devices=[]):
-        tried.begin()
-        algorithm(tried, **algorithm.resolve({}))
-        tried.finish()
-    return tried
+        watched_run.begin()
+        algorithm(watched_run, **algorithm.resolve({}))
+        watched_run.finish()
+    return watched_run
 
 
 def watched(density: float, model: str) -> WatchedRun:
-    """A run that is watched, before any method has had it."""
+    """A new watched run, which no method has been called on."""
     task = _task(model)
     network, data = build(task, model, 0), task.data(Path()).train
     recipe, target = task.recipe("full"), Target(density)
@@ -71,7 +74,7 @@ def watched(density: float, model: str) -> WatchedRun:
 
 
 def models(name: str) -> list[str]:
-    """The toy networks that a method can prune: what prunes edges needs the one that has a graph."""
+    """The toy networks that a method can prune. One that prunes or needs edges has the graph network only."""
     method = registry.algorithm(name)
     return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
 
@@ -86,7 +89,7 @@ def _task(model: str) -> Task:
 
 @dataclass(frozen=True)
 class ObservedAlgorithm(Algorithm):
-    """A method whose run is looked at before and after."""
+    """A method that calls `look` with its run before and after it prunes."""
 
     look: Callable[[Run], None] = lambda run: None
 
@@ -96,7 +99,7 @@ class ObservedAlgorithm(Algorithm):
         self.look(run)
 
 
-if __name__ == "__main__":  # a fresh process of the rule that the same cell gives the same bits again
+if __name__ == "__main__":  # started by the rule `gives_the_same_bits_again`
     torch.set_num_threads(1)
-    again = record(sys.argv[1])
-    print(again.status, again.mask_digest, again.metrics, run(sys.argv[1], 0.2).everything())
+    result = record(sys.argv[1])
+    print(result.status, result.mask_digest, result.metrics, run(sys.argv[1], 0.2).everything())

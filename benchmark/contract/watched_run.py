@@ -1,4 +1,4 @@
-"""What the contract battery sees that no record holds: traces of looking, and ways to the test split."""
+"""Observes a run for the contract: whether scoring changes anything, and whether the test split can be reached."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from benchmark.training.state import fingerprint
 from benchmark.training.step import Part
 from benchmark.training.tamper_check import TamperCheck
 
-Seen = TypeVar("Seen")
-
+Result = TypeVar("Result")
 
 Tensors = Mapping[str, Tensor]
 
 
 class WatchedRun(Run):
-    """A run that notes every trace which looking leaves, and every draw from a global generator between two verbs."""
+    """A run that notes in `traces` when scoring changes the network, and when a global generator is drawn from.
+
+    Draws within a verb, a method that trains or changes the network, are allowed.
+    """
 
     def begin(self) -> None:
-        """From here on, global generators are watched."""
+        """Start watching the global generators."""
         self.traces: list[str] = []
         self._state.tamper_check = WatchedTamperCheck(self._state.model, self.traces)
 
@@ -44,35 +46,35 @@ class WatchedRun(Run):
         return self._looking("balanced()", lambda: super(WatchedRun, self).balanced(per_class, most))
 
     def loss(self, batch: Batch | Part, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
-        look = super().loss
-        return self._looking("loss()", lambda: look(batch, weights, temperature=temperature))
+        loss = super().loss
+        return self._looking("loss()", lambda: loss(batch, weights, temperature=temperature))
 
     def flow(self, weights: Tensors) -> Tensor:
         return self._looking("flow()", lambda: super(WatchedRun, self).flow(weights))
 
     def bits(self) -> str:
-        """Every bit of the network's parameters and buffers."""
+        """A digest of the network's parameters and buffers."""
         return fingerprint(self._state.model)
 
     def finish(self) -> None:
-        """After the algorithm has returned. Raises Breach where it changed the network since its last verb."""
+        """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self._state.finish()
 
     def everything(self) -> str:
-        """Its bits, gradients and mode."""
+        """The digest, the gradients and the mode of the network."""
         gradients = [None if p.grad is None else p.grad.tolist() for p in self._state.model.parameters()]
         return f"{self.bits()} {gradients} {self._state.model.training}"
 
-    def _looking(self, verb: str, look: Callable[[], Seen]) -> Seen:
+    def _looking(self, method: str, look: Callable[[], Result]) -> Result:
         before = self.everything(), generators()
-        found = look()
+        result = look()
         if (self.everything(), generators()) != before:
-            self.traces.append(f"{verb} left a trace on the network or on a global generator")
-        return found
+            self.traces.append(f"{method} left a trace on the network or on a global generator")
+        return result
 
 
 class WatchedTamperCheck(TamperCheck):
-    """A tamper check that also notes in `traces` who draws from a global generator."""
+    """A tamper check that also notes in `traces` when a global generator was drawn from outside a verb."""
 
     def __init__(self, model: nn.Module, traces: list[str]) -> None:
         super().__init__(model)
@@ -101,24 +103,27 @@ class WatchedTamperCheck(TamperCheck):
 
 
 def generators() -> str:
-    """The states of the global generators of torch, Python and numpy."""
+    """A digest of the states of the global generators of torch, Python and numpy."""
     states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
     return hashlib.sha256(repr(states).encode()).hexdigest()
 
 
 def reaches(start: object, goal: int, depth: int = 12) -> bool:
-    """Whether references lead to the object of id `goal`, not counting modules, classes and functions' globals."""
-    seen, frontier = {id(start)}, [start]
+    """Whether a chain of at most `depth` references leads from `start` to the object whose `id` is `goal`.
+
+    References in modules, in classes and in the globals of functions do not count.
+    """
+    visited, frontier = {id(start)}, [start]
     for _ in range(depth):
-        found = [inner for outer in frontier for inner in _held(outer) if id(inner) not in seen]
-        seen |= {id(inner) for inner in found}
-        if goal in seen:
+        reached = [inner for outer in frontier for inner in _referents(outer) if id(inner) not in visited]
+        visited |= {id(inner) for inner in reached}
+        if goal in visited:
             return True
-        frontier = list({id(inner): inner for inner in found}.values())
+        frontier = list({id(inner): inner for inner in reached}.values())
     return False
 
 
-def _held(outer: object) -> list[object]:
+def _referents(outer: object) -> list[object]:
     if isinstance(outer, ModuleType | type):
         return []
     if isinstance(outer, FunctionType):

@@ -1,4 +1,4 @@
-"""Brings data sets into the user's cache: from where they are published, from a mirror, or from a copy."""
+"""Brings data sets into the user's cache: downloads from their publisher or a mirror, or copies from a folder."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ from benchmark.errors import DataMissing, one_line
 from benchmark.files import alone, writable
 
 TIMEOUT = 30.0
-"""Seconds without an answer after which a server is given up."""
-
+"""Seconds without data after which a download fails."""
 
 PIECE = 1 << 20
-
-
-NOTHING_LEFT = 416
-"""HTTP's status where all of a file has been sent before."""
-
+"""Bytes that are read at once."""
 
 PARTIAL = 206
+"""HTTP status: the server sends the part of the file that was asked for."""
 
+NOTHING_LEFT = 416
+"""HTTP status: the part that was asked for is empty, because the file has been downloaded completely."""
+
+BAD = ("missing", "corrupt")
+"""The results of `checked` for files that cannot be used."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Told of a file's name, the bytes that are here, and the bytes there are, where the server says so."""
+"""Called with a file's name, the bytes downloaded so far, and the bytes in total; None if the server does not say."""
 
 
 def obtain(
     label: str, source: DataSource, cache: Path, origin: str = "", progress: Progress = lambda name, here, there: None
 ) -> None:
-    """Bring a task's data into a folder, whole or not at all. What an interrupt left over is gone on from.
+    """Bring a task's data into the folder `cache`, completely or not at all. An interrupted download is resumed.
 
     Args:
-        origin: a folder with a copy (of the data as they are read, or of the files to unpack), or the address of a
-            mirror that has the files to unpack; empty for where they are published.
+        label: the name of the data set.
+        origin: a folder with a copy (of the files that the task reads, or of the files to unpack), or the address of a
+            mirror of the files to unpack; empty for the publisher.
 
     Raises:
-        DataMissing: they cannot be had, or are not what was published.
+        DataMissing: the data cannot be obtained, or their checksums are wrong.
     """
     workshop = cache / f".{re.sub(r'[^a-z0-9.-]', '_', label.lower())}"
     try:
@@ -57,11 +59,11 @@ def obtain(
             _fill(source, workshop, origin, progress)
         except DataMissing:
             raise
-        except Exception as error:  # a download fails in many ways, and every one means the same here
+        except Exception as error:  # downloading and unpacking fail in many ways
             raise DataMissing(one_line(error)) from error
         finally:
             with suppress(OSError):
-                workshop.rmdir()  # where nothing came
+                workshop.rmdir()  # succeeds only if it is empty; partial downloads stay
         if wrong := [f"{file} is {status}" for file, status in checked(source, workshop).items() if status in BAD]:
             shutil.rmtree(workshop)
             raise DataMissing(f"what came is not what was published: {', '.join(wrong)}")
@@ -69,11 +71,8 @@ def obtain(
         shutil.rmtree(workshop)
 
 
-BAD = ("missing", "corrupt")
-
-
 def checked(source: DataSource, folder: Path) -> dict[str, str]:
-    """By file of a task: `ok`, `missing`, `corrupt`, or `there` where no checksum is published."""
+    """The state of each file of a task: `ok`, `missing`, `corrupt`, or `there` if no checksum is published."""
     return {name: _status(folder / name, source.checksums.get(name, "")) for name in source.files}
 
 
@@ -86,13 +85,13 @@ def _status(file: Path, digest: str) -> str:
 
 
 def hashed(file: Path, kind: str) -> str:
-    """`md5:...` or `sha256:...` of a file."""
+    """The digest of a file, as `md5:...` or `sha256:...`."""
     with file.open("rb") as content:
         return f"{kind}:{hashlib.file_digest(content, kind).hexdigest()}"
 
 
 def _fill(source: DataSource, workshop: Path, origin: str, progress: Progress) -> None:
-    """Leave the task's files in the workshop, among others."""
+    """Copy or download the task's files into the folder `workshop`, which may hold other files afterwards, too."""
     copy = Path(origin)
     if origin and not copy.is_dir() and "://" not in origin:
         raise DataMissing(f"there is no folder {origin}, and an address begins with https:// or the like")
@@ -106,14 +105,15 @@ def _fill(source: DataSource, workshop: Path, origin: str, progress: Progress) -
         raise DataMissing(f"{origin} does not hold {source.files[0]}, and no mirror is known to this task")
     for item in source.downloads:
         if origin and copy.is_dir():
-            _copy(_found(item, copy, source.files[0]), workshop / item.place)
+            _copy(_copy_of(item, copy, source.files[0]), workshop / item.place)
         else:
             url = f"{origin.rstrip('/')}/{item.name}" if origin else item.url
             transfer(url, workshop / item.place, item.digest, progress)
     source.fetch(workshop)
 
 
-def _found(item: Download, folder: Path, instead: str) -> Path:
+def _copy_of(item: Download, folder: Path, instead: str) -> Path:
+    """The file in `folder` that is a copy of a download. Raises DataMissing if there is none."""
     for file in (folder / item.place, folder / item.name):
         if file.is_file():
             return file
@@ -129,7 +129,7 @@ def _copy(place: Path, target: Path) -> None:
 
 
 def _move(workshop: Path, cache: Path, archives: list[str]) -> None:
-    """Each file by a rename: a reader sees all of it, or nothing."""
+    """Move all files except the archives into the cache, each by a rename, so that no reader sees a partial one."""
     for file in sorted(path for path in workshop.rglob("*") if path.is_file()):
         name = file.relative_to(workshop)
         if name.as_posix() not in archives:
@@ -138,40 +138,41 @@ def _move(workshop: Path, cache: Path, archives: list[str]) -> None:
 
 
 def transfer(url: str, file: Path, digest: str, progress: Progress) -> None:
-    """Download a file, from where an earlier try ended if the server can, and check it.
+    """Download a file and verify its checksum. An earlier partial download is resumed if the server supports it.
 
     Raises:
-        DataMissing: the connection broke, or what came is not what was published.
+        DataMissing: the connection broke, or the checksum is wrong.
     """
     if file.is_file() and hashed(file, digest.partition(":")[0]) == digest:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")
-    here = part.stat().st_size if part.exists() else 0
+    received = part.stat().st_size if part.exists() else 0
     try:
-        _receive(url, part, here, lambda here, there: progress(file.name, here, there))
+        _receive(url, part, received, lambda received, total: progress(file.name, received, total))
     except HTTPError as error:
-        if not (here and error.code == NOTHING_LEFT):
+        if not (received and error.code == NOTHING_LEFT):
             raise DataMissing(f"{url}: {error}") from error
-    if (found := hashed(part, digest.partition(":")[0])) != digest:
+    if (actual := hashed(part, digest.partition(":")[0])) != digest:
         part.unlink()
-        raise DataMissing(f"{url} is not what was published: {found} in place of {digest}")
+        raise DataMissing(f"{url} is not what was published: {actual} in place of {digest}")
     os.replace(part, file)
 
 
-def _receive(url: str, part: Path, here: int, progress: Callable[[int, int | None], None]) -> None:
-    headers: Mapping[str, str] = {"User-Agent": "prunebench"} | ({"Range": f"bytes={here}-"} if here else {})
-    with urlopen(Request(url, headers=dict(headers)), timeout=TIMEOUT) as answer, part.open("ab") as out:
-        if answer.status != PARTIAL:
-            here = 0
+def _receive(url: str, part: Path, received: int, progress: Callable[[int, int | None], None]) -> None:
+    """Append the rest of a file to `part`, which holds `received` bytes, or all of it if the server cannot resume."""
+    headers: Mapping[str, str] = {"User-Agent": "prunebench"} | ({"Range": f"bytes={received}-"} if received else {})
+    with urlopen(Request(url, headers=dict(headers)), timeout=TIMEOUT) as response, part.open("ab") as out:
+        if response.status != PARTIAL:
+            received = 0
             out.truncate(0)
-        length = answer.headers.get("Content-Length")
-        there = here + int(length) if length else None
-        while piece := answer.read(PIECE):
+        length = response.headers.get("Content-Length")
+        total = received + int(length) if length else None
+        while piece := response.read(PIECE):
             out.write(piece)
-            here += len(piece)
-            progress(here, there)
-    if there is not None and here < there:
+            received += len(piece)
+            progress(received, total)
+    if total is not None and received < total:
         raise DataMissing(
-            f"{url}: the connection ended after {here:,} of {there:,} bytes; try again to go on from there"
+            f"{url}: the connection ended after {received:,} of {total:,} bytes; try again to go on from there"
         )

@@ -1,4 +1,4 @@
-"""Where data sets lie on this machine."""
+"""Finds the folders of data sets on this machine, and downloads data sets that are missing."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ from benchmark.files import user_cache
 
 @dataclass(frozen=True)
 class DataFolders:
-    """Where data sets are looked for: the folder asked for, PRUNEBENCH_DATA, then the user's cache."""
+    """The folders that data sets are looked for in: `root`, then `PRUNEBENCH_DATA`, then the user's cache.
+
+    Args:
+        root: the folder that the user names with `--data-root`.
+    """
 
     root: Path | None = None
     cache: Path = field(default_factory=lambda: user_cache() / "data")
 
     @property
     def roots(self) -> list[Path]:
-        """In the order they are searched."""
+        """The folders in the order in which they are searched."""
         variable = os.environ.get("PRUNEBENCH_DATA")
         return [p for p in (self.root, Path(variable) if variable else None, self.cache) if p]
 
     def holding(self, source: DataSource) -> Path | None:
-        """The first folder that has every file of the source; None where there is none."""
+        """The first folder that has every file of a source, or None."""
         return next((root for root in self.roots if all((root / name).exists() for name in source.files)), None)
 
     def readable(self, name: str, source: DataSource) -> Path:
-        """`locate`, and a look whether what lies there can be read.
+        """`locate` a data set, and check that it can be read.
 
         Raises:
-            DataMissing: it is not there, or corrupt.
+            DataMissing: the data set is in no folder and cannot be downloaded, or it cannot be read.
         """
         folder = self.locate(name, source)
         try:
             source.load(folder)
-        except Exception as error:  # whatever a reader of foreign files can raise
-            what = f"data set '{name}' in {folder} cannot be read"
-            raise DataMissing(f"{what}: {type(error).__name__}: {one_line(error)}") from error
+        except Exception as error:  # readers of corrupt files raise many types
+            problem = f"data set '{name}' in {folder} cannot be read"
+            raise DataMissing(f"{problem}: {type(error).__name__}: {one_line(error)}") from error
         return folder
 
     def locate(self, name: str, source: DataSource) -> Path:
-        """`holding`, after a download into the cache where nothing was found.
+        """The folder that holds a data set. One that is in no folder is downloaded into the cache.
 
         Raises:
-            DataMissing: the files are nowhere, and could not be downloaded.
+            DataMissing: the data set is in no folder and cannot be downloaded.
         """
         if folder := self.holding(source):
             return folder
@@ -61,12 +65,12 @@ class DataFolders:
         raise DataMissing(f"{self.missing(name, source)}; {reason}\n{how_to_get(name, source)}")
 
     def missing(self, name: str, source: DataSource) -> str:
-        """What is missing, and where it was looked for."""
-        looked = ", ".join(str(root) for root in self.roots)
-        return f"data set '{name}' is not in {looked} (looked for {source.files[0]})"
+        """The message for a data set that is in none of the folders."""
+        searched = ", ".join(str(root) for root in self.roots)
+        return f"data set '{name}' is not in {searched} (looked for {source.files[0]})"
 
 
 def how_to_get(name: str, source: DataSource) -> str:
-    """What to do where data are missing."""
+    """The commands with which a user can get a data set that is missing."""
     copy = "With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
     return f"  With a network: bench data fetch {name}\n  {copy}" if source.fetch else f"  {copy}"

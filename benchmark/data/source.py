@@ -1,4 +1,4 @@
-"""Where the data of a task come from: the files they are read from, and how these come to a machine."""
+"""Describes the source of a task's data: the files that they are read from, and where to download these."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmark.data.splits import Splits
 
 @dataclass(frozen=True)
 class Download:
-    """A file on the net that `DataSource.fetch` unpacks.
+    """A file to download, which `DataSource.fetch` unpacks.
 
     Args:
-        url: where it is published.
-        place: where `fetch` looks for it, relative to the folder that it is given.
-        digest: `md5:...` or `sha256:...`, as published.
+        url: the address of the file.
+        place: its path for `fetch`, relative to the folder that `fetch` is called with.
+        digest: its published checksum, `md5:...` or `sha256:...`.
     """
 
     url: str
@@ -25,22 +25,23 @@ class Download:
 
     @property
     def name(self) -> str:
-        """Of the file."""
+        """The name of the file, without its folder."""
         return self.place.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """A function that reads splits from a folder, and what is known of the files in it.
+    """A function that reads the splits of a task from a folder, with the files that it needs there.
 
     Args:
-        load: from the folder that holds `files` to the splits.
-        files: what `load` reads, files or folders, relative to that folder; empty for embedded data.
-        fetch: download the files into a folder, or unpack them there from `downloads`; None where they come by hand.
-        downloads: what `fetch` unpacks, and would otherwise download itself.
-        checksums: `md5:...` or `sha256:...` by file, where they are published.
-        split_of_seed: `load` for a seed, where several splits are published and the seed chooses one; `load` itself
-            gives the split of seed 0.
+        load: reads the splits from the folder that holds `files`.
+        files: the files or folders that `load` reads, relative to that folder; empty for data within the code.
+        fetch: downloads the files into a folder, or unpacks them there from `downloads`; None if users have to get the
+            files themselves.
+        downloads: the files that `fetch` unpacks. They are downloaded before `fetch` is called.
+        checksums: published checksums by file, `md5:...` or `sha256:...`.
+        split_of_seed: like `load`, for data with several published splits, of which the seed chooses one. `load`
+            returns the split of seed 0.
     """
 
     load: Callable[[Path], Splits]
@@ -54,5 +55,5 @@ class DataSource:
         return self.load(folder)
 
     def splits(self, folder: Path, seed: int) -> Splits:
-        """The splits that a run of this seed trains and is tested on."""
+        """The splits that a run with this seed is trained and tested on."""
         return self.split_of_seed(folder, seed) if self.split_of_seed else self.load(folder)

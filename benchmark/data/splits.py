@@ -1,4 +1,4 @@
-"""Data that examples are drawn from by index, and their three splits; the test split can be sealed."""
+"""The interface of data sets, and their three splits. The test split is sealed while an algorithm runs."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from torch import Tensor
 from benchmark.errors import Breach
 
 Batch = Any
-"""What `Data.batch` returns and `Task.loss` takes. Only the task's own functions look inside."""
+"""What `Data.batch` returns and `Task.loss` takes. Only the task's own functions know its structure."""
 
 
 class Data(Protocol):
-    """One split: examples that can be drawn by index."""
+    """One split of a data set, with examples that are read by index."""
 
     def __len__(self) -> int:
-        """How many examples there are; 1 for a single graph."""
+        """The number of examples; 1 for a single graph."""
 
     def batch(self, index: Tensor) -> Batch:
-        """The examples at `index`: int64 [b], on the CPU, or where the attribute `index_device` of the data says."""
+        """The examples at `index`, int64 [b]: on the device in the attribute `index_device`, by default the CPU."""
 
     def to(self, device: torch.device) -> Self:
-        """The same data, resident on `device`."""
+        """The same data, with their tensors on `device`."""
 
     def rewrite(self, edit: Callable[[Any], Any]) -> Self:
-        """The data with `edit` applied to every graph. Raises TypeError where there is none."""
+        """The data with `edit` applied to every graph. Raises TypeError if the data are not graphs."""
 
     def relabelled(self, draw: torch.Generator) -> Self:
-        """The same examples with the targets permuted among them."""
+        """The same examples with their targets permuted."""
 
     @property
     def classes(self) -> Tensor | None:
-        """The class of every example, int64 [n], on the CPU; None where examples have no single class."""
+        """The class of every example, int64 [n], on the CPU; None if examples do not have a single class each."""
 
     def graph(self, number: int) -> Any:
-        """One graph, as an edit sees it. Raises TypeError where there is none."""
+        """One graph, as `rewrite` passes it to an edit. Raises TypeError if the data are not graphs."""
 
     @property
     def node_classes(self) -> Tensor | None:
-        """The class of every node of a single graph, int64 [n], -1 where this split does not know it; else None."""
+        """The class of every node of a single graph, int64 [n], -1 for nodes of other splits; None for other data."""
 
     @property
     def edges(self) -> int | None:
-        """Undirected edges over all graphs; None where the data are no graphs."""
+        """The number of undirected edges of all graphs together; None if the data are not graphs."""
 
     @property
     def digest(self) -> str:
@@ -54,7 +54,7 @@ class Data(Protocol):
 
 
 class Graphless:
-    """What `Data` says of graphs, where there is none."""
+    """A base class for data that are not graphs: it implements the parts of `Data` that are about graphs."""
 
     def rewrite(self, edit: Callable[[Any], Any]) -> Self:
         raise TypeError("this task has no graph; there is nothing to rewrite")
@@ -72,32 +72,34 @@ class Graphless:
 
 
 class Splits:
-    """Train, validation and test. The test split cannot be read while an algorithm runs (`sealed`)."""
+    """The train, validation and test split of a data set. The test split cannot be read while `sealed` is active."""
 
     def __init__(self, train: Data, validation: Data, test: Data) -> None:
-        def opened() -> Data:
-            if _watch is not None:
-                _watch.append("the test split was read while the algorithm ran")
-                raise Breach(_watch[-1])
+        def read_test() -> Data:
+            if _breaches is not None:
+                _breaches.append("the test split was read while the algorithm ran")
+                raise Breach(_breaches[-1])
             return test
 
-        self.train, self.validation, self._open = train, validation, opened
+        self.train, self.validation, self._read_test = train, validation, read_test
 
     @property
     def test(self) -> Data:
-        return self._open()
+        """The test split. Raises Breach while an algorithm runs."""
+        return self._read_test()
 
 
-_watch: list[str] | None = None
+_breaches: list[str] | None = None
+"""The attempts to read a test split; None while the test splits are not sealed."""
 
 
 @contextmanager
 def sealed() -> Iterator[list[str]]:
-    """Within it, reading any test split is refused, and noted in the list even where the refusal is swallowed."""
-    global _watch
-    outer, notes = _watch, list[str]()
-    _watch = notes
+    """Raise Breach when any test split is read. The list has every attempt, even if the exception was caught."""
+    global _breaches
+    outer, breaches = _breaches, list[str]()
+    _breaches = breaches
     try:
-        yield notes
+        yield breaches
     finally:
-        _watch = outer
+        _breaches = outer

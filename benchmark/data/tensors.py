@@ -1,4 +1,4 @@
-"""Data that examples are drawn from by index, and their three splits; the test split can be sealed."""
+"""Data sets that are two tensors in memory, inputs and targets, and the validation split that is taken from them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmark.data.splits import Graphless
 
 @dataclass(frozen=True)
 class TensorData(Graphless):
-    """Examples as two resident tensors.
+    """Examples as two tensors in memory.
 
     Args:
-        inputs: [n, ...], in the form they are stored in (uint8 pixels, say).
+        inputs: [n, ...], as they are stored (uint8 pixels, for example).
         targets: [n] or [n, ...].
-        transform: from a batch of stored inputs to what the model takes.
+        transform: from a batch of stored inputs to the input of the model.
     """
 
     inputs: Tensor
@@ -31,7 +31,7 @@ class TensorData(Graphless):
 
     @property
     def index_device(self) -> torch.device:
-        """Where the examples lie. An index that lies there, too, is not copied in every step."""
+        """The device of the examples. An index on the same device need not be copied in every step."""
         return self.targets.device
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,17 +60,21 @@ class TensorData(Graphless):
 
 
 def subset(data: TensorData, index: Tensor) -> TensorData:
-    """The examples at `index`, copied: a split shares no memory with its neighbours."""
+    """Copies of the examples at `index`, so that splits share no memory."""
     return replace(data, inputs=data.inputs[index].clone(), targets=data.targets[index].clone())
 
 
 def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
-    """Train and validation: `size` examples of `data`, drawn once for all seeds of the benchmark, become validation."""
-    rest, held = carved(len(data), size, seed)
-    return subset(data, rest), subset(data, held)
+    """Split data into train and validation: `size` examples, the same for all runs, become validation.
+
+    Args:
+        seed: of the draw; it is not the seed of a run.
+    """
+    train, validation = carved(len(data), size, seed)
+    return subset(data, train), subset(data, validation)
 
 
 def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The places that `carve` gives to each, int64 [count - size] and [size], in order."""
+    """The sorted indices that `carve` puts into train and validation, int64 [count - size] and [size]."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[size:].sort().values, order[:size].sort().values
