@@ -66,6 +66,15 @@ def test_nothing_is_said_where_everything_can_be_done(asked: Cell) -> None:
     assert told(asked) == []
 
 
+def test_graphs_that_cannot_be_edited_are_left_to_the_run() -> None:
+    """Those of this task are directed trees: the run fails and says so, and the sweep goes on."""
+    directed, asked = registry.task("tree-neighbors-match", {"depth": 2}), cell("spectral", 0.5)
+    assert (
+        list(edge_limits([asked], {"spectral": registry.algorithm("spectral")}, {"wired": directed}, {"wired": Path()}))
+        == []
+    )
+
+
 def test_in_a_chain_the_editor_is_looked_at() -> None:
     assert "200 edits are asked" in told(cell("spectral+imp", 0.5, edges=200))[0]
 
