@@ -63,7 +63,7 @@ _HOME = {
     "benchmark.training.task": ("Task",),
     "typing_extensions": ("Doc",),
 }
-"""Which module each name of the face comes from."""
+"""The names that `from benchmark import ...` offers, by the module that defines them."""
 
 __all__ = [
     "Amount",

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """The `bench` command: installed as a script of that name, and `python -m benchmark`.
 
-The script lies outside the package, and Python looks for `benchmark` along its path. If it would find another one, as
-with `PYTHONPATH=.` in a repository that has a folder or a file of this name, one line says so, and nothing of it runs.
+The script is outside the package, and Python searches its path for `benchmark`. It may find another one, for example
+with `PYTHONPATH=.` in a repository that has a folder or a file of this name. The command then ends with one line that
+says so, and runs none of the other code.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def in_the_way() -> str:
-    """Where the other `benchmark` lies that Python would import; empty if it would import ours."""
+def other_benchmark() -> str:
+    """The path of another `benchmark` that Python would import; empty if it would import ours."""
     spec = find_spec("benchmark")
     places = [Path(place) for place in spec.submodule_search_locations or []] if spec else []
     if spec is None or any((place / "plugins" / "catalog.py").is_file() for place in places):
@@ -22,7 +23,7 @@ def in_the_way() -> str:
 
 
 if __name__ == "__main__":  # worker processes import this file under another name
-    if other := in_the_way():
+    if other := other_benchmark():
         advice = "take its folder off PYTHONPATH, or rename it"
         print(f"Error: another 'benchmark' is found before that of prunebench: {other}; {advice}", file=sys.stderr)
         sys.exit(3)

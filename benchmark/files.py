@@ -1,4 +1,4 @@
-"""Folders that can be written, files that are written whole or not at all, and one process at a time."""
+"""Writing files: atomic writes, locks between processes, and a check that a folder can be written to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tempfile import TemporaryFile
 
 
 def user_cache() -> Path:
-    """Where this program keeps what it has downloaded or made for itself."""
+    """The folder for downloads and caches: `$XDG_CACHE_HOME/prunebench`, by default `~/.cache/prunebench`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunebench"
 
 
 def writable(folder: Path) -> None:
-    """Make a folder where there is none, and try it. Raises OSError where nothing can be written there."""
+    """Create a folder if it does not exist. Raises OSError if it cannot be written to."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=folder):
         pass
@@ -25,7 +25,9 @@ def writable(folder: Path) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """By a lock beside `path`, which goes with the process that holds it; the others wait.
+    """Let only one process at a time into this context, for the same `path`; others wait.
+
+    The lock is a file next to `path`. It is released when the process ends.
 
     Raises:
         OSError: the lock cannot be made.
@@ -36,7 +38,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def write(content: bytes, path: Path) -> None:
-    """Write a file whole or not at all: a temporary file, fsync, rename."""
+    """Write a file completely or not at all: to a temporary file, which is synced and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:

@@ -1,4 +1,4 @@
-"""This machine: its cores and device, the versions installed on it, and the commit that is checked out."""
+"""Facts about this machine for records: its processor and device, installed versions, and the commit of the code."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import torch
 
 CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
-"""What of a checkout decides an answer; results and documents do not."""
+"""The files of a checkout that a result depends on; records and documents are not among them."""
 
 
 def may_be_cuda(device: str) -> bool:
-    """Whether a `--device` may come to mean a GPU; torch is not asked, which takes seconds."""
+    """Whether a value of `--device` may mean a GPU, decided without torch, whose import takes seconds."""
     return device.startswith("cuda") or (device == "auto" and Path("/dev/nvidiactl").exists())
 
 
 def device_facts(device: torch.device) -> dict[str, Any]:
-    """What the run computed on, and on CUDA whether float32 products were rounded to TF32."""
+    """The device, the processor and the number of threads; on CUDA also whether float32 products use TF32."""
     import torch
 
     facts = {"device": str(device), "threads": torch.get_num_threads()}
@@ -35,7 +35,7 @@ def device_facts(device: torch.device) -> dict[str, Any]:
 
 @cache
 def software_facts() -> dict[str, Any]:
-    """Versions, platform and commit."""
+    """The versions of Python and of packages, the platform, and the commit."""
     import numpy as np
     import torch
 
@@ -50,7 +50,7 @@ def software_facts() -> dict[str, Any]:
 
 
 def zoo_facts(model: str) -> dict[str, Any]:
-    """The version of the distribution that a model such as `timm:resnet50` comes from."""
+    """The version of the package that a model such as `timm:resnet50` comes from; empty for a task's own models."""
     zoo, _, inner = model.partition(":")
     return {zoo: _version(zoo)} if inner else {}
 
@@ -63,7 +63,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _commit() -> dict[str, Any]:
-    """The commit of the checkout that this code runs from, if it is one."""
+    """The commit of this code, and whether it has uncommitted changes; both None outside a checkout."""
 
     def git(*words: str) -> str:
         folder = Path(__file__).parent
@@ -89,5 +89,5 @@ def _processor() -> str:
 
 
 def cores() -> int:
-    """The processor cores that this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """Schedules: when to prune and how much, as pure functions of progress.
 
-Progress is 0 at the beginning of a schedule and 1 at its end. `start` and `end` are what goes from one to the other: a
-density, a sparsity, or the share of weights that a mask update moves.
+Progress is 0 at the beginning of a schedule and 1 at its end. `start` and `end` are the values at these points: of a
+density, a sparsity, or the share of weights that a mask update replaces.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ def cubic(start: float, end: float, progress: float) -> float:
 
 
 def cosine(start: float, end: float, progress: float) -> float:
-    """From `start` to `end` along half a cosine, as the share of weights that RigL moves (Evci et al., 2020)."""
+    """From `start` to `end` along half a cosine, like the share of weights that RigL replaces (Evci et al., 2020)."""
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def geometric(start: float, end: float, progress: float) -> float:
     """From `start` to `end`, both above 0, by equal factors: start (end / start)^progress.
 
-    Of densities, this is what IMP, SynFlow and FORCE follow; `Target.at_progress` has it from density 1.
+    The densities of IMP, SynFlow and FORCE follow it; `Target.at_progress` does, too, from density 1.
     """
     return float(start * (end / start) ** progress)
 
 
 def due(step: int, first: int, last: int, interval: int) -> bool:
-    """Whether a mask update falls on `step`: every `interval` steps after `first`, and on `last` in any case."""
+    """Whether there is a mask update in `step`: every `interval` steps after `first`, and always in `last`."""
     return step == last or (first < step < last and (step - first) % interval == 0)
 
 
 def window(begin: float, end: float, steps: int) -> tuple[int, int]:
-    """The first and the last step of pruning, from shares `begin` and `end` of a training of `steps` steps.
+    """The first and the last step of pruning, for `begin` and `end` as shares of a training of `steps` steps.
 
     Raises:
-        ValueError: it would end before it begins.
+        ValueError: `end` is before `begin`.
     """
     if end < begin:
         raise ValueError(f"option end, {end:g}, must not lie before begin, {begin:g}")
@@ -45,10 +45,10 @@ def window(begin: float, end: float, steps: int) -> tuple[int, int]:
 
 
 def starting_density(initial: float, target: float) -> float:
-    """The density to start from, given the initial sparsity and the density that is asked at the end.
+    """The density at the start of a schedule, from its initial sparsity and the density at its end.
 
     Raises:
-        ValueError: the initial sparsity is above that of the target.
+        ValueError: the initial sparsity is above the one at the end.
     """
     if target > 1 - initial + 1e-9:
         raise ValueError(f"initial sparsity {initial:g} is above the target's {1 - target:g}")
@@ -56,5 +56,5 @@ def starting_density(initial: float, target: float) -> float:
 
 
 def progress(step: int, first: int, last: int) -> float:
-    """How far `step` lies on the way from `first` to `last`, in [0, 1] between them; 1 if they are the same step."""
+    """The progress of `step` from `first` to `last`, in [0, 1] between them; 1 if they are the same step."""
     return (step - first) / (last - first) if last > first else 1.0

@@ -1,7 +1,8 @@
-"""Scores that several methods rank by: pure functions of named tensors, one number per weight, higher = kept longer.
+"""Scores that several methods rank weights by: one number per weight; weights with higher scores are kept longer.
 
-`weights` and `gradients` are mappings of the same names to tensors of the same shapes, as `run.weights` and
-`run.gradients(batches)` give them; so are the scores, on the same devices. Nothing is changed in place.
+`weights` and `gradients` are mappings from the same names to tensors of the same shapes, as `run.weights` and
+`run.gradients(batches)` return them. The scores are such mappings, too, on the same devices. Nothing is changed in
+place.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
 def lamp(weights: Tensors) -> dict[str, Tensor]:
     """LAMP: w^2 over the sum of all squares of its tensor that are not smaller (Lee et al., 2021, eq. 4).
 
-    Float64, in [0, 1] and comparable between tensors. A tensor's largest weight has score 1, so that ranking globally
-    empties no layer before its time.
+    The scores are float64, in [0, 1] and comparable between tensors. The largest weight of every tensor has score 1, so
+    that a global ranking does not prune whole layers too early.
     """
     return {
         name: _lamp(weight.reshape(-1).cpu()).view(weight.shape).to(weight.device) for name, weight in weights.items()
@@ -39,7 +40,7 @@ def _lamp(weights: Tensor) -> Tensor:
 
 
 def sensitivity(weights: Tensors, gradients: Tensors) -> dict[str, Tensor]:
-    """|w dL/dw|, the derivative of the loss by a gate on the connection (Lee et al., 2019, eq. 4, unnormalised).
+    """|w dL/dw|, the derivative of the loss with respect to a gate on w (Lee et al., 2019, eq. 4, not normalised).
 
     Raises:
         KeyError: a weight has no gradient.

@@ -1,4 +1,4 @@
-"""What became of the graphs: found by comparing those that were handed over with those that were trained on."""
+"""Properties in which a graph is compared before and after its edits: spectral gap, bridges, changed edges."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from benchmark.graphs.spectrum import spectrum_of
 from benchmark.graphs.wiring import Wiring
 
 Pairs = tuple[Graph, Graph]
+"""A graph before and after its edits."""
 
 
 def gap(graph: Graph, loops: int) -> float:
-    """The spectral gap, exact: the smallest over the components, each a graph of its own; 0 where no edge is left.
+    """The exact spectral gap: the smallest gap of any component; 0 for a graph without edges.
 
-    The second smallest eigenvalue of the whole graph would be 0 as soon as it fell apart.
+    Components are taken one by one, because the second smallest eigenvalue of a disconnected graph is always 0.
     """
     count, labels = graph.components
     parts = (np.flatnonzero(labels == part) for part in range(count))
@@ -26,10 +27,10 @@ def gap(graph: Graph, loops: int) -> float:
 
 
 def bridges(graph: Graph) -> int:
-    """Edges without which more would fall apart.
+    """The number of bridges: edges whose deletion splits a component.
 
-    Every edge outside a spanning forest gets a random number, and an edge of the forest those of all ways around it,
-    added bit by bit; where that is 0, there is no way around (wrong once in 2^64).
+    Every edge outside a spanning forest gets a random number. An edge of the forest gets the XOR of the numbers of all
+    edges that close a cycle through it. If that is 0, there are none, and it is a bridge (wrong once in about 2^63).
     """
     numbers = np.zeros(graph.nodes, np.uint64)
     parent, order = _forest(graph)
@@ -50,13 +51,13 @@ def _forest(graph: Graph) -> tuple[np.ndarray[Any, Any], list[int]]:
     parent, order = np.full(graph.nodes, -1), list[int]()
     roots = np.unique(graph.components[1], return_index=True)[1]
     for root in roots:
-        found, before = breadth_first_order(graph.adjacency, root, directed=False)
-        parent[found] = np.maximum(before[found], -1)
-        order += found.tolist()
+        reached, predecessors = breadth_first_order(graph.adjacency, root, directed=False)
+        parent[reached] = np.maximum(predecessors[reached], -1)
+        order += reached.tolist()
     return parent, order
 
 
 def changed_edges(before: Graph, after: Graph) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """Edges that are gone, and that have come."""
+    """The edges that were deleted, and those that were added."""
     old, new = ({(int(i), int(j)) for i, j in graph.ends} for graph in (before, after))
     return old - new, new - old

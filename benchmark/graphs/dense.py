@@ -1,4 +1,4 @@
-"""Modes of small graphs: every eigenpair of the matrix anew, whatever its multiplicity."""
+"""Modes of small graphs: all eigenpairs, computed anew after every edit, with any multiplicity."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from benchmark.graphs.modes import Modes, is_bridge
 from benchmark.graphs.wiring import Wiring
 
 AT_ONCE = 2_000_000
-"""Matrix entries that are decomposed in one call: 16 MB."""
+"""The number of matrix entries that are decomposed in one call; 16 MB."""
 
 
 class Dense:
-    """A `Spectrum` by dense routines."""
+    """A `Spectrum` that uses dense eigenvalue routines."""
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
@@ -50,14 +50,14 @@ class Dense:
             laplacians[each, a, a] += sign
             degrees[each, a] += sign
         scale = np.divide(1, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0)
-        found: Floats = np.linalg.eigvalsh(laplacians * scale[:, :, None] * scale[:, None, :])[:, 1]
-        return found
+        gaps: Floats = np.linalg.eigvalsh(laplacians * scale[:, :, None] * scale[:, None, :])[:, 1]
+        return gaps
 
     def _resistance(self, i: int, j: int) -> float:
         return float(self._inverse[i, i] + self._inverse[j, j] - 2 * self._inverse[i, j])
 
     def _edit(self, i: int, j: int, sign: int) -> None:
-        """Sherman & Morrison: the inverse, on vectors that sum to zero, after one edge."""
+        """Change an edge in the Laplacian, and update the pseudo-inverse by the formula of Sherman & Morrison."""
         self._laplacian[[i, j], [i, j]] += sign
         self._laplacian[[i, j], [j, i]] -= sign
         step = self._inverse[:, i] - self._inverse[:, j]

@@ -1,4 +1,4 @@
-"""Simple undirected graphs as canonical edges, and edits of them: what every method that rewires graphs shares."""
+"""Simple undirected graphs as sorted lists of edges, and edits of them, for all methods that edit graphs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from torch import Tensor
 
 Ints = NDArray[np.int64]
 
-
 Floats = NDArray[np.float64]
-
 
 Edit = tuple[int, int, int]
 """(i, j, +1 or -1): the edge {i, j}, i < j, is added or deleted."""
@@ -30,7 +28,7 @@ class Graph:
     """A simple undirected graph.
 
     Args:
-        nodes: how many; those without an edge count.
+        nodes: the number of nodes, isolated ones included.
         ends: int64 [m, 2], every edge once, its smaller end first, in lexicographic order.
     """
 
@@ -39,7 +37,7 @@ class Graph:
 
     @classmethod
     def of(cls, nodes: int, pairs: Iterable[Sequence[int]] | Ints) -> Graph:
-        """From pairs of ends in any order; self-loops and repetitions are dropped."""
+        """A graph from pairs of nodes in any order. Self-loops and repeated pairs are dropped."""
         ends = np.sort(np.asarray(pairs if isinstance(pairs, np.ndarray) else list(pairs), np.int64).reshape(-1, 2))
         keys = np.unique(ends[:, 0] * nodes + ends[:, 1])
         keys = keys[keys // max(nodes, 1) != keys % max(nodes, 1)]
@@ -52,43 +50,43 @@ class Graph:
 
     @cached_property
     def degrees(self) -> Ints:
-        """[n]."""
+        """The degree of every node, [n]."""
         return np.bincount(self.ends.ravel(), minlength=self.nodes).astype(np.int64)
 
     @cached_property
     def adjacency(self) -> csr_array:
-        """[n, n], symmetric, zeros and ones."""
+        """The adjacency matrix, [n, n], symmetric, of zeros and ones."""
         i, j = self.ends.T
-        there = (np.r_[i, j], np.r_[j, i])
-        return coo_array((np.ones(2 * self.size), there), (self.nodes, self.nodes)).tocsr()
+        entries = (np.r_[i, j], np.r_[j, i])
+        return coo_array((np.ones(2 * self.size), entries), (self.nodes, self.nodes)).tocsr()
 
     @cached_property
     def components(self) -> tuple[int, Ints]:
-        """How many there are, and the number of each node's."""
+        """The number of connected components, and the component of every node, [n]."""
         count, labels = connected_components(self.adjacency, directed=False)
         return int(count), labels.astype(np.int64)
 
     @property
     def removable(self) -> int:
-        """Edges that can be deleted with every component left whole: m - n + c (what a spanning forest leaves)."""
+        """How many edges can be deleted without splitting a component: m - n + c, all but a spanning forest."""
         return self.size - self.nodes + self.components[0]
 
     def edited(self, log: Iterable[Edit]) -> Graph:
-        """After these edits."""
-        gone, come = (np.array(pairs, np.int64).reshape(-1, 2) for pairs in net(log))
-        deleted = np.isin(self.ends @ [self.nodes, 1], gone @ [self.nodes, 1])
-        return Graph.of(self.nodes, np.concatenate([self.ends[~deleted], come]))
+        """The graph after these edits."""
+        deleted, added = (np.array(pairs, np.int64).reshape(-1, 2) for pairs in net(log))
+        is_deleted = np.isin(self.ends @ [self.nodes, 1], deleted @ [self.nodes, 1])
+        return Graph.of(self.nodes, np.concatenate([self.ends[~is_deleted], added]))
 
     def induced(self, nodes: Ints) -> Graph:
-        """The subgraph on `nodes`, ascending, which are numbered anew in that order."""
-        place = np.full(self.nodes, -1)
-        place[nodes] = np.arange(len(nodes))
-        ends = place[self.ends]
+        """The subgraph on `nodes`, which must be ascending. They are renumbered from 0 in that order."""
+        new_number = np.full(self.nodes, -1)
+        new_number[nodes] = np.arange(len(nodes))
+        ends = new_number[self.ends]
         return Graph(len(nodes), ends[(ends >= 0).all(axis=1)])
 
 
 def graph_of(data: Any) -> Graph:
-    """The graph of a `torch_geometric.data.Data`. Its self-loops and repeated edges are passed over.
+    """The graph of a `torch_geometric.data.Data`, without its self-loops and repeated edges.
 
     Raises:
         ValueError: an edge is stored in one direction only.
@@ -107,18 +105,23 @@ def graph_of(data: Any) -> Graph:
 
 
 def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
-    """A copy of a `Data` whose edges are those after `log`; the tensor of every other attribute is shared.
+    """A copy of a `Data` with the edits in `log` applied. Tensors that are not about edges are shared, not copied.
 
-    Kept edges keep their order, their copies and their attributes, and self-loops stay. New edges come last, first in
-    the direction i -> j, then j -> i; their attributes are zeros (of a category, the first), an `edge_weight` is 1.
-    The copy carries `edits`, int64 [k, 3], the log in order, which a batch concatenates; and `edits_asked`, an int.
-    Where the graph was edited before, both go on from there.
+    Kept edges keep their order, their repetitions and their attributes; self-loops stay. New edges come last, first in
+    the direction i -> j, then j -> i. Their attributes are zeros (the first category, if they are categories), except
+    an `edge_weight`, which is 1.
+
+    The copy has the attributes `edits`, int64 [k, 3], the log in order, which batches concatenate, and `edits_asked`,
+    an int. Both continue those of earlier edits.
+
+    Args:
+        asked: the number of edits that was asked for.
     """
     edited, index, nodes = copy.copy(data), data.edge_index, int(data.num_nodes)
-    gone, come = net(log)
+    deleted, added = net(log)
     keys = index.min(dim=0).values * nodes + index.max(dim=0).values
-    kept = torch.isin(keys, torch.tensor([i * nodes + j for i, j in gone], device=index.device), invert=True)
-    new = torch.tensor(come, dtype=torch.int64, device=index.device).reshape(-1, 2).T
+    kept = torch.isin(keys, torch.tensor([i * nodes + j for i, j in deleted], device=index.device), invert=True)
+    new = torch.tensor(added, dtype=torch.int64, device=index.device).reshape(-1, 2).T
     for name in [name for name in data.keys() if name not in ("edge_index", "edits") and data.is_edge_attr(name)]:  # noqa: SIM118  # torch-geometric's keys
         edited[name] = _extended(data[name], kept, new.shape[1], 1 if name == "edge_weight" else 0)
     edited.edge_index = torch.cat([index[:, kept], new, new.flip(0)], dim=1)
@@ -130,10 +133,10 @@ def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
 
 
 def asked(edges: float | None, share: float, size: int) -> int:
-    """How many edges are asked of a graph with `size` undirected ones.
+    """How many edits are asked for on a graph with `size` undirected edges.
 
     Args:
-        edges: a share below 1, or a number; None: `share` of them.
+        edges: a share below 1 of the edges (float), or a number of them (int); None for `share`.
     """
     if edges is None:
         return round(share * size)
@@ -141,7 +144,7 @@ def asked(edges: float | None, share: float, size: int) -> int:
 
 
 def net(log: Iterable[Edit]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The edges that are gone, and that have come, once every edit is made, in the order of their last edit."""
+    """The edges that a log deletes and adds in total, in the order of their last edit."""
     change: dict[tuple[int, int], int] = {}
     for i, j, sign in log:
         change[i, j] = change.pop((i, j), 0) + sign
@@ -149,7 +152,7 @@ def net(log: Iterable[Edit]) -> tuple[list[tuple[int, int]], list[tuple[int, int
 
 
 def _extended(values: Any, kept: Tensor, new: int, fill: int) -> Any:
-    """Values by edge, for the edges that are kept and, in both directions, the new ones."""
+    """An attribute of edges: the values of the kept edges, then `fill` for the new ones, in both directions."""
     if not isinstance(values, Tensor):
         return values
     return torch.cat([values[kept], values.new_full((2 * new, *values.shape[1:]), fill)])

@@ -1,4 +1,4 @@
-"""What edits of graphs tell of themselves while they are made."""
+"""Collects what the edits of graphs report about themselves: their logs, how many were asked for, and the seconds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from typing import Any
 
 @dataclass
 class Rewiring:
-    """What edits tell of themselves: in `edits`, int [k, 3], the edits of a graph in order; in `edits_asked`, how many.
+    """What edits of graphs report about themselves.
+
+    An edited graph has the attributes `edits`, int [k, 3], its edits in order, and `edits_asked`, how many were asked
+    for (`benchmark.graphs.edges.rebuilt`). Both are optional.
 
     Args:
-        logs: by number of the graph.
-        asked: None where no edit says it.
+        logs: the edits of each graph that reports them, by the number of the graph.
+        asked: the number of edits that were asked for; None if no graph reports it.
+        seconds: the time that the edits took.
     """
 
     logs: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
@@ -23,13 +27,13 @@ class Rewiring:
     seconds: float = 0.0
 
     def noting(self, edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The edit; what it tells of its graphs, one after the other, is noted here."""
-        turn = count()
+        """Wrap an edit, so that what it reports is noted here. It must be applied to the graphs in order."""
+        numbers = count()
 
         def noted(graph: Any) -> Any:
             started = time.perf_counter()
             after = edit(graph)
-            self._note(next(turn), after, time.perf_counter() - started)
+            self._note(next(numbers), after, time.perf_counter() - started)
             return after
 
         return noted

@@ -1,4 +1,4 @@
-"""L^-1 of a connected graph whose edges are being edited: a sparse factor, and low-rank updates between factors."""
+"""Solves with the Laplacian L of a connected graph while its edges change: a sparse factor with low-rank updates."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from benchmark.graphs.edges import Floats
 from benchmark.graphs.wiring import Wiring
 
 UPDATES = 32
-"""Edits between two factorisations: then the updates of a solution cost about as much as the solution."""
+"""Edits between two factorisations. With so many, the updates of a solution cost about as much as the solution."""
 
 
 class Factor:
-    """Solves L x = r for r that sum to zero, with x zero at the last node.
+    """Solves L x = r for right-hand sides r that sum to zero, with x zero at the last node.
 
     With B the incidence columns of the edits since the factorisation, S their signs and Z = L0^-1 B, Woodbury's formula
     gives L^-1 = L0^-1 - Z (S + B'Z)^-1 Z'.
@@ -27,16 +27,16 @@ class Factor:
         self._refactor()
 
     def solve(self, right: Floats) -> Floats:
-        """[n, b] -> [n, b]."""
+        """The solutions x for several right-hand sides, [n, b] -> [n, b]."""
         return self._updated(self._base(right))
 
     def resistance(self, i: int, j: int) -> float:
-        """Between two nodes, every edge being 1 ohm."""
+        """The effective resistance between two nodes, with every edge a resistor of 1 ohm."""
         through = self._updated(self._between(i, j)[:, None])
         return float(through[i, 0] - through[j, 0])
 
     def edit(self, i: int, j: int, sign: int) -> None:
-        """After the wiring has been edited."""
+        """Follow an edit that has been made to the wiring."""
         if self._count == UPDATES:
             self._refactor()
             return
@@ -49,28 +49,30 @@ class Factor:
     def _refactor(self) -> None:
         laplacian = diags_array(self._wiring.degrees - self._wiring.loops) - self._wiring.adjacency()
         grounded = laplacian.tocsc()[:-1, :-1]
-        # the matrix is positive definite: no pivoting, and an ordering of its own pattern
+        # the matrix is positive definite: it needs no pivoting, and its own pattern is ordered, not that of A'A
         settings = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
         self._lu = splu(grounded.tocsc(), **settings)
         self._count, self._solved = 0, (-1, -1)
         self._i, self._j, self._signs = (np.zeros(UPDATES, dtype) for dtype in (np.int64, np.int64, np.float64))
 
     def _base(self, right: Floats) -> Floats:
-        found = np.zeros(right.shape, order="F")
-        found[:-1] = self._lu.solve(np.asfortranarray(right[:-1]))
-        return found
+        """The solutions with the last factor, without the edits since."""
+        solution = np.zeros(right.shape, order="F")
+        solution[:-1] = self._lu.solve(np.asfortranarray(right[:-1]))
+        return solution
 
-    def _updated(self, found: Floats) -> Floats:
+    def _updated(self, solution: Floats) -> Floats:
+        """Correct solutions with the last factor for the edits since, in place."""
         if self._count:
-            found -= self._z[:, : self._count] @ (self._middle @ self._across(found))
-        return found
+            solution -= self._z[:, : self._count] @ (self._middle @ self._across(solution))
+        return solution
 
     def _across(self, x: Floats) -> Floats:
         """B'x: the differences of x across the edited edges."""
         return np.asarray(x[self._i[: self._count]] - x[self._j[: self._count]])
 
     def _between(self, i: int, j: int) -> Floats:
-        """L0^-1 (e_i - e_j); the last one is remembered, as a test for a bridge comes before most edits."""
+        """L0^-1 (e_i - e_j). The last one is cached, because most edits come after a test for a bridge."""
         if self._solved != (i, j):
             right = np.zeros((self._wiring.nodes, 1))
             right[i], right[j] = 1, -1

@@ -1,4 +1,4 @@
-"""The largest eigenvalues of a symmetric operator, from a good start: block Lanczos with restarts."""
+"""Computes the largest eigenvalues of a symmetric operator by block Lanczos with restarts, from a good start."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from benchmark.graphs.edges import Floats
 
 Operator = Callable[[Floats], Floats]
 
-
 NEAR = 1e-7
-"""Eigenvalues closer than this, relative to their size, are one eigenvalue of higher multiplicity."""
-
+"""Eigenvalues closer than this, relative to their size, count as one eigenvalue of higher multiplicity."""
 
 SMALL = 1e-5
-"""New directions shorter than this, relative to the eigenvalue, are made orthogonal once more."""
+"""New directions shorter than this, relative to the largest eigenvalue, are orthogonalised once more."""
 
 
 def largest(
     operator: Operator, start: Floats, *, tolerance: float = 1e-8, depth: int = 10, restarts: int = 6
 ) -> tuple[Floats, Floats]:
-    """Eigenvalues in falling order, and unit eigenvectors: as many as `start` has columns, and rough ones as many.
+    """Return the largest eigenvalues, in falling order, and their unit eigenvectors.
 
-    It ends when the largest, and whatever may be degenerate with it, have a residual below `tolerance` relative to the
-    eigenvalue, or when restarting no longer helps (round-off of the operator).
+    The number of pairs is that of the columns of `start`, followed by up to as many rough approximations of the next
+    ones. The iteration ends when the residuals of the largest eigenvalue, and of those that may be degenerate with it,
+    are below `tolerance` relative to the eigenvalue, or when a restart no longer helps (round-off of the operator).
 
     Args:
         operator: symmetric and positive: [n, b] -> [n, b].
-        start: [n, b], near the eigenvectors where something is known of them.
-        depth: applications of the operator between restarts; the basis has depth b columns.
+        start: [n, b], approximate eigenvectors if any are known.
+        depth: applications of the operator between restarts; the basis has `depth` b columns.
     """
-    found, last = np.linalg.qr(start)[0], np.inf
+    vectors, last = np.linalg.qr(start)[0], np.inf
     for _ in range(restarts):
-        values, found, worst = _sweep(operator, found[:, : start.shape[1]], tolerance, depth)
+        values, vectors, worst = _sweep(operator, vectors[:, : start.shape[1]], tolerance, depth)
         if worst <= tolerance or worst > 0.3 * last:
             break
         last = worst
-    return values, found
+    return values, vectors
 
 
 def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> tuple[Floats, Floats, float]:
@@ -57,9 +56,9 @@ def _sweep(operator: Operator, start: Floats, tolerance: float, depth: int) -> t
         values, ritz = values[::-1][: 2 * block], ritz[:, ::-1][:, : 2 * block]
         image -= known @ inside
         fresh, outside = np.linalg.qr(image - known @ (known.T @ image))
-        if np.abs(np.diag(outside)).min() < SMALL * values[0]:  # such columns have lost their right angles again
-            fresh, again = np.linalg.qr(fresh - known @ (known.T @ fresh))
-            outside = again @ outside
+        if np.abs(np.diag(outside)).min() < SMALL * values[0]:  # round-off has made them less orthogonal
+            fresh, change = np.linalg.qr(fresh - known @ (known.T @ fresh))
+            outside = change @ outside
         worst = _worst(values[:block], np.linalg.norm(outside @ ritz[used - new :, :block], axis=0) / values[0])
         alive = np.flatnonzero(np.abs(np.diag(outside)) > 1e-14 * values[0])[: basis.shape[1] - used]
         if worst <= tolerance or not len(alive):

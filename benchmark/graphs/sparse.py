@@ -1,4 +1,4 @@
-"""Modes of large graphs, from those before the last edit."""
+"""Modes of large graphs, computed iteratively from the modes before the last edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.graphs.wiring import Wiring
 
 
 class Factored:
-    """Inverse iteration with a sparse factor of L, which follows the edits by low-rank updates."""
+    """A `Spectrum` by inverse iteration, with a sparse factor of L that edits change by low-rank updates."""
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
@@ -34,7 +34,7 @@ class Factored:
             x -= steady * (steady[:, 0] @ x)
             return x
 
-        # another mode may have become the lowest: the rough ones have most of it, and chance has something of every one
+        # another mode may be the lowest now: the last column has the rough modes, and noise, which has a part of each
         start = self._guess * root
         start[:, -1] += self._draws.standard_normal(len(root)) / np.sqrt(len(root))
         values, vectors = largest(operator, start - steady * (steady[:, 0] @ start))
@@ -59,7 +59,7 @@ class Factored:
 
 
 class Iterated:
-    """Lanczos on the normalised adjacency: for graphs so dense that a factor of L would fill in."""
+    """A `Spectrum` by Lanczos on the normalised adjacency, for graphs so dense that a factor of L would fill in."""
 
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
@@ -67,21 +67,21 @@ class Iterated:
         self._guess = np.random.default_rng(0).standard_normal(wiring.nodes)
 
     def modes(self) -> Modes:
-        found = self._modes(self._adjacency, self.wiring.degrees)
-        self._guess = found.vectors.sum(axis=1)
-        return found
+        modes = self._modes(self._adjacency, self.wiring.degrees)
+        self._guess = modes.vectors.sum(axis=1)
+        return modes
 
     def bridge(self, slot: int) -> bool:
         i, j = int(self.wiring.u[slot]), int(self.wiring.v[slot])
-        mine, other = self._neighbours(i), self._neighbours(j)
-        if min(len(mine), len(other)) == 1 or len(np.intersect1d(mine, other, assume_unique=True)):
-            return min(len(mine), len(other)) == 1
+        of_i, of_j = self._neighbours(i), self._neighbours(j)
+        if min(len(of_i), len(of_j)) == 1 or len(np.intersect1d(of_i, of_j, assume_unique=True)):
+            return min(len(of_i), len(of_j)) == 1
         return not _connected(self._edited(i, j, -1))
 
     def delete(self, slot: int) -> None:
         self.wiring.delete(slot)
         i, j = int(self.wiring.u[slot]), int(self.wiring.v[slot])
-        for a, b in ((i, j), (j, i)):  # a zero in its place: making the matrix anew takes longer than solving
+        for a, b in ((i, j), (j, i)):  # store a zero: building a new matrix takes longer than solving
             start, end = self._adjacency.indptr[a : a + 2]
             self._adjacency.data[start + np.searchsorted(self._adjacency.indices[start:end], b)] = 0
 
@@ -103,15 +103,15 @@ class Iterated:
         return np.asarray(self._adjacency.indices[row][self._adjacency.data[row] > 0], np.int64)
 
     def _edited(self, i: int, j: int, sign: int) -> csr_array:
-        one = coo_array(([sign, sign], ([i, j], [j, i])), (self.wiring.nodes,) * 2)
-        return (self._adjacency + one).tocsr()
+        change = coo_array(([sign, sign], ([i, j], [j, i])), (self.wiring.nodes,) * 2)
+        return (self._adjacency + change).tocsr()
 
     def _modes(self, adjacency: csr_array, degrees: Floats) -> Modes:
         root = np.sqrt(degrees)
         steady = root / np.linalg.norm(root)
 
         def operator(x: Floats) -> Floats:
-            """2 - the normalised Laplacian, which is positive, without the constant mode."""
+            """Multiply by 2 minus the normalised Laplacian, a positive matrix, with the constant mode projected out."""
             x = x.ravel() - steady * (steady @ x.ravel())
             y = x + (adjacency @ (x / root) + self.wiring.loops * (x / root)) / root
             return np.asarray(y - steady * (steady @ y))

@@ -1,4 +1,4 @@
-"""The fastest way to the lowest modes of a graph while its edges are edited: three ways to the same numbers."""
+"""Chooses the fastest of the three ways to compute the lowest modes of a graph while its edges change."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from benchmark.graphs.sparse import Factored, Iterated
 from benchmark.graphs.wiring import Wiring
 
 DENSE = 200
-"""Nodes up to which dense eigenvalue routines are the fastest, and find any multiplicity."""
-
+"""The number of nodes up to which dense eigenvalue routines are the fastest."""
 
 CROWDED = 32
-"""Edges per node from which a factor of L fills in, while Lanczos on the adjacency converges fast."""
+"""Edges per node above which a sparse factor of L fills in, while Lanczos on the adjacency converges fast."""
 
 
 def spectrum_of(wiring: Wiring) -> Spectrum:
-    """The fastest for a graph of this size and density."""
+    """The fastest `Spectrum` for a graph of this size and density."""
     if wiring.nodes <= DENSE:
         return Dense(wiring)
     return Iterated(wiring) if wiring.size > CROWDED * wiring.nodes else Factored(wiring)

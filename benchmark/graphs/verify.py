@@ -1,4 +1,4 @@
-"""The exact gap after each of several edits, each tried alone, on graphs too large for dense routines."""
+"""Computes the exact gap after each of several possible edits, on graphs too large for dense routines."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from benchmark.graphs.factor import Factor
 from benchmark.graphs.wiring import Wiring
 
 ROUNDS = 30
-
+"""The largest number of iterations."""
 
 AGREED = 1e-8
-"""Relative change of every gap at which the iteration ends."""
+"""The iteration ends when no gap changes by more than this share."""
 
 
 def gaps_by_iteration(factor: Factor, wiring: Wiring, guess: Floats, pairs: Ints, sign: int) -> Floats:
-    """Block inverse iteration on every edited graph, all of them with the factor of the present one.
+    """The gap after each edit alone, by block inverse iteration with the factor of the graph before the edits.
 
-    L +- bb' is solved with by Sherman & Morrison. The start is the present modes and L^-1 b, towards which a mode that
-    the edit brings about points. Where an edit cuts the graph in two, the gap is 0.
+    The formula of Sherman & Morrison solves with L +- bb', where b is the incidence vector of the edge. The iteration
+    starts from the present modes and L^-1 b, which is close to a mode that the edit may create. The gap is 0 after an
+    edit that disconnects the graph.
 
     Args:
         guess: [n, b], the present lowest modes.
-        pairs: [k, 2].
+        pairs: [k, 2], the edges to add or to delete.
+        sign: 1 to add, -1 to delete.
 
     Returns:
-        [k].
+        The gaps, [k].
     """
-    many, (i, j) = np.arange(len(pairs)), pairs.T
+    each, (i, j) = np.arange(len(pairs)), pairs.T
     rights = np.zeros((wiring.nodes, len(pairs)))
-    rights[i, many], rights[j, many] = 1, -1
+    rights[i, each], rights[j, each] = 1, -1
     through = factor.solve(rights)
-    resistance = through[i, many] - through[j, many]
+    resistance = through[i, each] - through[j, each]
     gaps = np.zeros(len(pairs))
-    whole = 1 + sign * resistance > 0.5 / wiring.nodes
+    connected = 1 + sign * resistance > 0.5 / wiring.nodes
     step = max(1, 4_000_000 // (wiring.nodes * (guess.shape[1] + 1)))
-    chosen = np.flatnonzero(whole)
+    chosen = np.flatnonzero(connected)
     for start in range(0, len(chosen), step):
         some = chosen[start : start + step]
         gaps[some] = _iterate(factor, wiring, guess, pairs[some], through[:, some].T, sign)
@@ -44,13 +46,13 @@ def gaps_by_iteration(factor: Factor, wiring: Wiring, guess: Floats, pairs: Ints
 
 
 def _iterate(factor: Factor, wiring: Wiring, guess: Floats, pairs: Ints, through: Floats, sign: int) -> Floats:
-    """[k]; arrays are [k, n, b]: a candidate, a node, a vector of its block."""
-    many, (i, j) = np.arange(len(pairs)), pairs.T
+    """The gaps, [k]. Arrays of three dimensions are [k, n, b]: by edit, node, and vector of the block."""
+    each, (i, j) = np.arange(len(pairs)), pairs.T
     degrees = np.repeat(wiring.degrees[None], len(pairs), axis=0)
-    degrees[many, i] += sign
-    degrees[many, j] += sign
+    degrees[each, i] += sign
+    degrees[each, j] += sign
     volume = degrees.sum(axis=1)[:, None, None]
-    denominator = (1 + sign * (through[many, i] - through[many, j]))[:, None]
+    denominator = (1 + sign * (through[each, i] - through[each, j]))[:, None]
     guesses = np.repeat(guess[None], len(pairs), axis=0)
     x = np.concatenate([guesses, through[:, :, None]], axis=2)
     x, gaps = _orthonormal(x, degrees), np.full(len(pairs), np.inf)
@@ -58,7 +60,7 @@ def _iterate(factor: Factor, wiring: Wiring, guess: Floats, pairs: Ints, through
         weighted = degrees[:, :, None] * x
         solved = factor.solve(weighted.transpose(1, 0, 2).reshape(wiring.nodes, -1))
         y = solved.reshape(wiring.nodes, len(pairs), -1).transpose(1, 0, 2)
-        across = y[many, i] - y[many, j]
+        across = y[each, i] - y[each, j]
         y = y - through[:, :, None] * (sign * across / denominator)[:, None, :]
         y = y - (degrees[:, None, :] @ y) / volume
         values, turn = np.linalg.eigh(weighted.transpose(0, 2, 1) @ y)  # x'D L^-1 D x: 1 / lambda

@@ -1,4 +1,4 @@
-"""A connected graph whose edges are being edited: slots that are never moved, and degrees kept up to date."""
+"""`Wiring`, a connected graph that is edited edge by edge: every edge keeps its number, and degrees are up to date."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Flags = NDArray[np.bool_]
 
 
 class Wiring:
-    """The edges of a connected graph in slots: those it came with, in lexicographic order, then those added.
+    """The edges of a connected graph, each in a slot: the original ones in lexicographic order, then added ones.
 
     Args:
-        loops: weight of the self-loop that every node has: it adds to the degree and leaves the Laplacian alone.
+        loops: the weight of a self-loop at every node. It adds to the degrees, and does not change the Laplacian.
     """
 
     def __init__(self, graph: Graph, loops: float = 0.0) -> None:
@@ -29,35 +29,35 @@ class Wiring:
 
     @property
     def u(self) -> Ints:
-        """The smaller end by slot, deleted edges included."""
+        """The smaller end of the edge in every slot, deleted edges included."""
         return self._u[: self._count]
 
     @property
     def v(self) -> Ints:
-        """The larger end by slot."""
+        """The larger end of the edge in every slot, deleted edges included."""
         return self._v[: self._count]
 
     @property
     def there(self) -> Flags:
-        """By slot: the edge has not been deleted."""
+        """For every slot, whether its edge is in the graph and not deleted."""
         return self._there[: self._count]
 
     @property
     def deletable(self) -> Flags:
-        """By slot: it is there, came with the graph, and is not known to be a bridge."""
+        """For every slot, whether its edge may be deleted: an original edge that is not known to be a bridge."""
         return self._free[: self._count]
 
     @property
     def size(self) -> int:
-        """How many edges are there."""
+        """The number of edges that are not deleted."""
         return int(self.there.sum())
 
     def lock(self, slot: int) -> None:
-        """Never delete this edge: a bridge stays one, whatever else is deleted."""
+        """Mark an edge as a bridge, not to be deleted. Deleting other edges does not change that."""
         self._free[slot] = False
 
     def unlock(self) -> None:
-        """An edge was added: what was a bridge may be none now. Added edges themselves are never deleted."""
+        """Forget which edges are bridges, after an edge was added. Added edges themselves are never deleted."""
         self._free[: self._given] = self._there[: self._given]
 
     def delete(self, slot: int) -> None:
@@ -66,7 +66,7 @@ class Wiring:
         self.degrees[[self._u[slot], self._v[slot]]] -= 1
 
     def add(self, i: int, j: int) -> None:
-        """Add an edge that is not there."""
+        """Add an edge that the graph does not have."""
         if self._count == len(self._u):
             self._u, self._v = np.resize(self._u, 2 * self._count), np.resize(self._v, 2 * self._count)
             more = np.zeros(self._count, bool)
@@ -77,18 +77,18 @@ class Wiring:
         self.degrees[[i, j]] += 1
 
     def adjacency(self) -> csr_array:
-        """[n, n], symmetric, without self-loops."""
+        """The adjacency matrix, [n, n], symmetric, without self-loops."""
         u, v = self.u[self.there], self.v[self.there]
         return coo_array((np.ones(2 * len(u)), (np.r_[u, v], np.r_[v, u])), (self.nodes, self.nodes)).tocsr()
 
     def taken(self, rows: Ints, columns: Ints) -> Flags:
-        """[r, c]: a pair that is no candidate for an addition: an edge, one that was deleted, or a node with itself."""
+        """Which pairs of nodes may not be added, [r, c]: edges, deleted edges, and a node with itself."""
         row, column = (np.full(self.nodes, -1) for _ in range(2))
         row[rows], column[columns] = np.arange(len(rows)), np.arange(len(columns))
         blocked = np.zeros((len(rows), len(columns)), bool)
         for a, b in ((self.u, self.v), (self.v, self.u)):
             inside = (row[a] >= 0) & (column[b] >= 0)
             blocked[row[a[inside]], column[b[inside]]] = True
-        own = np.intersect1d(rows, columns)
-        blocked[row[own], column[own]] = True
+        same = np.intersect1d(rows, columns)
+        blocked[row[same], column[same]] = True
         return blocked

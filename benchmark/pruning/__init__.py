@@ -1,1 +1,1 @@
-""""""
+"""Choosing which weights to keep: masks, patterns, targets, rankings and layer densities."""

@@ -1,4 +1,7 @@
-"""Layer densities: how many weights each tensor keeps when a method, not a ranking, decides. Exact in total."""
+"""Rules for layer densities: how many weights each tensor keeps, for methods that do not rank across layers.
+
+The numbers of kept weights always sum to exactly what the density of the network asks for.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,19 @@ from scipy.optimize import brentq
 from torch import Size
 
 Shapes = Mapping[str, Size]
-
+"""The shape of each prunable tensor, by name."""
 
 Densities = dict[str, float]
-"""By tensor; a negative one says that the rule cannot meet the total."""
-
+"""The density of each tensor, by name. A negative one means that the rule cannot meet the total."""
 
 Distribution = Literal["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
 
 
 def weights_per_layer(distribution: Distribution, shapes: Shapes, density: float) -> dict[str, int]:
-    """Weights kept per tensor, summing to round(density * N). A rule may leave a tensor none of them.
+    """The number of weights that each tensor keeps; they sum to round(density * N). It may be 0 for a tensor.
 
     Raises:
-        ValueError: the rule cannot meet this density.
+        ValueError: the rule cannot meet this density on this network.
     """
     densities = _RULES[distribution](shapes, density)
     if any(share < 0 for share in densities.values()):
@@ -38,12 +40,12 @@ def uniform(shapes: Shapes, density: float) -> Densities:
 
 
 def uniform_first(shapes: Shapes, density: float) -> Densities:
-    """The first tensor dense, the rest alike (Evci et al., 2020)."""
+    """The first tensor dense, the others at one density (Evci et al., 2020)."""
     return _around(shapes, density, {next(iter(shapes)): 1.0})
 
 
 def uniform_plus(shapes: Shapes, density: float) -> Densities:
-    """The first convolution dense, the classifier at 0.2 or above, the rest alike (Gale et al., 2019)."""
+    """The first convolution dense, the classifier at 0.2 or above, the others at one density (Gale et al., 2019)."""
     names = list(shapes)
     fixed = {names[0]: 1.0} if len(shapes[names[0]]) > 2 else {}
     return _around(shapes, density, fixed | ({names[-1]: 0.2} if density < 0.2 else {}))
@@ -60,28 +62,31 @@ def erk(shapes: Shapes, density: float) -> Densities:
 
 
 def smart_ratio(shapes: Shapes, density: float, power: int = 0) -> Densities:
-    """Falling with depth, (L-l+1)^2 + (L-l+1), over l^power; the classifier at 0.3 (Su et al., 2020, sec. 4.1).
+    """Densities ~ ((L-l+1)^2 + (L-l+1)) / l^power, which fall with depth l; the classifier at 0.3 (Su et al., 2020).
 
-    Where a density would pass 1, the surplus goes to the next layers in order.
+    See section 4.1 of the paper. If a density would be above 1, the surplus goes to the next layers in order.
     """
     *body, head = shapes
     sizes, depth = _sizes(shapes), len(shapes)
     raw = {name: ((depth - place) ** 2 + depth - place) / (place + 1) ** power for place, name in enumerate(body)}
     budget = density * sum(sizes.values()) - 0.3 * sizes[head]
     if not body or budget > sum(sizes[name] for name in body):
-        return dict.fromkeys(shapes, -1.0)  # out of reach with 0.3 of the classifier
+        return dict.fromkeys(shapes, -1.0)  # cannot be met with the classifier at 0.3
     scale = budget / sum(raw[name] * sizes[name] for name in body)
-    wanted = {name: scale * raw[name] * sizes[name] for name in body}
+    quotas = {name: scale * raw[name] * sizes[name] for name in body}
     kept, surplus = dict.fromkeys(body, 0.0), 0.0
-    for name in (*body, *body):  # what is left over at the end goes where there is room, from the front
-        asked = wanted.pop(name, kept[name]) + surplus
-        kept[name] = min(asked, sizes[name])
-        surplus = asked - kept[name]
+    for name in (*body, *body):  # the second round puts the last layer's surplus into the first layers with room
+        quota = quotas.pop(name, kept[name]) + surplus
+        kept[name] = min(quota, sizes[name])
+        surplus = quota - kept[name]
     return {name: kept[name] / sizes[name] for name in body} | {head: 0.3}
 
 
 def igq(shapes: Shapes, density: float) -> Densities:
-    """Ideal-gas quotas: density 1 / (1 + F n), with the F that meets the total (Vysogorets & Kempe, 2023)."""
+    """Ideal-gas quotas: density 1 / (1 + F n) for a tensor of n weights (Vysogorets & Kempe, 2023).
+
+    The force F is the number with which the total is met.
+    """
     sizes = _sizes(shapes)
     if density == 1:
         return dict.fromkeys(shapes, 1.0)
@@ -94,7 +99,7 @@ def igq(shapes: Shapes, density: float) -> Densities:
 
 
 def allocate(shares: Mapping[str, float], total: int) -> dict[str, int]:
-    """Whole numbers next to `shares` that sum to `total`: largest remainder first, then the earlier."""
+    """Round `shares` to whole numbers that sum to `total`, up for the largest remainders, of equal ones the first."""
     counts = {name: math.floor(share) for name, share in shares.items()}
     by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])
     for name in by_remainder[: total - sum(counts.values())]:
@@ -103,17 +108,17 @@ def allocate(shares: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def _around(shapes: Shapes, density: float, fixed: Densities) -> Densities:
-    """Some densities are fixed, and the others share one that meets the total."""
+    """Densities of which some are `fixed`, and all others are the one density that meets the total."""
     sizes = _sizes(shapes)
     free = sum(size for name, size in sizes.items() if name not in fixed)
     if not free:
-        return dict.fromkeys(shapes, -1.0)  # all are fixed, and no other can make up for it
+        return dict.fromkeys(shapes, -1.0)  # all are fixed, so that the total cannot be met
     rest = (density * sum(sizes.values()) - sum(fixed[name] * sizes[name] for name in fixed)) / free
     return {name: fixed.get(name, rest) for name in shapes}
 
 
 def _proportional(shapes: Shapes, density: float, raw: Mapping[str, float]) -> Densities:
-    """Densities ~ raw that meet the total; tensors that would pass 1 by most are dense, the others share the rest."""
+    """Densities ~ `raw` that meet the total. Tensors that would be above 1 are dense, those most above it first."""
     sizes, dense = _sizes(shapes), set[str]()
     while len(dense) < len(raw):
         budget = density * sum(sizes.values()) - sum(sizes[name] for name in dense)

@@ -1,4 +1,4 @@
-"""Masks: which weights are kept."""
+"""`Masks`: which weights of each tensor are kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from torch import Tensor
 
 
 class Masks(Mapping[str, Tensor]):
-    """Named boolean tensors, `True` = kept, one per prunable tensor. A value: operators give new masks.
+    """Boolean tensors by name, one per prunable tensor, in which `True` means kept.
+
+    Masks are immutable; the operators `&`, `|` and `~` return new ones.
 
     Raises:
-        TypeError: a mask is not boolean. A float mask is a weight in disguise.
+        TypeError: a mask is not boolean. A mask of floats could scale weights.
     """
 
     def __init__(self, masks: Mapping[str, Tensor]) -> None:
@@ -59,20 +61,22 @@ class Masks(Mapping[str, Tensor]):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many weights of each tensor are kept."""
+        """The number of kept weights of each tensor."""
         return {name: int(mask.sum()) for name, mask in self.items()}
 
     @property
     def kept(self) -> int:
+        """The number of kept weights of the network."""
         return sum(self.counts.values())
 
     @property
     def total(self) -> int:
+        """The number of prunable weights of the network."""
         return sum(mask.numel() for mask in self.values())
 
     @property
     def density(self) -> float:
-        """Kept over prunable; 1.0 where there is nothing to prune."""
+        """Kept weights as a share of prunable ones; 1.0 for a network without prunable weights."""
         return self.kept / self.total if self.total else 1.0
 
     def _match(self, other: Masks) -> None:

@@ -1,4 +1,4 @@
-"""How many weights a pattern keeps, from names and sizes alone: records are checked with it where there is no torch."""
+"""Computes how many weights a pattern keeps from names and sizes, so that records can be checked without torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Counts:
-    """What a pattern fixes: the weights kept in the whole network, or in each tensor.
+    """The numbers of kept weights that a pattern fixes.
 
     Args:
-        network: None where the pattern does not fix it.
-        tensors: by name; empty where the pattern does not fix them.
+        network: of the whole network; None if the pattern does not fix it.
+        tensors: of each tensor, by name; empty if the pattern does not fix them.
     """
 
     network: int | None = None
@@ -21,11 +21,12 @@ class Counts:
 
 
 def counts(pattern: str, sizes: Mapping[str, int], density: float, exempt: Collection[str] = ()) -> Counts:
-    """What a pattern keeps of tensors of these sizes at a density. Of blocks and channels, only the mask tells.
+    """The numbers of weights that a pattern keeps at a density. They are not known in advance for blocks and channels.
 
     Args:
-        pattern: as on the command line: `global`, `layer`, `2:4`, ...
-        exempt: tensors that the pattern cannot cover, and leaves dense.
+        pattern: its name on the command line: `global`, `layer`, `2:4`, ...
+        sizes: the number of weights of each tensor, by name.
+        exempt: the tensors that the pattern cannot be applied to, which stay dense.
     """
     if pattern == "global":
         return Counts(network=round(density * sum(sizes.values())))
@@ -39,6 +40,6 @@ def counts(pattern: str, sizes: Mapping[str, int], density: float, exempt: Colle
 
 
 def group_of(pattern: str) -> tuple[int, int] | None:
-    """(N, M) of a pattern `N:M`; None for another pattern."""
+    """(N, M) of a pattern `N:M`; None for other patterns."""
     match = re.fullmatch(r"([1-9]\d*):([1-9]\d*)", pattern)
     return (int(match[1]), int(match[2])) if match else None

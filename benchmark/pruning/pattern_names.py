@@ -1,4 +1,4 @@
-"""Patterns by the names they have on the command line."""
+"""Turns the name of a pattern on the command line, such as `2:4`, into the pattern."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmark.pruning.structured import Blocks, Channels
 
 
 def pattern_named(name: str) -> Pattern:
-    """The pattern with this spelling: `global`, `layer`, `channels`, `N:M` such as `2:4`, `blocks:RxC` such as 4x4.
+    """The pattern with this name: `global`, `layer`, `channels`, `N:M` (`2:4`), `blocks:RxC` (`blocks:4x4`).
 
-    Channels are those of no network yet; `benchmark.training.channel_tracing.trace` finds a network's.
+    `channels` returns a pattern without channels; `benchmark.training.channel_tracing.trace` finds those of a network.
 
     Raises:
-        ValueError: no such pattern.
+        ValueError: there is no such pattern.
     """
     if name == "global":
         return Anywhere()

@@ -1,4 +1,7 @@
-"""Patterns: where kept weights may lie. Weights one by one, or n of every m; `units.py` has those that go together."""
+"""Patterns of single weights: anywhere in the network, by layer, or N of every M.
+
+`benchmark.pruning.structured` has the patterns of weights that are kept together.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,25 @@ from benchmark.pruning.ranking import Scores, checked, count_of, keep_each, top
 
 
 class Pattern(Protocol):
-    """Where kept weights may lie: a small frozen value."""
+    """The positions in which weights may be kept. Patterns are immutable."""
 
     @property
     def name(self) -> str:
-        """Its spelling on the command line."""
+        """The name of the pattern on the command line."""
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        """The best weights that the pattern allows, chosen among those that `among` keeps."""
+        """Masks of the weights with the highest scores that the pattern allows, out of those that `among` keeps."""
 
     def breach(self, masks: Masks, density: float) -> str | None:
-        """What is wrong with masks that claim this pattern at this density; None where nothing is."""
+        """What is wrong with masks that should have this pattern at this density; None if nothing is."""
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
-        """The tensors that the pattern cannot cover and leaves dense, each with the reason."""
+        """The tensors that the pattern cannot be applied to, which stay dense, each with the reason."""
 
 
 @dataclass(frozen=True)
 class Anywhere:
-    """Unstructured over all tensors together: exactly round(density * N) weights of the whole network."""
+    """Unstructured, ranked over all tensors together: exactly round(density * N) weights of the network are kept."""
 
     name: str = field(default="global", init=False)
 
@@ -56,7 +59,7 @@ class Anywhere:
 
 @dataclass(frozen=True)
 class Layer:
-    """Unstructured within each tensor: exactly round(density * n) weights of every one."""
+    """Unstructured, ranked within each tensor: exactly round(density * n) weights of every tensor are kept."""
 
     name: str = field(default="layer", init=False)
 
@@ -77,11 +80,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class NofM:
-    """At most n of every m consecutive weights along the input channels.
+    """At most n of every m consecutive weights along the input channels are kept.
 
-    Sparse tensor cores run 2:4 where output channels are a multiple of 8 and input channels of 16 (NVIDIA's ASP).
-    Densities above n/m, as a schedule passes through, keep round(density * m) of every m. A tensor whose input
-    channels are not a multiple of m stays dense and is named in the record.
+    Sparse tensor cores run 2:4 for multiples of 8 output channels and of 16 input channels (NVIDIA's ASP). At densities
+    above n/m, which a gradual schedule has at first, round(density * m) of every m are kept. A tensor whose number of
+    input channels is not a multiple of m stays dense, and the record names it.
     """
 
     n: int

@@ -1,4 +1,4 @@
-"""Sparse training: a random sparse start, and dropping and growing weights within each tensor."""
+"""Masks for sparse training: random ones to start from, and updates that drop some weights and grow others."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from benchmark.pruning.target import Target, keep_top
 def sparse_start(
     weights: Scores, rng: torch.Generator, target: Target, distribution: Literal["auto"] | Distribution = "auto"
 ) -> Masks:
-    """Random masks at the target: under pattern `global` with the layer densities of a distribution.
+    """Random masks with the target's density and pattern.
 
     Args:
         weights: the prunable tensors; only their shapes and devices are read.
-        rng: what the masks are drawn from, `run.rng`.
-        distribution: of the layer densities; `auto` is ERK (Evci et al., 2020) under `global`, and what the pattern
-            sets under any other.
+        rng: the generator to draw from, `run.rng`.
+        distribution: the rule for the layer densities under the pattern `global`; `auto` is ERK (Evci et al., 2020).
+            Other patterns set the layer densities themselves, and take `auto` only.
 
     Raises:
-        ValueError: the distribution cannot meet the density, or one is named and the pattern sets the layer densities.
+        ValueError: the rule cannot meet the density, or one is named and the pattern sets the layer densities.
     """
     scores = noise(weights, rng)
     if isinstance(target.pattern, Anywhere):
@@ -49,15 +49,16 @@ def regrow(
     target: Target,
     rounding: Callable[[float], int] = math.floor,
 ) -> Masks:
-    """In every tensor, drop `share` of the live weights, lowest `drop` first, and grow as many, highest `grow` first.
+    """Drop a share of the kept weights of every tensor, and grow the same number of pruned ones.
 
-    A weight that was dropped may grow again at once. The number of live weights of a tensor does not change, and under
-    N:M not that of a group; blocks and channels are dropped and grown whole, over all tensors.
+    A dropped weight may grow again at once. The number of kept weights of a tensor does not change, and with N:M that
+    of a group does not either. Blocks and channels are dropped and grown whole, ranked over all tensors.
 
     Args:
-        drop, grow: one score per weight, as for `keep_top`.
-        share: in [0, 1].
-        rounding: from share times live weights to how many are dropped.
+        drop: scores by which weights are dropped, the lowest first.
+        grow: scores by which weights grow, the highest first.
+        share: the share of kept weights to drop, in [0, 1].
+        rounding: rounds `share` times the number of kept weights to the number that is dropped.
 
     Raises:
         ValueError: a score is NaN.
@@ -68,7 +69,7 @@ def regrow(
     else:
         left = {name: count - rounding(share * count) for name, count in masks.counts.items()}
         kept = keep_each(drop, left, among=masks)
-    scores = {name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}  # what is kept, stays
+    scores = {name: grow[name].masked_fill(mask, torch.inf) for name, mask in kept.items()}  # kept weights stay kept
     if isinstance(target.pattern, Anywhere):
         return keep_each(scores, masks.counts)
     return target.pattern.keep(scores, target.density)

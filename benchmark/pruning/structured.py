@@ -1,4 +1,4 @@
-"""Patterns of weights that are kept or dropped together: blocks of a matrix, channels of a network."""
+"""Patterns of weights that are kept or pruned together, in units: blocks of a matrix, or channels of a network."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from benchmark.pruning.ranking import Scores, checked, top
 from benchmark.pruning.target import Target
 
 Members = Mapping[str, tuple[Tensor, ...]]
-"""By tensor: unit numbers, int64, in shapes that broadcast to the tensor's; -1 where a weight is in no unit.
+"""The units that weights are in, by name of the tensor: int64, broadcastable to the tensor, -1 for no unit.
 
-A weight may be in two units, as that of a convolution is in its output's and its input's channel; it is kept where both
-are.
+A weight may be in two units, as a convolution's weights are in an output and in an input channel. It is kept if both
+units are.
 """
 
 
 @dataclass(frozen=True)
 class Units:
-    """The units of a network under a pattern, numbered from 0.
+    """The units of a network, numbered from 0.
 
     Args:
-        count: how many there are.
-        sets: int64 [count], the set that each is of, every one of which keeps at least one; None for no such sets.
+        members: the units that each weight is in.
+        count: the number of units.
+        sets: int64 [count], the set that each unit belongs to, of which at least one is kept; None for no sets.
     """
 
     members: Members
@@ -38,7 +39,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Rectangles of `rows` outputs by `columns` inputs, at every place of a kernel apart; smaller ones at the edges.
+    """Rectangles of `rows` outputs by `columns` inputs, separately for every kernel position; smaller at the edges.
 
     Exactly round(density * number of blocks) are kept over all tensors, by the mean score of their weights.
     """
@@ -61,14 +62,14 @@ class Blocks:
         return {}
 
     def kept(self, density: float, units: Units) -> int:
-        """How many blocks a density keeps. Raises ValueError if that is none."""
+        """The number of blocks that a density keeps. Raises ValueError if that is none."""
         count = round(density * units.count)
         if count == 0:
             raise ValueError(f"density {density:g} keeps none of {units.count:,} blocks")
         return count
 
     def units(self, shapes: Mapping[str, torch.Size]) -> Units:
-        """The blocks of tensors of these shapes: tensor by tensor, row by row, then places of the kernel."""
+        """The blocks of tensors of these shapes, numbered tensor by tensor, row by row, then by kernel position."""
         members, count = {}, 0
         for name, (rows, columns, *kernel) in shapes.items():
             across, places = math.ceil(columns / self.columns), math.prod(kernel)
@@ -82,14 +83,14 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Channels:
-    """Output channels, each with every slice that is tied to it: the network without them is a smaller dense one.
+    """Output channels, each with all weights that read it or are tied to it. Without them the network is a smaller one.
 
-    Density is the share of channels kept, over all layers, and each layer keeps at least one; a channel's score is the
-    mean over its weights.
+    The density is the share of channels that are kept over all layers; each layer keeps at least one. A channel's score
+    is the mean over its weights.
 
     Args:
-        members: by tensor, the channel of each output and input (from `benchmark.training.channel_tracing.trace`).
-        layers: int64 [channels], the layer, or the set of tied layers, that each channel is of.
+        members: the channels that each weight is in (from `benchmark.training.channel_tracing.trace`).
+        layers: int64 [channels], the layer, or the set of tied layers, that each channel belongs to.
     """
 
     members: Members = field(default_factory=dict, repr=False)
@@ -107,22 +108,22 @@ class Channels:
         return {name: "no channel that can be removed runs through it" for name in shapes if name not in self.members}
 
     def kept(self, density: float, units: Units) -> int:
-        """How many channels a density keeps, at least one of each layer."""
+        """The number of channels that a density keeps, at least one of each layer."""
         return max(round(density * units.count), len(torch.unique(self.layers)))
 
     def units(self, shapes: Mapping[str, torch.Size]) -> Units:
-        """The channels that were traced, whatever the shapes."""
+        """The channels that were traced. The shapes are not used."""
         return Units(self.members, len(self.layers), self.layers)
 
 
 def unit_means(values: Scores, target: Target) -> Tensor:
     """The mean of `values` over the weights of every unit of the target's pattern: float64 [units], on the CPU.
 
-    Unit numbers are those that `keep_units` takes. Blocks are counted tensor by tensor, in each row by row, and at
-    every place of a kernel apart; channels as they were traced, layer by layer. A weight in two units counts in both.
+    The units are in the order that `keep_units` expects. Blocks are numbered tensor by tensor, in each one row by row,
+    with a block for every kernel position; channels are numbered layer by layer. A weight in two units counts in both.
 
     Args:
-        values: one number per weight of every prunable tensor: squares of weights, say.
+        values: one number per weight of every prunable tensor: squares of weights, for example.
 
     Raises:
         Inapplicable: the pattern has no units; `blocks:RxC` and `channels` have.
@@ -133,15 +134,15 @@ def unit_means(values: Scores, target: Target) -> Tensor:
 
 
 def keep_units(scores: Tensor, target: Target, among: Masks) -> Masks:
-    """The whole units, blocks or channels, with the highest scores: for methods that score a unit and not a weight.
+    """Keep the blocks or channels with the highest scores, for methods that score units and not weights.
 
-    As many as the target's density asks, exactly; of equal scores the earlier unit stays, and every layer keeps at
-    least one channel. With the means of scores per weight, `keep_units(unit_means(scores, target), target, masks)`
-    keeps what `keep_top(scores, target, masks)` does.
+    Exactly as many units as the target's density asks for are kept; of equal scores the first ones, and of every layer
+    at least one channel. `keep_units(unit_means(scores, target), target, masks)` keeps the same weights as
+    `keep_top(scores, target, masks)`.
 
     Args:
-        scores: [units], in the order of `unit_means`; higher = kept longer.
-        among: what to choose from, `run.masks`: a unit of which no weight is kept cannot come back.
+        scores: [units], in the order of `unit_means`; units with higher scores are kept longer.
+        among: the masks to choose from, `run.masks`: a unit without any kept weight cannot come back.
 
     Raises:
         Inapplicable: the pattern has no units; `blocks:RxC` and `channels` have.
@@ -183,7 +184,7 @@ def _means(values: Scores, units: Units) -> Tensor:
 
 
 def _choose(scores: Tensor, units: Units, kept: int, live: Tensor) -> Tensor:
-    """bool [units]: the `kept` live units with the highest scores, at least one of each set."""
+    """The `kept` live units with the highest scores, with at least one of each set; bool [units]."""
     forced = torch.zeros_like(live)
     for number in [] if units.sets is None else torch.unique(units.sets):
         candidates = live & (units.sets == number)
@@ -192,7 +193,7 @@ def _choose(scores: Tensor, units: Units, kept: int, live: Tensor) -> Tensor:
 
 
 def live_units(masks: Masks, units: Units) -> Tensor:
-    """bool [units]: those of which any weight is kept."""
+    """The units of which any weight is kept, bool [units]."""
     live = torch.zeros(units.count, dtype=torch.bool)
     for name, numbers in _each(units.members):
         mask = masks[name].cpu()
@@ -202,7 +203,7 @@ def live_units(masks: Masks, units: Units) -> Tensor:
 
 
 def masks_of(chosen: Tensor, members: Members, shapes: Mapping[str, torch.Size], device: torch.device) -> Masks:
-    """The weights all of whose units are chosen; all of those in no unit."""
+    """Masks of the weights whose units are all chosen. Weights in no unit are kept."""
     masks = {}
     padded = torch.cat([chosen, torch.ones(1, dtype=torch.bool)])  # number -1: in no unit
     for name, shape in shapes.items():
@@ -228,7 +229,7 @@ def _each(members: Members) -> Iterator[tuple[str, Tensor]]:
 
 
 def _inside(numbers: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Where a tensor's weights are in a unit, bool of its shape, and in which, in the same order."""
+    """Which weights of a tensor are in a unit, bool of its shape, and the units of these weights, in the same order."""
     spread = numbers.expand(shape)
     inside = spread >= 0
     return inside, spread[inside]

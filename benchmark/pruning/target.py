@@ -1,4 +1,4 @@
-"""What is asked of an algorithm: how much to keep, and in which pattern."""
+"""`Target`: the density and the pattern that an algorithm has to prune to."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from benchmark.pruning.ranking import Scores
 
 @dataclass
 class Inversion:
-    """Turns every ranking over, and remembers whether there was one."""
+    """Reverses the rankings of a target.
+
+    Args:
+        used: whether there was any ranking.
+    """
 
     used: bool = False
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of an algorithm: a density (kept / prunable) and the pattern it is kept in.
+    """The density and the pattern that an algorithm has to prune to.
 
     Args:
-        inversion: set by the control of that name.
+        density: kept weights as a share of prunable ones.
+        pattern: the positions in which weights may be kept.
+        inversion: set by the control `invert`; None otherwise.
 
     Raises:
-        ValueError: density outside (0, 1].
+        ValueError: the density is not in (0, 1].
     """
 
     density: float
@@ -39,15 +45,15 @@ class Target:
             raise ValueError(f"density must lie in (0, 1], got {self.density:g}; 90% sparsity is density 0.1")
 
     def at_progress(self, progress: float) -> Target:
-        """The target part of the way: density ** progress, the geometric schedule; progress in [0, 1]."""
+        """The target at a progress in [0, 1] of the geometric schedule, which has density ** progress."""
         return self.with_density(self.density**progress)
 
     def with_density(self, density: float) -> Target:
-        """The target at another density."""
+        """The same target with another density."""
         return replace(self, density=density)
 
     def oriented(self, scores: Scores) -> Mapping[str, Tensor]:
-        """The scores, or their negatives where the control `invert` asks; for what `keep_top` does not rank."""
+        """The scores, or their negatives under the control `invert`; for rankings that do not use `keep_top`."""
         if not self.inversion:
             return scores
         self.inversion.used = True
@@ -55,11 +61,11 @@ class Target:
 
 
 def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Masks:
-    """The highest-scoring weights that the target's pattern and density allow.
+    """Keep the highest-scoring weights that the target's pattern and density allow.
 
     Args:
-        scores: one score per weight, higher = kept longer.
-        among: the weights to choose from; pruned ones cannot come back. All of them where it is None.
+        scores: one score per weight; weights with higher scores are kept longer.
+        among: masks of the weights to choose from, so that pruned ones cannot come back; None for all weights.
 
     Raises:
         ValueError: a score is NaN, or more weights are asked than `among` has.
