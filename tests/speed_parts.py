@@ -106,8 +106,8 @@ FORK = """
 import time
 from statistics import median
 import torch
-from benchmark import server
-context, times = server.start([]), []
+from benchmark.sweep import fork_server
+context, times = fork_server.start([]), []
 for _ in range(20):
     start = time.perf_counter()
     process = context.Process(target=torch.ones, args=(8, 8))
