@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from benchmark.data import download
     from benchmark.data.source import DataSource
 
-
 root_option = click.option(
     "--data-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

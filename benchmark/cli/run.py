@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from benchmark.sweep.plan import Plan
     from benchmark.sweep.workers import Started
 
-
 HEARTBEAT = 30.0
 """Seconds between two signs of life where there is no terminal."""
 
