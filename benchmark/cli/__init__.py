@@ -1,4 +1,4 @@
-"""The `bench` command. Its modules import torch inside the verbs that need it, so that the others feel instant."""
+"""The `bench` command. Commands that need torch import it when they run, so that the others start fast."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmark.errors import BenchError
 
 
 class _Failure(click.ClickException):
-    """One of our errors, in click's words: a line on stderr and the right exit code."""
+    """Reports a `BenchError` through click: one line on stderr and the error's exit code."""
 
     def __init__(self, error: BenchError) -> None:
         super().__init__(str(error))
@@ -36,7 +36,7 @@ class _Bench(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # a terminal that cannot write a character still gets the table
+                stream.reconfigure(errors="replace")  # a terminal that lacks a character still gets the table
         try:
             return super().invoke(ctx)
         except BenchError as error:
@@ -46,7 +46,7 @@ class _Bench(click.Group):
             ctx.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.commands]  # in the order a newcomer needs them; `list` is a module of this package
+        return [*self.commands]  # in order of use, not sorted
 
 
 @click.group(cls=_Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

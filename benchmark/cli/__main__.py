@@ -1,4 +1,4 @@
-"""`python -m benchmark.cli`, which is `bench`."""
+"""Runs `bench` as `python -m benchmark.cli`."""
 
 from benchmark.cli import main
 

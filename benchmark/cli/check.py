@@ -1,4 +1,4 @@
-"""`bench check`: does a plug-in keep the contract?"""
+"""`bench check`: test whether a plug-in follows the contract of algorithms or tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
 
     from benchmark.contract.check import check as findings_of
 
-    torch.set_num_threads(1)  # as in a worker; small networks are slower on two
+    torch.set_num_threads(1)  # as in a worker; more threads slow down small networks
     tables, full, broken = {}, [], False
     for name, kind in kinds.items():
         findings = list(findings_of(name, kind))

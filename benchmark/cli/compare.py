@@ -1,4 +1,4 @@
-"""bench compare: differences of algorithms, paired by seed, with intervals that can be seen."""
+"""`bench compare`: differences between algorithms, paired by seed, with intervals drawn as bars."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from benchmark.records.spelling import Choice, choices, named
 from benchmark.records.store import Store
 
 EVERYBODY = ("on", "leaderboard")
-"""`bench compare on leaderboard`, as one may say it, is `bench compare`."""
+"""`bench compare on leaderboard` is accepted as another way to write `bench compare`."""
 
 
 @click.command()
@@ -36,7 +36,7 @@ EVERYBODY = ("on", "leaderboard")
 @click.option(
     "--against", type=click.Choice(["best", "all"]), help="Without names: the best of each column, or all pairs."
 )
-@click.option("--masks", is_flag=True, help="Not scores but masks: what two of them share, beyond chance.")
+@click.option("--masks", is_flag=True, help="Compare masks instead of scores: their overlap beyond chance.")
 @filters
 @format_option
 def compare(names: Sequence[str], against: str | None, masks: bool, form: str, **wanted: Any) -> None:
@@ -49,9 +49,9 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     bench compare on leaderboard              everything against the best; --against all for every pair
     bench compare --masks snip synflow        masks, not scores; also of two records, by the first digits of their keys
 
-    The interval is of each difference alone; p is corrected over all the differences of a table (Holm). Up to a few
-    seeds the test is the paired t test; where flipping signs can become significant it is the exact sign-flip test;
-    with fewer than two common seeds it is Welch's.
+    Each interval is for its own difference; p is corrected over all differences of a table (Holm). The test is the
+    exact sign-flip test if there are enough seeds for it to become significant, otherwise the paired t test, and
+    Welch's test with fewer than two common seeds.
     """
     if masks and against:
         raise UsageError("--against is of scores; with --masks, name two records or two algorithms")
@@ -74,26 +74,26 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
 
 
 def _of(wanted: Sequence[Choice], board: Sequence[Row]) -> list[Comparison]:
-    """Those that are named among each other; a single one against every other."""
+    """Compare the named methods with each other; a single one with every other method."""
     groups = [_matching(choice, board) for choice in wanted]
     chosen = list({id(row): row for group in groups for row in group}.values())
     if len(wanted) > 1:
         return compare_rows(sorted(chosen, key=lambda row: (row.table, row.pattern)))
-    others = [row for column in columns(board) for row in column if all(row is not one for one in chosen)]
+    others = [row for column in columns(board) for row in column if all(row is not named_row for named_row in chosen)]
     return compare_pairs([(a, b) for a in chosen for b in others if comparable(a, b)])
 
 
 def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
-    """The rows that a name means: its controls alone where it names one, none of them where it does not.
+    """Return the rows that a name matches. Controls match only if the name has the option `control`.
 
     Raises:
-        UsageError: it means none.
+        UsageError: no row matches.
     """
     rows = [row for row in board if named(choice, row.algorithm, row.options)]
     chosen = [row for row in rows if row.control is None or "control" in choice.options]
     if not chosen:
-        there = ", ".join(dict.fromkeys(row.label for row in board))
-        raise UsageError(f"no record here is of '{choice.name}' as asked; there are: {there}")
+        labels = ", ".join(dict.fromkeys(row.label for row in board))
+        raise UsageError(f"no record here is of '{choice.name}' as asked; there are: {labels}")
     return chosen
 
 
@@ -132,7 +132,7 @@ def _display_row(one: Comparison, patterns: bool) -> dict[str, str]:
 
 
 def _bars(comparisons: Sequence[Comparison], width: int) -> list[str]:
-    """Intervals on one scale around 0; what goes beyond it ends in an arrow."""
+    """Draw intervals on one scale around 0. An interval that exceeds the scale ends in an arrow."""
     ends = [abs(end) for one in comparisons for end in (one.difference.low, one.difference.high) if end is not None]
     reach = min(max(ends, default=0.0), 3 * max(abs(one.difference.mean) for one in comparisons)) or 1.0
     return [_bar(one, reach, width) for one in comparisons]
@@ -140,7 +140,7 @@ def _bars(comparisons: Sequence[Comparison], width: int) -> list[str]:
 
 def _bar(one: Comparison, reach: float, width: int) -> str:
     middle = width // 2
-    cells = ["·"] * width  # not spaces: of these, only one is left in a table
+    cells = ["·"] * width  # not spaces, since tables collapse them
     cells[middle] = "│"
     low, high = one.difference.low, one.difference.high
     if low is not None and high is not None:

@@ -1,4 +1,4 @@
-"""`bench data`: which data sets are here, and bringing and checking them."""
+"""`bench data`: list, download and check data sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from benchmark.data import download
     from benchmark.data.source import DataSource
 
-
 root_option = click.option(
     "--data-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -29,14 +28,14 @@ root_option = click.option(
 
 @click.group()
 def data() -> None:
-    """Data sets: list them, fetch them, verify them. A task may stand with options, as for run."""
+    """Data sets: list them, fetch them, verify them. A task may have options, as for run."""
 
 
 @data.command("list")
 @root_option
 @format_option
 def list_(data_root: Path | None, form: str) -> None:
-    """What is where."""
+    """List the data sets, with their location, size and how to get them."""
     from benchmark.data.folders import DataFolders
 
     folders, rows = DataFolders(data_root), list[dict[str, Any]]()
@@ -70,7 +69,7 @@ def list_(data_root: Path | None, form: str) -> None:
 def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | None) -> None:
     """Bring data sets into the user's cache, if they are nowhere yet.
 
-    An interrupted download goes on from where it was, if the server can.
+    An interrupted download is resumed, if the server supports it.
     """
     from benchmark.data.download import obtain
     from benchmark.data.folders import DataFolders, how_to_get
@@ -102,7 +101,7 @@ def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | No
 @root_option
 @format_option
 def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
-    """Check files against their published checksums, and read each set once. Exit code 4 where one is not sound."""
+    """Check files against their published checksums and read each data set once. Exit code 4 if one is not sound."""
     from benchmark.data.download import BAD, checked
     from benchmark.data.folders import DataFolders
 
@@ -117,7 +116,7 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
             parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
             held = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
             rows.append({"file": "as the task reads it", "is": held})
-        except Exception as error:  # whatever a reader of foreign files can raise
+        except Exception as error:  # readers of foreign files can raise anything
             rows.append(
                 {"file": "as the task reads it", "is": f"unreadable: {type(error).__name__}: {one_line(error)}"}
             )
@@ -130,13 +129,17 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
 
 
 def _sources(names: Sequence[str]) -> Iterator[tuple[str, DataSource]]:
-    """Of each task, with its name and the options it was given."""
+    """Yield the name, with options, and the data source of each task."""
     for choice in choices(names):
         yield spelled(choice.name, choice.options), registry.task(choice.name, choice.options).source
 
 
 def _discarded(label: str, source: DataSource, folder: Path, cache: Path) -> bool:
-    """Delete what is corrupt in the cache, to be fetched again. Raises DataMissing where it lies elsewhere."""
+    """Delete corrupt files from the cache, and return whether there were any.
+
+    Raises:
+        DataMissing: files are corrupt in a folder other than the cache.
+    """
     from benchmark.data.download import checked
 
     corrupt = [file for file, status in checked(source, folder).items() if status == "corrupt"]
@@ -161,7 +164,7 @@ def _size(path: Path) -> int:
 
 @contextmanager
 def _progress() -> Iterator[download.Progress]:
-    """A bar for each file, on a terminal."""
+    """Show a progress bar for each file, if stderr is a terminal."""
     screen = console(err=True)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bars:

@@ -1,4 +1,4 @@
-"""`bench doctor`: is this machine fit to run the benchmark?"""
+"""`bench doctor`: check whether this machine can run the benchmark."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
 
 
 def _writable(results: Path) -> dict[str, Any]:
-    """Tried in the folder itself, or in the nearest one that exists: looking leaves nothing behind."""
+    """Check whether the results folder, or its nearest existing parent, can be written. Leaves no files behind."""
     folder = next(place for place in (results, *results.resolve().parents) if place.is_dir())
     try:
         with tempfile.TemporaryFile(dir=folder) as file:

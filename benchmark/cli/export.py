@@ -1,4 +1,4 @@
-"""`bench export`: the network of a record, as files that other programs read."""
+"""`bench export`: train the network of a record again and write it to files."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def export(record: str, folder: Path, device: str, data_root: Path | None, results: Path) -> None:
     """Train a record's network again and write it to a folder.
 
-    Records hold no weights: the same cell has the same bits. Written are weights.safetensors (parameters and buffers,
-    pruned weights zero), masks.safetensors (True = kept), record.json, and for the pattern `channels`
-    smaller.safetensors, the dense network without the removed channels.
+    Records hold no weights, since training the same cell again gives the same bits. The folder gets weights.safetensors
+    (parameters and buffers, with pruned weights zero), masks.safetensors (True = kept), record.json, and for the
+    pattern `channels` smaller.safetensors, the dense network without the removed channels.
     """
     wanted = find_record(record, Store(results))
     if wanted.status != "ok":
@@ -48,7 +48,11 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `folder` when it is full. Raises UsageError where none can be made."""
+    """Yield a temporary folder, which replaces `folder` on success and is deleted on failure.
+
+    Raises:
+        UsageError: the folder cannot be created.
+    """
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
@@ -64,10 +68,10 @@ def _whole(folder: Path) -> Iterator[Path]:
 
 
 def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, RunState]:
-    """The network of a record, trained again, and the state of its run.
+    """Train the network of a record again. Return it with the state of its run.
 
     Raises:
-        VerificationFailed: it is not the network of the record.
+        VerificationFailed: the result differs from the record.
     """
     from benchmark.harness.rerun import differences, rerun
 

@@ -1,4 +1,4 @@
-"""Which records a reading verb is about: the filters that leaderboard, compare and plot share."""
+"""The options that select records, shared by `bench leaderboard`, `compare` and `plot`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILTERS = [
 
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that narrow down what is read, and `--results`."""
+    """Add `--results` and the options that select records to a command."""
     command = results_option(command)
     for option in reversed(FILTERS):
         command = option(command)
@@ -38,16 +38,16 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def selected(results: Path, **wanted: Any) -> list[Outcome]:
-    """What tables need of the records of a folder that fit the filters; names what cannot be read on stderr.
+    """Return the outcomes of the records in a folder that match the filters. Warns about unreadable records.
 
     Raises:
-        UsageError: there is no such folder, or nothing in it fits.
+        UsageError: the folder does not exist, or no record matches.
     """
     return _fitting(results, Store.outcomes, wanted)
 
 
 def whole_records(results: Path, **wanted: Any) -> list[Record]:
-    """The same records with all that they hold, for what is made of layers, edits or places. Takes its time."""
+    """Return the same records in full, for uses that need layers, edits or provenance. Slower than `selected`."""
     return _fitting(results, Store.records, wanted)
 
 
@@ -58,13 +58,13 @@ def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[st
     records = read(store)
     warn(store)
     asked = _read(wanted)
-    fitting = [record for record in records if _fits(record, **asked)]
-    if not fitting:
-        there = f"; it holds {_held(records)}" if records else ""
+    matching = [record for record in records if _fits(record, **asked)]
+    if not matching:
+        held = f"; it holds {_held(records)}" if records else ""
         raise UsageError(
-            f"no record in {results} fits{there}; fill it with: bench run --algo imp,snip,random --task digits"
+            f"no record in {results} fits{held}; fill it with: bench run --algo imp,snip,random --task digits"
         )
-    return fitting
+    return matching
 
 
 def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _fits(
 
 
 def _held(records: Iterable[Answer]) -> str:
-    """The first few tasks and algorithms there are."""
+    """Name the tasks and algorithms of records, up to eight of each."""
     held = []
     for what in ("task", "algorithm"):
         names = sorted({getattr(record.cell, what) for record in records})

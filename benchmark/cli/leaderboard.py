@@ -1,4 +1,4 @@
-"""bench leaderboard: who is best at what, in five views."""
+"""`bench leaderboard`: rank methods, in five views."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def leaderboard(
     With --format md it writes DIR/README.md.
 
     \b
-    plain     ranks as intervals: 2-4 is not told apart from its neighbours, after a correction for all pairs
-    compute   accuracy against everything that was computed, the Pareto front marked, and at equal cost
-    controls  each method minus its shuffled, re-initialised, ... selves, paired by seed
-    profile   across tasks and sparsities: mean ranks, how often near the best, who wins where
-    edits     what edge methods did to graphs: how many edits, the spectral gap before and then, edges between classes
+    plain     ranks as intervals: a method at 2-4 may be anything from 2nd to 4th, corrected over all pairs
+    compute   accuracy against the FLOPs of all training and scoring, with the Pareto front, and at equal cost
+    controls  each method minus its controls (shuffled, re-initialised, ...), paired by seed
+    profile   across tasks and sparsities: mean ranks, how often near the best, which method is best where
+    edits     graph edits of edge methods: how many, the spectral gap before and after, edges between classes
     """
     form = form or ("html" if action == "build" else "table")
     if action == "build" or form == "html" or out:
@@ -70,7 +70,7 @@ def leaderboard(
 
 
 def print_board(records: Sequence[Answer], form: str) -> None:
-    """The plain leaderboard of these records on stdout."""
+    """Print the plain leaderboard of these records."""
     board = rows(records, catalog.label)
     if form in ("json", "csv"):
         emit(form, {}, board_facts(board))

@@ -1,4 +1,4 @@
-"""The verbs that describe plug-ins: list and info."""
+"""`bench list` and `bench info`: list and describe algorithms and tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def list_(kind: str | None, form: str) -> None:
 @click.argument("name")
 @format_option
 def info(name: str, form: str) -> None:
-    """What an algorithm or a task is, and the options it has; a task may stand with options, as for run."""
+    """What an algorithm or a task is, and the options it has; a task may have options, as for run."""
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
@@ -71,7 +71,7 @@ def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[st
 
 
 def _cost(name: str) -> str:
-    """What a tenth of the weights costs on the toy task, at the default options: tried, not claimed."""
+    """Measure the cost of keeping a tenth of the weights, by a run on the toy task at default options."""
     from benchmark.contract import trial
 
     if "+" in name:
@@ -127,7 +127,7 @@ BUDGET = {
     "momentum": "momentum",
     "weight_decay": "weight decay",
 }
-"""What a table shows of a recipe, and the heads of its columns."""
+"""The fields of a recipe that a table shows, with their column headings."""
 
 
 def _model_rows(task: Task) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ def _model_rows(task: Task) -> list[dict[str, Any]]:
 
 
 def _recipe_rows(task: Task) -> list[dict[str, Any]]:
-    """Every recipe, whole; those of models that are trained otherwise than the others under their names."""
+    """Return all recipes in full. Recipes of a particular model are listed under its name."""
     by_model = {"every other" if task.model_recipes else "every": task.recipes} | dict(task.model_recipes)
     return [
         {"model": model, "budget": budget, **recipe.describe()}

@@ -1,4 +1,4 @@
-"""`bench merge`: records of another machine, checked and brought together with ours."""
+"""`bench merge`: check records of other machines and copy them into a results folder."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def merge(
 ) -> None:
     """Bring the records of other results folders into --results.
 
-    Refused, each with its reason, are files that are no records, lie in the wrong place, or contradict themselves: a
-    key that is not the cell's, an audit not passed, densities that are not the layers' or the sparsity's. A run that
-    ended well replaces one of ours that did not. Exit code 5 if any was refused; the others are brought in anyway.
+    Files that are not records, are in the wrong place, or contradict themselves are refused, each with a reason. A
+    contradiction is a key that is not the cell's, a failed audit, or densities that do not match the layers or the
+    sparsity. A successful run replaces an unsuccessful one of ours. Exit code 5 if any file was refused; the others are
+    merged anyway.
     """
     for folder in folders:
         if not (folder / "records").is_dir():

@@ -1,4 +1,4 @@
-"""Rows on stdout, in the form that was asked for; everything else goes to stderr."""
+"""Prints results on stdout in the chosen format, and defines options that commands share. Messages go to stderr."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmark.records.store import Store
 
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--format`, as every reading verb has it."""
+    """Add the option `--format` to a command."""
     choice = click.Choice(FORMATS)
     return click.option("--format", "form", type=choice, default="table", show_default=True)(command)
 
 
 def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--results`, the folder that records lie in."""
+    """Add the option `--results`, the folder of the records, to a command."""
     return click.option(
         "--results",
         type=click.Path(file_okay=False, path_type=Path),
@@ -38,7 +38,7 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def usable(device: str) -> str:
-    """A device that is here, `auto` resolved. Raises UsageError."""
+    """Return the device, with `auto` resolved. Raises UsageError if it does not exist on this machine."""
     import torch
 
     if device == "auto":
@@ -52,8 +52,8 @@ def usable(device: str) -> str:
     return device
 
 
-class Split(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click alone
-    """A repeatable option that also takes several values with commas between them."""
+class Split(click.ParamType):  # type: ignore[type-arg]  # generic only in new versions of click
+    """Parameter type of repeatable options that also take several values, separated by commas."""
 
     def __init__(self, kind: type = str) -> None:
         self.kind, self.name = kind, {str: "names", float: "numbers", int: "numbers"}[kind]
@@ -69,18 +69,18 @@ class Split(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 
 
 def flat(values: Sequence[Sequence[Any]]) -> list[Any]:
-    """The values of a repeated `Split` option, in order, each once."""
+    """Return the values of a repeated `Split` option in order, without duplicates."""
     return list(dict.fromkeys(value for group in values for value in group))
 
 
 def console(*, err: bool = False) -> Console:
-    """A console as wide as the terminal; wide enough for any table where there is none."""
+    """Return a console of the terminal's width; 200 columns if there is no terminal, which fits any table."""
     terminal = Console(stderr=err, highlight=False)
     return terminal if terminal.is_terminal else Console(stderr=err, highlight=False, width=200)
 
 
 def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
-    """Print titled tables of rows. JSON and CSV print `full`, every value of every row, where it is given."""
+    """Print titled tables of rows. JSON and CSV print `full`, which has all values of all rows, if it is given."""
     everything = full if full is not None else [row for rows in tables.values() for row in rows]
     if form == "json":
         click.echo(json.dumps(everything, indent=1, default=str))
@@ -95,7 +95,7 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
 
 
 def warn(store: Store) -> None:
-    """Name the files of a store that could not be read."""
+    """Print a warning for each file of a store that could not be read."""
     for problem in store.problems:
         click.echo(f"Warning: skipped {plain(problem)}", err=True)
 
@@ -106,7 +106,7 @@ def _table(rows: Rows) -> Table:
     for name in rows[0] if rows else []:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(plain(value)) for value in row.values()))  # as text: names may hold markup
+        table.add_row(*(Text(plain(value)) for value in row.values()))  # as Text, since names may contain markup
     return table
 
 

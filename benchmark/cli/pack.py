@@ -1,4 +1,4 @@
-"""`bench pack`: the records of a results folder as they are committed, a file a table."""
+"""`bench pack`: move the records of a results folder into its tables, ready to be committed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from benchmark.records.store import Store
 def pack(ctx: click.Context, dry_run: bool, results: Path, form: str) -> None:
     """Move the records of --results into its tables, to be committed.
 
-    bench run writes a file a record, records/<task>/<algorithm>/<key>.json. They become lines of
-    records/<table>.jsonl, sorted by key: one file for every task, model and budget, and a line of a diff for every
-    record. All verbs read both; a record run or verified again has a file again, which replaces its line.
+    bench run writes one file per record, records/<task>/<algorithm>/<key>.json. Packing turns them into lines of
+    records/<table>.jsonl, sorted by key: one table for every task, model and budget, so that a diff has one line per
+    record. All commands read both. A record that is run or verified again gets a new file, which replaces its line.
 
-    A table is written whole or not at all, and files are removed after it. What is no record is named and stays, and
-    so does a table with such a line. Exit code 5 if there was any.
+    A table is written whole or not at all, and files are removed only afterwards. Files and lines that are not records
+    are reported and kept, and a table with such a line is not changed. Exit code 5 if there were any.
     """
     try:
         packed = fold(Store(results), write=not dry_run)
@@ -34,6 +34,6 @@ def pack(ctx: click.Context, dry_run: bool, results: Path, form: str) -> None:
         raise UsageError(f"the records in {results} cannot be packed: {error.strerror or error}") from None
     for line in packed.refused:
         click.echo(f"Refused {plain(line)}", err=True)
-    rows = [{"table": name, "records": of, "new": new} for name, (of, new) in packed.tables.items()]
+    rows = [{"table": name, "records": count, "new": new} for name, (count, new) in packed.tables.items()]
     emit(form, {f"in {results}" + (" (nothing was written)" if dry_run else ""): rows}, rows)
     ctx.exit(5 if packed.refused else 0)

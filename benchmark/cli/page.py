@@ -1,4 +1,4 @@
-"""bench leaderboard build: the leaderboard as files, one page of HTML or a README."""
+"""`bench leaderboard build`: write the leaderboard as an HTML page or a README."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ from benchmark.records.record import Record
 
 
 def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: Any) -> None:
-    """Write the leaderboard of these records to a folder.
+    """Write the leaderboard of the selected records to a folder.
+
+    Args:
+        form: html or md.
+        wanted: the filters of `selected`.
 
     Raises:
-        UsageError: no folder, or a form that is not written to one.
+        UsageError: there is no folder, it cannot be written, or the format or view is only printed.
     """
     if form not in ("html", "md"):
         raise UsageError(f"--out is for --format html or md, not {form}; without it the leaderboard is printed")
@@ -55,13 +59,13 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
 
 
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
-    from benchmark.leaderboard.page import Names, page  # jinja2 and matplotlib are for this alone
+    from benchmark.leaderboard.page import Names, page  # imports jinja2 and matplotlib, which nothing else needs
 
     return {"index.html": page(records, published(results / "published"), Names(catalog.label, catalog.when)).encode()}
 
 
 def _readme(records: list[Outcome]) -> dict[str, bytes]:
-    """A README of all tables, each below its picture where it has one."""
+    """Return a README with all tables, each below its figure if it has one, and the files of the figures."""
     board = rows(records, catalog.label)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
@@ -75,9 +79,10 @@ def _readme(records: list[Outcome]) -> dict[str, bytes]:
 
 
 def _pictures(records: list[Outcome]) -> dict[str, bytes]:
-    """By name of its file, for every table with weights pruned, the metric over the share kept.
+    """Return the figures of the metric over the share kept, by file name, for every table with pruned weights.
 
-    Each tells in its description which results it shows: versions of matplotlib draw the same ones with other bytes.
+    The description in an SVG has a digest of the results it shows, since versions of matplotlib write different bytes
+    for the same results.
     """
     from benchmark.leaderboard.figures.by_name import PICTURES
     from benchmark.leaderboard.figures.style import encoded

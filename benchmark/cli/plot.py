@@ -1,4 +1,4 @@
-"""bench plot: pictures of records."""
+"""`bench plot`: draw a figure of records."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
+"""Figures that can show controls."""
+
 WHOLE = ("layers", "overlap")
-"""Pictures of what outcomes do not hold."""
+"""Figures that need whole records, not only outcomes."""
 
 
 @click.command()
 @click.argument("picture", type=click.Choice([*PICTURES, "overlap"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to: FILE.svg, FILE.png or FILE.pdf.")
-@click.option("--controls", is_flag=True, help=f"Draw controls beside methods ({', '.join(WITH_CONTROLS)}).")
+@click.option("--controls", is_flag=True, help=f"Also draw controls ({', '.join(WITH_CONTROLS)}).")
 @filters
 def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
     """Draw a picture of records.
 
     \b
     accuracy-sparsity    the metric over the weights kept, with 95 % intervals
-    pareto               the metric over everything that was computed, and its front
-    profile              how often a method comes how close to the best, over tasks and sparsities
-    critical-difference  mean ranks, and how far apart they have to be (Demsar, 2006)
-    layers               which share of each layer a method keeps
-    overlap              which masks agree, beyond what chance gives at the same layer densities
+    pareto               the metric over the FLOPs of all training and scoring, with the Pareto front
+    profile              how often a method is within a factor of the best, over tasks and sparsities
+    critical-difference  mean ranks, and the difference that is significant (Demsar, 2006)
+    layers               the share of each layer that a method keeps
+    overlap              how far masks agree, beyond chance at the same layer densities
     """
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{out}: no picture ends in '{out.suffix}'; it can be {', '.join(SUFFIXES)}")

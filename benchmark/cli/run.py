@@ -1,4 +1,4 @@
-"""`bench run`: answer the open cells of a selection and show where they stand."""
+"""`bench run`: run the cells of a selection that have no record yet, and print the leaderboard."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from benchmark.sweep.plan import Plan
     from benchmark.sweep.workers import Started
 
-
 HEARTBEAT = 30.0
-"""Seconds between two signs of life where there is no terminal."""
+"""Seconds between progress lines if stderr is not a terminal."""
 
 
 @click.command()
@@ -55,7 +54,9 @@ HEARTBEAT = 30.0
     multiple=True,
     help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
 )
-@click.option("--edges", type=Split(), multiple=True, help="Edges that edge methods edit: 0.1 of them, or 50.")
+@click.option(
+    "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
+)
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -74,7 +75,7 @@ HEARTBEAT = 30.0
 def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, rerun: Any, **selected: Any) -> None:
     """Run algorithms on tasks and print the leaderboard.
 
-    Cells that are answered already are not run again. An interrupt keeps what is finished.
+    Cells that already have a record are not run again. After an interrupt, finished cells are kept.
     """
     ctx.with_resource(recorded())
     _warm_up([*selected["algorithms"], *selected["tasks"]], selected["device"], wanted=jobs != 0 and not dry_run)
@@ -108,15 +109,15 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     finished = _run(planned, store, jobs, device, selected["timeout"], selected["data_root"]) if planned.run else []
     records: list[Answer] = [*planned.reused, *finished]
     print_board(records, "table")
-    unwell = [record for record in records if record.status not in ("ok", "skipped")]
-    ctx.exit(3 if broken else 1 if unwell else 0)
+    unsuccessful = [record for record in records if record.status not in ("ok", "skipped")]
+    ctx.exit(3 if broken else 1 if unsuccessful else 0)
 
 
 def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
-    """Start the workers' server before this process imports torch itself: both then take no longer than one.
+    """Start the workers' fork server before this process imports torch, so that both import it in parallel.
 
-    Where they may use a GPU, workers import the plug-ins: torch-geometric starts CUDA as it is imported, and CUDA that
-    was started before a fork cannot be used after it.
+    If a GPU may be used, plug-ins are imported in the workers instead of the server: importing torch-geometric
+    initialises CUDA, and CUDA that was initialised before a fork cannot be used after it.
     """
     pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
     names = [name for piece in pieces for name in piece.split("+")]
@@ -199,7 +200,11 @@ def _run(
 def _progress(
     planned: Plan, jobs: int, finished: list[Record]
 ) -> Iterator[tuple[Callable[[Record], None], Callable[[Sequence[Started]], None]]]:
-    """A line for each finished cell; below it, on a terminal, a bar and what is running."""
+    """Print a line for each finished cell and, on a terminal, a progress bar with the running cells below.
+
+    Yields:
+        Two functions: one to report a finished record, one to show the running cells.
+    """
     from benchmark.sweep.estimate import estimate
 
     screen = console(err=True)

@@ -1,4 +1,4 @@
-"""`bench show`: everything about one record."""
+"""`bench show`: print everything about one record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bench verify`: are records what they say? Looked into, then trained again, then stamped."""
+"""`bench verify`: check records, train their cells again, and stamp the records that are reproduced."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmark.records.store import Store
 from benchmark.records.validity import mask_problems, problems_of
 
 STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", "processor")
+"""Fields of the second run's provenance that a stamp keeps."""
 
 
 @click.command()
@@ -30,9 +31,9 @@ STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", 
     type=click.FloatRange(0),
     default=3.0,
     show_default=True,
-    help="On another machine or other versions: standard deviations of its other seeds that it may be away.",
+    help="Allowed difference on another machine or version, in standard deviations over the other seeds.",
 )
-@click.option("--no-training", is_flag=True, help="Only what can be told without training; nothing is stamped.")
+@click.option("--no-training", is_flag=True, help="Only run the checks that need no training; stamp nothing.")
 @click.option("--device", default="cpu", show_default=True, help="Where to train it again.")
 @click.option("--data-root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for run.")
 @results_option
@@ -51,9 +52,9 @@ def verify(
 ) -> None:
     """Check records, train their cells again from them alone, and stamp those that hold.
 
-    RECORD is a file or the first digits of a key. On the same machine and versions the second answer must have the same
-    bits; elsewhere its score may be --tolerance standard deviations away, as measured over the other seeds of the cell.
-    Exit code 5 where one does not hold, with what differs.
+    RECORD is a file or the first digits of a key. On the same machine and versions, the second result must be equal bit
+    for bit; elsewhere its score may be --tolerance standard deviations away, measured over the other seeds of the cell.
+    Exit code 5 if a record does not hold, with a list of the differences.
     """
     if everything == bool(records):
         raise UsageError("name the records to verify, or give --all")
@@ -69,7 +70,7 @@ def verify(
             how = "sound" if no_training else _stamp(record, source, store, others, tolerance, device, data_root)
         except VerificationFailed as error:
             name, how, failed = str(source), f"FAILED: {error}", failed + 1
-        except BenchError as error:  # its data or its plug-in are not here
+        except BenchError as error:  # its data or plug-in is missing
             name, how = str(source), f"not checked: {error}"
             unfit.append(error.exit_code)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
@@ -79,13 +80,13 @@ def verify(
 
 
 def _named(text: str, store: Store) -> tuple[Source, Record | str]:
-    """Where the record lies that a text means, and what is there. Raises UsageError."""
+    """Return the location of a named record and what was read there. Raises UsageError as `find_source` does."""
     source = find_source(text, store)
     return source, store.judge(source)
 
 
 def _all(store: Store) -> list[tuple[Source, Record | str]]:
-    """Every record that ended well, and everything that is no record; failed runs claim nothing."""
+    """Return all successful records and everything that is not a valid record. Failed runs have nothing to verify."""
     chosen = [(source, read) for source, read in store.judged() if isinstance(read, str) or read.status == "ok"]
     chosen += [(Source("", str(file)), f"{file}: not in records/<task>/<algorithm>/") for file in store.astray()]
     if not chosen:
@@ -94,7 +95,12 @@ def _all(store: Store) -> list[tuple[Source, Record | str]]:
 
 
 def _sound(source: Source, judged: Record | str, store: Store) -> Record:
-    """The record, after a look at what can be told without training. Raises VerificationFailed."""
+    """Return the record after the checks that need no training.
+
+    Raises:
+        VerificationFailed: the record is not valid.
+        UsageError: the record is of an unsuccessful run.
+    """
     if isinstance(judged, str):
         raise VerificationFailed(judged.removeprefix(f"{source}: "))
     if judged.status != "ok":
@@ -117,10 +123,13 @@ def _stamp(
     device: str,
     data_root: Path | None,
 ) -> str:
-    """Train again, and write down that it holds. Raises VerificationFailed.
+    """Train the cell again and stamp the record. Return how closely it was reproduced.
 
-    What was a file is written there; what was a line becomes a file, which replaces it when it is packed: no table is
-    at stake between two trainings.
+    A stamped file is written in place. A stamped line of a table becomes a file, which replaces the line when it is
+    packed; tables are not rewritten here.
+
+    Raises:
+        VerificationFailed: the second result differs too much.
     """
     from benchmark.harness.rerun import rerun, verdict
 

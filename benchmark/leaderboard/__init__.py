@@ -1,4 +1,4 @@
-"""Leaderboards: rows, comparisons, aggregates and pictures, all of them pure functions of records."""
+"""Leaderboards: rows, comparisons, aggregates and figures, all computed from records alone."""
 
 from benchmark.leaderboard.rows import Row, rows
 

@@ -1,4 +1,4 @@
-"""Rows against rows: paired differences, corrected over a table, and the ranks that they leave open."""
+"""Compares leaderboard rows: differences paired by seed, corrected p-values, and the ranks they allow."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmark.leaderboard.statistics import ALPHA, Difference, compare, holm, r
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row minus another of the same column.
+    """The difference between two rows of the same column, `a` minus `b`.
 
     Args:
-        difference: in units of the metric, with its interval, paired by seed where that can be.
-        p: corrected (Holm) over all the comparisons of the table that were made with it; None where n is too small.
-        family: how many of these could be tested.
+        difference: in units of the metric, with its interval; paired by seed if the rows share enough seeds.
+        p: p-value with Holm's correction over the table's comparisons; None if there are too few seeds to test.
+        family: number of comparisons in that correction.
     """
 
     a: Row
@@ -30,26 +30,26 @@ class Comparison:
 
     @property
     def place(self) -> Row:
-        """The sparser of the two, which says at what sparsity they are compared."""
+        """The sparser of the two rows: its sparsity is the one they are compared at."""
         return max(self.a, self.b, key=lambda row: row.sparsity)
 
     @property
     def separated(self) -> bool:
-        """Whether the two differ by more than seeds do."""
+        """Whether the difference is significant after correction."""
         return self.p is not None and self.p <= ALPHA
 
     @property
     def better(self) -> Row:
-        """The one with the better mean over the seeds that were compared."""
+        """The row with the better mean over the seeds compared."""
         return self.a if (self.difference.mean > 0) == (self.a.direction == "max") else self.b
 
     @property
     def worse(self) -> Row:
-        """The other one."""
+        """The row with the worse mean over the seeds compared."""
         return self.b if self.better is self.a else self.a
 
     def facts(self) -> dict[str, Any]:
-        """Every number, for a program."""
+        """All values of the comparison, for JSON and CSV output."""
         shared = ("task", "task_options", "model", "budget", "pattern", "sparsity", "metric", "direction")
         return {
             **{name: getattr(self.place, name) for name in shared},
@@ -71,11 +71,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Standing:
-    """The ranks that a row may have among the methods of its column: best to worst, 1 first.
+    """The range of ranks a row may have among the methods of its column, where 1 is the best.
 
     Args:
-        of: methods that are ranked together.
-        missing: seeds that others of the column have and this row has not.
+        of: number of methods ranked together.
+        missing: seeds that other rows of the column have and this row lacks.
     """
 
     best: int
@@ -88,7 +88,7 @@ class Standing:
 
 
 def columns(rows: Iterable[Row]) -> list[list[Row]]:
-    """The methods that are ranked together, best first: rows with a result that are no controls, by column."""
+    """Group the rows that have a result and are not controls by column, best first within each."""
     by_column: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row.mean is not None and row.control is None:
@@ -97,7 +97,7 @@ def columns(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
-    """These pairs of rows with a result, in this order; the family of a correction is what is compared in one table."""
+    """Compare pairs of rows with results, in the order given. P-values are corrected within each table."""
     families: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, (a, _) in enumerate(pairs):
         families[a.table].append(place)
@@ -112,32 +112,35 @@ def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
 
 
 def compare_rows(rows: Iterable[Row]) -> list[Comparison]:
-    """Every pair of these rows that can be compared, each row minus those that come after it."""
+    """Compare every comparable pair of these rows: each row minus the ones after it."""
     return compare_pairs([pair for pair in combinations(rows, 2) if comparable(*pair)])
 
 
 def comparable(a: Row, b: Row) -> bool:
-    """Both have results, and stand in one column; or in one table where one of them is dense, whatever the column."""
+    """Whether both rows have results and share a column; a dense row is comparable with every row of its table."""
     dense = a.table == b.table and a.dense != b.dense
     return bool(a.scores and b.scores) and (dense or a.column == b.column)
 
 
 def compare_all(rows: Iterable[Row]) -> list[Comparison]:
-    """Every pair of methods of every column, the better one first."""
+    """Compare every pair of methods within each column, the better row first."""
     return compare_pairs([pair for column in columns(rows) for pair in combinations(column, 2)])
 
 
 def compare_with_best(rows: Sequence[Row]) -> list[Comparison]:
-    """The best of every column against the others; corrected over all pairs, for the data chose which one is best."""
+    """Compare the best row of each column with the others.
+
+    P-values are corrected over all pairs, because the best row was chosen from the same data.
+    """
     best = {id(column[0]) for column in columns(rows)}
     return [comparison for comparison in compare_all(rows) if id(comparison.a) in best]
 
 
 def standings(rows: Sequence[Row], comparisons: Iterable[Comparison] | None = None) -> list[Standing | None]:
-    """For each row; None for a control, a row without a result, and one that has no other to be ranked with.
+    """Return each row's standing; None for a control, a row without a result, or the only method of its column.
 
     Args:
-        comparisons: `compare_all` of these rows, where that is known already.
+        comparisons: the result of `compare_all` for these rows, if already computed.
     """
     apart: dict[tuple[Any, ...], list[Comparison]] = defaultdict(list)
     for comparison in compare_all(rows) if comparisons is None else comparisons:

@@ -1,4 +1,4 @@
-"""A method against its own controls: what is left of a claim when one thing about the method is changed."""
+"""Compares each method with its controls: variants that change one thing about it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmark.records.controls import CONTROLS
 
 @dataclass(frozen=True)
 class Questioned:
-    """A method's row beside one of its controls.
+    """A method's row paired with the row of one of its controls.
 
     Args:
-        control: shuffle, reinit, invert, random-labels, erk-random, ...
-        subject: the method; or its control `retrain`, which trains once.
-        other: the row of the control.
-        comparison: the method minus its control; None where either has no result.
-        verdict: what the interval allows to be said.
+        control: name of the control, such as shuffle, reinit or random-labels.
+        subject: the method's row; or that of its control `retrain`, when the control trains once.
+        other: the control's row.
+        comparison: subject minus control; None if either has no result.
+        verdict: the conclusion that the confidence interval supports.
     """
 
     control: str
@@ -32,11 +32,11 @@ class Questioned:
 
 
 def controls(rows: Sequence[Row]) -> list[Questioned]:
-    """Every method of which a control was run, in the order of the rows."""
-    beside: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    """Pair every method with each of its controls that was run, in the order of the rows."""
+    by_column: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        beside[row.column].append(row)
-    questioned = [one for subject in rows for one in _controls_of(subject, beside[subject.column])]
+        by_column[row.column].append(row)
+    questioned = [control for subject in rows for control in _controls_of(subject, by_column[subject.column])]
     comparable = [(subject, other) for _, subject, other in questioned if subject.scores and other.scores]
     comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(comparable)}
     results = []
@@ -47,7 +47,7 @@ def controls(rows: Sequence[Row]) -> list[Questioned]:
 
 
 def verdict(control: str, subject: Row, other: Row, comparison: Comparison | None) -> str:
-    """In words, only what the 95 % interval of the difference allows."""
+    """State in words what the 95 % interval of the difference supports, and no more."""
     if comparison is None:
         without = other if subject.scores else subject
         return "does not apply" if without.skipped else "no result"
@@ -57,19 +57,19 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
         return f"too few seeds to say ({n})"
     if difference.low <= 0 <= difference.high:
         return f"no difference seen ({n})"
-    if control not in CONTROLS:  # of a record that another version made
+    if control not in CONTROLS:  # a control of another version of prunebench
         return f"{'better' if comparison.better is subject else 'worse'} than its control {control} ({n})"
     known = CONTROLS[control]
     return f"{known.better if comparison.better is subject else known.worse} ({n})"
 
 
-def _controls_of(subject: Row, beside: Sequence[Row]) -> list[tuple[str, Row, Row]]:
-    """Of a method: each control, the row that it questions, and its own."""
+def _controls_of(subject: Row, column: Sequence[Row]) -> list[tuple[str, Row, Row]]:
+    """Return, for each control of a method: its name, the row to compare it with, and its own row."""
     if subject.control is not None:
         return []
     by_control = {
         row.control: row
-        for row in beside
+        for row in column
         if row.control is not None and row.algorithm == subject.algorithm and _method(row) == _method(subject)
     }
     retrained = by_control.get("retrain", subject)

@@ -1,10 +1,10 @@
-"""Accuracy against cost, from finished runs alone.
+"""Compares accuracy at equal cost, using finished runs only.
 
-Cost is every floating-point operation of a run: all rounds of training, and scoring; pruned weights are not counted.
-A run's learning rate falls over its own length, so a run that was stopped earlier would have been another run: nothing
-is interpolated or cut short here. "At equal total FLOPs" therefore means: given B, every algorithm shows the best of
-its finished rows, over budgets and options, that cost at most B. Which one is best is chosen on the validation split,
-so that the test split chooses nothing.
+Cost is the number of floating-point operations of a run: all rounds of training plus scoring, without pruned weights.
+A run's learning-rate schedule spans its whole length, so stopping it early would give a different run. Results are
+therefore never interpolated or truncated. "At equal total FLOPs" means: for a cost B, each algorithm is represented by
+the best of its finished rows, over budgets and options, that cost at most B. The best row is chosen on the validation
+split, so that the test split is not used for selection.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ class Priced:
     """A row with its cost.
 
     Args:
-        flops: mean over its runs.
-        relative: to the dense row of its table; None where there is none.
-        front: no row of the same question is better for no more, or as good for less.
+        flops: mean over the row's runs.
+        relative: cost divided by that of the dense row of the same table; None if there is no dense row.
+        front: whether the row is on the Pareto front: no row of the same question is better without costing more, or
+            as good and cheaper.
     """
 
     row: Row
@@ -36,10 +37,10 @@ class Priced:
 
 @dataclass(frozen=True)
 class Matched:
-    """One algorithm on one question (a task, model, pattern and sparsity), at some levels of cost.
+    """One algorithm on one question (task, model, pattern and sparsity) at several levels of cost.
 
     Args:
-        at: by level, the row that is best on validation of those that cost at most this; None where all cost more.
+        at: for each level in FLOPs, the row with the best validation score that costs no more; None if all cost more.
     """
 
     algorithm: str
@@ -47,7 +48,7 @@ class Matched:
 
 
 def priced(rows: Iterable[Row]) -> list[Priced]:
-    """Every method's row with a result, cheapest first within its question; budgets stand side by side."""
+    """Return the methods' rows with a result and their cost, cheapest first within each question, over all budgets."""
     rows = list(rows)
     dense = {table: row.flops for table, row in references(rows).items() if row.flops}
     priced_rows = []
@@ -61,10 +62,11 @@ def priced(rows: Iterable[Row]) -> list[Priced]:
 
 
 def matched(rows: Iterable[Row], levels: Sequence[float] = ()) -> list[list[Matched]]:
-    """By question, its algorithms at each level, the best at the highest level first; see the head of this file.
+    """For each question, match its algorithms at equal cost, the best at the highest level first.
 
     Args:
-        levels: FLOPs; by default 1, 2 and 5 times powers of ten, from the cheapest row of the question to the dearest.
+        levels: in FLOPs; by default 1, 2 and 5 times powers of ten, from the cheapest to the most expensive row of
+            the question.
     """
     questions = []
     for question in _questions(rows):
@@ -76,13 +78,15 @@ def matched(rows: Iterable[Row], levels: Sequence[float] = ()) -> list[list[Matc
             Matched(name, {level: _choice(rows, level) for level in wanted}) for name, rows in by_algorithm.items()
         ]
         questions.append(
-            sorted(methods, key=lambda one: (*(_loss(one.at[level]) for level in reversed(wanted)), one.algorithm))
+            sorted(
+                methods, key=lambda method: (*(_loss(method.at[level]) for level in reversed(wanted)), method.algorithm)
+            )
         )
     return questions
 
 
 def _questions(rows: Iterable[Row]) -> list[list[tuple[Row, float]]]:
-    """Methods with a result and their cost, cheapest first, better first where they cost the same; by question."""
+    """Group methods with a result, and their cost, by question; cheapest first, and better first at equal cost."""
     by_question: dict[tuple[Any, ...], list[tuple[Row, float]]] = defaultdict(list)
     for row in rows:
         if row.mean is not None and row.control is None and row.flops is not None:
@@ -91,11 +95,11 @@ def _questions(rows: Iterable[Row]) -> list[list[tuple[Row, float]]]:
 
 
 def _choice(rows: Sequence[tuple[Row, float]], level: float) -> Row | None:
-    """The best on validation; a row without validation is chosen only where it is alone."""
-    fit = [row for row, flops in rows if flops <= level]
-    if len(fit) == 1:
-        return fit[0]
-    return min((row for row in fit if row.validation is not None), key=_validation_loss, default=None)
+    """Return the affordable row that is best on validation; a row without validation only if it is the only one."""
+    affordable = [row for row, flops in rows if flops <= level]
+    if len(affordable) == 1:
+        return affordable[0]
+    return min((row for row in affordable if row.validation is not None), key=_validation_loss, default=None)
 
 
 def _validation_loss(row: Row) -> float:
@@ -108,7 +112,7 @@ def _loss(row: Row | None) -> float:
 
 
 def _levels(least: float, most: float) -> list[float]:
-    """From the last of 1, 2 and 5 times a power of ten that is above `least` to the first that holds `most`."""
+    """Return 1, 2 and 5 times powers of ten, from the first one at or above `least` to the first at or above `most`."""
     if least <= 0 or most <= 0:
         return [most]
     powers = range(math.floor(math.log10(least)), math.floor(math.log10(most)) + 2)

@@ -1,4 +1,4 @@
-"""What edge methods did to graphs: means over the runs of each row. The audit has checked them edge by edge."""
+"""Summarises how edge methods edited graphs: means over the runs of each row. The audit has verified every edit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmark.records.spelling import spelled
 
 @dataclass(frozen=True)
 class Edited:
-    """Of one row.
+    """The graph edits of one row, averaged over its runs.
 
     Args:
-        edges: undirected ones, before.
-        asked: edits; fewer are made where connectivity allows no more.
-        gap: the spectral gap before and after, self-loops of weight 1.
-        bridges: before and after.
-        inter_class: share of the edits between classes; None where nodes have none.
-        seconds: for one edit.
+        edges: undirected edges before editing.
+        asked: edits requested; fewer are made if connectivity does not allow more.
+        gap: spectral gap before and after, with self-loops of weight 1.
+        bridges: number of bridges before and after.
+        inter_class: share of edits between nodes of different classes; None if nodes have no classes.
+        seconds: time per edit.
     """
 
     row: Row
@@ -36,7 +36,7 @@ class Edited:
 
 
 def edited(records: Iterable[Record], task_name: TaskName = spelled) -> list[Edited]:
-    """Rows in their order, those whose runs edited graphs."""
+    """Return the rows whose runs edited graphs, in leaderboard order."""
     groups = [
         (row, [run.edits for run in runs if run.status == "ok" and run.edits])
         for row, runs in grouped(records, task_name)

@@ -1,4 +1,4 @@
-"""Masks as bytes, one bit a weight, and what two of them share. Numpy alone, so that reading verbs need no torch."""
+"""Measures the overlap of two masks. Uses NumPy only, so that commands that read records do not import torch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmark.records.mask_files import Bits
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two masks of one tensor, or of a whole network, share.
+    """The overlap of two masks, of one tensor or of a whole network.
 
     Args:
-        total: weights.
-        first, second: kept by each.
-        both: kept by both.
-        chance: what `both` would be on average if each kept its number in every tensor at random.
-        most: what `both` could be at most.
+        total: number of weights.
+        first, second: weights kept by the first and by the second mask.
+        both: weights kept by both.
+        chance: expected value of `both` if each mask kept as many weights per tensor, chosen at random.
+        most: largest possible value of `both`.
     """
 
     total: int
@@ -30,25 +30,25 @@ class Overlap:
 
     @property
     def jaccard(self) -> float:
-        """Kept by both over kept by either; 1 where neither keeps any."""
+        """Weights kept by both over weights kept by either; 1 if neither mask keeps any."""
         either = self.first + self.second - self.both
         return self.both / either if either else 1.0
 
     @property
     def beyond_chance(self) -> float | None:
-        """(both - chance) / (most - chance): 1 for equal or nested masks, 0 for what chance gives, less for less.
+        """(both - chance) / (most - chance): 1 for equal or nested masks, 0 for random overlap, negative for less.
 
-        None where the counts leave nothing to chance.
+        None if the counts alone determine the overlap.
         """
         room = self.most - self.chance
         return (self.both - self.chance) / room if room > 1e-9 * self.total else None
 
 
 def overlaps(first: Bits, second: Bits) -> dict[str, Overlap]:
-    """The overlap of two masks tensor by tensor.
+    """Return the overlap of two masks for each tensor.
 
     Raises:
-        ValueError: they are masks of different networks.
+        ValueError: the masks belong to different networks.
     """
     if {name: mask.shape for name, mask in first.items()} != {name: mask.shape for name, mask in second.items()}:
         raise ValueError("the masks are of different networks: their tensors differ in name or shape")
@@ -61,5 +61,5 @@ def _overlap(first: Any, second: Any) -> Overlap:
 
 
 def whole(parts: Mapping[str, Overlap]) -> Overlap:
-    """The overlap over all tensors. Layer densities that agree are chance here, not agreement."""
+    """Return the overlap over all tensors. Equal layer densities count as chance, not as agreement."""
     return Overlap(*(sum(getattr(part, field.name) for part in parts.values()) for field in fields(Overlap)))

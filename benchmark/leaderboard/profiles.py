@@ -1,6 +1,7 @@
-"""Aggregates over columns (a task's table at one pattern and sparsity): what holds across them, and how firmly.
+"""Aggregates over columns: performance profiles and mean ranks, and how much they depend on single tasks.
 
-A method that lacks a column is incomplete: it is named, and not averaged over the columns that it has.
+A column is one table at one pattern and sparsity. A method without a result in some column is incomplete: it is listed
+as such and gets no average, since an average over fewer columns would not be comparable.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from benchmark.leaderboard.rows import Row
 from benchmark.leaderboard.statistics import critical_difference, friedman, ranks
 
 Column = tuple[str | float, ...]
-"""See `Row.column`; the task, with its options, comes first."""
-
+"""A value of `Row.column`; its first item is the task with its options."""
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ class Profile:
     """How close a method comes to the best of each column (Dolan & More, 2002; AlgoPerf).
 
     Args:
-        ratios: by column, error over the least error of the column; infinite where the best has none and this one has;
-            None where the method lacks the column.
+        ratios: for each column, the method's error over the smallest error of the column; infinite if only the
+            smallest is zero; None if the method has no result in the column.
     """
 
     label: str
@@ -38,26 +38,27 @@ class Profile:
 
     @property
     def missing(self) -> int:
-        """Columns that it lacks."""
+        """Number of columns in which the method has no result."""
         return sum(ratio is None for ratio in self.ratios.values())
 
     def within(self, factor: float) -> float:
-        """Share of all columns whose error is at most `factor` times the least; one that is lacking never is."""
+        """Share of columns with an error of at most `factor` times the smallest; a missing column never counts."""
         return _share(self.ratios.values(), factor)
 
     def within_without(self, factor: float) -> tuple[float, float] | None:
-        """The least and the greatest such share when any one task is left out; None with a single task."""
+        """Smallest and largest value of `within` when one task is left out; None with a single task."""
         shares = [_share(left, factor) for left in without_each_task(self.ratios)]
         return (min(shares), max(shares)) if shares else None
 
 
 @dataclass(frozen=True)
 class MeanRank:
-    """Mean rank of a method over the columns, ties shared.
+    """Mean rank of a method over all columns. Tied methods share the mean of their ranks.
 
     Args:
-        mean: None where the method lacks a column.
-        low, high: the least and the greatest mean rank when any one task is left out; None with a single task.
+        mean: None if the method has no result in some column.
+        low, high: smallest and largest mean rank when one task is left out; None with a single task.
+        missing: number of columns in which the method has no result.
     """
 
     label: str
@@ -70,15 +71,16 @@ class MeanRank:
 
 @dataclass(frozen=True)
 class MeanRanks:
-    """Mean ranks, best first, the incomplete last; Friedman's test, Nemenyi's critical difference (Demsar, 2006).
+    """Mean ranks of methods, with Friedman's test and Nemenyi's critical difference (Demsar, 2006).
 
-    Both take columns for independent data sets. Sparsities of one task are not, so that with few tasks the critical
-    difference is too small; `low` and `high` of each method say how much hangs on one task.
+    Both treat columns as independent data sets. The sparsities of one task are not independent, so with few tasks the
+    critical difference is too small; `low` and `high` of each method show how much depends on a single task.
 
     Args:
-        columns, tasks: how many were averaged over.
-        p: that all rank alike; None with fewer than 3 methods or 2 columns.
-        critical: mean ranks further apart differ at 5 %; None where p is.
+        methods: best first, incomplete ones last.
+        columns, tasks: numbers of columns and tasks averaged over.
+        p: p-value of Friedman's test that all methods rank alike; None with fewer than 3 methods or 2 columns.
+        critical: difference in mean rank that is significant at 5 %; None whenever `p` is.
     """
 
     methods: tuple[MeanRank, ...]
@@ -89,15 +91,15 @@ class MeanRanks:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 task`, `2 tasks`."""
+    """Format a number with its noun: `1 task`, `2 tasks`."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 
 def error(row: Row) -> float:
-    """What ratios are taken of: 1 - value for a metric that is best at 1, the value itself for one that is best at 0.
+    """Return the error of a row: 1 - mean for a metric with optimum 1, the mean itself for one with optimum 0.
 
     Raises:
-        ValueError: the metric is on neither scale, so that ratios of it mean nothing.
+        ValueError: the row has no result, or its metric is on neither scale, so that ratios of it are meaningless.
     """
     if row.mean is None:
         raise ValueError("a row without a result has no error")
@@ -111,10 +113,10 @@ def error(row: Row) -> float:
 
 
 def profiles(rows: Iterable[Row]) -> list[Profile]:
-    """Of every method, over the columns that at least two have; the one that is near the best most often comes first.
+    """Return the profile of every method over the columns with at least two methods, the best profile first.
 
     Raises:
-        ValueError: a metric has no ratios; see `error`.
+        ValueError: a metric has no meaningful ratios; see `error`.
     """
     table = grid(rows)
     ratios: dict[str, dict[Column, float | None]] = defaultdict(lambda: dict.fromkeys(table))
@@ -130,7 +132,7 @@ def profiles(rows: Iterable[Row]) -> list[Profile]:
 
 
 def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
-    """Over the columns that at least two methods have; see `MeanRanks`."""
+    """Rank the methods over the columns with at least two methods; see `MeanRanks`."""
     table = grid(rows)
     algorithms = {row.label: row.algorithm for column in table.values() for row in column}
     losses = {key: {row.label: row.loss for row in column} for key, column in table.items()}
@@ -151,12 +153,12 @@ def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
 
 
 def task_of(column: Column) -> str:
-    """The task of a column, without its options: what is left out to see how much hangs on it."""
+    """Return the name of a column's task, without options."""
     return str(column[0]).partition(":")[0]
 
 
 def without_each_task(by_column: Mapping[Column, T]) -> list[list[T]]:
-    """The values with each task left out in turn; nothing where there is a single one."""
+    """Return the values with each task left out in turn; empty if there is a single task."""
     tasks = sorted({task_of(key) for key in by_column})
     return (
         [[value for key, value in by_column.items() if task_of(key) != task] for task in tasks]
@@ -166,7 +168,7 @@ def without_each_task(by_column: Mapping[Column, T]) -> list[list[T]]:
 
 
 def grid(rows: Iterable[Row]) -> dict[Column, list[Row]]:
-    """The columns that at least two methods have, in order."""
+    """Return the columns with at least two methods, in order."""
     return {column[0].column: column for column in columns(rows) if len({row.label for row in column}) > 1}
 
 
@@ -181,6 +183,6 @@ def _share(ratios: Collection[float | None], factor: float) -> float:
 
 
 def _area(profile: Profile) -> float:
-    """Under the profile, over log2 of the factor from 1 to 4."""
+    """Return the area under the profile over log2 of the factor, from 1 to 4."""
     logs = [min(2.0, math.log2(ratio)) for ratio in profile.ratios.values() if ratio is not None]
     return sum(2 - log for log in logs) / len(profile.ratios)

@@ -1,4 +1,4 @@
-"""Leaderboard rows: pure functions of records. Groups hold everything but the seed; budgets and models never mix."""
+"""Builds leaderboard rows from records. A row averages the runs that differ only in their seed."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from benchmark.records.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
 TaskName = Callable[[str, Mapping[str, Any]], str]
-"""From a task and its options to what it is called."""
+"""Maps a task and its options to the name that tables show."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the cells that differ in the seed alone.
+    """One line of a leaderboard: the runs of all cells that differ only in their seed.
 
     Args:
-        n: runs that ended well; only they are averaged. The counts of the others stand beside it.
-        verified: how many of them `bench verify` has made again.
-        cost: means over these runs.
-        scores: the metric that ranks, on the test split, by seed.
-        validation: its mean on the validation split; None where a run has none.
-        label: the algorithm, with the options that tell it from the other rows; the same in every table.
-        task_label: the task, likewise.
-        edited: its runs edited the graphs they trained on.
-        task_name: the task, as tables call it.
+        n: number of successful runs, the only ones averaged. The other runs are counted by status.
+        mean, std, ci_low, ci_high: of the ranking metric on the test split, with a 95 % interval.
+        verified: number of the successful runs that `bench verify` has reproduced.
+        cost: means over the successful runs, by field of `Cost`; empty if there are none.
+        scores: the ranking metric on the test split, by seed.
+        validation: mean of the ranking metric on the validation split; None if any run has no value.
+        label: the algorithm with the options that distinguish it from the other rows; the same in every table.
+        task_label: the task with the options that distinguish it.
+        edited: whether its runs edited the graphs that they trained on.
+        task_name: name of the task in table titles.
     """
 
     task: str
@@ -65,65 +66,65 @@ class Row:
 
     @property
     def table(self) -> tuple[str, str, str]:
-        """What may stand in one table."""
+        """Task with options, model and budget: rows that agree in these share a table."""
         return spelled(self.task, self.task_options), self.model, self.budget
 
     @property
     def column(self) -> tuple[str, str, str, str, float]:
-        """What is ranked together: one column of an aggregate over tables."""
+        """The table, pattern and sparsity: rows that agree in these are ranked together."""
         return *self.table, self.pattern, self.sparsity
 
     @property
     def question(self) -> tuple[str, ...]:
-        """What is compared at equal cost: a column, whatever the budget, which is the last of `table`."""
+        """Task, model, pattern and sparsity: rows that agree in these are compared at equal cost, over all budgets."""
         return *self.table[:-1], self.pattern, f"{self.sparsity:g}"
 
     @property
     def dense(self) -> bool:
-        """Nothing was pruned: what every sparsity is held against."""
+        """Whether nothing was pruned or edited, so that the row is a reference for every sparsity."""
         return self.sparsity == 0 and not self.edited
 
     @property
     def control(self) -> str | None:
-        """The control that this row is; a control questions a method and is not ranked with the methods."""
+        """Name of the control this row belongs to; None for a method. Controls are not ranked with methods."""
         control = self.options.get("control")
         return None if control is None else str(control)
 
     @property
     def flops(self) -> float | None:
-        """All that was spent: every round of training, and scoring."""
+        """Mean FLOPs of all training and scoring; None if no run was successful."""
         return self.cost["training_flops"] + self.cost["scoring_flops"] if self.cost else None
 
     @property
     def loss(self) -> float:
-        """The mean, so turned that lower is better; infinite where there is none."""
+        """The mean, negated if higher is better, so that lower is always better; infinite without a result."""
         if self.mean is None:
             return float("inf")
         return -self.mean if self.direction == "max" else self.mean
 
 
 def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
-    """By table, the row at which nothing is pruned: the cheapest, where methods were asked to keep everything."""
+    """Return the dense row of each table: the cheapest one, if several methods were run at sparsity 0."""
     by_table: dict[tuple[str, str, str], Row] = {}
     for row in rows:
         if row.dense and row.control is None and row.mean is not None:
             by_table[row.table] = min(
-                by_table.get(row.table, row), row, key=lambda one: (one.flops or math.inf, one.label)
+                by_table.get(row.table, row), row, key=lambda dense: (dense.flops or math.inf, dense.label)
             )
     return by_table
 
 
 def rows(records: Iterable[Answer], task_name: TaskName = spelled) -> list[Row]:
-    """Best first within each column of each table; groups without a result last.
+    """Return the rows of these records, best first within each column; rows without a result last.
 
     Args:
-        task_name: what tables call a task; with all of its options where nothing better is known.
+        task_name: gives the name of a task in table titles; by default the task with all its options.
     """
     return [row for row, _ in grouped(records, task_name)]
 
 
 def grouped(records: Iterable[A], task_name: TaskName = spelled) -> list[tuple[Row, list[A]]]:
-    """The same rows, each with the records that it is made of."""
+    """Return the same rows as `rows`, each with its records."""
     groups: dict[str, list[A]] = defaultdict(list)
     for record in records:
         groups[record.group].append(record)
@@ -137,9 +138,9 @@ def grouped(records: Iterable[A], task_name: TaskName = spelled) -> list[tuple[R
 
 def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
-    well = [record for record in group if record.score is not None]
-    summary = summarize([record.score for record in well if record.score is not None])
-    known = [record.validated for record in well if record.validated is not None]
+    ok = [record for record in group if record.score is not None]
+    summary = summarize([record.score for record in ok if record.score is not None])
+    validated = [record.validated for record in ok if record.validated is not None]
     count = Counter(record.status for record in group)
     return Row(
         task=cell.task,
@@ -153,20 +154,20 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         metric=ranking.metric,
         direction=ranking.direction,
         n=summary.n,
-        verified=sum(record.made_again for record in well),
+        verified=sum(record.made_again for record in ok),
         mean=summary.mean,
         std=summary.std,
         ci_low=summary.low,
         ci_high=summary.high,
         cost=dict(
-            zip(Cost.model_fields, map(statistics.fmean, zip(*(r.spent for r in well), strict=True)), strict=False)
+            zip(Cost.model_fields, map(statistics.fmean, zip(*(r.spent for r in ok), strict=True)), strict=False)
         ),
         failed=count["failed"],
         diverged=count["diverged"],
         skipped=count["skipped"],
         timeout=count["timeout"],
-        scores={r.cell.seed: r.score for r in sorted(well, key=lambda r: r.cell.seed) if r.score is not None},
-        validation=statistics.fmean(known) if well and len(known) == len(well) else None,
+        scores={r.cell.seed: r.score for r in sorted(ok, key=lambda r: r.cell.seed) if r.score is not None},
+        validation=statistics.fmean(validated) if ok and len(validated) == len(ok) else None,
         label=label,
         task_label=task_label,
         edited=any(record.edited for record in group),
@@ -175,7 +176,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
 
 
 def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """By key of the group: a name, with those options in which the groups of this name differ."""
+    """Return a label for each group: its name, with the options in which the groups of that name differ."""
     values = Counter((name, key, str(value)) for name, options in named.values() for key, value in options.items())
     groups = Counter(name for name, _ in named.values())
     labels = {}

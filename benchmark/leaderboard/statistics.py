@@ -1,4 +1,4 @@
-"""Means, intervals, comparisons and ranks over seeds: pure numbers, no records. Only what is called is imported."""
+"""Means, intervals, tests and ranks of plain numbers. SciPy is imported inside functions, because it loads slowly."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 ALPHA = 0.05
-"""Level of every interval and of every test, for a whole family of comparisons."""
-
+"""Significance level of all intervals and tests; corrected tests hold it for a whole family of comparisons."""
 
 MAX_EXACT_PAIRS = 30
-"""Pairs up to which all 2^n signs are counted; beyond them the t test says the same."""
-
+"""Largest number of pairs for the exact sign-flip test; with more, the t test gives the same result."""
 
 NOISE = 1e-12
-"""Differences below this share of the values are rounding."""
-
+"""Differences smaller than this fraction of the values are rounding errors."""
 
 Test = Literal["paired t", "sign flip", "Welch t", ""]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean over seeds, standard deviation (n - 1), 95 % interval of the mean; None where n is too small."""
+    """Mean over seeds, sample standard deviation (n - 1) and 95 % interval of the mean; None if n is too small."""
 
     n: int
     mean: float | None
@@ -36,13 +33,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of one group minus the mean of another; None where there are too few seeds to say.
+    """The mean of one group minus the mean of another. The interval and `p` are None if there are too few seeds.
 
     Args:
-        n: seeds that both have, over which they are paired; 0 where they are compared as two separate samples.
-        low, high: 95 % interval of this one difference (Student's t of the pairs, or Welch's), not corrected.
-        p: two-sided, not corrected.
-        test: what `p` comes from.
+        n: number of common seeds, over which the groups are paired; 0 if they are compared as separate samples.
+        low, high: 95 % interval of this difference (Student's t of the pairs, or Welch's), not corrected.
+        p: two-sided p-value, not corrected.
+        test: the test that gave `p`.
     """
 
     n: int
@@ -54,7 +51,7 @@ class Difference:
 
 
 def summarize(values: Sequence[float]) -> Summary:
-    """Student's t interval; with one value there is a mean and nothing else."""
+    """Return mean, standard deviation and Student's t interval; a single value has a mean only."""
     n = len(values)
     if n == 0:
         return Summary(0, None, None, None, None)
@@ -67,10 +64,12 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def compare(a: Mapping[int, float], b: Mapping[int, float], family: int = 1) -> Difference:
-    """a minus b, each a value by seed: paired over the seeds that both have, Welch's test where these are fewer than 2.
+    """Compare two groups, a minus b, given as values by seed.
+
+    They are paired by seed; with fewer than two common seeds, Welch's test compares them as separate samples.
 
     Args:
-        family: comparisons that will be corrected together; see `paired`.
+        family: number of comparisons that will be corrected together; see `paired`.
     """
     common = sorted(a.keys() & b.keys())
     if len(common) >= 2:
@@ -79,11 +78,13 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], family: int = 1) -> 
 
 
 def paired(a: Sequence[float], b: Sequence[float], family: int = 1) -> Difference:
-    """At least two pairs. The exact sign-flip test where its smallest p, 2^(1 - n), is significant even after a
-    correction over `family`; the paired t test where it could never be (3 pairs: p >= 0.25).
+    """Compare two or more pairs of values, a minus b.
 
-    Pairs that all differ by the same amount, as accuracies on a small test set may, have no spread to hold a t against;
-    they are given to the sign-flip test too.
+    Uses the exact sign-flip test if its smallest possible p, 2^(1 - n), remains significant after a correction over
+    `family` comparisons. Otherwise that test could never reject (3 pairs: p >= 0.25), and the paired t test is used.
+
+    Pairs that all differ by the same amount, as accuracies on a small test set may, have no variance for a t test; the
+    sign-flip test is used for them too.
     """
     n = len(a)
     differences = [x - y for x, y in zip(a, b, strict=True)]
@@ -93,7 +94,7 @@ def paired(a: Sequence[float], b: Sequence[float], family: int = 1) -> Differenc
     error = deviation / math.sqrt(n) if deviation > noise else 0.0
     half = _quantile(n - 1) * error
     low, high = mean - half, mean + half
-    if not error:  # one amount: of all signs, only all alike lie as far from 0
+    if not error:  # only all plus and all minus reach a sum this far from 0
         return Difference(n, mean, low, high, 1.0 if abs(mean) <= noise else 2.0 ** (1 - n), "sign flip")
     if family * 2 ** (1 - n) <= ALPHA and n <= MAX_EXACT_PAIRS:
         return Difference(n, mean, low, high, sign_flip(differences), "sign flip")
@@ -101,9 +102,9 @@ def paired(a: Sequence[float], b: Sequence[float], family: int = 1) -> Differenc
 
 
 def sign_flip(differences: Sequence[float]) -> float:
-    """Two-sided p: the share of all 2^n signs under which the sum lies as far from 0 as it does.
+    """Return the two-sided p: the share of all 2^n sign assignments whose sum is at least as far from 0.
 
-    The sums of each half of the differences are listed, and pairs of them counted by bisection: 2^(n/2) steps.
+    Lists the sums of each half of the differences and counts pairs of them by bisection, in about 2^(n/2) steps.
     """
     import numpy as np
 
@@ -115,13 +116,13 @@ def sign_flip(differences: Sequence[float]) -> float:
 
     middle = len(differences) // 2
     left, right = sums(differences[:middle]), np.sort(sums(differences[middle:]))
-    reached = abs(math.fsum(differences)) - 1e-9 * math.fsum(map(abs, differences))  # sums that tie but for rounding
+    reached = abs(math.fsum(differences)) - 1e-9 * math.fsum(map(abs, differences))  # count ties despite rounding
     above = int((len(right) - np.searchsorted(right, reached - left)).sum())
     return min(1.0, 2.0 * above / 2.0 ** len(differences))
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Two separate samples of unequal variance, neither empty; no p where one has a single value, or none varies."""
+    """Compare two non-empty samples of unequal variance; p is None if one has a single value or neither varies."""
     means, sizes = (statistics.fmean(a), statistics.fmean(b)), (len(a), len(b))
     mean = means[0] - means[1]
     if min(sizes) < 2:
@@ -136,7 +137,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Corrected p-values of one family (Holm, 1979), in the same order. A comparison without a p is none."""
+    """Return p-values corrected for one family (Holm, 1979), in the same order. None stays None and is not counted."""
     order = sorted((p, place) for place, p in enumerate(ps) if p is not None)
     corrected: list[float | None] = [None] * len(ps)
     least = 0.0
@@ -147,10 +148,12 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def rank_intervals(n: int, better: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranks that each of n may have: 1 + how many are better, to n - how many are worse.
+    """Return the lowest and highest rank that each of n methods may have.
+
+    These are 1 + the number of significantly better methods, and n - the number of significantly worse ones.
 
     Args:
-        better: pairs (i, j) where i is significantly better than j.
+        better: pairs (i, j) such that method i is significantly better than j.
     """
     beaten_by, beats = [0] * n, [0] * n
     for winner, loser in better:
@@ -160,7 +163,7 @@ def rank_intervals(n: int, better: Collection[tuple[int, int]]) -> list[tuple[in
 
 
 def ranks(values: Sequence[float]) -> list[float]:
-    """1 for the smallest; values that tie share the mean of their ranks."""
+    """Return the rank of each value, 1 for the smallest. Tied values share the mean of their ranks."""
     order = sorted(values)
     first = {value: place for place, value in reversed(list(enumerate(order, 1)))}
     last = {value: place for place, value in enumerate(order, 1)}
@@ -168,7 +171,11 @@ def ranks(values: Sequence[float]) -> list[float]:
 
 
 def friedman(columns: Sequence[Sequence[float]]) -> float | None:
-    """p of Friedman's test, corrected for ties, that k >= 3 methods rank alike: [columns][k]; None where all tie."""
+    """Return p of Friedman's test, corrected for ties, that k >= 3 methods rank alike; None if all values tie.
+
+    Args:
+        columns: for each column, the values of the k methods.
+    """
     n, k = len(columns), len(columns[0])
     ranked = [ranks(column) for column in columns]
     spread = sum((rank - (k + 1) / 2) ** 2 for row in ranked for rank in row) / (n * (k - 1))
@@ -181,7 +188,7 @@ def friedman(columns: Sequence[Sequence[float]]) -> float | None:
 
 
 def critical_difference(k: int, n: int) -> float:
-    """Mean ranks of k methods over n columns that are further apart differ (Nemenyi at 5 %; Demsar, 2006)."""
+    """Return the difference in mean rank that is significant at 5 % for k methods over n columns (Nemenyi)."""
     from scipy.stats import studentized_range
 
     return float(studentized_range.ppf(1 - ALPHA, k, math.inf)) * math.sqrt(k * (k + 1) / (12 * n))
@@ -192,7 +199,7 @@ def _deviation(values: Sequence[float], mean: float) -> float:
 
 
 def _quantile(freedom: float) -> float:
-    from scipy.special import stdtrit  # a small part of scipy.stats, and ten times faster to import
+    from scipy.special import stdtrit  # imports ten times faster than scipy.stats
 
     return float(stdtrit(freedom, 1 - ALPHA / 2))
 

@@ -1,4 +1,4 @@
-"""Who wins where: regions of sparsity, and how firmly they are held."""
+"""Finds the best method for each range of sparsities, and how robust that result is."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from benchmark.leaderboard.statistics import ranks
 
 @dataclass(frozen=True)
 class Region:
-    """Neighbouring sparsities at which the same method has the best mean rank over the tables that have them.
+    """A range of sparsities over which the same method has the best mean rank.
 
     Args:
-        winner: its label; several with `, ` between them where they tie.
-        shared: methods whose rank interval begins at 1 in every one of these columns: not separated from the winner.
-        tables: over how many (task, model, budget) it was averaged, the fewest of any sparsity.
-        without: by task, whether the winner stays one all over the region when that task is left out.
-        incomplete: methods that lack a table at one of these sparsities, and were not considered.
+        low, high: the smallest and the largest sparsity of the range.
+        winner: label of the method; tied methods are joined by `, `.
+        shared: methods not separated from the winner: their rank interval starts at 1 in every column of the region.
+        tables: number of tables (task, model, budget) averaged over; the smallest of any sparsity.
+        without: for each task, whether the winner remains one over the whole region when that task is left out.
+        incomplete: methods not considered, because they have no result in some table at one of these sparsities.
     """
 
     pattern: str
@@ -35,7 +36,7 @@ class Region:
 
 
 def winners(rows: Iterable[Row]) -> list[Region]:
-    """Who wins where: regions of sparsity, by pattern."""
+    """Return the regions of each pattern, in order of sparsity."""
     rows = list(rows)
     first = {id(row) for row, standing in zip(rows, standings(rows), strict=True) if standing and standing.best == 1}
     levels: dict[tuple[str, float], list[list[Row]]] = defaultdict(list)
@@ -52,21 +53,21 @@ def winners(rows: Iterable[Row]) -> list[Region]:
 
 def _level(pattern: str, sparsity: float, tables: Sequence[Sequence[Row]], first: set[int]) -> Region:
     present = [{row.label for row in table} for table in tables]
-    complete, anyone = set.intersection(*present), set.union(*present)
+    complete, present_anywhere = set.intersection(*present), set.union(*present)
     winner = _best(tables, complete)
-    open_ = [{row.label for row in table if id(row) in first} for table in tables]
+    may_be_first = [{row.label for row in table if id(row) in first} for table in tables]
     tasks = sorted({table[0].task for table in tables})
     rest = {task: [table for table in tables if table[0].task != task] for task in tasks}
     without = (
         {task: bool(left) and winner <= _best(left, complete) for task, left in rest.items()} if len(tasks) > 1 else {}
     )
-    shared = tuple(sorted(set.intersection(*open_) & complete - winner))
-    incomplete = tuple(sorted(anyone - complete))
+    shared = tuple(sorted(set.intersection(*may_be_first) & complete - winner))
+    incomplete = tuple(sorted(present_anywhere - complete))
     return Region(pattern, sparsity, sparsity, ", ".join(sorted(winner)), shared, len(tables), without, incomplete)
 
 
 def _best(tables: Sequence[Sequence[Row]], labels: set[str]) -> set[str]:
-    """Those of the labels, all of which every table has, with the least mean rank."""
+    """Return the labels with the smallest mean rank. Every table has all the labels."""
     total: dict[str, float] = defaultdict(float)
     for table in tables:
         chosen = [row for row in table if row.label in labels]

@@ -1,4 +1,4 @@
-"""The command that asks one cell again."""
+"""Defines a cell, which specifies one run: algorithm, task, model, pattern, sparsity, budget and seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pydantic import (
 from benchmark.records.spelling import spelled
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
-"""What an algorithm, a task, a model or a budget may be called: it becomes a folder's name."""
+"""Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
 
 
 class _Value(BaseModel):
@@ -28,7 +28,7 @@ class _Value(BaseModel):
 
 
 class Cell(_Value):
-    """One question: this algorithm, on this task, to this sparsity, from this seed."""
+    """One run to do: an algorithm on a task and model, to a sparsity in a pattern, with a budget and a seed."""
 
     algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: dict[str, JsonValue] = {}
@@ -41,8 +41,8 @@ class Cell(_Value):
     seed: int = Field(ge=0)
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A task without options has no field for them: its cells keep the keys that they had before there were any."""
+    def _without_empty_task_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit empty task options, so that cells written before tasks had options keep their keys."""
         values: dict[str, Any] = dump(self)
         if not self.task_options:
             values.pop("task_options", None)
@@ -50,33 +50,37 @@ class Cell(_Value):
 
     @property
     def setting(self) -> str:
-        """The task with all its options, as on the command line."""
+        """The task with all its options, as written on the command line."""
         return spelled(self.task, self.task_options)
 
     @property
     def control(self) -> str | None:
-        """What is changed about the method, by name (`benchmark.records.controls`); None where nothing is."""
+        """Name of the control (`benchmark.records.controls`); None for the method itself."""
         value = self.options.get("control")
         return value if isinstance(value, str) else None
 
     @property
     def method_options(self) -> dict[str, JsonValue]:
-        """The options of the method itself."""
+        """The options of the algorithm, without `control`."""
         return {name: value for name, value in self.options.items() if name != "control"}
 
     @property
     def density(self) -> float:
-        """Kept / prunable, to twelve digits: with the dust of 1 - sparsity, 2152.5 weights would not round to even."""
+        """Share of prunable weights to keep.
+
+        Rounded to twelve digits, because the floating-point error of 1 - sparsity would change how counts such as
+        2152.5 round to even.
+        """
         return round(1 - self.sparsity, 12)
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the RFC 8785 canonical JSON: the same question has the same key everywhere."""
+        """SHA-256 of the cell's RFC 8785 canonical JSON, the same on every machine."""
         return hashlib.sha256(rfc8785.dumps(self.model_dump())).hexdigest()
 
     @cached_property
     def group(self) -> str:
-        """The key of everything but the seed: cells that share it are averaged."""
+        """SHA-256 of all fields but the seed. Cells of the same group are averaged."""
         return hashlib.sha256(rfc8785.dumps(self.model_dump(exclude={"seed"}))).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -91,7 +95,7 @@ class Cell(_Value):
 
 
 def command(cell: Cell) -> str:
-    """`bench run ...` for this cell alone, with every option spelled out: a default that moves does not change it."""
+    """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults."""
     words = {
         "--algo": spelled(cell.algorithm, cell.options),
         "--task": cell.setting,

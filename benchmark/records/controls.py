@@ -1,7 +1,7 @@
-"""What is known of every control: how it is held against its subject, and what the comparison says.
+"""Describes the controls: how each is compared with its method, and how the result is worded.
 
-A control is a method with one thing changed about it, asked for by the option `control` of a cell
-(`benchmark.harness.controls` has the functions).
+A control is a method with one thing changed, selected by the option `control` of a cell. `benchmark.harness.controls`
+implements them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ class Control:
     """One control.
 
     Args:
-        better: what is said where the method does better than its control; `worse`, where it does worse.
-        keeps_everything: its network is dense, whatever sparsity is asked for.
-        trains_once: it trains once from the start, so that a method that trains otherwise is compared by way of
-            its own control `retrain`, where that was run.
+        better, worse: verdict if the method does better, or worse, than its control.
+        keeps_everything: whether its network is dense at every sparsity.
+        trains_once: whether it trains once, from the start. A method that trains differently is then compared through
+            its own control `retrain`, if that was run.
     """
 
     name: str
@@ -55,4 +55,4 @@ CONTROLS = {
         ),
     )
 }
-"""By name, in the order in which `bench run --help` names them."""
+"""All controls by name, in the order of `bench run --help`."""

@@ -1,4 +1,4 @@
-"""From what somebody types to the record that it means."""
+"""Finds the record that a command-line argument names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from benchmark.records.store import Store
 
 
 def find_record(text: str, store: Store) -> Record:
-    """By the first digits of its key, or by its file, wherever that lies. Raises UsageError."""
+    """Return the record named by the first digits of its key, or by the path of its file.
+
+    Raises:
+        UsageError: no record or several records match, or the file is not a valid record.
+    """
     record = store.judge(find_source(text, store))
     if isinstance(record, str):
         raise UsageError(record)
@@ -20,8 +24,12 @@ def find_record(text: str, store: Store) -> Record:
 
 
 def find_source(text: str, store: Store) -> Source:
-    """Where the record lies that a text means. Raises UsageError where it means none, or several."""
-    if os.path.isfile(text):  # which says no to a text that is too long for a name; `Path.is_file` raises
+    """Return the location of a record, named as for `find_record`, without reading it.
+
+    Raises:
+        UsageError: no record or several records match.
+    """
+    if os.path.isfile(text):  # false for texts too long for a path; `Path.is_file` raises
         return Source(Path(text).stem, str(Path(text)))
     sources = store.find(text)
     if not sources:

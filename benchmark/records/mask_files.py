@@ -1,4 +1,4 @@
-"""Masks as bytes, one bit a weight, and what two of them share. Numpy alone, so that reading verbs need no torch."""
+"""Reads and writes masks with one bit per weight. Uses NumPy only, so that commands that read records need no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 Bits = Mapping[str, np.ndarray[Any, np.dtype[np.bool_]]]
-"""Boolean arrays by name of tensor, `True` = kept."""
+"""Masks by name of tensor: boolean arrays that are True for kept weights."""
 
 
 def pack(masks: Bits) -> bytes:
-    """Masks as a compressed npz: of every tensor the bits, eight to a byte, and the shape. Equal masks, equal bytes."""
+    """Return masks as the bytes of a compressed npz file: the packed bits and shape of each tensor.
+
+    Equal masks give equal bytes.
+    """
     arrays = {f"{name}:bits": np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
     shapes = {f"{name}:shape": np.array(mask.shape, dtype=np.int64) for name, mask in masks.items()}
     file = io.BytesIO()
@@ -25,10 +28,10 @@ def pack(masks: Bits) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """The masks of `pack`, in the order they had.
+    """Return the masks in the bytes of `pack`, in their original order.
 
     Raises:
-        ValueError: these are not packed masks.
+        ValueError: the bytes are not packed masks.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
@@ -39,7 +42,7 @@ def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
 
 
 def digest(masks: Bits) -> str:
-    """SHA-256 of names, shapes and packed bits."""
+    """Return the SHA-256 of the masks' names, shapes and packed bits."""
     sha = hashlib.sha256()
     for name in sorted(masks):
         mask = masks[name]

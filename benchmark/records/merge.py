@@ -1,4 +1,4 @@
-"""Records of another machine, brought into a store of ours: each one judged first, then written whole."""
+"""Merges records of another machine into a results folder. Every record is checked before it is written."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from benchmark.records.store import Store
 from benchmark.records.validity import mask_problems, problems_of
 
 Verdict = Literal["new", "same", "differing", "replaced"]
-"""Ours has no record of the cell; one with the same answer; another one, which stays; or another, which gives way."""
+"""Outcome for one record: our folder has no record of the cell; the same result; another, kept; another, replaced."""
 
 
 @dataclass
 class Merged:
-    """What became of the records of a folder.
+    """The outcome of merging a folder.
 
     Args:
-        refused: a line for every file that is no sound record: where it lies and what is wrong.
-        differing: a line for every record whose answer is not ours.
+        refused: a message for every invalid record: its location and what is wrong with it.
+        differing: a message for every record whose result differs from ours.
     """
 
     count: Counter[Verdict] = field(default_factory=Counter)
@@ -31,13 +31,14 @@ class Merged:
 
 
 def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
-    """Bring the sound records of `theirs`, with their masks, into `ours`.
+    """Copy the valid records of `theirs`, with their masks, into `ours`.
 
-    A run of theirs that ended well replaces one of ours that did not; where both did and differ, ours stays.
+    A successful run of theirs replaces an unsuccessful one of ours. If both results are of equal standing and differ,
+    ours is kept.
 
     Args:
-        replace: where the answers differ, theirs.
-        write: or only say what would be done.
+        replace: take their result whenever the two differ.
+        write: False only reports what would be done.
     """
     merged = Merged()
     for source, record in _sound(theirs, merged):
@@ -52,7 +53,7 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
 
 
 def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:
-    """The records of a store that can be true; the rest is refused."""
+    """Yield the valid records of a store; add the others to `merged.refused`."""
     for source, record in store.judged():
         if isinstance(record, str):
             merged.refused.append(record)
@@ -75,5 +76,5 @@ def _verdict(record: Record, known: Record | None, replace: bool) -> Verdict:
 
 
 def _answer(record: Record) -> dict[str, object]:
-    """What two machines can agree on: all but the time it took, the place, and who looked it over."""
+    """Return the fields that should agree between machines: all but cost, provenance, audit and verification."""
     return record.model_dump(include={"status", "metrics", "validation", "density", "layers", "mask_digest", "error"})

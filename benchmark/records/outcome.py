@@ -1,4 +1,4 @@
-"""What tables and curves are made of: the few values of a record that a line of a leaderboard needs."""
+"""Defines an outcome: the few values of a record that leaderboards and figures need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.records.record import Ranking, Record, Status
 
 
 class Answer(Protocol):
-    """A whole record, or what tables need of it."""
+    """The values that tables need of a record; `Record` and `Outcome` both provide them."""
 
     @property
     def key(self) -> str: ...
@@ -36,7 +36,7 @@ class Answer(Protocol):
 
 
 class Outcome(NamedTuple):
-    """An `Answer` without the rest of its record, a tenth of its size. Each field is the record's of that name."""
+    """The values of a record that tables need, in a tenth of its size. Fields are named as in `Record`."""
 
     key: str
     cell: Cell
@@ -52,5 +52,5 @@ class Outcome(NamedTuple):
 
 
 def outcome(record: Record) -> Outcome:
-    """Of this record."""
+    """Return the outcome of a record."""
     return Outcome(*(getattr(record, name) for name in Outcome._fields))

@@ -1,9 +1,9 @@
-"""A file in the user's cache with the outcomes of lines that were read before, so that they need not be parsed again.
+"""Caches the outcomes of records in a file, so that records read before need not be parsed again.
 
-An outcome is looked up by the SHA-256 of the bytes that it was read from, and these are read every time: an edited
-record is another line, and nothing here can be stale. Trusted is what this user wrote: the file has to be theirs and
-writable by nobody else, and to have the digest in its first line. Whoever can write it can write the records, too.
-Anything else than such a file, and any that cannot be written, is as if there were none.
+Outcomes are looked up by the SHA-256 of the record's bytes, which are read every time. An edited record therefore has a
+new digest, and no entry can be stale. The cache file is used only if the user owns it, nobody else can write to it, and
+the digest in its first line matches; whoever can forge it can also forge the records. A file that fails these checks,
+and one that cannot be read or written, is ignored.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from benchmark.records.outcome import Outcome, outcome
 from benchmark.records.record import Ranking, Record
 
 FEW = 500
-"""Records that are read as fast without a cache."""
+"""Below this number of records, reading them is as fast without a cache."""
 
 WORTH = 0.02
-"""The share of new ones from which on the file is written again."""
+"""Share of new records above which the file is rewritten."""
 
 
 class OutcomeCache:
-    """The outcomes of a results folder, by digest of what they were read from."""
+    """The outcomes of a results folder, by digest of the record's bytes."""
 
     def __init__(self, root: Path) -> None:
         name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
@@ -41,7 +41,7 @@ class OutcomeCache:
         self._new = 0
 
     def outcome(self, content: bytes) -> Outcome:
-        """Of the record in these bytes. Raises ValidationError where they hold none."""
+        """Return the outcome of the record in these bytes. Raises ValidationError if they are not a record."""
         if self._known is None:
             self._known = _load(self._file)
         digest = hashlib.sha256(content.rstrip(b"\n")).hexdigest()
@@ -53,7 +53,7 @@ class OutcomeCache:
         return known
 
     def save(self) -> None:
-        """Write what was looked up since, where that is worth it. What was not looked up is forgotten."""
+        """Write the outcomes looked up so far, if enough of them are new. Outcomes not looked up are dropped."""
         if len(self._seen) >= FEW and self._new > WORTH * len(self._seen):
             content = json.dumps(_columns(self._seen), separators=(",", ":")).encode()
             with suppress(OSError):
@@ -61,7 +61,7 @@ class OutcomeCache:
 
 
 def _load(file: Path) -> dict[str, Outcome]:
-    """What the file holds; nothing where it is not ours, not whole, or of another version of this code."""
+    """Return the outcomes in the file; empty if it is not ours, damaged, or written by another version of this code."""
     try:
         with file.open("rb") as opened:
             state = os.fstat(opened.fileno())
@@ -79,14 +79,14 @@ def _head(content: bytes) -> bytes:
 
 @cache
 def _code() -> bytes:
-    """What the values depend on beside the records: the code that reads them, and pydantic."""
+    """Return a digest of what outcomes depend on besides the records: the code that reads them, and pydantic."""
     here = Path(__file__).parent
     code = b"".join((here / f"{name}.py").read_bytes() for name in ("cell", "record", "outcome", "outcome_cache"))
     return hashlib.sha256(code + pydantic.VERSION.encode()).digest()
 
 
 def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
-    """As lists, a column each, and what runs of a group share once."""
+    """Return outcomes as lists, one per column, with the values that a group shares stored once."""
     groups: dict[tuple[str, str, str], int] = {}
     shared: list[Any] = []
     for one in seen.values():

@@ -1,4 +1,4 @@
-"""From files of their own, records go into the tables that are committed: a line each, sorted by key."""
+"""Packs records from one file each into tables for committing, with one line per record, sorted by key."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from benchmark.records.store import Store
 
 @dataclass
 class Packed:
-    """What became of the records of a folder.
+    """The outcome of packing a folder.
 
     Args:
-        tables: by name, how many lines it has, and how many of them are new or changed.
-        refused: a line for everything that is wrong. A table with such a line, or none at its end, is left as it is.
+        tables: for each table by name, its number of lines, and how many of them are new or changed.
+        refused: a message for everything that is not a valid record. A table with an invalid line is left unchanged.
     """
 
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -32,11 +32,11 @@ class Packed:
 def pack(store: Store, *, write: bool) -> Packed:
     """Move every record that has a file of its own into its table.
 
-    A table is written whole or not at all, and the files go when it is on the disk: whatever interrupts this, each
-    record is there once at least. A file that has changed since it was read stays.
+    A table is written atomically, and the files are removed once it is on disk, so an interruption never loses a
+    record. A file that has changed since it was read is kept.
 
     Args:
-        write: or only say what would be done.
+        write: False only reports what would be done.
 
     Raises:
         OSError: a table cannot be written.
@@ -46,7 +46,7 @@ def pack(store: Store, *, write: bool) -> Packed:
         return packed
     handle = os.open(records, os.O_RDONLY)
     try:
-        flock(handle, LOCK_EX)  # one at a time: it goes with the process that holds it
+        flock(handle, LOCK_EX)  # one pack at a time; the lock is released if the process dies
         files, unfit = _files(store, packed)
         for table, sources in sorted(files.items()):
             if table not in unfit:
@@ -57,7 +57,7 @@ def pack(store: Store, *, write: bool) -> Packed:
 
 
 def _files(store: Store, packed: Packed) -> tuple[dict[Path, list[Source]], set[Path]]:
-    """By table, the files whose records belong there; and the tables that hold something else than records."""
+    """Return the files to pack into each table, and the tables and files that are not valid."""
     files, unfit = defaultdict[Path, list[Source]](list), set[Path]()
     for source, record in store.judged():
         if isinstance(record, str):
@@ -69,7 +69,7 @@ def _files(store: Store, packed: Packed) -> tuple[dict[Path, list[Source]], set[
 
 
 def _fold(sources: Iterable[Source], table: Path, folder: int, write_it: bool) -> tuple[int, int]:
-    """Bring files into a table; the number of its lines then, and of the new ones."""
+    """Merge files into a table. Return its number of lines afterwards, and how many are new or changed."""
     known = {source.key: source.content or b"" for source in lines(table)} if table.exists() else {}
     new = {source.key: _line(source.content or b"") for source in sources}
     content = b"".join(line + b"\n" for _, line in sorted((known | new).items()))
@@ -82,7 +82,7 @@ def _fold(sources: Iterable[Source], table: Path, folder: int, write_it: bool) -
 
 
 def _line(content: bytes) -> bytes:
-    """The same JSON on one line, every value as it was."""
+    """Return JSON as one line, with all values unchanged."""
     whole = content.strip()
     if b"\n" not in whole:
         return whole
@@ -90,7 +90,7 @@ def _line(content: bytes) -> bytes:
 
 
 def _remove(source: Source) -> None:
-    """Remove a file that is still as it was read, and its folders where nothing else is in them."""
+    """Remove a file that has not changed since it was read, and its folders if they are then empty."""
     with suppress(OSError):
         path = Path(source.path)
         if path.read_bytes() == source.content:

@@ -1,4 +1,4 @@
-"""Published reference numbers: hand-checked CSV files of one schema, each number with where it was read."""
+"""Reads published reference numbers from CSV files. Each number was checked by hand and names its source."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from benchmark.records.cell import NAME
 
 Tag = Literal["raw", "paper", "readme", "quoted"]
 
-
 TAGS: dict[Tag, str] = {
     "raw": "from the result files that the authors released",
     "paper": "read in the paper's text",
     "readme": "read in the authors' README or documentation",
     "quoted": "read in a later source that quotes the paper",
 }
-"""How far a number can be trusted: where it was read."""
+"""Kinds of sources, which indicate how far a number can be trusted."""
 
 
 class Published(BaseModel):
     """One published number.
 
     Args:
-        algorithm: our name where we have the method, else its authors'.
-        variant: what sets it apart from other rows of this method.
-        sparsity: of the weights, in [0, 1); None where the source gives none.
-        mean: in the metric's own unit; accuracies and the like in [0, 1], as in our records.
-        std: over `n` runs; None where the source gives none, or another spread (`note` says which).
-        paper: whose number it is. source: where it was read. table: where in there.
+        algorithm: prunebench's name of the method if it has one, otherwise the authors' name.
+        variant: what distinguishes the row from other rows of the method.
+        sparsity: share of weights removed, in [0, 1); None if the source gives none.
+        mean: in the unit of the metric; accuracies are in [0, 1], as in records.
+        std: standard deviation over `n` runs; None if the source gives none or another measure (see `note`).
+        paper: the paper that reports the number.
+        source: the document in which it was read.
+        table: its place in the source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,10 +56,10 @@ class Published(BaseModel):
 
 
 def published(folder: Path) -> list[Published]:
-    """Every row of the CSV files in a folder, in the order of the files; none where there is no such folder.
+    """Return all rows of the CSV files in a folder, in order of file name; none if the folder does not exist.
 
     Raises:
-        UsageError: the first file and line that does not fit the schema, or says what another row says already.
+        UsageError: a row does not match the schema or duplicates another row; the message names file and line.
     """
     seen: dict[tuple[object, ...], str] = {}
     rows = []
@@ -73,7 +74,7 @@ def published(folder: Path) -> list[Published]:
 
 
 def _rows(file: Path) -> Iterator[tuple[str, Published]]:
-    """The rows of a file, each with its place."""
+    """Yield the rows of a file, each with its file and line."""
     wanted = list(Published.model_fields)
     try:
         with file.open(encoding="utf-8", newline="") as lines:
@@ -88,7 +89,7 @@ def _rows(file: Path) -> Iterator[tuple[str, Published]]:
 
 
 def _row(place: str, row: dict[str, str]) -> Published:
-    """A row, typed. What stands empty is not given."""
+    """Return a validated row. Empty cells take the defaults."""
     try:
         return Published.model_validate({column: text for column, text in row.items() if text != ""})
     except ValidationError as error:

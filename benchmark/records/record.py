@@ -1,4 +1,4 @@
-"""Cell, the question; Record, the answer. Neither needs torch."""
+"""Defines a record: the result of one cell, with its cost, audit and provenance."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
 
 
 class Ranking(_Value):
-    """The metric that ranks, and which way is up."""
+    """The metric that ranks methods, and whether higher (`max`) or lower (`min`) is better."""
 
     metric: str
     direction: Literal["max", "min"]
 
 
 class Density(_Value):
-    """Kept over prunable weights; over all parameters; of weights on a live path; and of edges, where there are any."""
+    """Shares of the network that are kept.
+
+    Args:
+        weights: kept weights over prunable weights.
+        parameters: kept parameters over all parameters.
+        effective: kept weights on a path from input to output, over prunable weights.
+        edges: kept edges over all edges; None if the data are not graphs.
+    """
 
     weights: float
     parameters: float
@@ -33,11 +40,14 @@ class Density(_Value):
 
 
 class LayerCount(_Value):
-    """Of one prunable tensor.
+    """Weights of one prunable tensor.
 
     Args:
-        dead: outputs (channels, units) that no live path runs through.
-        note: why a pattern left the tensor dense.
+        total: number of weights.
+        kept: weights that were not pruned.
+        effective: kept weights on a live path, one from input to output.
+        dead: outputs (channels or units) on no live path.
+        note: why the pattern left the tensor dense.
     """
 
     total: int
@@ -48,16 +58,18 @@ class LayerCount(_Value):
 
 
 class Edits(_Value):
-    """How the training graphs were edited, found by comparing them. Pairs are before and after.
+    """How the training graphs were edited, computed by comparing them. Pairs hold values before and after.
 
     Args:
-        before: undirected edges of all graphs.
-        asked: edits that were asked for in all graphs; fewer are made where connectivity allows no more.
-        looked_at: graphs that `gap` is a mean of, and `components` and `bridges` are of.
-        gap: exact, the smallest over a graph's components, by weight of the loops.
-        inter_class: the share of edits between classes, where one graph has classes of nodes.
-        seconds: spent in editing.
-        log: edits in order, (i, j, -1 or +1), where there is one graph; the first ten thousand.
+        graphs: number of graphs.
+        before: undirected edges of all graphs before editing.
+        asked: edits requested over all graphs; fewer are made if connectivity does not allow more.
+        deleted, added: undirected edges over all graphs.
+        looked_at: number of graphs that `gap`, `components` and `bridges` were computed on.
+        gap: mean spectral gap, by weight of the self-loops; of a graph, the smallest over its components.
+        inter_class: share of edits between nodes of different classes; None unless one graph has classes of nodes.
+        seconds: time spent editing.
+        log: the first ten thousand edits in order, as (i, j, -1 or +1); empty with several graphs.
     """
 
     graphs: int
@@ -75,7 +87,7 @@ class Edits(_Value):
 
 
 class Cost(_Value):
-    """What the answer cost; `trainings` is in units of one full training of the recipe."""
+    """The cost of a run; `trainings` is in units of one full training of the recipe."""
 
     trainings: float = 0
     training_steps: int = 0
@@ -87,18 +99,18 @@ class Cost(_Value):
 
 
 class Audit(_Value):
-    """What was found wrong after the algorithm had returned."""
+    """The result of the checks made after the algorithm returned."""
 
     passed: bool
     breaches: list[str] = []
 
 
 class Verification(_Value):
-    """That a record's cell was trained again, and how near the second answer came.
+    """States that a record's cell was trained again, and how close the second result came.
 
     Args:
-        when: ISO 8601, UTC.
-        how: "bit-equal", or "within 2.1 sd of n=5".
+        when: time in ISO 8601, UTC.
+        how: "bit-equal", or for instance "within 2.1 sd of n=5".
         where: versions, device and commit of the second training.
     """
 
@@ -108,7 +120,13 @@ class Verification(_Value):
 
 
 class Record(_Value):
-    """One answer: what came out, what it cost, whether it can be trusted, and where it was found."""
+    """The result of one run: its metrics, masks, cost, audit and provenance.
+
+    Args:
+        metrics, validation: on the test split and on the validation split, by name.
+        provenance: versions, machine and settings of the run; `where` in JSON.
+        error: why there is no result, if the run was not successful.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
@@ -138,17 +156,17 @@ class Record(_Value):
 
     @property
     def score(self) -> float | None:
-        """The test metric that ranks; None where the run did not end well."""
+        """The ranking metric on the test split; None if the run was not successful."""
         return self.metrics.get(self.ranking.metric) if self.status == "ok" else None
 
     @property
     def validated(self) -> float | None:
-        """The same metric on the validation split; None where the run has none."""
+        """The ranking metric on the validation split; None if the run has no value."""
         return self.validation.get(self.ranking.metric)
 
     @property
     def group(self) -> str:
-        """`Cell.group`: records that share it are averaged."""
+        """The cell's group: records of the same group are averaged."""
         return self.cell.group
 
     @property
@@ -158,26 +176,31 @@ class Record(_Value):
 
     @property
     def own_seconds(self) -> float:
-        """What the cell took beside the trainings that it shared with others."""
+        """Seconds the cell took, without its share of the trainings that it reused from other cells."""
         shared, steps = self.provenance.get("shared_steps"), self.cost.training_steps
-        taken = min(max(0, shared), steps) / max(1, steps) if isinstance(shared, int) else 0.0
-        return self.cost.seconds * (1 - taken)
+        reused = min(max(0, shared), steps) / max(1, steps) if isinstance(shared, int) else 0.0
+        return self.cost.seconds * (1 - reused)
 
     @property
     def made_again(self) -> bool:
-        """Whether `bench verify` has trained it again."""
+        """Whether `bench verify` has reproduced the record."""
         return self.verified is not None
 
     @property
     def edited(self) -> bool:
-        """Whether the run edited the graphs that it trained on."""
+        """Whether the run edited the graphs it trained on."""
         return self.edits is not None
 
     def to_bytes(self) -> bytes:
-        """The content of its file, and its line in a table."""
+        """Return the record as a line of JSON: the content of its file, and its line in a table."""
         return f"{self.model_dump_json(by_alias=True)}\n".encode()
 
 
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:
-    """The record of a run that has no result, and why."""
+    """Return the record of a run without a result.
+
+    Args:
+        error: why there is no result.
+        known: further fields of the record.
+    """
     return Record(key=cell.key, cell=cell, ranking=ranking, status=status, error=error, **known)

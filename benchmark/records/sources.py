@@ -1,4 +1,4 @@
-"""Where a record lies: in a file of its own while work goes on, then in a line of its table, which is committed."""
+"""Locates records. A new record has a file of its own; a packed one is a line of a table, which is committed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 
 _BEGINNING = re.compile(rb'\{"schema":1,"key":"([0-9a-f]{64})",')
-"""Of the lines that we write, so that their keys are known before they are read."""
+"""Start of the lines that prunebench writes; it gives a record's key without parsing the line."""
 
 LONGEST = 200
-"""Letters of a table's name: file systems allow 255."""
+"""Characters of a table's name; file systems allow 255."""
 
 
 class Source(NamedTuple):
-    """A file, or a line of one, that claims to hold the record of a key. There are many: its path is a plain text.
+    """The location of a record: a file of its own, or a line of a table. The key is not verified yet.
 
     Args:
-        line: its number in a table, from 1; 0 where the file is the record's own.
-        content: bytes that were read; None where nobody has read them yet.
+        path: as a string, since there are many sources and `Path` is slow.
+        line: line number in a table, from 1; 0 if the record has a file of its own.
+        content: the bytes of the record; None if they have not been read yet.
     """
 
     key: str
@@ -35,7 +36,7 @@ class Source(NamedTuple):
     content: bytes | None = None
 
     def read(self) -> Source:
-        """The same with its content. Raises OSError."""
+        """Return the source with its content, reading the file if needed. Raises OSError."""
         return self if self.content is not None else self._replace(content=Path(self.path).read_bytes())
 
     def __str__(self) -> str:
@@ -43,9 +44,9 @@ class Source(NamedTuple):
 
 
 def table_of(cell: Cell) -> str:
-    """The name of the table of a cell: its task with all options, model and budget, in letters that any disk takes.
+    """Return the file name of a cell's table: its task with all options, model and budget, as lower-case words.
 
-    Cells whose names differ in other letters alone share a file. That changes nothing: a line says whose it is.
+    Cells whose names differ only in other characters share a table. This is harmless, since each line has its own key.
     """
     return _slug(cell.setting, cell.model, cell.budget) + ".jsonl"
 
@@ -56,7 +57,10 @@ def _slug(*names: str) -> str:
 
 
 def claimed(records: Path) -> dict[str, list[Source]]:
-    """By the key that they claim, all files and lines of a folder, files first; a table that cannot be read as one."""
+    """Return all files and lines of a folder by the key they claim, files first.
+
+    A table that cannot be read is a single source, so that reading it reports the error.
+    """
     by_key: dict[str, list[Source]] = {}
     for path in sorted(str(file) for file in records.glob("*/*/*.json")):
         key = path.rpartition(os.sep)[2].removesuffix(".json")
@@ -65,13 +69,13 @@ def claimed(records: Path) -> dict[str, list[Source]]:
         try:
             for source in lines(table):
                 by_key.setdefault(source.key, []).append(source)
-        except OSError:  # whoever reads it is told why
+        except OSError:  # reading the source will report it
             by_key[str(table)] = [Source(str(table), str(table))]
     return by_key
 
 
 def lines(table: Path) -> Iterator[Source]:
-    """Every line of a table that is not empty. One that tells no key has its place as such. Raises OSError."""
+    """Yield the non-empty lines of a table. A line without a key gets its location as key. Raises OSError."""
     for number, content in enumerate(table.read_bytes().split(b"\n"), 1):
         if begins := _BEGINNING.match(content):
             yield Source(begins[1].decode(), str(table), number, content)
@@ -80,7 +84,7 @@ def lines(table: Path) -> Iterator[Source]:
 
 
 def _key(content: bytes) -> str | None:
-    """The key in a line that somebody else wrote; None where it holds no record."""
+    """Return the key of a line in a form that prunebench does not write; None if it is not a record."""
     try:
         return Record.model_validate_json(content).key
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Options of plug-ins: the keyword-only parameters of a function, typed, validated, and told in its docstring."""
+"""Parses and writes names with options, such as `imp:fraction=0.2,rewind=0`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from benchmark.errors import UsageError
 
 NO_VALUE = "none"
-"""How an option without a value is written."""
+"""How the value None of an option is written."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A name with options, as in `imp:rewind=0.1`."""
+    """A name with options as typed, for instance `imp:rewind=0.1`. Values are strings."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def having(self, option: str) -> Choice:
-        """The same with a further option, `name=value`. Raises UsageError where it is not of that form."""
+        """Return the choice with a further option, given as `name=value`. Raises UsageError if it has another form."""
         key, _, value = option.partition("=")
         if not (key and value):
             raise UsageError(f"option '{option}' of '{self.name}' has no value; write {self.name}:OPTION=VALUE")
@@ -28,17 +28,17 @@ class Choice:
 
 
 def choices(texts: Iterable[str]) -> list[Choice]:
-    """`granet:init_density=0.5,end=0.6,snip` is granet with two options, and snip.
+    """Parse names with options: `granet:init_density=0.5,end=0.6,snip` is granet with two options, and snip.
 
     Raises:
-        UsageError: an option without a value, or before any name.
+        UsageError: an option has no value, or comes before any name.
     """
     chosen: list[Choice] = []
     for piece in filter(None, (piece.strip() for text in texts for piece in text.split(","))):
         name, _, option = piece.partition(":")
         if "=" in name and not chosen:
             raise UsageError(f"option '{piece}' comes before any name; write NAME:{piece}")
-        if "=" in name:  # a further option of the name before
+        if "=" in name:  # a further option of the previous name
             chosen[-1] = chosen[-1].having(piece)
         else:
             chosen.append(Choice(name).having(option) if option else Choice(name))
@@ -46,23 +46,23 @@ def choices(texts: Iterable[str]) -> list[Choice]:
 
 
 def spelled(name: str, options: Mapping[str, Any]) -> str:
-    """A name with options, as it stands on the command line: `imp:fraction=0.2,rewind=0`."""
+    """Return a name with options as written on the command line: `imp:fraction=0.2,rewind=0`."""
     listed = ",".join(f"{option}={NO_VALUE if value is None else value}" for option, value in options.items())
     return f"{name}:{listed}" if listed else name
 
 
 def unusual(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options that are not at their default."""
+    """Return the options that differ from their default."""
     return {name: value for name, value in options.items() if name not in defaults or value != defaults[name]}
 
 
 def named(choice: Choice, name: str, options: Mapping[str, Any]) -> bool:
-    """Whether `imp:rewind=0.1` is this name with these options; what it does not mention may be anything."""
+    """Return whether a choice matches a name and its options. Options that the choice omits may have any value."""
     return choice.name == name and all(k in options and _same(options[k], v) for k, v in choice.options.items())
 
 
 def _same(value: Any, text: str) -> bool:
-    """An option's value and what stands for it on the command line: `1e-1` is 0.1, `true` is True."""
+    """Return whether text on the command line means a value: `1e-1` is 0.1, `true` is True."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).lower() == text.lower()
     try:

@@ -1,4 +1,4 @@
-"""The results folder: where records, masks and logs lie, and how each record is found and judged."""
+"""Reads and writes the results folder, which holds records, masks and logs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ A = TypeVar("A", bound=Answer)
 class Store:
     """A results folder.
 
-    What is run is written to `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` beside it are laid out
-    alike. What is committed stands in `records/<table>.jsonl`, a line each, sorted by key (`benchmark.records.pack`).
-    A record in a file of its own is newer than the line of its key, and stands before it.
+    New records are written to `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` have the same layout.
+    Packed records are lines of `records/<table>.jsonl`, sorted by key (`benchmark.records.pack`). A record with a file
+    of its own is newer than the line with the same key and takes precedence.
+
+    Attributes:
+        problems: messages about records that could not be read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,23 +41,23 @@ class Store:
         self._tables: dict[Path, tuple[tuple[int, ...], dict[str, Source]]] = {}
 
     def path(self, cell: Cell) -> Path:
-        """Where the record of a cell is written to."""
+        """Return the path that a cell's record is written to."""
         return self.root / "records" / cell.task / cell.algorithm / f"{cell.key}.json"
 
     def table(self, cell: Cell) -> Path:
-        """Where its line stands once it is packed."""
+        """Return the path of the table that holds a cell's record once it is packed."""
         return self.root / "records" / table_of(cell)
 
     def masks(self, cell: Cell) -> Path:
-        """Where the packed masks of a cell lie, or would lie (`benchmark.records.mask_files`)."""
+        """Return the path of a cell's masks (`benchmark.records.mask_files`), whether or not the file exists."""
         return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
 
     def log(self, cell: Cell) -> Path:
-        """Where what a run printed, and its traceback, lies."""
+        """Return the path of a cell's log: the run's output and traceback."""
         return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
 
     def check(self) -> None:
-        """Raises PluginError where records, masks or logs cannot be written."""
+        """Raise PluginError if records, masks or logs cannot be written."""
         try:
             for name in ("records", "masks", "logs"):
                 writable(self.root / name)
@@ -62,7 +65,7 @@ class Store:
             raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
 
     def get(self, cell: Cell) -> Record | None:
-        """The record of a cell; None where there is none that can be read."""
+        """Return the record of a cell; None if there is none. One that cannot be read is added to `problems`."""
         file, line = self.path(cell), self._line(cell)
         for source in ([Source(cell.key, str(file))] if file.exists() else []) + ([line] if line else []):
             answer = self.judge(source)
@@ -72,7 +75,7 @@ class Store:
         return None
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
-        """Write a record, its packed masks before it, each whole or not at all; without masks, those of before go."""
+        """Write a record after its packed masks, each atomically. Without masks, existing masks are deleted."""
         if masks is not None:
             write(masks, self.masks(record.cell))
         else:
@@ -80,16 +83,16 @@ class Store:
         write(record.to_bytes(), self.path(record.cell))
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record that can be read, in the order of their keys. The others are named in `problems`."""
+        """Iterate over all readable records in order of key. The others are added to `problems`."""
         return self._sound(Record.model_validate_json)
 
     def records(self) -> list[Record]:
-        """The same as a list, faster."""
+        """Return all readable records as a list, which is faster than iterating."""
         with _without_collecting():
             return list(self)
 
     def outcomes(self) -> list[Outcome]:
-        """What tables need of every record, in the same order, and many times faster where they were read before."""
+        """Return the outcomes of all readable records, in the same order. Much faster if they were read before."""
         cache = OutcomeCache(self.root)
         with _without_collecting():
             read = list(self._sound(cache.outcome))
@@ -97,7 +100,7 @@ class Store:
         return read
 
     def find(self, prefix: str) -> list[Source]:
-        """Where the records lie whose key begins with `prefix`."""
+        """Return the locations of the records whose key starts with `prefix`."""
         if not re.fullmatch(r"[0-9a-f]{1,64}", prefix):
             return []
         matching = [
@@ -106,11 +109,14 @@ class Store:
         return [source for _, source in sorted(matching)]
 
     def judged(self) -> Iterator[tuple[Source, Record | str]]:
-        """Every file and line, with its record or with what is wrong with it; without lines that a file replaces."""
+        """Iterate over all files and lines, each with its record or a message about what is wrong with it.
+
+        Lines replaced by a valid file are skipped.
+        """
         return self._judged(Record.model_validate_json)
 
     def astray(self) -> list[Path]:
-        """Files that nobody reads: records at another depth than those of `path`."""
+        """Return files that are never read, since they are not at the depth of `path` or `table`."""
         records = self.root / "records"
         depths = ((records.rglob("*.json"), 3), (records.rglob("*.jsonl"), 1))
         return sorted(
@@ -118,11 +124,11 @@ class Store:
         )
 
     def holds(self, source: Source) -> bool:
-        """Whether it lies in this folder."""
+        """Return whether a source is in this folder."""
         return source.path.startswith(self._records + os.sep)
 
     def judge(self, source: Source) -> Record | str:
-        """The record of a file or line, or what is wrong with it."""
+        """Return the record of a file or line, or a message about what is wrong with it."""
         return self._judge(source, Record.model_validate_json)[1]
 
     def _sound(self, parse: Callable[[bytes], A]) -> Iterator[A]:
@@ -136,16 +142,16 @@ class Store:
     def _judged(self, parse: Callable[[bytes], A]) -> Iterator[tuple[Source, A | str]]:
         claims = claimed(self.root / "records")
         for key in sorted(claims):
-            stands: Source | None = None
+            valid: Source | None = None
             for source in claims[key]:
-                if stands and source.line:
-                    if stands.line:
-                        yield source, f"{source}: the key of {stands} again"
+                if valid and source.line:
+                    if valid.line:
+                        yield source, f"{source}: the key of {valid} again"
                     continue
                 read, verdict = self._judge(source, parse)
                 yield read, verdict
-                if not isinstance(verdict, str) and not stands:
-                    stands = read
+                if not isinstance(verdict, str) and not valid:
+                    valid = read
 
     def _judge(self, source: Source, parse: Callable[[bytes], A]) -> tuple[Source, A | str]:
         try:
@@ -158,9 +164,9 @@ class Store:
         return source, self._astray(source, record) or record
 
     def _astray(self, source: Source, answer: Answer) -> str | None:
-        """What is wrong with the place of a record, if anything is."""
+        """Return a message if a record is in the wrong place or claims the wrong key."""
         if not self.holds(source):
-            return None  # somebody named the file
+            return None  # a file named on the command line may be anywhere
         cell, parts = answer.cell, (answer.cell.task, answer.cell.algorithm, f"{answer.key}.json")
         place = os.sep.join((self._records, *([table_of(cell)] if source.line else parts)))
         if source.path != place:
@@ -168,7 +174,7 @@ class Store:
         return f"{source}: it tells two keys" if source.key != answer.key else None
 
     def _line(self, cell: Cell) -> Source | None:
-        """The line of a cell; its table is read again only where it has changed."""
+        """Return the line of a cell in its table. The table is read again only if it has changed."""
         table = self.table(cell)
         try:
             state = os.stat(table)
@@ -182,7 +188,7 @@ class Store:
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Thousands of values are made and none dropped: looking for garbage among them takes a third of the time."""
+    """Pause the garbage collector. While thousands of records are read and kept, it takes a third of the time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -193,7 +199,7 @@ def _without_collecting() -> Iterator[None]:
 
 
 def complaint(error: ValidationError) -> str:
-    """What is wrong with a file that is no record, on one line."""
+    """Describe in one line why a file is not a record."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"not a record: {place + ': ' if place else ''}{first['msg']}"

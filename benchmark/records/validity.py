@@ -1,4 +1,4 @@
-"""Is a record sound in itself? What can be told from its numbers alone, without training and without torch."""
+"""Checks whether a record is consistent in itself, from its numbers alone: without training and without torch."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from benchmark.records.record import Density, Record
 
 
 def problems_of(record: Record) -> list[str]:
-    """Everything in a record that cannot be, in words; empty where nothing is. Its key was checked as it was read."""
+    """Return a message for each contradiction in a record. Its key was already checked when it was read."""
     if record.status != "ok":
         return ["it has metrics, and did not end well"] if record.metrics else []
     return [*_answered(record), *_counts(record), *_target(record)]
 
 
 def mask_problems(record: Record, packed: bytes) -> list[str]:
-    """Everything in which the saved masks of a record are not those it tells of; empty where nothing is."""
+    """Return a message for each difference between a record and its saved masks."""
     from benchmark.records import mask_files
 
     try:
         masks = mask_files.unpack(packed)
     except ValueError as error:
         return [f"its masks cannot be read: {error}"]
-    found = {name: (int(mask.sum()), mask.size) for name, mask in masks.items()}
+    saved = {name: (int(mask.sum()), mask.size) for name, mask in masks.items()}
     recorded = {name: (layer.kept, layer.total) for name, layer in record.layers.items()}
     wrong = [
-        f"the masks keep {found.get(name)} of '{name}', and the record tells {recorded.get(name)}"
-        for name in sorted(found.keys() | recorded.keys())
-        if found.get(name) != recorded.get(name)
+        f"the masks keep {saved.get(name)} of '{name}', and the record tells {recorded.get(name)}"
+        for name in sorted(saved.keys() | recorded.keys())
+        if saved.get(name) != recorded.get(name)
     ]
     if not wrong and mask_files.digest(masks) != record.mask_digest:
         wrong = ["its masks have another digest than the record tells"]
@@ -46,7 +46,7 @@ def _answered(record: Record) -> Iterator[str]:
 
 
 def _counts(record: Record) -> Iterator[str]:
-    """Each layer holds what it can hold, and the densities are the layers'."""
+    """Check that the counts of each layer are possible, and that the densities follow from them."""
     for name, layer in record.layers.items():
         if not 0 <= layer.effective <= layer.kept <= layer.total:
             yield f"'{name}' has {layer.effective:,} live of {layer.kept:,} kept of {layer.total:,} weights"
@@ -54,17 +54,17 @@ def _counts(record: Record) -> Iterator[str]:
         yield "it has no density"
         return
     total = sum(layer.total for layer in record.layers.values())
-    for what, said, found in (
+    for what, recorded, count in (
         ("weights", record.density.weights, sum(layer.kept for layer in record.layers.values())),
         ("effective", record.density.effective, sum(layer.effective for layer in record.layers.values())),
     ):
-        share = found / total if total else 1.0
-        if abs(said - share) > 1e-12:
-            yield f"density.{what} is {said:g}, and its layers keep {found:,} of {total:,} ({share:g})"
+        share = count / total if total else 1.0
+        if abs(recorded - share) > 1e-12:
+            yield f"density.{what} is {recorded:g}, and its layers keep {count:,} of {total:,} ({share:g})"
 
 
 def _target(record: Record) -> Iterator[str]:
-    """The counts are those that the sparsity and the pattern ask for, where layers tell: units need the mask."""
+    """Check the counts against sparsity and pattern, as far as counts show it; structured patterns need the masks."""
     density, pattern = record.cell.density, record.cell.pattern
     if record.density is None or _prunes_edges(record.density, record.cell.sparsity):
         return
@@ -86,5 +86,5 @@ def _asked(what: str, kept: int, total: int, asked: int) -> Iterator[str]:
 
 
 def _prunes_edges(density: Density, sparsity: float) -> bool:
-    """Whether the sparsity may be one of edges: the data are graphs, and all weights are there."""
+    """Return whether the sparsity may refer to edges: the data are graphs and no weight was pruned."""
     return sparsity > 0 and density.weights == 1 and density.edges is not None

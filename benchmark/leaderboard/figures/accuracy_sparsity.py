@@ -1,4 +1,4 @@
-"""Accuracy over sparsity, as curves; where there is one sparsity, as a list with intervals."""
+"""Plots the metric against the share of weights kept."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 FAR = 5
-"""How many times the least error the greatest is, before the axis is of its logarithm."""
+"""Ratio of largest to smallest error above which the y axis shows the logarithm of the error."""
 
 
 def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
-    """The metric over the weights kept, a panel for each table and pattern: means, 95 % intervals as bands.
+    """Plot the metric against the share of weights kept, with one panel for each table and pattern.
 
-    Where a panel has one sparsity, its rows stand one above the other instead.
+    Lines are means and bands are 95 % intervals. A panel with a single sparsity is a forest plot instead: one row per
+    method, with its interval.
+
+    Raises:
+        UsageError: there is nothing to draw, or too much for one figure.
     """
     drawn = [row for row in rows(records) if row.mean is not None]
     dense = references(drawn)
@@ -38,8 +41,8 @@ def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
         figure, grid = panels([title(group[0]) for group in groups.values()])
         ends = []
         for axes, group in zip(grid, groups.values(), strict=True):
-            one = len({row.sparsity for row in group}) == 1
-            ends.append((_forest if one else _curves)(axes, group, dense.get(group[0].table), look))
+            single = len({row.sparsity for row in group}) == 1
+            ends.append((_forest if single else _curves)(axes, group, dense.get(group[0].table), look))
         label_ends(grid, ends)
     return figure
 
@@ -95,14 +98,14 @@ def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     axes.grid(visible=False, axis="y")
     axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].sparsity:g}", loc="left")
     axes.set_xlabel(f"{metric(group[0])}, mean and 95 % interval")
-    return []  # the names stand at the axis
+    return []  # the axis already shows the names
 
 
 def _fit(axes: Axes, group: Sequence[Row]) -> None:
-    """Show all means, and of intervals as much as two seeds' worth of them does not dwarf the rest.
+    """Set the y limits so that all means are visible. Wide intervals, as from two seeds, may be cut off.
 
-    Where some methods have many times the error of others, the axis is of the error's logarithm: on a plain one, those
-    that learn next to nothing would press the others together.
+    If some methods have many times the error of others, the axis is logarithmic in the error. On a linear axis, methods
+    that learn next to nothing would squeeze the others together.
     """
     means = [row.mean for row in group if row.mean is not None]
     least, most = min(means), max(means)

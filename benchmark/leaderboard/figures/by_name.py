@@ -1,6 +1,6 @@
-"""Pictures of records, by name: each is a function of them that gives a matplotlib figure; `style.write` saves it.
+"""Lists the figures that `bench plot` can draw. Each function takes records and returns a matplotlib figure.
 
-All of them raise UsageError where what was selected holds nothing that they show.
+`style.write` saves a figure. All functions raise UsageError if the records contain nothing to draw.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from benchmark.leaderboard.rows import rows
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 PICTURES: dict[str, Callable[[Iterable[Any]], Figure]] = {
     "accuracy-sparsity": accuracy_sparsity,
     "pareto": pareto,
@@ -25,4 +24,4 @@ PICTURES: dict[str, Callable[[Iterable[Any]], Figure]] = {
     "critical-difference": lambda records: critical_difference(rows(records)),
     "layers": layers,
 }
-"""Of records or their outcomes; `layers` of records alone."""
+"""Figure functions by name. They accept records or outcomes; `layers` needs whole records."""

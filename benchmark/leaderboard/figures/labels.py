@@ -1,4 +1,4 @@
-"""Names at lines and points, where a legend would have to be looked up, and room made for them."""
+"""Places labels directly at lines and points, without overlaps, so that figures need no legend."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 Labelled = tuple[float, float, str, Any]
-"""x and y in data, a name, its colour."""
-
+"""x and y in data coordinates, the label's text, and its colour."""
 
 Bar = tuple[float, float, float, float]
-"""From x and y to x and y in data: a line that is drawn."""
-
+"""A line drawn from (x0, y0) to (x1, y1), in data coordinates."""
 
 Box = Sequence[float]
-"""Left, bottom, right and top, in pixels."""
-
+"""Left, bottom, right and top of a rectangle, in pixels."""
 
 AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-
+"""Directions in which a label is tried, in order of preference."""
 
 FARTHEST = 8
-
+"""Distances 1 to this, exclusive, are tried in every direction."""
 
 SIZE = 8.0
+"""Font size of labels, in points."""
 
 
 def label_ends(panels: Sequence[Axes], ends: Sequence[Sequence[Labelled]]) -> None:
-    """Names right of each panel, at the heights of its lines' ends as far as they leave each other room."""
+    """Label the ends of lines at the right edge of each panel, moved apart as far as needed."""
     _settle(panels)
     for axes, labelled in zip(panels, ends, strict=True):
         if labelled:
@@ -40,7 +37,7 @@ def label_ends(panels: Sequence[Axes], ends: Sequence[Sequence[Labelled]]) -> No
 
 
 def _settle(panels: Sequence[Axes]) -> None:
-    """Let the layout decide where the panels are; it takes as long as drawing the figure, so once for all."""
+    """Compute the layout of the figure. This takes as long as drawing it, so it is done once for all panels."""
     figure: Any = panels[0].figure
     figure.draw_without_rendering()
 
@@ -68,7 +65,7 @@ def _label_ends(axes: Axes, ends: Sequence[Labelled]) -> None:
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights at least `gap` apart, in the same order, moved as little as neighbours allow; in [0, 1] if they fit."""
+    """Move heights at least `gap` apart, as little as possible and in the same order; within [0, 1] if they fit."""
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     groups: list[tuple[float, list[int]]] = []  # centre, members
     for i in order:
@@ -98,7 +95,7 @@ def _inside(centre: float, count: int, gap: float) -> float:
 
 
 def label_points(panels: Sequence[Axes], points: Sequence[Sequence[Labelled]], bars: Sequence[Sequence[Bar]]) -> None:
-    """Names beside points: each at the nearest place that covers no point, no bar and no name before it."""
+    """Label points, each at the nearest place that covers no point, no bar and no earlier label."""
     _settle(panels)
     for axes, labelled, drawn in zip(panels, points, bars, strict=True):
         _label_points(axes, labelled, drawn)
@@ -120,8 +117,8 @@ def _label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar]) -
         extent = text.get_window_extent()
         boxes: list[tuple[float, int, int, int, Box]] = []
         for far, (right, up) in product(range(1, FARTHEST), AROUND):
-            middle, beside = y + 9 * up * far * pixel, x + 7 * right * far * pixel
-            start = beside - extent.width * (1 - right) / 2
+            middle, anchor = y + 9 * up * far * pixel, x + 7 * right * far * pixel
+            start = anchor - extent.width * (1 - right) / 2
             box: Box = (start, middle - extent.height / 2, start + extent.width, middle + extent.height / 2)
             boxes.append((_covered(box, taken, inside), len(boxes), right * far, up * far, box))
         _, _, right, up, box = min(boxes)
@@ -133,7 +130,7 @@ def _label_points(axes: Axes, points: Sequence[Labelled], bars: Sequence[Bar]) -
 
 
 def _covered(box: Box, taken: Sequence[Box], inside: Box) -> float:
-    """Area of others, and of what is outside, that a box covers."""
+    """Return the area in which a box covers other boxes or leaves the panel, in square pixels."""
     return sum(_common(box, other) for other in taken) + _common(box, box) - _common(box, inside)
 
 

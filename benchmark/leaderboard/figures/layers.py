@@ -1,4 +1,4 @@
-"""What is left of each layer: the shares, and their picture."""
+"""Plots the share of weights kept in each layer."""
 
 from __future__ import annotations
 
@@ -21,32 +21,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shares:
-    """Of one row, by layer in the order of the network: the share that is kept, in each of its runs."""
+    """For one row, the share of weights kept in each layer by each of its runs; layers in network order."""
 
     row: Row
     layers: Mapping[str, Sequence[float]]
 
 
 def shares(records: Iterable[Record]) -> list[Shares]:
-    """Of every row of a pruned network with runs that ended well and have their layers."""
+    """Return the shares of every row with pruned weights and successful runs that recorded their layers."""
     results = []
     for row, runs in grouped(records):
         by_seed = [run.layers for run in runs if run.status == "ok" and run.layers]
         if by_seed and row.sparsity > 0:
             results.append(
-                Shares(row, {name: [own[name].kept / own[name].total for own in by_seed] for name in by_seed[0]})
+                Shares(row, {name: [run[name].kept / run[name].total for run in by_seed] for name in by_seed[0]})
             )
     return results
 
 
 def layers(records: Iterable[Record]) -> Figure:
-    """The share of each layer that is kept, a panel for each column of a table: means, and bands over all seeds."""
+    """Plot the share kept in each layer, with one panel for each column: means, and bands from minimum to maximum.
+
+    Raises:
+        UsageError: there is nothing to draw, or too much for one figure.
+    """
     groups: dict[tuple[Any, ...], list[Shares]] = defaultdict(list)
-    for one in shares(records):
-        groups[one.row.column].append(one)
+    for row_shares in shares(records):
+        groups[row_shares.row.column].append(row_shares)
     check(groups, "no record of a pruned network has its layers")
     with styled():
-        look = looks(names(one.row for group in groups.values() for one in group))
+        look = looks(names(row_shares.row for group in groups.values() for row_shares in group))
         first = [group[0].row for group in groups.values()]
         figure, grid = panels([f"{title(row)} at sparsity {row.sparsity:g}" for row in first])
         label_ends(grid, [_draw(axes, group, look) for axes, group in zip(grid, groups.values(), strict=True)])
@@ -54,17 +58,21 @@ def layers(records: Iterable[Record]) -> Figure:
 
 
 def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list[Labelled]:
-    """One panel. What is empty has no place on a log axis: it stands at half the least share, marked with a cross."""
-    order = list(dict.fromkeys(name for one in group for name in one.layers))
+    """Draw one panel. Empty layers have no place on a log axis: a cross at half the smallest share marks them."""
+    order = list(dict.fromkeys(name for row_shares in group for name in row_shares.layers))
     floor = (
-        min((share for one in group for by_seed in one.layers.values() for share in by_seed if share), default=1.0) / 2
+        min(
+            (share for row_shares in group for by_seed in row_shares.layers.values() for share in by_seed if share),
+            default=1.0,
+        )
+        / 2
     )
     ends: list[Labelled] = []
-    for one in group:
-        xs = [x for x, name in enumerate(order) if name in one.layers]
-        seeds = [one.layers[order[x]] for x in xs]
+    for row_shares in group:
+        xs = [x for x, name in enumerate(order) if name in row_shares.layers]
+        seeds = [row_shares.layers[order[x]] for x in xs]
         means = [statistics.fmean(by_seed) or floor for by_seed in seeds]
-        drawn = look[one.row.label]
+        drawn = look[row_shares.row.label]
         axes.plot(xs, means, **drawn.line(), zorder=3)
         lows, highs = [max(floor, min(by_seed)) for by_seed in seeds], [max(floor, *by_seed) for by_seed in seeds]
         axes.fill_between(xs, lows, highs, color=drawn.colour, alpha=0.15, lw=0)
@@ -72,7 +80,7 @@ def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list
         axes.plot(empty, [floor] * len(empty), "x", color="black", markersize=9, zorder=4)
         if empty:
             axes.set_xlabel("\u00d7 nothing is left")
-        ends.append((xs[-1], means[-1], one.row.label, drawn.ink))
+        ends.append((xs[-1], means[-1], row_shares.row.label, drawn.ink))
     axes.set_yscale("log")
     percents(axes.yaxis)
     axes.set_ylabel("share kept (log scale)")

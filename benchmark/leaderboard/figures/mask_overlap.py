@@ -1,4 +1,4 @@
-"""Which weights methods agree on: the overlap of their masks beyond chance, as pictures."""
+"""Plots how far the masks of different methods overlap, beyond chance."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from benchmark.records.record import Record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 MasksOf = Callable[[Record], Bits]
+"""Reads the masks of a record."""
 
 
 def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
-    """Beyond-chance overlap of masks, method by method, a panel for each column of a table.
+    """Plot the beyond-chance overlap of masks as a heat map of methods, with one panel for each column.
 
-    A pair of methods has the mean over the seeds that both have; a method with itself, over pairs of its seeds. 1 is
-    the same mask, or one within the other; 0 is what chance gives at the same layer densities.
+    The value for two methods is the mean over their common seeds; that of a method with itself is the mean over pairs
+    of its seeds. 1 means equal or nested masks, 0 the overlap expected by chance at the same layer densities.
 
     Args:
-        masks: reads those of a record.
+        masks: reads the masks of a record.
+
+    Raises:
+        UsageError: there is nothing to draw, or too much for one figure.
     """
     import seaborn
 
     groups: dict[tuple[Any, ...], list[tuple[Row, list[Record]]]] = defaultdict(list)
     for row, runs in grouped(records):
-        well = [run for run in runs if run.status == "ok" and run.mask_digest]
-        if well and row.sparsity > 0:
-            groups[row.column].append((row, well))
+        masked = [run for run in runs if run.status == "ok" and run.mask_digest]
+        if masked and row.sparsity > 0:
+            groups[row.column].append((row, masked))
     check(groups, "no record of a pruned network has masks")
     with styled():
         first = [group[0][0] for group in groups.values()]
@@ -64,7 +67,7 @@ def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
 
 
 def _matrix(group: Sequence[Sequence[Record]], masks: MasksOf) -> list[list[float]]:
-    """Symmetric; NaN, which is left blank, where two methods have no seed in common or counts leave nothing open."""
+    """Return the symmetric matrix of overlaps. NaN, drawn blank, if there is no common seed or no room for chance."""
     read = [{run.cell.seed: masks(run) for run in sorted(runs, key=lambda run: run.cell.seed)} for runs in group]
     size = len(read)
     matrix = [[float("nan")] * size for _ in range(size)]

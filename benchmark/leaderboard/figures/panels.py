@@ -1,4 +1,4 @@
-"""What pictures are made of: titled panels, log axes in plain numbers, the ends of intervals."""
+"""Building blocks of figures: titled panels, axis labels and ticks, and interval ends."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-
 MOST_PANELS = 12
-
+"""More panels than this are too small to read."""
 
 GREY = "0.35"
-"""Of what a picture is held against: dense."""
+"""Colour of dense references."""
 
 
 def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with a titled panel for each, and the panels. Size in inches, of one panel."""
+    """Create a figure with one panel for each title, and return both.
+
+    Args:
+        size: width and height of a panel, in inches.
+        across: largest number of panels side by side.
+    """
     import seaborn
     from matplotlib.figure import Figure
 
@@ -40,7 +44,7 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
 
 
 def check(groups: Mapping[Any, Any], reason: str) -> None:
-    """Raises UsageError where there is nothing to draw, or too much for one picture."""
+    """Raise UsageError if there is nothing to draw, or too much for one figure."""
     if not groups:
         raise UsageError(f"nothing to draw: {reason}")
     if len(groups) > MOST_PANELS:
@@ -51,33 +55,33 @@ def check(groups: Mapping[Any, Any], reason: str) -> None:
 
 
 def title(row: Row, *, budget: bool = True) -> str:
-    """What a panel is about, on two lines."""
+    """Return a panel's title, on two lines: task and model; budget and pattern."""
     where = f"{row.task_label} / {row.model}"
     return f"{where}\nbudget {row.budget}, {row.pattern}" if budget else f"{where}\n{row.pattern}"
 
 
 def low(row: Row) -> float:
-    """Lower end of the 95 % interval; the mean where there is none."""
+    """Return the lower end of the 95 % interval; the mean if there is no interval."""
     return row.ci_low if row.ci_low is not None else row.mean or 0.0
 
 
 def high(row: Row) -> float:
-    """Upper end of the 95 % interval; the mean where there is none."""
+    """Return the upper end of the 95 % interval; the mean if there is no interval."""
     return row.ci_high if row.ci_high is not None else row.mean or 0.0
 
 
 def metric(row: Row) -> str:
-    """The label of an axis."""
+    """Return the axis label for the metric of a row."""
     return f"{row.metric} (test)" if row.direction == "max" else f"{row.metric} (test, lower is better)"
 
 
 def percents(axis: Axis) -> None:
-    """A log axis of shares, in percent."""
+    """Label a log axis of shares in percent."""
     ticks(axis, lambda share, _: f"{100 * share:g}%")
 
 
 def errors(axes: Axes) -> None:
-    """A y axis of shares near 1, which is linear in the logarithm of what they lack."""
+    """Scale the y axis linearly in the logarithm of the error, 1 minus the value, for values near 1."""
     import numpy as np
     from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -91,7 +95,7 @@ def errors(axes: Axes) -> None:
 
 
 def ticks(axis: Axis, label: Callable[[float, int], str]) -> None:
-    """1, 2 and 5 times powers of ten; where these are many, powers of ten."""
+    """Put ticks of a log axis at 1, 2 and 5 times powers of ten; over a wide range, at powers of ten only."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     least, most = sorted(axis.get_view_interval())

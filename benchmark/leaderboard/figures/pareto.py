@@ -1,4 +1,4 @@
-"""Accuracy against cost, with the Pareto front."""
+"""Plots the metric against cost, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -20,26 +20,32 @@ if TYPE_CHECKING:
 
 
 def pareto(records: Iterable[Answer]) -> Figure:
-    """The metric over all that was computed, a panel for each task, model, pattern and sparsity; budgets together.
+    """Plot the metric against total FLOPs, with one panel for each task, model, pattern and sparsity.
 
-    The front is the line: what lies below it costs more than something that is at least as good.
+    A panel shows all budgets. The line is the Pareto front: every point off it costs no less than another point
+    that is at least as good.
+
+    Raises:
+        UsageError: there is nothing to draw, or too much for one figure.
     """
     priced_rows = priced(rows(records))
-    reference = {id(row) for row in references([one.row for one in priced_rows]).values()}
-    dense = [one for one in priced_rows if id(one.row) in reference]
+    reference = {id(row) for row in references([method.row for method in priced_rows]).values()}
+    dense = [method for method in priced_rows if id(method.row) in reference]
     groups: dict[tuple[str, ...], list[Priced]] = defaultdict(list)
-    for one in priced_rows:
-        if not one.row.dense and one.flops > 0:
-            groups[one.row.question].append(one)
+    for method in priced_rows:
+        if not method.row.dense and method.flops > 0:
+            groups[method.row.question].append(method)
     check(groups, "no run of a pruned network ended well")
     with styled():
-        look = looks(names(one.row for one in priced_rows))
+        look = looks(names(method.row for method in priced_rows))
         figure, grid = panels([title(group[0].row, budget=False) for group in groups.values()])
         drawn = []
         for axes, group in zip(grid, groups.values(), strict=True):
             axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].row.sparsity:g}", loc="left")
-            beside = [one for one in dense if one.row.question[:2] == group[0].row.question[:2] and one.flops > 0]
-            drawn.append(_against_cost(axes, group, beside, look))
+            references_of = [
+                method for method in dense if method.row.question[:2] == group[0].row.question[:2] and method.flops > 0
+            ]
+            drawn.append(_against_cost(axes, group, references_of, look))
         label_points(grid, [points for points, _ in drawn], [bars for _, bars in drawn])
     return figure
 
@@ -47,27 +53,32 @@ def pareto(records: Iterable[Answer]) -> Figure:
 def _against_cost(
     axes: Axes, group: Sequence[Priced], dense: Sequence[Priced], look: Mapping[str, Look]
 ) -> tuple[list[Labelled], list[Bar]]:
-    """One panel; the points that need names, and the lines that these should keep clear of."""
+    """Draw one panel. Return the points to label, and the lines that labels should not cover."""
     from matplotlib.ticker import EngFormatter
 
-    budgets = len({one.row.budget for one in [*group, *dense]}) > 1
+    budgets = len({method.row.budget for method in [*group, *dense]}) > 1
     points: list[Labelled] = []
-    for one in [*group, *dense]:
-        row, mean = one.row, one.row.mean or 0.0
+    for method in [*group, *dense]:
+        row, mean = method.row, method.row.mean or 0.0
         colour: Any = GREY if row.dense else look[row.label].colour
         style = {**look[row.label].line(), "color": colour, "linestyle": "none"}
-        axes.errorbar(one.flops, mean, yerr=[[mean - low(row)], [high(row) - mean]], **style, elinewidth=1, zorder=3)
+        axes.errorbar(method.flops, mean, yerr=[[mean - low(row)], [high(row) - mean]], **style, elinewidth=1, zorder=3)
         ink = GREY if row.dense else look[row.label].ink
-        points.append((one.flops, mean, f"{row.label} {row.budget}" if budgets else row.label, ink))
-    front = [one for one in group if one.front]
+        points.append((method.flops, mean, f"{row.label} {row.budget}" if budgets else row.label, ink))
+    front = [method for method in group if method.front]
     axes.step(
-        [one.flops for one in front], [one.row.mean or 0.0 for one in front], where="post", color="0.6", lw=1, zorder=1
+        [method.flops for method in front],
+        [method.row.mean or 0.0 for method in front],
+        where="post",
+        color="0.6",
+        lw=1,
+        zorder=1,
     )
     axes.set_xscale("log")
     axes.set_xlabel("FLOPs of all training and scoring (log scale)")
     axes.set_ylabel(metric(group[0].row))
     axes.margins(0.12, 0.08)
     ticks(axes.xaxis, lambda flops, _: EngFormatter()(flops))
-    bars = [(one.flops, low(one.row), one.flops, high(one.row)) for one in [*group, *dense]]
+    bars = [(method.flops, low(method.row), method.flops, high(method.row)) for method in [*group, *dense]]
     bars += [(a.flops, a.row.mean or 0.0, b.flops, a.row.mean or 0.0) for a, b in pairwise(front)]
     return points, bars

@@ -1,4 +1,4 @@
-"""Pictures of aggregates over tasks: performance profiles, and mean ranks with their critical difference."""
+"""Plots aggregates over tasks: performance profiles, and critical-difference diagrams of mean ranks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 FARTHEST = 4.0
-"""Factor of the least error at which profiles end; as AlgoPerf's."""
+"""Multiple of the smallest error at which profiles end, as in AlgoPerf."""
 
 
 def profile(rows: Sequence[Row]) -> Figure:
-    """Performance profiles: the share of columns in which a method's error is within a factor of the least.
+    """Plot performance profiles: the share of columns in which an error is within a factor of the smallest.
 
     Raises:
-        UsageError: no two methods share a column, or a metric has no ratios.
+        UsageError: no two methods share a column, or a metric has no meaningful ratios.
     """
     try:
         curves = profiles(rows)
@@ -35,20 +34,22 @@ def profile(rows: Sequence[Row]) -> Figure:
         raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
     columns = len(curves[0].ratios)
     with styled():
-        look = looks({one.label: (one.algorithm, None) for one in curves})
+        look = looks({curve.label: (curve.algorithm, None) for curve in curves})
         figure, [axes] = panels(
             [f"performance profiles over {counted(columns, 'column')} (table, pattern, sparsity)"], (6.4, 4.2)
         )
-        finite = [ratio for one in curves for ratio in one.ratios.values() if ratio is not None and ratio <= FARTHEST]
+        finite = [
+            ratio for curve in curves for ratio in curve.ratios.values() if ratio is not None and ratio <= FARTHEST
+        ]
         last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
         ends = []
-        for one in reversed(curves):  # where several end alike, the first name is the topmost
-            ratios = sorted(ratio for ratio in one.ratios.values() if ratio is not None and ratio <= last)
+        for curve in reversed(curves):  # of labels at the same height, the first must end up topmost
+            ratios = sorted(ratio for ratio in curve.ratios.values() if ratio is not None and ratio <= last)
             xs = [1.0, *ratios, last]
-            shares = [one.within(x) for x in xs]
-            drawn = look[one.label]
+            shares = [curve.within(x) for x in xs]
+            drawn = look[curve.label]
             axes.step(xs, shares, where="post", **drawn.line(), markersize=3.5)
-            name = f"{one.label} (lacks {one.missing})" if one.missing else one.label
+            name = f"{curve.label} (lacks {curve.missing})" if curve.missing else curve.label
             ends.append((last, shares[-1], name, drawn.ink))
         axes.set_xscale("log", base=2)
         axes.set_xlim(1, last)
@@ -63,19 +64,19 @@ def profile(rows: Sequence[Row]) -> Figure:
 
 
 def critical_difference(rows: Sequence[Row]) -> Figure:
-    """Mean ranks on a line; methods that a bar joins are not further apart than the critical difference (Demsar, 2006).
+    """Plot mean ranks on a line. Bars join methods within the critical difference of each other (Demsar, 2006).
 
     Raises:
-        UsageError: fewer than 3 methods are in every column, or there is one column.
+        UsageError: fewer than 3 methods have a result in every column, or there is a single column.
     """
     ranking = mean_ranks(rows)
-    methods = [one for one in ranking.methods if one.mean is not None]
+    methods = [method for method in ranking.methods if method.mean is not None]
     if ranking.critical is None:
         raise UsageError(
             f"nothing to draw: a critical difference takes 3 methods that are in each of 2 columns or more; "
             f"{len(methods)} are in all of {ranking.columns} (bench leaderboard --view profile)"
         )
-    lacking = [one.label for one in ranking.methods if one.mean is None]
+    lacking = [method.label for method in ranking.methods if method.mean is None]
     about = f"mean rank over {counted(ranking.columns, 'column')} of {counted(ranking.tasks, 'task')}"
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
@@ -90,7 +91,7 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
 
 
 def _number_line(axes: Axes, count: int, critical: float) -> None:
-    """Ranks from 1 to the last along the top, with a ruler as long as the critical difference."""
+    """Draw the line of ranks from 1 to `count`, with a ruler as long as the critical difference above it."""
     axes.set_xlim(0.5, count + 0.5)
     axes.set_ylim(-((count + 1) // 2) - 0.6, 1.7)
     axes.axis("off")
@@ -106,19 +107,19 @@ def _number_line(axes: Axes, count: int, critical: float) -> None:
 
 
 def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
-    """The better half's names on the left, the others' on the right, each joined to its mean rank."""
-    look = looks({one.label: (one.algorithm, None) for one in methods})
+    """Write the names of the better half on the left, the others on the right, each joined to its mean rank."""
+    look = looks({method.label: (method.algorithm, None) for method in methods})
     half = (len(methods) + 1) // 2
-    for place, one in enumerate(methods):
+    for place, method in enumerate(methods):
         left = place < half
         y = -1.0 - (place if left else len(methods) - 1 - place)
-        colour, ink = look[one.label].colour, look[one.label].ink
+        colour, ink = look[method.label].colour, look[method.label].ink
         edge = 0.5 if left else len(methods) + 0.5
-        mean = one.mean or 0.0
+        mean = method.mean or 0.0
         axes.plot([mean, mean, edge], [0, y, y], color=colour, lw=1)
-        axes.plot([mean], [0], color=colour, marker=look[one.label].marker, clip_on=False, zorder=3)
+        axes.plot([mean], [0], color=colour, marker=look[method.label].marker, clip_on=False, zorder=3)
         axes.annotate(
-            f"{one.label}  {mean:.2f}" if left else f"{mean:.2f}  {one.label}",
+            f"{method.label}  {mean:.2f}" if left else f"{mean:.2f}  {method.label}",
             (edge, y),
             xytext=(-4 if left else 4, 0),
             textcoords="offset points",
@@ -131,8 +132,8 @@ def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
 
 
 def _groups(axes: Axes, methods: Sequence[MeanRank], critical: float) -> None:
-    """A bar over every widest run of methods that are within the critical difference."""
-    means = [one.mean or 0.0 for one in methods]
+    """Draw a bar for every maximal group of methods within the critical difference of each other."""
+    means = [method.mean or 0.0 for method in methods]
     drawn, reached = 0, -1
     for first, low in enumerate(means):
         last = max(i for i, mean in enumerate(means) if mean - low <= critical)

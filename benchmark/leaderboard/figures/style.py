@@ -1,7 +1,7 @@
-"""How pictures look: one colour and marker for a method everywhere; and how they become files.
+"""Defines how figures look, and writes them to files. A method has the same colour and marker in every figure.
 
-matplotlib and seaborn are imported inside functions, so that reading verbs start without them. Nothing here is global:
-figures are made without pyplot.
+matplotlib and seaborn are imported inside functions, so that commands that draw nothing start without them. Figures
+are created without pyplot, so no global state changes.
 """
 
 from __future__ import annotations
@@ -19,34 +19,28 @@ from benchmark.leaderboard.rows import Row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 READABLE = (0, 1, 2, 3, 4, 5, 9)
-"""Places of seaborn's colour-blind-safe palette that can be seen on white; its grey is for dense."""
-
+"""Indices into seaborn's colour-blind palette of the colours that are legible on white. Its grey is for dense."""
 
 DENSE = (7, "s")
-"""Of what prunes nothing: grey squares."""
-
+"""Palette index and marker of dense networks: grey squares."""
 
 SALT = 10170
-"""A name's colour and marker are from its SHA-256; with this number, no two methods of prunebench look alike."""
-
+"""Colour and marker come from the SHA-256 of a name. This salt gives prunebench's own methods distinct looks."""
 
 MARKERS = "oDs^vPX<>*hpd"
 
-
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
-
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
 
 @dataclass(frozen=True)
 class Look:
-    """Of one row's line: options of one algorithm differ in their dashes, a control in its hollow marker.
+    """The look of one row's line. Variants of an algorithm differ in their dashes; controls have hollow markers.
 
     Args:
-        ink: the colour, dark enough for small text.
+        ink: the colour, darkened for small text.
     """
 
     colour: tuple[float, float, float]
@@ -56,16 +50,16 @@ class Look:
     hollow: bool
 
     def line(self) -> dict[str, Any]:
-        """As keyword arguments of matplotlib's plot."""
+        """Return the look as keyword arguments of matplotlib's `plot`."""
         face = "white" if self.hollow else self.colour
         return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markerfacecolor": face}
 
 
 def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look]:
-    """By label, from its algorithm and control; the same whatever else is in the picture, dashes excepted.
+    """Return the look of each label. Apart from dashes, it does not depend on what else is in the figure.
 
     Args:
-        labels: the algorithm is None where nothing is pruned.
+        labels: algorithm and control of each label; the algorithm is None for a dense network.
     """
     import seaborn
 
@@ -82,19 +76,19 @@ def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look
 
 
 def names(rows: Iterable[Row]) -> dict[str, tuple[str | None, str | None]]:
-    """What `looks` takes, of rows."""
+    """Return the labels of rows with their algorithm and control, as `looks` takes them."""
     return {row.label: (None if row.dense and not row.control else row.algorithm, row.control) for row in rows}
 
 
 def _look_of(name: str) -> tuple[int, str]:
-    """Place in the palette, and marker."""
+    """Return an algorithm's index into the palette and its marker."""
     digest = hashlib.sha256(f"{name}/{SALT}".encode()).digest()
     return READABLE[digest[0] % len(READABLE)], MARKERS[digest[1] % len(MARKERS)]
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The house's look, for the time of one picture."""
+    """Apply prunebench's figure style within the context."""
     import matplotlib
     import seaborn
 
@@ -113,10 +107,10 @@ def styled() -> Iterator[None]:
 
 
 def encoded(figure: Figure, form: Literal["svg", "png", "pdf"], dpi: int = 150, about: str = "") -> bytes:
-    """The picture in a file's bytes; the same figure gives the same bytes.
+    """Return the figure as the bytes of a file. The same figure gives the same bytes.
 
     Args:
-        about: a description for the metadata of an svg.
+        about: description for the metadata of an SVG.
     """
     into = BytesIO()
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[form]
@@ -126,6 +120,6 @@ def encoded(figure: Figure, form: Literal["svg", "png", "pdf"], dpi: int = 150, 
 
 
 def write(figure: Figure, out: Path) -> None:
-    """Into a file whose suffix is one of SUFFIXES."""
+    """Write the figure to a file, in the format of its suffix, which is one of SUFFIXES."""
     form: Any = out.suffix[1:].lower()
     out.write_bytes(encoded(figure, form))

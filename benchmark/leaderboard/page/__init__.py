@@ -1,4 +1,7 @@
-"""The leaderboard as one static page: no network, no other file, and nothing in it that a record could run."""
+"""The leaderboard as one static HTML page, which needs no network and no other file.
+
+Text from records is escaped, so that a record cannot inject a script.
+"""
 
 from benchmark.leaderboard.page.facts import Names
 from benchmark.leaderboard.page.render import page

@@ -1,4 +1,4 @@
-"""The pictures of a page: for the tables that hold most, metric over sparsity and metric over cost."""
+"""Draws the figures of the HTML page, for the tables with the most records: metric over sparsity and over cost."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 12
-"""Tables with pictures; one takes half a second and some 20 kB."""
+"""Largest number of tables with figures. A figure takes half a second and about 20 kB."""
 
 Table = tuple[str, str, str]
 Picture = tuple[str, str]
-"""What it shows, and the address of the image: its own bytes, so that the page needs no other file."""
+"""Caption, and the image as a data URL, so that the page needs no other file."""
 
 
 def pictures(records: Sequence[Record]) -> dict[Table, list[Picture]]:
-    """By table: the metric over the weights kept, and over everything computed."""
+    """Return the figures of each table: the metric over the share of weights kept, and over FLOPs."""
     tables: dict[Table, list[Record]] = defaultdict(list)
     for record in records:
         if record.score is not None and record.cell.control is None:
@@ -47,7 +47,7 @@ def _kept(records: Sequence[Record]) -> Iterable[Picture]:
 
 
 def _front(records: Sequence[Record]) -> Iterable[Picture]:
-    """Of the column with most methods, and the dense network."""
+    """Yield the Pareto figure of the column with the most methods, including the dense network."""
     methods = {(r.cell.pattern, r.cell.sparsity, r.cell.group) for r in records if r.cell.sparsity > 0}
     columns = Counter((pattern, sparsity) for pattern, sparsity, _ in methods)
     if columns:
@@ -62,14 +62,17 @@ def _front(records: Sequence[Record]) -> Iterable[Picture]:
 def _drawn(draw: Callable[[Iterable[Record]], Figure], records: Sequence[Record], over: str) -> Iterable[Picture]:
     import matplotlib
 
-    outlines = matplotlib.rc_context({"svg.fonttype": "none"})  # letters instead of them: a third of the bytes
+    outlines = matplotlib.rc_context({"svg.fonttype": "none"})  # text instead of outlines: a third of the bytes
     try:
-        with outlines, warnings.catch_warnings(action="ignore", category=UserWarning):  # names too long to fit
+        with outlines, warnings.catch_warnings(action="ignore", category=UserWarning):  # labels that do not fit
             figure = draw(records)
-            figure.patch.set_alpha(0)  # the page is the paper
+            figure.patch.set_alpha(0)  # so that the page's background shows
             for axes in figure.axes:
                 axes.patch.set_alpha(0)
             image = encoded(figure, "svg")
-    except (UsageError, ValueError):  # more panels than can be read, or a name like half a formula: the tables tell
+    except (
+        UsageError,
+        ValueError,
+    ):  # too many panels, or a label that is invalid math text: the page then has the tables alone
         return
     yield f"{records[0].ranking.metric} {over}", f"data:image/svg+xml;base64,{base64.b64encode(image).decode()}"

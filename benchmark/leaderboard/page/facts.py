@@ -1,4 +1,4 @@
-"""What the page knows, as values that become JSON: short rows, each with its runs, and published numbers apart."""
+"""Collects the data of the HTML page as JSON values: rows with their runs, and published numbers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from benchmark.records.published import Published
 from benchmark.records.record import Record
 
 PLACE = ("python", "torch", "numpy", "prunebench", "platform", "commit", "dirty", "device", "processor", "threads")
-"""What of `Record.provenance` is shown of a run; the rest is in its record."""
+"""Fields of `Record.provenance` that the page shows for a run; the others are in its record."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """What records do not tell of their plug-ins.
+    """Looks up facts about plug-ins that records do not contain.
 
     Args:
-        label: of a task and its options, those that are unusual.
-        family: of an algorithm, when it prunes; empty where nobody knows.
+        label: returns the name of a task with its non-default options.
+        family: returns when an algorithm prunes; empty if unknown.
     """
 
     label: Callable[[str, Mapping[str, Any]], str]
@@ -34,18 +34,18 @@ class Names:
 
 
 LONGEST = 300
-"""Letters of an error that are shown."""
+"""Characters of an error message that are shown."""
 
 
 class Numbered:
-    """Values that many records share, each once; records hold its number."""
+    """Collects values that many records share. Records refer to a value by its number."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
         self._numbers: dict[str, int] = {}
 
     def number(self, value: Any) -> int:
-        """Of this value; a new one where it was not seen."""
+        """Return the number of a value, adding the value if it is new."""
         text = repr(value)
         if text not in self._numbers:
             self._numbers[text] = len(self.values)
@@ -56,7 +56,7 @@ class Numbered:
 def facts(
     records: Sequence[Record], numbers: Sequence[Published], pictures: Mapping[tuple[str, str, str], Any], names: Names
 ) -> dict[str, Any]:
-    """Everything that the page shows. The same records give the same facts, in whatever order they come."""
+    """Return everything that the page shows. The result does not depend on the order of the records."""
     records = sorted(records, key=lambda record: record.key)
     board, places, texts = rows(records), Numbered(), Numbered()
     runs: dict[str, list[Record]] = defaultdict(list)
@@ -64,11 +64,11 @@ def facts(
         runs[_identity(record.cell)].append(record)
     comparisons = compare_all(board)
     ranks = standings(board, comparisons)
-    doubts: dict[int, list[list[Any]]] = defaultdict(list)
-    for one in controls(board):
-        difference = one.comparison.difference if one.comparison else None
+    controls_of: dict[int, list[list[Any]]] = defaultdict(list)
+    for pair in controls(board):
+        difference = pair.comparison.difference if pair.comparison else None
         numbers_of = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
-        doubts[id(one.subject)].append([one.control, *(_short(value) for value in numbers_of), one.verdict])
+        controls_of[id(pair.subject)].append([pair.control, *(_short(value) for value in numbers_of), pair.verdict])
     tables: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row, rank in zip(board, ranks, strict=True):
         group = sorted(runs[_identity(row)], key=lambda record: record.cell.seed)
@@ -78,7 +78,7 @@ def facts(
         table = tables[row.table]
         place = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
         family = "control" if row.control else names.family(row.algorithm) or "other"
-        table["rows"].append({"family": family} | _row(row, group, place, doubts[id(row)], places))
+        table["rows"].append({"family": family} | _row(row, group, place, controls_of[id(row)], places))
     return {
         "tables": list(tables.values()),
         "places": places.values,
@@ -90,7 +90,7 @@ def facts(
 
 
 def _identity(of: Cell | Row) -> str:
-    """What the runs of a row share: all but the seed."""
+    """Return a key for all fields of a cell or row but the seed, which the runs of a row share."""
     names = ("task", "task_options", "model", "budget", "algorithm", "options", "pattern", "sparsity")
     return json.dumps([getattr(of, name) for name in names], sort_keys=True)
 
@@ -110,7 +110,7 @@ def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, group: Sequence[Record], rank: Any, doubts: list[list[Any]], places: Numbered) -> dict[str, Any]:
+def _row(row: Row, group: Sequence[Record], rank: Any, controls: list[list[Any]], places: Numbered) -> dict[str, Any]:
     return {
         "id": group[0].cell.group[:12],
         "label": row.label,
@@ -128,14 +128,14 @@ def _row(row: Row, group: Sequence[Record], rank: Any, doubts: list[list[Any]], 
         "bytes": _short(row.cost.get("peak_bytes")),
         "failed": {n: count for n in ("failed", "diverged", "skipped", "timeout") if (count := getattr(row, n))},
         "verified": sum(record.verified is not None for record in group),
-        "controls": doubts,
+        "controls": controls,
         "command": command(group[0].cell).rpartition(" ")[0],
         "runs": [_run(record, places) for record in group],
     }
 
 
 def _run(record: Record, places: Numbered) -> list[Any]:
-    """One record: a list, for there are thousands. The script names its columns in this order."""
+    """Return one record as a list, to save space. script.js names the columns in this order."""
     density, verified = record.density, record.verified
     return [
         record.key[:12],
@@ -165,12 +165,12 @@ def _place(record: Record) -> dict[str, Any]:
 
 
 def _published(number: Published, texts: Numbered) -> list[Any]:
-    """One number: a list, texts by their number. The script names its columns in this order."""
+    """Return one published number as a list, with its texts numbered. script.js names the columns in this order."""
     names = ("model", "algorithm", "variant", "metric", "paper", "source", "table", "tag", "note")
     values = [number.sparsity, number.mean, number.std, number.n]
     return [number.task, *values, *(texts.number(getattr(number, name)) for name in names)]
 
 
 def _short(value: float | None) -> float | None:
-    """Six digits: more than is shown, and half the bytes."""
+    """Round to six digits: more than the page shows, and half the bytes."""
     return None if value is None else float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-"""From facts to one HTML file, with a policy that lets it fetch nothing and run nothing but its own script."""
+"""Renders the HTML page. Its content security policy allows no network access and no script but its own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HERE = Path(__file__).parent
 
 
 def page(records: Sequence[Record], numbers: Sequence[Published], names: Names, *, draw: bool = True) -> str:
-    """The page of these records. The same records give the same page.
+    """Return the HTML page of these records. The same records give the same page.
 
     Args:
-        numbers: published ones, to stand beside them.
-        draw: pictures too.
+        numbers: published results, shown next to the records.
+        draw: whether to include figures.
     """
     known = facts(records, numbers, pictures(records) if draw else {}, names)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
@@ -42,7 +42,7 @@ def page(records: Sequence[Record], numbers: Sequence[Published], names: Names, 
 
 
 def embedded(value: Any) -> str:
-    """JSON that can stand inside a script element: no `<` in it can end that, or begin another."""
+    """Return JSON for use inside a script element: `<` is escaped, so that no text can end the element or start one."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -1,4 +1,4 @@
-"""Rows on stdout, in the form that was asked for; everything else goes to stderr."""
+"""Formats tables of rows as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 
 FORMATS = ("table", "json", "csv", "md", "latex")
 
-
 Rows = Sequence[Mapping[str, Any]]
 
 
 def typeset(form: str, tables: Mapping[str, Rows]) -> str:
-    """Titled tables in Markdown, md, or LaTeX."""
+    """Return titled tables as Markdown (`md`) or LaTeX (`latex`)."""
     from tabulate import tabulate
 
     style, text = {"md": "github", "latex": "latex_booktabs"}[form], []
@@ -28,7 +27,7 @@ def typeset(form: str, tables: Mapping[str, Rows]) -> str:
 
 
 def plain(value: object) -> str:
-    """A value on one line, without control characters: a name in a record cannot move the cursor."""
+    """Return a value as one line without control characters, so that text from a record cannot move the cursor."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(str(value).split()))
 
 
@@ -38,6 +37,7 @@ def _plain(value: object, form: str) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV with a header. A row without a column leaves it empty."""
     text = io.StringIO()
     flat_rows = [_flatten(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat_rows for name in row))
@@ -48,7 +48,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Options, and scores by seed, as JSON in one column; other mappings spread over columns."""
+    """Keep options and scores by seed as JSON in one column, and spread other mappings over several columns."""
     flat_row: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, Mapping) and name not in ("options", "task_options", "scores"):

@@ -1,4 +1,4 @@
-"""`bench compare --masks`: what two masks share beyond what chance would have them share."""
+"""Builds the tables of `bench compare --masks`: the overlap of masks, beyond chance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from benchmark.records.spelling import Choice, choices, named, spelled
 from benchmark.records.store import Store
 
 Place = tuple[Any, ...]
+"""Task with options, model, budget, pattern and sparsity."""
 
 
 def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
-    """Tables, and every value, of the overlap of two records, or of two algorithms wherever both have records.
+    """Return tables and values of the overlap of two records, or of two algorithms over their common cells.
+
+    Args:
+        names: two keys or files of records, or two algorithms with options.
 
     Raises:
-        UsageError: these are not two, or nothing is common to them.
-        DataMissing: masks are not where they should be.
+        UsageError: there are not two names, or they have no cell in common.
+        DataMissing: the masks of a record are missing or damaged.
     """
     if len(names) != 2:
         raise UsageError(f"--masks compares two records, or two algorithms; got {len(names)} names")
@@ -39,7 +43,7 @@ def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[st
 
 
 def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
-    """The mean over the seeds that both have, at every task, model, budget, pattern and sparsity."""
+    """Return means over common seeds for every task, model, budget, pattern and sparsity."""
     by_place: dict[Place, list[Overlap]] = {}
     for place, first, second in _pairs(wanted, records):
         by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
@@ -63,7 +67,11 @@ def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tupl
 
 
 def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Record]:
-    """The records that a name means, by place and seed. Raises UsageError where it means several of one place."""
+    """Return the records that a name matches, by place and seed.
+
+    Raises:
+        UsageError: it matches several records of one place and seed.
+    """
     by_place: dict[tuple[Place, int], Record] = {}
     for record in records:
         cell = record.cell
@@ -71,7 +79,7 @@ def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Re
         if plain and named(choice, cell.algorithm, cell.options):
             other = by_place.setdefault((_place(record), cell.seed), record)
             if other is not record:
-                which = " or ".join(spelled(cell.algorithm, one.cell.options) for one in (other, record))
+                which = " or ".join(spelled(cell.algorithm, match.cell.options) for match in (other, record))
                 raise UsageError(f"'{choice.name}' means several records here; say which: {which}")
     return by_place
 
@@ -89,10 +97,10 @@ def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:
 
 
 def masks(store: Store, record: Record) -> Bits:
-    """The masks that lie beside a record.
+    """Read the saved masks of a record.
 
     Raises:
-        DataMissing: they do not, or they are damaged.
+        DataMissing: the file is missing or damaged.
     """
     try:
         return unpack(store.masks(record.cell).read_bytes())

@@ -1,4 +1,4 @@
-"""Rows of a leaderboard as a reader wants them: titled tables of spoken values."""
+"""Builds the plain leaderboard: titled tables with values formatted as text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
 
 Tables = dict[str, list[dict[str, str]]]
-
+"""Rows of formatted values, by title of the table."""
 
 Facts = list[dict[str, Any]]
+"""Rows with all values, unformatted, for JSON and CSV."""
 
 
 def boards(rows: Sequence[Row]) -> Tables:
-    """A table for each task (with its options), model and budget, in the order of the rows."""
+    """Return one table for each task (with its options), model and budget, in the order of the rows."""
     tables: Tables = {}
     patterns = several(row.pattern for row in rows)
     comparisons = compare_all(rows)
@@ -29,7 +30,7 @@ def boards(rows: Sequence[Row]) -> Tables:
 
 
 def board_facts(rows: Sequence[Row]) -> Facts:
-    """The same with every number, for a program."""
+    """Return the rows of `boards` with all values, unformatted."""
     facts = []
     for row, standing in zip(rows, standings(rows), strict=True):
         rank = standing or Standing(0, 0, 0, ())
@@ -39,10 +40,10 @@ def board_facts(rows: Sequence[Row]) -> Facts:
 
 
 def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], str]:
-    """What tables are about, by table; with every option of the task where two would be called the same.
+    """Return the title of each table. Tables that would have the same title show every option of their task.
 
     Args:
-        before: what is said before the metric, as `difference in `.
+        before: text before the metric, such as `difference in `.
     """
     first: dict[tuple[str, str, str], Row] = {}
     for row in rows:
@@ -57,27 +58,31 @@ def titles(rows: Iterable[Row], before: str = "") -> dict[tuple[str, str, str], 
 
 
 def place(row: Row) -> str:
-    """A row's task, as it is called, and model."""
+    """Return the name of a row's task, and its model."""
     return f"{row.task_name} / {row.model}"
 
 
 def several(values: Iterable[object]) -> bool:
-    """Whether there is more than one."""
+    """Return whether there is more than one distinct value."""
     return len(set(values)) > 1
 
 
 def number(value: float | None) -> str:
-    """A metric, with four digits; nothing where there is none."""
+    """Format a metric with four digits; None gives an empty string."""
     return "" if value is None else f"{value:.4f}"
 
 
 def interval(low: float | None, high: float | None, sign: str = "") -> str:
-    """Both ends of it."""
+    """Format an interval with four digits; None gives an empty string.
+
+    Args:
+        sign: `+` shows the sign of positive ends too.
+    """
     return "" if low is None or high is None else f"[{low:{sign}.4f}, {high:{sign}.4f}]"
 
 
 def chance(p: float | None) -> str:
-    """A p-value."""
+    """Format a p-value; None gives an empty string."""
     return "" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
@@ -100,7 +105,7 @@ def _display_row(row: Row, standing: Standing | None, patterns: bool) -> dict[st
 
 
 def _notes(row: Row, standing: Standing | None) -> list[str]:
-    """What makes a row more, or less, than others: runs made again by `bench verify`; runs that are not there."""
+    """Return remarks on a row: its verified runs, unsuccessful runs and missing seeds."""
     notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
     if row.verified:
         notes.insert(0, "verified" if row.verified == row.n else f"{row.verified} of {row.n} verified")
@@ -110,7 +115,7 @@ def _notes(row: Row, standing: Standing | None) -> list[str]:
 
 
 def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
-    """By table, what its ranks come from."""
+    """Return, for each table, which tests its ranks are based on."""
     tests: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for comparison in comparisons:
         tests[comparison.a.table][comparison.difference.test or "untested"] += 1
@@ -122,5 +127,5 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    """What programs read of a row."""
+    """Return the fields of a row that are part of JSON and CSV output."""
     return {name: value for name, value in asdict(row).items() if name not in ("edited", "task_name")}

@@ -1,4 +1,4 @@
-"""The leaderboard across tasks and sparsities: as tables, and as facts for a program."""
+"""Builds the leaderboard's profile view: aggregates over tasks and sparsities, as tables and as values."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from benchmark.leaderboard.tables.plain import Tables, chance
 from benchmark.leaderboard.winners import Region, winners
 
 NEAR = (1.0, 1.1, 1.5, 2.0)
-"""Factors of the least error that the profile view tells of."""
+"""Multiples of the smallest error that the profile view shows."""
 
 
 def profile(rows: Sequence[Row], form: str) -> tuple[Tables, Any]:
-    """Mean ranks, closeness to the best, and who wins where. CSV has one row for each method."""
+    """Return mean ranks, closeness to the best, and the best method by sparsity. CSV has one row for each method.
+
+    Raises:
+        UsageError: no two methods share a column.
+    """
     ranked = mean_ranks(rows)
     if not ranked.methods:
         raise UsageError("no two methods here share a task, model, budget, pattern and sparsity")
     try:
-        near: dict[str, Profile] = {one.label: one for one in profiles(rows)}
+        near: dict[str, Profile] = {curve.label: curve for curve in profiles(rows)}
         about = "shares of columns whose error is within a factor of the least"
     except ValueError as error:
         near, about = {}, f"no shares: {error}"
@@ -32,22 +36,26 @@ def profile(rows: Sequence[Row], form: str) -> tuple[Tables, Any]:
     )
     over = f"{counted(ranked.columns, 'column')} (table, pattern, sparsity) of {counted(ranked.tasks, 'task')}"
     regions = winners(rows)
-    tables = {f"{over}{tested}; {about}": [_ranked(one, near.get(one.label), ranked.columns) for one in ranked.methods]}
-    tables["best mean rank, by sparsity"] = [_region(one) for one in regions]
-    methods = [_ranked_facts(one, near.get(one.label), ranked.columns) for one in ranked.methods]
+    tables = {
+        f"{over}{tested}; {about}": [
+            _ranked(method, near.get(method.label), ranked.columns) for method in ranked.methods
+        ]
+    }
+    tables["best mean rank, by sparsity"] = [_region(region) for region in regions]
+    methods = [_ranked_facts(method, near.get(method.label), ranked.columns) for method in ranked.methods]
     if form == "csv":
         return tables, methods
     tests = {"columns": ranked.columns, "tasks": ranked.tasks, "friedman_p": ranked.p, "critical": ranked.critical}
-    return tables, tests | {"methods": methods, "regions": [vars(one) for one in regions]}
+    return tables, tests | {"methods": methods, "regions": [vars(region) for region in regions]}
 
 
-def _ranked(one: MeanRank, near: Profile | None, columns: int) -> dict[str, str]:
+def _ranked(method: MeanRank, near: Profile | None, columns: int) -> dict[str, str]:
     return {
-        "algorithm": one.label,
-        "mean rank": "" if one.mean is None else f"{one.mean:.2f}",
-        "without a task": "" if one.low is None else f"{one.low:.2f} to {one.high:.2f}",
+        "algorithm": method.label,
+        "mean rank": "" if method.mean is None else f"{method.mean:.2f}",
+        "without a task": "" if method.low is None else f"{method.low:.2f} to {method.high:.2f}",
         **{f"within {factor:g}x": _near(near, factor) for factor in NEAR if near},
-        "": f"incomplete: {columns - one.missing} of {columns} columns" if one.missing else "",
+        "": f"incomplete: {columns - method.missing} of {columns} columns" if method.missing else "",
     }
 
 
@@ -56,22 +64,22 @@ def _near(profile: Profile, factor: float) -> str:
     return f"{profile.within(factor):.2f}" + (f" ({left[0]:.2f} to {left[1]:.2f})" if left else "")
 
 
-def _ranked_facts(one: MeanRank, near: Profile | None, columns: int) -> dict[str, Any]:
+def _ranked_facts(method: MeanRank, near: Profile | None, columns: int) -> dict[str, Any]:
     shares: dict[str, Any] = {}
     for factor in NEAR:
         shares[f"within_{factor:g}"] = near.within(factor) if near else None
         shares[f"within_{factor:g}_without_a_task"] = near.within_without(factor) if near else None
-    return vars(one) | {"columns": columns} | shares
+    return vars(method) | {"columns": columns} | shares
 
 
-def _region(one: Region) -> dict[str, str]:
-    kept = sum(one.without.values())
+def _region(region: Region) -> dict[str, str]:
+    kept = sum(region.without.values())
     return {
-        "pattern": one.pattern,
-        "sparsity": f"{one.low:g}" if one.low == one.high else f"{one.low:g} to {one.high:g}",
-        "best": one.winner,
-        "not told apart from it": ", ".join(one.shared),
-        "tables": str(one.tables),
-        "still best without a task": f"{kept} of {len(one.without)}" if one.without else "",
-        "incomplete, not considered": ", ".join(one.incomplete),
+        "pattern": region.pattern,
+        "sparsity": f"{region.low:g}" if region.low == region.high else f"{region.low:g} to {region.high:g}",
+        "best": region.winner,
+        "not told apart from it": ", ".join(region.shared),
+        "tables": str(region.tables),
+        "still best without a task": f"{kept} of {len(region.without)}" if region.without else "",
+        "incomplete, not considered": ", ".join(region.incomplete),
     }
