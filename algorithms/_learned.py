@@ -1,4 +1,4 @@
-"""Frozen weights and learned masks: what edge-popup, biprop and Gem-Miner share."""
+"""Helpers of methods that learn scores of frozen weights: edge-popup, biprop and Gem-Miner."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from benchmark.scores import Tensors, magnitude
 
 
 def signed_constant(run: Run) -> None:
-    """Give every weight Kaiming's deviation and its own sign: sign(w) sqrt(2 / fan-in) (Ramanujan et al., 2020).
+    """Set every weight to the Kaiming standard deviation with its own sign (Ramanujan et al., 2020).
 
-    Their networks have norms that do not scale, which stand at 1 here, and no biases, which are left as drawn.
+    That is sign(w) sqrt(2 / fan-in). The networks of the paper have norm layers without scales, so scales are set to 1
+    here, and no biases, which are left as drawn.
     """
     fixed = {name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()}
     scales = {name: value for name, value in run.parameters.items() if name.endswith("weight") and value.dim() == 1}
@@ -24,22 +25,25 @@ def signed_constant(run: Run) -> None:
 
 
 def put(run: Run, values: Tensors) -> None:
-    """Give these parameters these values; all others stay."""
-    now = run.snapshot()
-    run.restore(replace(now, state={**now.state, **values}))
+    """Set the named parameters to these values and leave the others unchanged."""
+    snapshot = run.snapshot()
+    run.restore(replace(snapshot, state={**snapshot.state, **values}))
 
 
 def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float, weight_decay: float) -> Masks:
-    """Train a score per weight, drawn by Kaiming's uniform law, and find what to keep (Ramanujan et al., 2020).
+    """Train one score per weight and return the masks of the largest |score| (Ramanujan et al., 2020).
 
-    Every forward uses the largest |score|, the same share of each layer under `global`.
+    Scores start from a Kaiming uniform distribution. Every forward pass uses the weights with the largest |score|, the
+    same share of each layer under `global`.
 
     Args:
-        effective: from what is used, and |score|, to the weights that the network computes with.
+        effective: maps masks and |score| to the weights of the forward pass.
+        rate: initial learning rate of the scores.
+        weight_decay: weight decay of the scores.
     """
     weights = run.weights
     counts = weights_per_layer("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
-    draws = noise(weights, run.rng)  # below: Kaiming uniform with a = sqrt(5)
+    draws = noise(weights, run.rng)  # turned into Kaiming uniform with a = sqrt(5) below
     start = {name: ((2 * draws[name] - 1) / w[0].numel() ** 0.5).to(w.dtype) for name, w in weights.items()}
 
     def used(scores: Tensors) -> Masks:
@@ -54,12 +58,12 @@ def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float
 
 
 def straight_through(weights: Tensors, kept: Tensors, scores: Tensors) -> dict[str, Tensor]:
-    """The kept weights, whose gradient by a score is as if the mask were the score itself (Bengio et al., 2013)."""
+    """Return the kept weights. Their gradient treats the mask as if it were the score (Bengio et al., 2013)."""
     return {name: w * (kept[name].to(w.dtype) + (scores[name] - scores[name].detach())) for name, w in weights.items()}
 
 
 def search_recipe(run: Run, rate: float, weight_decay: float) -> Recipe:
-    """The run's recipe for training scores: SGD with momentum along a cosine."""
+    """Return the run's recipe changed to train scores: SGD with momentum and a cosine schedule."""
     return replace(
         run.recipe,
         optimizer="sgd",

@@ -10,13 +10,13 @@ from ._learned import search_recipe, signed_constant, straight_through
 def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amount = 0.1) -> None:
     """Gem-Miner: learn scores of frozen weights, freeze the weakest away, then train (Sreenivasan et al., 2022).
 
-    A weight is used where its score, kept in [0, 1], rounds to 1. The mask that is trained at the end, as the task's
-    recipe says, is that of the freezing schedule, as with the authors' `unflag_before_finetune`.
+    A weight is used if its score, clipped to [0, 1], rounds to 1. The final training follows the task's recipe and uses
+    the mask of the freezing schedule, as the authors' option `unflag_before_finetune` does.
 
     Options:
-        rounds: how often, evenly over the search, the smallest scores are frozen to 0 for good
+        rounds: how often the smallest scores are frozen to 0 for good, evenly spaced over the search
         penalty: weight of the sum of squared scores in the loss
-        rate: learning rate of the scores, falling to 0 along a cosine
+        rate: initial learning rate of the scores, decayed to 0 along a cosine
     """
     signed_constant(run)
     start, weights, steps = run.snapshot(), run.weights, run.recipe.steps
@@ -30,7 +30,7 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
         return straight_through(weights, used, scores)
 
     def distinct(scores: Tensors) -> Tensors:
-        """Scores clipped to 0 or 1 tie by the thousand: chance decides between them, and only between them."""
+        """Break ties at random: many scores are clipped to exactly 0 or 1. The noise reorders only equal scores."""
         draws = noise(scores, run.rng)
         return {name: score.detach().clamp(0, 1).double() + 1e-9 * draws[name] for name, score in scores.items()}
 
@@ -44,7 +44,7 @@ def gem_miner(run: Run, *, rounds: Count = 29, penalty: Amount = 3e-5, rate: Amo
                     keep_top(distinct(scores), run.target.at_progress(events[step.index] / rounds), among=run.masks)
                 )
             if not any(bool((score > 0.5).any()) for score in scores.values()):
-                break  # rounding has emptied the network
+                break  # every score rounds to 0, so that nothing can be learned any more
     run.prune(keep_top(distinct(scores), run.target, among=run.masks))
     run.restore(start)
     run.train()

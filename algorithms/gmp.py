@@ -9,13 +9,14 @@ def gmp(
 ) -> None:
     """GMP: prune the smallest weights little by little while training, along a cubic (Zhu & Gupta, 2017).
 
-    The paper prunes every layer alike, which is `--pattern layer`; Gale et al. (2019) and GraNet rank globally.
+    The paper prunes all layers to the same sparsity, which is `--pattern layer`. Gale et al. (2019) and GraNet rank
+    weights globally.
 
     Options:
-        initial: sparsity of the first pruning, where the window begins
-        begin: where pruning begins, as a share of training
-        end: where the target is met, exactly; the rest of training is for recovery
-        interval: steps between two prunings
+        initial: sparsity at the start of the schedule
+        begin: start of the schedule, as a share of training
+        end: when the target is reached exactly, as a share of training; the rest of training is for recovery
+        interval: steps between two pruning steps
     """
     start = starting_density(initial, run.target.density)
     first, last = window(begin, end, run.recipe.steps)

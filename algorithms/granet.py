@@ -6,7 +6,7 @@ from benchmark.scores import magnitude
 
 
 def ceil(share: float) -> int:
-    """Up, but not for the last bit of a product that should be whole."""
+    """Round up, but ignore the floating-point error of a product that should be a whole number."""
     return math.ceil(share - 1e-9)
 
 
@@ -22,15 +22,15 @@ def granet(
 ) -> None:
     """GraNet: gradual magnitude pruning with zero-cost neuroregeneration (Liu et al., 2021).
 
-    Masks move between backward and update, so that a grown weight takes the gradient that chose it at once; the
-    original moves them after the update.
+    Masks change between the backward pass and the update, so that a grown weight is updated at once with the gradient
+    that selected it. The original code changes them after the update.
 
     Options:
-        initial: sparsity at the start, with random ERK masks; 0 starts dense
-        begin: where gradual pruning begins, as a share of training
-        end: where the target is met, exactly, between two regenerations where it must; these go on to the end
+        initial: sparsity at the start, with random masks at ERK densities; 0 starts dense
+        begin: start of gradual pruning, as a share of training
+        end: when the target is reached exactly, as a share of training; regeneration continues to the end of training
         interval: steps between two mask updates
-        fraction: share of each layer's weights that regeneration moves; it falls to 0.005 along a cosine
+        fraction: share of each layer's weights moved by regeneration, decayed to 0.005 along a cosine
     """
     steps, start = run.recipe.steps, starting_density(initial, run.target.density)
     (first, last), target = window(begin, end, steps), run.target.with_density(start)

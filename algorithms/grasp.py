@@ -8,7 +8,7 @@ from benchmark import Count, Part, Positive, Run, algorithm, keep_top
 from benchmark.scores import magnitude
 
 CHUNK = 128
-"""Examples whose graph is in memory at once."""
+"""Largest number of examples whose autograd graph is in memory at once."""
 
 
 @algorithm(paper="arXiv:2002.07376", family="before training")
@@ -22,14 +22,14 @@ def grasp(
 ) -> None:
     """GraSP: remove the weights whose removal keeps, or raises, the gradient's flow (Wang, Zhang & Grosse, 2020).
 
-    S = -w (Hg); the largest S go first (eq. 8).
+    The scores are S = -w (Hg); weights with the largest S are pruned (eq. 8).
 
     Options:
-        samples: examples of each class that are scored
-        temperature: what the outputs are divided by before the loss
-        rank: by S with its sign, as the paper, or by |S|, which Frankle et al. (2021) found stronger
-        reinit: score another draw of the linear layers than is trained, as the original code does (it draws them
-            by Glorot's normal distribution, and here they are drawn as before)
+        samples: training examples per class that the scores are computed on
+        temperature: divisor of the outputs in the loss
+        rank: rank by S with its sign, as in the paper, or by |S|, which Frankle et al. (2021) found stronger
+        reinit: score another draw of the linear layers than is trained, as the original code does (which draws it
+            from Glorot's normal distribution; here the task's own initialisation is used)
     """
     parts, weights = run.balanced(samples, most=CHUNK), run.weights
     if reinit:
@@ -45,22 +45,22 @@ def grasp(
 def hessian_gradient(
     loss: Callable[[Part], Tensor], parts: Sequence[Part], leaves: Sequence[Tensor]
 ) -> Sequence[Tensor]:
-    """Hg of a loss that is a sum over parts: the gradient of g'g with one factor held fixed, part by part."""
+    """Return Hg for a loss that is a sum over parts, computed part by part as the gradient of g'g with one g fixed."""
     whole: Sequence[Tensor] = []
-    if len(parts) > 1:  # of a single one, the pass below has all of g
+    if len(parts) > 1:  # with a single part, the pass below already computes g
         whole = _sum(torch.autograd.grad(loss(part), leaves) for part in parts)
 
     def product(part: Part) -> Sequence[Tensor]:
         gradients = torch.autograd.grad(loss(part), leaves, create_graph=True)
         fixed = whole or [gradient.detach() for gradient in gradients]
-        flow = torch.stack([(g * held).sum() for g, held in zip(gradients, fixed, strict=True)]).sum()
+        flow = torch.stack([(g * constant).sum() for g, constant in zip(gradients, fixed, strict=True)]).sum()
         return torch.autograd.grad(flow, leaves)
 
     return _sum(map(product, parts))
 
 
 def _sum(parts: Iterable[Sequence[Tensor]]) -> Sequence[Tensor]:
-    """Tensor by tensor, with one part in memory at a time."""
+    """Sum lists of tensors elementwise, with one part in memory at a time."""
     parts = iter(parts)
     total = next(parts)
     for part in parts:

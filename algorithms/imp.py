@@ -19,14 +19,14 @@ def imp(
 ) -> None:
     """IMP: train, prune the smallest weights, rewind, repeat (Frankle & Carbin, 2019; Frankle et al., 2020).
 
-    The first training runs through the moment that later ones rewind to, these with a fresh optimizer.
+    Later trainings rewind to a step of the first one, with a fresh optimizer.
 
     Options:
-        fraction: share of the surviving weights that a round prunes; the last round meets the target exactly
-        rewind: where on the schedule to rewind to, as a share of a training; 0 is initialisation
-        retrain: from the weights and schedule of that moment; from its schedule alone, keeping the weights
-            (learning-rate rewinding); or at the last learning rate, for as long (Renda et al., 2020)
-        scope: rank as the pattern says; or within each layer, the output layer losing half as much per round
+        fraction: share of the surviving weights that a round prunes; the last round reaches the target exactly
+        rewind: step to rewind to, as a share of training; 0 is initialisation
+        retrain: rewind weights and schedule; rewind the schedule only (learning-rate rewinding); or train equally
+            long at the last learning rate (Renda et al., 2020)
+        scope: rank as the pattern says; or within each layer, where the output layer loses half as much per round
     """
     if scope == "layer" and not isinstance(run.target.pattern, Anywhere):
         raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
@@ -37,7 +37,7 @@ def imp(
     for counts in rounds(run, fraction, scope):
         masks = largest(run, counts, scope)
         if masks == run.masks:
-            continue  # N:M, say, has no step as small as this round's
+            continue  # a pattern such as N:M may have no density between these two rounds
         run.prune(masks)
         if retrain == "finetune":
             run.train(run.recipe.steps - start)
@@ -47,7 +47,7 @@ def imp(
 
 
 def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
-    """The survivors of a round, in number as `counts` says."""
+    """Return the masks of the largest weights after a round, as many as `counts` says."""
     scores = magnitude(run.weights)
     if scope == "layer":
         return keep_each(run.target.oriented(scores), counts, among=run.masks)
@@ -57,7 +57,7 @@ def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
 
 
 def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:
-    """The weights kept after each round: of the whole network, or of each layer."""
+    """Yield the number of weights kept after each round, in the whole network or in each layer."""
     sizes = {name: mask.numel() for name, mask in run.masks.items()}
     if scope == "layer":
         *_, output = sizes
@@ -68,10 +68,15 @@ def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:
 def survivors(
     sizes: Mapping[str, int], rates: Mapping[str, float], fraction: float, density: float
 ) -> Iterator[dict[str, int]]:
-    """Each round takes ceil(fraction * rate * live) of every group; the last takes what is left to the target.
+    """Yield the weights left in each group after each round.
 
-    The last round is the one that comes nearest to its size: it removes between about half and one and a half times
-    the fraction, of a group its rate in proportion.
+    A round removes ceil(fraction * rate * live) weights of every group. The last round removes what remains to the
+    target, which is between about half and one and a half times the usual amount.
+
+    Args:
+        sizes: number of weights in each group.
+        rates: factor of `fraction` for each group.
+        density: share of all weights to keep in the end.
     """
     live, total = dict(sizes), round(density * sum(sizes.values()))
     while sum(live.values()) > total:
@@ -83,7 +88,7 @@ def survivors(
 
 
 def _last(live: Mapping[str, int], rates: Mapping[str, float], total: int) -> dict[str, int]:
-    """The round that ends at `total`: every group keeps share ** rate of what it has, with one share for all."""
+    """Return the last round, which leaves `total` weights: every group keeps share ** rate, with a common share."""
 
     def surplus(share: float) -> float:
         return float(sum(n * share ** rates[name] for name, n in live.items()) - total)

@@ -13,12 +13,12 @@ def magnitude(
 ) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
 
-    A recipe that anneals the rate to 0 leaves none to fine-tune with: IMP with one round rewinds it, as in
-    `imp:fraction=0.9,retrain=rate` for nine tenths (Renda et al., 2020).
+    Fine-tuning is at the last learning rate, which is 0 if the recipe anneals it to 0. IMP with a single round rewinds
+    the rate instead, as in `imp:fraction=0.9,retrain=rate` for sparsity 0.9 (Renda et al., 2020).
 
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
-        finetune: length of fine-tuning in trainings, at the last learning rate; only after `end`
+        finetune: length of fine-tuning, as a multiple of a training; only with `end`
         score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
     """
     rank = {"magnitude": scores.magnitude, "lamp": scores.lamp}[score]

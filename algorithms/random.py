@@ -8,7 +8,7 @@ def random(run: Run, *, distribution: Literal["pattern"] | Distribution = "patte
     """Random: keep weights drawn at random, at initialisation (the null of every claim).
 
     Options:
-        distribution: layer densities: as the pattern falls (under `global`, a subset of the whole network), uniform
+        distribution: layer densities: set by the pattern (`global` draws from the whole network), uniform
             (uniform+ spares the ends; Gale et al., 2019), Erdos-Renyi (er, erk; Evci et al., 2020), smart-ratio (Su
             et al., 2020) or ideal-gas quotas (igq; Vysogorets & Kempe, 2023)
     """

@@ -17,14 +17,14 @@ def rigl(
     """RigL: train sparse; drop the smallest weights, grow where the gradient is largest (Evci et al., 2020).
 
     Options:
-        interval: steps before the first mask update and between two, which take the place of the optimizer's
-        fraction: share of each layer's weights that the first update moves; it falls to 0 along a cosine
-        end: when the last update is, as a share of training
-        distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set
+        interval: steps between mask updates, each of which replaces an update of the weights
+        fraction: share of each layer's weights moved by the first update, decayed to 0 along a cosine
+        end: time of the last mask update, as a share of training
+        distribution: fixed layer densities; auto is ERK under `global`, and set by the pattern otherwise
     """
     run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)
-    moves = fraction > 0 and run.target.density < 1  # else no update may be skipped for one of the masks
+    moves = fraction > 0 and run.target.density < 1  # otherwise masks never change and every step updates the weights
     for step in run.steps():
         if 0 < step.index < last and step.index % interval == 0 and moves:
             share = cosine(fraction, 0.0, step.index / last)

@@ -6,7 +6,7 @@ from benchmark.scores import magnitude
 
 
 @algorithm(paper="arXiv:1707.04780", family="during training")
-def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
+def set(  # noqa: A001  # a built-in plug-in has the name of its file
     run: Run,
     *,
     interval: Count = 100,
@@ -16,14 +16,14 @@ def set(  # noqa: A001  # a built-in plug-in is a file whose name is its name
 ) -> None:
     """SET: train sparse; drop the smallest weights, grow at random (Mocanu et al., 2018).
 
-    Weights are dropped by magnitude and the share falls along a cosine, as in the comparison of Evci et al. (2020).
-    Masks move between backward and update: what has just grown takes part in the update.
+    Weights are dropped by magnitude and the share decays along a cosine, as in the comparison of Evci et al. (2020).
+    Masks change between the backward pass and the update, so that grown weights take part in the update.
 
     Options:
-        interval: steps before the first mask update and between two
-        fraction: share of each layer's weights that the first update moves; it falls to 0 along a cosine
-        end: when the last update is, as a share of training
-        distribution: layer densities, which never change; auto is ERK under `global`, and what other patterns set
+        interval: steps between mask updates
+        fraction: share of each layer's weights moved by the first update, decayed to 0 along a cosine
+        end: time of the last mask update, as a share of training
+        distribution: fixed layer densities; auto is ERK under `global`, and set by the pattern otherwise
     """
     run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)

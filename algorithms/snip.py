@@ -7,10 +7,10 @@ def snip(run: Run, *, batches: Count = 1, rounds: Count = 1, reinit: bool = Fals
     """SNIP: keep the connections the loss is most sensitive to, at initialisation (Lee et al., 2019).
 
     Options:
-        batches: training batches whose mean gradient is scored
-        rounds: prune along a geometric schedule, scoring what is left; 1 is the paper's single shot, more is
+        batches: training batches whose mean gradient gives the scores
+        rounds: steps of a geometric schedule, with new scores in each; 1 is the paper's single shot, more is
             iterative SNIP (de Jorge et al., 2021)
-        reinit: train another draw of the weights than was scored, as the original code does; later work does not
+        reinit: train another draw of the weights than was scored, as the original code does and later work does not
     """
     for done in range(1, rounds + 1):
         scores = sensitivity(run.weights, run.gradients(batches))

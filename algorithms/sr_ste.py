@@ -10,14 +10,14 @@ from ._learned import put
 def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
     """SR-STE: train all weights through the mask of the largest, found anew in every forward (Zhou et al., 2021).
 
-    What is masked lives on behind the mask: it takes the gradient of its place, and shrinks. Theirs is `--pattern 2:4`
-    with groups in a kernel's own layout; here they lie along the input channels.
+    Masked weights are still trained: they receive the gradient of their position, and extra decay. The paper uses
+    `--pattern 2:4` with groups in a kernel's memory layout; here groups lie along the input channels.
 
     Options:
-        decay: of the weights that are masked at the moment, beside what the recipe asks of all
+        decay: extra weight decay of the currently masked weights, besides that of the recipe
     """
 
-    masks: dict[str, Tensor] = {}  # of the last forward
+    masks: dict[str, Tensor] = {}  # of the last forward pass
 
     def used(parameters: Tensors) -> Masks:
         return keep_top(magnitude({name: parameters[name].detach() for name in run.masks}), run.target)
@@ -35,6 +35,6 @@ def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
 
 
 def straight_through(parameters: Tensors, used: Tensors) -> dict[str, Tensor]:
-    """The used weights, and all that no mask is for; the gradient of a weight is that of its place."""
+    """Return the masked parameters. Masked weights receive the gradient of their position, as if they were used."""
     hidden = {name: (parameters[name] * ~mask).detach() for name, mask in used.items()}
     return {name: value - hidden[name] if name in hidden else value for name, value in parameters.items()}

@@ -9,7 +9,7 @@ def synflow(run: Run, *, rounds: Count = 100) -> None:
     """SynFlow: keep the synapses that most flow passes through, round by round and without data (Tanaka et al., 2020).
 
     Options:
-        rounds: steps of the geometric schedule; in one round, layers collapse
+        rounds: steps of the geometric density schedule; with a single round, layers collapse
     """
     weights = {name: weight.abs().double() for name, weight in run.weights.items()}  # float32 overflows in deep nets
     masks = run.masks

@@ -1,4 +1,4 @@
-"""The best edges to add by the modes of a graph, of all pairs that are no edge."""
+"""Finds the best edges to add to a graph, by scores computed from its lowest modes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._proxies import Vector, eldan, eldan_bound, rise, scored_by, term_size
 
 
 def proxy_additions(wiring: Wiring, modes: Modes, vector: Vector, count: int) -> Ints:
-    """[k, 2]: the non-edges of the highest proxy, the best first."""
+    """Return the non-edges with the highest proxy, [k, 2], best first."""
     gap, x = modes.gap, scored_by(modes, wiring.degrees, vector)
 
     def block(rows: Ints, columns: Ints) -> Floats:
@@ -25,7 +25,7 @@ def proxy_additions(wiring: Wiring, modes: Modes, vector: Vector, count: int) ->
 
 
 def eldan_additions(wiring: Wiring, modes: Modes, count: int) -> Ints:
-    """[k, 2]: the non-edges of the lowest g, the lowest first."""
+    """Return the non-edges with the lowest g of Eldan's criterion, [k, 2], lowest first."""
     gap, degrees, edges = modes.gap, wiring.degrees, wiring.size
     f = (modes.vectors * np.sqrt(degrees)[:, None])[:, : modes.multiplicity]
 

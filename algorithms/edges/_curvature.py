@@ -1,4 +1,4 @@
-"""Balanced Forman curvature of edges, kept up to date while edges are edited (Topping et al., 2022, definition 1)."""
+"""Balanced Forman curvature of edges, updated as edges are edited (Topping et al., 2022, definition 1)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ Neighbours = list[set[int]]
 
 
 def curvature(neighbours: Neighbours, i: int, j: int) -> float:
-    """Of the edge {i, j}: 0 where an end has no other edge; high in cliques, lowest, near -2, at bottlenecks.
+    """Return the curvature of the edge {i, j}: high in cliques, lowest (near -2) at bottlenecks.
 
-    2/d_i + 2/d_j - 2 + 2 t/max(d) + t/min(d) + (s_i + s_j)/(g max(d)), with t triangles; s_i the neighbours of i alone
-    that lie on a 4-cycle over {i, j} without diagonals; and g the most such cycles that go through one node.
+    It is 2/d_i + 2/d_j - 2 + 2 t/max(d) + t/min(d) + (s_i + s_j)/(g max(d)). Here t is the number of triangles, s_i the
+    number of neighbours of i but not j on a 4-cycle through {i, j} without diagonals, and g the largest number of such
+    cycles through one node. The curvature is 0 if one end has no other edge.
     """
-    mine, other = neighbours[i], neighbours[j]
-    low, high = sorted((len(mine), len(other)))
+    of_i, of_j = neighbours[i], neighbours[j]
+    low, high = sorted((len(of_i), len(of_j)))
     if low <= 1:
         return 0.0
-    triangles = len(mine & other)
-    left, right = mine - other - {j}, other - mine - {i}
+    triangles = len(of_i & of_j)
+    left, right = of_i - of_j - {j}, of_j - of_i - {i}
     through_left = [count for node in left if (count := len(neighbours[node] & right))]
     through_right = [count for node in right if (count := len(neighbours[node] & left))]
     value = 2 / low + 2 / high - 2 + 2 * triangles / high + triangles / low
@@ -29,7 +30,7 @@ def curvature(neighbours: Neighbours, i: int, j: int) -> float:
 
 
 class Curvatures:
-    """Of every edge of a graph that is being edited."""
+    """The curvatures of all edges of a graph, updated as it is edited."""
 
     def __init__(self, graph: Graph) -> None:
         self.neighbours: Neighbours = [set() for _ in range(graph.nodes)]
@@ -39,11 +40,11 @@ class Curvatures:
         self._values = {(i, j): curvature(self.neighbours, i, j) for i, j in graph.ends.tolist()}
 
     def lowest(self) -> tuple[int, int]:
-        """The edge of the lowest curvature; of several, the first."""
+        """Return the edge with the lowest curvature; the first of several."""
         return min(self._values, key=lambda edge: (self._values[edge], edge))
 
     def highest(self) -> tuple[int, int]:
-        """The edge of the highest curvature; of several, the first."""
+        """Return the edge with the highest curvature; the first of several."""
         return min(self._values, key=lambda edge: (-self._values[edge], edge))
 
     def __getitem__(self, edge: tuple[int, int]) -> float:
@@ -66,7 +67,7 @@ class Curvatures:
         self._refresh(i, j)
 
     def with_edge(self, i: int, j: int, of: tuple[int, int]) -> float:
-        """The curvature of the edge `of` if there were an edge {i, j}."""
+        """Return the curvature of the edge `of` if the edge {i, j} were added."""
         self.neighbours[i].add(j)
         self.neighbours[j].add(i)
         value = curvature(self.neighbours, *of)
@@ -75,9 +76,9 @@ class Curvatures:
         return value
 
     def _refresh(self, i: int, j: int) -> None:
-        """Anew for the edges at i and at j, and for those that close a 4-cycle with {i, j}."""
-        mine, other = self.neighbours[i], self.neighbours[j]
-        near = {(i, k) for k in mine} | {(j, k) for k in other}
-        near |= {(k, w) for k in mine for w in self.neighbours[k] & other}
+        """Recompute the curvatures that an edit of {i, j} changes: of edges at i, at j, and on a 4-cycle with {i, j}."""
+        of_i, of_j = self.neighbours[i], self.neighbours[j]
+        near = {(i, k) for k in of_i} | {(j, k) for k in of_j}
+        near |= {(k, w) for k in of_i for w in self.neighbours[k] & of_j}
         for k, w in near:
             self._values[min(k, w), max(k, w)] = curvature(self.neighbours, k, w)

@@ -1,4 +1,4 @@
-"""Greedy edits of a graph for its spectral gap: which component, which edge, and when to look again."""
+"""Edits a graph greedily to raise its spectral gap, component by component."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ._proxies import Vector, block_rise, eldan_deletion, rise, scored_by, term_
 
 SIGNS = {"delete": (-1,), "add": (1,), "both": (-1, 1)}
 SHORTLIST = 1024
-"""Candidates, by the proxy, among which the block proxy chooses."""
+"""Number of additions, best by the proxy, that the block proxy chooses from."""
 
 SMALL = 1000
-"""Nodes up to which candidates are checked exactly unless the user says otherwise."""
+"""Largest number of nodes at which candidates are checked exactly by default."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What spectral rewiring can be asked for; the options of `spectral` say what each means."""
+    """The settings of spectral rewiring; see the options of `spectral`."""
 
     mode: Literal["delete", "add", "both"] = "delete"
     criterion: Literal["proxy", "block-proxy", "eldan", "exact"] = "proxy"
@@ -43,16 +43,16 @@ class Rule:
             raise ValueError("mode 'both' edits graphs that stay whole; connectivity must be 'keep'")
 
     def checks(self, nodes: int) -> int:
-        """How many candidates per edit are checked exactly."""
+        """Return how many candidates per edit are checked exactly."""
         if self.criterion == "exact":
             return 0
         return (10 if nodes <= SMALL else 0) if self.verify is None else self.verify
 
 
 def spectral_edits(graph: Graph, count: int, rule: Rule) -> list[Edit]:
-    """The edits in order: of the largest component, and of the next once nothing is left to edit in that one.
+    """Return up to `count` edits in order. The largest component is edited until no candidate is left, then the next.
 
-    There are fewer than `count` where no candidate is left: with connectivity kept, m - n + c edges can be deleted.
+    With connectivity kept, at most m - n + c edges can be deleted (m edges, n nodes, c components).
     """
     log: list[Edit] = []
     done: set[int] = set()  # the first nodes of components with nothing left to edit
@@ -66,7 +66,7 @@ def spectral_edits(graph: Graph, count: int, rule: Rule) -> list[Edit]:
 
 
 def _largest(graph: Graph, done: set[int]) -> Ints | None:
-    """The nodes of the largest component that is not done; of those of equal size, the first."""
+    """Return the nodes of the largest component that is not done; the first of equal size."""
     _, labels = graph.components
     firsts, sizes = np.unique(labels, return_index=True)[1], np.bincount(labels)
     sizes[np.isin(firsts, list(done))] = 0
@@ -77,10 +77,13 @@ def _largest(graph: Graph, done: set[int]) -> Ints | None:
 
 
 def _edit_component(graph: Graph, count: int, rule: Rule, before: int) -> tuple[list[Edit], bool]:
-    """Edits of a connected graph until there are enough or none is left (True), or until it falls apart (False).
+    """Edit a connected graph until there are `count` edits, no candidate is left, or the graph falls apart.
 
     Args:
-        before: the sign of the edit before the first; where both are made, they take turns.
+        before: sign of the previous edit; 0 if there is none. Mode `both` alternates signs.
+
+    Returns:
+        The edits, and whether the graph is still connected.
     """
     wiring = Wiring(graph, 0 if rule.criterion == "eldan" else rule.loops)
     spectrum, log, idle = spectrum_of(wiring), list[Edit](), 0
@@ -98,7 +101,7 @@ def _edit_component(graph: Graph, count: int, rule: Rule, before: int) -> tuple[
 
 
 def _delete(spectrum: Spectrum, rule: Rule, wanted: int) -> tuple[list[Edit], bool]:
-    """The best deletions by the modes as they are now, and whether the graph is still whole."""
+    """Delete the best edges by the current modes. Return the edits, and whether the graph is still connected."""
     wiring, log, whole = spectrum.wiring, list[Edit](), True
     for slot in _deletions(spectrum, rule, wanted):
         if whole and spectrum.bridge(slot):
@@ -115,7 +118,7 @@ def _delete(spectrum: Spectrum, rule: Rule, wanted: int) -> tuple[list[Edit], bo
 
 
 def _deletions(spectrum: Spectrum, rule: Rule, wanted: int) -> Iterator[int]:
-    """Slots, the best first; bridges are among them."""
+    """Yield the slots of edges to delete, best first, including bridges."""
     wiring = spectrum.wiring
     scores = np.full(len(wiring.u), -np.inf)
     slots = np.flatnonzero(wiring.deletable)
@@ -131,14 +134,14 @@ def _deletions(spectrum: Spectrum, rule: Rule, wanted: int) -> Iterator[int]:
 
 
 def _locked(spectrum: Spectrum, slot: int) -> bool:
-    """Whether the edge is a bridge; it is locked then."""
+    """Return whether the edge is a bridge, and lock it if it is."""
     if bridge := spectrum.bridge(slot):
         spectrum.wiring.lock(slot)
     return bridge
 
 
 def _worth_deleting(spectrum: Spectrum, rule: Rule, pairs: Ints) -> tuple[Floats, float]:
-    """[k, 2] -> [k]: the criterion for deleting each edge, and the size of the terms it is made of."""
+    """Return the score for deleting each edge, [k, 2] -> [k], and the magnitude of the terms it sums."""
     if rule.criterion == "exact":
         return spectrum.gaps(pairs, -1), 0.0
     modes, degrees, (i, j) = spectrum.modes(), spectrum.wiring.degrees, pairs.T
@@ -151,7 +154,7 @@ def _worth_deleting(spectrum: Spectrum, rule: Rule, pairs: Ints) -> tuple[Floats
 
 
 def _add(spectrum: Spectrum, rule: Rule, wanted: int) -> tuple[list[Edit], bool]:
-    """The best additions by the modes as they are now."""
+    """Add the best edges by the current modes. Return the edits; the graph always stays connected (True)."""
     checks = rule.checks(spectrum.wiring.nodes)
     pairs = _additions(spectrum, rule, max(checks, wanted))
     if checks:
@@ -163,10 +166,10 @@ def _add(spectrum: Spectrum, rule: Rule, wanted: int) -> tuple[list[Edit], bool]
 
 
 def _additions(spectrum: Spectrum, rule: Rule, count: int) -> Ints:
-    """[k, 2]: the best non-edges by the criterion, the best first."""
-    wiring, everyone = spectrum.wiring, np.arange(spectrum.wiring.nodes)
+    """Return the best non-edges by the criterion, [k, 2], best first."""
+    wiring, nodes = spectrum.wiring, np.arange(spectrum.wiring.nodes)
     if rule.criterion == "exact":
-        pairs = np.argwhere(np.triu(~wiring.taken(everyone, everyone)))
+        pairs = np.argwhere(np.triu(~wiring.taken(nodes, nodes)))
         return pairs[list(islice(ranked(spectrum.gaps(pairs, 1)), count))]
     modes, degrees = spectrum.modes(), wiring.degrees
     if rule.criterion == "eldan":

@@ -1,4 +1,4 @@
-"""The best pairs of nodes that are no edge, exactly, without looking at all n^2 / 2 of them."""
+"""Finds the best pairs of nodes without an edge, exactly, without scoring all n^2 / 2 pairs."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from benchmark.graphs.edges import Floats, Ints
 from benchmark.graphs.wiring import Wiring
 
 TIE = 1e-7
-"""Scores that differ by less than this share of their size are equal: the smallest (i, j) goes first."""
+"""Scores that differ by less than this share of their size are tied; the smallest (i, j) goes first."""
 
 FLOOR = 1e-11
-"""So are scores that differ by less than this share of the scale on which they are sums of larger terms."""
+"""Scores are also tied if they differ by less than this share of the magnitude of the terms they sum."""
 
 AT_ONCE = 4_000_000
-"""Pairs that are scored at a time: 32 MB."""
+"""Number of pairs scored at a time: 32 MB."""
 
 Block = Callable[[Ints, Ints], Floats]
-"""Scores of all pairs of some rows [r, 1] and some columns [c]: [r, c], symmetric in the two."""
+"""Returns the scores [r, c] of all pairs of rows [r, 1] and columns [c]; symmetric in the two."""
 
 
 def slack(score: float, scale: float) -> float:
-    """By how much another score may differ from this one and be equal to it."""
+    """Return the largest difference from a score at which another one is tied with it."""
     return TIE * abs(score) + FLOOR * scale
 
 
 def ranked(scores: Floats, scale: float = 0.0) -> Iterator[int]:
-    """Indices by falling score, ties in order; those at minus infinity are left out."""
+    """Yield indices by descending score, ties in order of index, without scores of minus infinity."""
     scores = scores.copy()
     for _ in range(int(np.isfinite(scores).sum())):
         best = float(scores.max())
@@ -39,35 +39,36 @@ def ranked(scores: Floats, scale: float = 0.0) -> Iterator[int]:
 
 
 def extreme_pairs(wiring: Wiring, z: Floats, block: Block, count: int, scale: float) -> Ints:
-    """The `count` best non-edges for a score that is convex in each of z_i and z_j: [k, 2], best first.
+    """Return the `count` best non-edges, [k, 2], best first, for a score that is convex in each of z_i and z_j.
 
-    For a given j such a score is highest at the lowest or the highest z_i that is free, and at most max-degree nodes
-    are not; so the lowest and highest max-degree + count + 1 nodes hold the best pairs. Equal values of z are taken in
-    order of their nodes, which keeps the smallest of pairs that tie.
+    For a given j, such a score is highest at the lowest or highest z_i among the nodes that are not neighbours of j.
+    At most max-degree nodes are neighbours, so the lowest and highest max-degree + count + 1 nodes contain the best
+    pairs. Equal values of z are taken in order of node, which keeps the smallest of tied pairs.
     """
-    blocked = np.bincount(np.r_[wiring.u, wiring.v], minlength=wiring.nodes).max()
-    many = int(blocked) + count + 1
-    nodes = np.union1d(_lowest(z, many), _lowest(-z, many))
+    max_degree = np.bincount(np.r_[wiring.u, wiring.v], minlength=wiring.nodes).max()
+    extremes = int(max_degree) + count + 1
+    nodes = np.union1d(_lowest(z, extremes), _lowest(-z, extremes))
     return _best(wiring, nodes, block, count, scale)
 
 
 def bounded_pairs(wiring: Wiring, bound: Floats, block: Block, count: int, scale: float) -> Ints:
-    """The `count` best non-edges for any score(i, j) <= bound_i + bound_j: [k, 2], best first.
+    """Return the `count` best non-edges, [k, 2], best first, for any score(i, j) <= bound_i + bound_j.
 
-    The nodes of the highest bounds give a pair to beat; whoever cannot beat it even with the highest bound is left out.
+    The nodes with the highest bounds give pairs to beat. Nodes that cannot beat them, even paired with the highest
+    bound, are skipped.
     """
     order = np.argsort(-bound, kind="stable")
     some = order[: max(64, 2 * int(np.sqrt(count)))]
     first = _best(wiring, np.sort(some), block, count, scale)
     if len(first) < count:
         return _best(wiring, np.arange(wiring.nodes), block, count, scale)
-    beaten = min(float(block(i[None, None], j[None])[0, 0]) for i, j in first)
-    worthy = bound + bound.max() >= beaten - slack(beaten, scale)
+    to_beat = min(float(block(i[None, None], j[None])[0, 0]) for i, j in first)
+    worthy = bound + bound.max() >= to_beat - slack(to_beat, scale)
     return _best(wiring, np.flatnonzero(worthy), block, count, scale)
 
 
 def _lowest(z: Floats, count: int) -> Ints:
-    """The nodes of the lowest values, those that are equal but for round-off in order of their number."""
+    """Return the nodes with the lowest values. Values equal up to rounding are taken in order of node."""
     order = np.argsort(z, kind="stable")
     spread = z[order[-1]] - z[order[0]]
     group = np.r_[0, np.cumsum(np.diff(z[order]) > TIE * spread)]
@@ -75,7 +76,7 @@ def _lowest(z: Floats, count: int) -> Ints:
 
 
 def _best(wiring: Wiring, nodes: Ints, block: Block, count: int, scale: float) -> Ints:
-    """The best pairs among some nodes, in ascending order, by looking at all of them."""
+    """Return the best pairs among ascending nodes by scoring all of them, [k, 2], best first."""
     best, scores = np.empty((0, 2), np.int64), np.empty(0)
     rows = max(1, AT_ONCE // max(1, len(nodes)))
     for start in range(0, len(nodes), rows):
@@ -89,7 +90,7 @@ def _best(wiring: Wiring, nodes: Ints, block: Block, count: int, scale: float) -
 
 
 def _top(values: Floats, count: int, scale: float) -> Ints:
-    """Indices, ascending, among which the `count` best are, and the first of those that tie with the last of them."""
+    """Return indices, ascending, that include the `count` best and, of those tied with the last, the first ones."""
     free = np.flatnonzero(np.isfinite(values))
     if len(free) <= count:
         return free

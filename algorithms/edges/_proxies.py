@@ -1,6 +1,6 @@
-"""How the spectral gap is expected to change with one edge: pure functions of the modes.
+"""Estimates how the spectral gap changes when one edge is added or deleted, from the lowest modes.
 
-`i` and `j` are arrays of nodes that broadcast against each other; so is what comes back.
+`i` and `j` are arrays of nodes that broadcast against each other; results have the broadcast shape.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ Vector = Literal["generalised", "raw", "rownorm"]
 
 
 def scored_by(modes: Modes, degrees: Floats, vector: Vector) -> Floats:
-    """[n, multiplicity]: the vectors that stand in the proxy, an orthonormal basis where the gap is degenerate.
+    """Return the vectors that the proxy is computed from, [n, multiplicity]: an orthonormal basis of the gap's modes.
 
-    generalised: y, for which the proxy is the derivative (Bojchevski & Guennemann, 2019). raw: f = D^1/2 y, in the
-    published tables. rownorm: y over the norm of its row (1 / sqrt(vol), y), in the released code; it saturates.
+    Args:
+        vector: `generalised` is y, for which the proxy is the derivative (Bojchevski & Guennemann, 2019). `raw` is
+            f = D^1/2 y, as in the published tables. `rownorm` is y over the norm of its row (1 / sqrt(vol), y), as in
+            the released code; it saturates.
     """
     y = modes.vectors[:, : modes.multiplicity]
     if vector == "raw":
@@ -30,24 +32,26 @@ def scored_by(modes: Modes, degrees: Floats, vector: Vector) -> Floats:
 
 
 def rise(gap: float, x: Floats, i: Ints, j: Ints) -> Floats:
-    """(x_i - x_j)^2 - gap (x_i^2 + x_j^2), eq. 1 for an addition, and minus that for a deletion (arXiv:2404.04612).
+    """Return the proxy for adding {i, j}: (x_i - x_j)^2 - gap (x_i^2 + x_j^2) (eq. 1 of arXiv:2404.04612).
 
-    The mean over the columns of `x`, so that it does not depend on the basis.
+    It is minus that for a deletion. The result is the mean over the columns of `x`, so that it does not depend on the
+    choice of basis.
     """
     total = sum((c[i] - c[j]) ** 2 - gap * (c[i] ** 2 + c[j] ** 2) for c in x.T)
     return np.asarray(total / x.shape[1])
 
 
 def term_size(gap: float, x: Floats) -> float:
-    """The largest of the terms whose sums are scores: what their round-off is measured by."""
+    """Return the magnitude of the largest term in the proxy's sums, which sets the scale of rounding errors."""
     return gap * float((x**2).mean(axis=1).max())
 
 
 def block_rise(modes: Modes, volume: float, i: Ints, j: Ints, sign: int) -> Floats:
-    """[k] -> [k]: the change of the lowest Ritz value, in the space of the three lowest modes and constants.
+    """Return the change of the lowest Ritz value, [k] -> [k], in the space of the three lowest modes and constants.
 
     Args:
-        volume: the sum of the degrees before the edit.
+        volume: sum of the degrees before the edit.
+        sign: 1 for additions, -1 for deletions.
     """
     count = max(BLOCK, modes.multiplicity)
     y = modes.vectors[:, :count]
@@ -63,13 +67,13 @@ def _outer(rows: Floats) -> Floats:
 
 
 def eldan(gap: Floats | float, ends: tuple[Floats, Floats], degrees: tuple[Floats, Floats], edges: int) -> Floats:
-    """g of Eldan's criterion: where it is positive, the gap is smaller with the edge than without (Lemma 3.1).
+    """Return g of Eldan's criterion: if it is positive, the edge makes the gap smaller (Lemma 3.1).
 
     Args:
-        gap: of the graph without the edge, self-loops aside.
-        ends: f at the two ends, where f is the unit eigenvector of the normalised Laplacian without the edge.
-        degrees: of the two ends, without the edge.
-        edges: how many there are without this one.
+        gap: spectral gap of the graph without the edge and without self-loops.
+        ends: f at the two ends; f is the unit eigenvector of the normalised Laplacian without the edge.
+        degrees: degrees of the two ends without the edge.
+        edges: number of edges without this one.
     """
     (f, g), (before, other) = ends, degrees
     after, after_other = np.sqrt(before + 1), np.sqrt(other + 1)
@@ -80,7 +84,7 @@ def eldan(gap: Floats | float, ends: tuple[Floats, Floats], degrees: tuple[Float
 
 
 def eldan_bound(gap: float, f: Floats, degrees: Floats, edges: int) -> Floats:
-    """[n]: b with -g(i, j) <= b_i + b_j, by 2xy <= x^2 + y^2."""
+    """Return b, [n], with -g(i, j) <= b_i + b_j, which follows from 2xy <= x^2 + y^2."""
     after = np.sqrt(degrees + 1)
     grown = after - np.sqrt(degrees)
     stretched = 2 * max(0.0, 1 - gap) * grown / after + 1 / after**2 + gap * grown**2 / (edges + 1)
@@ -88,10 +92,10 @@ def eldan_bound(gap: float, f: Floats, degrees: Floats, edges: int) -> Floats:
 
 
 def eldan_deletion(modes: Modes, degrees: Floats, i: Ints, j: Ints) -> Floats:
-    """[k] -> [k]: g for deleting edges {i, j}.
+    """Return g of Eldan's criterion for deleting edges {i, j}, [k] -> [k].
 
-    The graph without the edge is not solved for: its gap is that of the proxy, its vector comes from the present one by
-    one power step on 2 - L, of which only the ends are followed.
+    The eigenproblem without the edge is not solved. Its gap is estimated by the proxy, and its eigenvector by one power
+    step on 2 - L from the current one, computed at the two ends only.
     """
     f = (modes.vectors * np.sqrt(degrees)[:, None])[:, : modes.multiplicity]
     gap, edges = modes.gap, round(degrees.sum() / 2)

@@ -1,4 +1,4 @@
-"""How many edges a method edits, and one edit of every graph, the same wherever the graph stands."""
+"""Applies the edits of an edge method to all graphs of a run. Equal graphs get equal edits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmark import Count, Run, Share
 from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
 
 Edges = Annotated[Share | Count | None, Field(description="number in (0, 1) | whole number >= 1 | none")]
-"""An option: edits per graph, as a share of its undirected edges, or as a number; none: as many as the target asks."""
+"""Type of the option `edges`: edits per graph, as a share of undirected edges or a number; none: set by the target."""
 
 Plan = Callable[[Graph, int, np.random.Generator], Sequence[Edit]]
-"""From a graph, how many edits are asked, and random numbers of this graph's own, to the edits in order."""
+"""Returns the edits of a graph in order, given how many are asked and a random generator of the graph's own."""
 
 
 def guarded(options: Mapping[str, Any], graph: Graph) -> int | None:
-    """The most edits of a graph where only deletions are made, and none may break a component apart."""
+    """Return the largest number of edits if they are deletions that must keep components connected; otherwise None."""
     return graph.removable if options["connectivity"] == "keep" and options["mode"] == "delete" else None
 
 
@@ -29,16 +29,16 @@ def rewrite(run: Run, edges: Edges, plan: Plan, *, random: bool = False) -> None
     """Edit every graph as `plan` says.
 
     Args:
-        random: the plan draws; one number is then taken from `run.rng`, and every graph gets a stream of its own.
+        random: whether `plan` uses random numbers. One number is then drawn from `run.rng` as the seed of all graphs.
     """
     seed = int(torch.randint(2**62, (1,), generator=run.rng)) if random else 0
     run.rewrite(editor(plan, lambda size: asked(edges, 1 - run.target.density, size), seed))
 
 
 def editor(plan: Plan, count: Callable[[int], int], seed: int = 0) -> Callable[[Any], Any]:
-    """An edit of `torch_geometric.data.Data` that is a function of the graph's nodes and edges alone.
+    """Return a function that edits a `torch_geometric.data.Data`, depending only on its nodes and edges.
 
-    So a graph that stands in several splits is planned once, and edited in the same way in each.
+    A graph that is in several splits is therefore planned once and edited in the same way in each.
     """
     plans: dict[bytes, tuple[Sequence[Edit], int]] = {}
 

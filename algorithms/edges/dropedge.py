@@ -10,11 +10,11 @@ from benchmark import Run, Share, algorithm
 def dropedge(run: Run, *, drop: Share = 0.2, directed: bool = False) -> None:
     """DropEdge: train on another random subset of the edges at every step, none of them pruned (Rong et al., 2020).
 
-    A regulariser: nothing is pruned, validation and test see every edge.
+    This is a regulariser: no edge is removed for good, and validation and test use all edges.
 
     Options:
-        drop: share of the edges that a step does without
-        directed: draw the two directions of an edge apart, as the original code does
+        drop: share of the edges left out of a step
+        directed: draw the two directions of an edge independently, as the original code does
     """
 
     def thin(batch: Any, draws: torch.Generator) -> Any:

@@ -14,18 +14,18 @@ from ._rewriting import Edges, rewrite
 def fosr(run: Run, *, edges: Edges = None, steps: Count = 5) -> None:
     """FoSR: add the edges that raise the spectral gap by a first-order estimate (Karhadkar, Banerjee & Montufar, 2023).
 
-    The second eigenvector is never solved for: it comes from power steps, one more after every edge, as in the
-    authors' code. The best of all pairs without an edge is found exactly.
+    The second eigenvector is approximated by power steps, one more after every edge, as in the authors' code. The best
+    of all pairs without an edge is found exactly.
 
     Options:
-        edges: additions per graph: a share of its undirected edges, or a number; none: as the target asks
-        steps: power steps, from a random vector, before the first edge
+        edges: additions per graph, as a share of its undirected edges or a number; none: set by the target sparsity
+        steps: power steps before the first edge, from a random vector
     """
     rewrite(run, edges, lambda graph, count, draws: additions(graph, count, draws, steps), random=True)
 
 
 def additions(graph: Graph, count: int, draws: np.random.Generator, steps: int = 5) -> list[Edit]:
-    """The pairs of the lowest x_i x_j / sqrt((1 + d_i)(1 + d_j)), one after the other."""
+    """Add the pair with the lowest x_i x_j / sqrt((1 + d_i)(1 + d_j)), `count` times, and return the edits."""
     wiring, log = Wiring(graph), list[Edit]()
     x = draws.uniform(-1, 1, graph.nodes)
     for _ in range(steps):
@@ -40,7 +40,7 @@ def additions(graph: Graph, count: int, draws: np.random.Generator, steps: int =
 
 
 def power_step(wiring: Wiring, x: Floats) -> Floats:
-    """x + D^-1/2 A D^-1/2 x, without the constant mode, of length 1."""
+    """Return x + D^-1/2 A D^-1/2 x without the constant mode, normalised to length 1."""
     root = np.sqrt(wiring.degrees)
     x = x - (x @ root) * root / max(1.0, float(wiring.degrees.sum()))
     inverse = np.divide(1, root, out=np.zeros_like(root), where=root > 0)

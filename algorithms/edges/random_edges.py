@@ -21,35 +21,35 @@ def random_edges(
     """Random edges: delete or add edges drawn at random (the null of every claim about edges).
 
     Options:
-        edges: edits per graph: a share of its undirected edges, or a number; none: as the target asks
-        mode: delete edges, or add some between nodes that have none
-        connectivity: pass over edges whose deletion breaks a component apart, or take edges as they are drawn
+        edges: edits per graph, as a share of its undirected edges or a number; none: set by the target sparsity
+        mode: delete edges, or add edges between nodes without one
+        connectivity: skip edges whose deletion would disconnect a component, or delete any edge
     """
     plan = additions if mode == "add" else deletions if connectivity == "free" else guarded_deletions
     rewrite(run, edges, plan, random=True)
 
 
 def deletions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:
-    """Edges drawn uniformly without replacement."""
+    """Return deletions of edges drawn uniformly without replacement."""
     return [(int(i), int(j), -1) for i, j in graph.ends[draws.permutation(graph.size)[:count]]]
 
 
 def guarded_deletions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:
-    """The same, passing over every edge that is a bridge when its turn comes.
+    """Return deletions as `deletions` does, skipping every edge that is a bridge when its turn comes.
 
-    Those are the edges of the spanning forest whose edges come as late as can be (Kruskal's reverse-delete).
+    The skipped edges are those of the spanning forest that is last in the order (Kruskal's reverse-delete).
     """
     order = draws.permutation(graph.size)
     turn = np.empty(graph.size, np.int64)
     turn[order] = np.arange(graph.size)
-    i, j = graph.ends.T.astype(np.int32)  # older versions of scipy take no other for a spanning tree
+    i, j = graph.ends.T.astype(np.int32)  # older versions of SciPy need int32 for a spanning tree
     forest = minimum_spanning_tree(coo_array((graph.size - turn, (i, j)), (graph.nodes, graph.nodes)).tocsr())
     bridge = np.isin(turn, graph.size - forest.data)
     return [(int(i), int(j), -1) for i, j in graph.ends[order[~bridge[order]][:count]]]
 
 
 def additions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:
-    """Pairs without an edge, drawn uniformly without replacement."""
+    """Return additions of pairs without an edge, drawn uniformly without replacement."""
     before = np.arange(graph.nodes) * (2 * graph.nodes - np.arange(graph.nodes) - 1) // 2  # pairs of smaller nodes
     i, j = graph.ends.T
     taken = before[i] + j - i - 1

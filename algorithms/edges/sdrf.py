@@ -19,10 +19,10 @@ def sdrf(run: Run, *, edges: Edges = None, temperature: Amount = 1.0, bound: Bou
     """SDRF: add edges around the most negative curvature, delete where it is highest (Topping et al., 2022).
 
     Options:
-        edges: rounds per graph, as a share of its undirected edges or a number; none: as the target asks. A round adds
-            an edge, and deletes one if `bound` says so
-        temperature: how strongly the edge that helps most is preferred: tau in softmax(tau * improvement)
-        bound: delete the edge of the highest curvature where it is above this
+        edges: rounds per graph, as a share of its undirected edges or a number; none: set by the target sparsity. A
+            round adds an edge, and may delete one (see option `bound`)
+        temperature: preference for the best edge to add: tau in softmax(tau * improvement)
+        bound: delete the edge of the highest curvature if that is above this bound
     """
     rewrite(run, edges, lambda graph, count, draws: rounds(graph, count, draws, temperature, bound), random=True)
 
@@ -30,7 +30,7 @@ def sdrf(run: Run, *, edges: Edges = None, temperature: Amount = 1.0, bound: Bou
 def rounds(
     graph: Graph, count: int, draws: np.random.Generator, temperature: float = 1.0, bound: float | None = 0.5
 ) -> list[Edit]:
-    """The edits of `count` rounds, or of fewer where a round changes nothing."""
+    """Return the edits of `count` rounds; of fewer if a round changes nothing."""
     curvatures, log = Curvatures(graph), list[Edit]()
     for _ in range(count if graph.size else 0):
         before = len(log)
@@ -48,18 +48,21 @@ def rounds(
 
 
 def support(curvatures: Curvatures, draws: np.random.Generator, temperature: float) -> tuple[int, int] | None:
-    """An edge between the surroundings of the two ends of the most negative edge, drawn by how much it helps there."""
+    """Draw an edge to add near the edge of the lowest curvature, by how much it raises that curvature.
+
+    It joins an end or its neighbour to the other end or its neighbour. None if all these pairs have an edge.
+    """
     edge = x, y = curvatures.lowest()
     around = [sorted(curvatures.neighbours[end] | {end}) for end in (x, y)]
     pairs = {(min(k, w), max(k, w)) for k in around[0] for w in around[1] if k != w}
     candidates = sorted((k, w) for k, w in pairs if w not in curvatures.neighbours[k])
     if not candidates:
         return None
-    helped = np.array([curvatures.with_edge(k, w, edge) - curvatures[edge] for k, w in candidates])
-    return candidates[draws.choice(len(candidates), p=softmax(temperature * helped))]
+    improvements = np.array([curvatures.with_edge(k, w, edge) - curvatures[edge] for k, w in candidates])
+    return candidates[draws.choice(len(candidates), p=softmax(temperature * improvements))]
 
 
 def softmax(x: Floats) -> Floats:
-    """exp(x) over its sum."""
+    """Return the softmax of x."""
     raised = np.exp(x - x.max())
     return np.asarray(raised / raised.sum())

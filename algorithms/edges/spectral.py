@@ -27,20 +27,20 @@ def spectral(
 ) -> None:
     """Spectral pruning: edit the edges that raise the graph's spectral gap (Jamadandi et al., 2024).
 
-    Every component is a graph of its own: the largest is edited until nothing is left to edit, then the next. Scores
-    that differ by less than 1e-7 of the largest tie, and the smallest pair of nodes goes first.
+    Components are edited one by one: the largest until no candidate is left, then the next. Scores that differ by less
+    than 1e-7 of the largest are tied, and the smallest pair of nodes goes first.
 
     Options:
-        edges: edits per graph: a share of its undirected edges, or a number; none: as the target asks
-        mode: delete edges, add edges, or do both in turns, beginning with a deletion; no edge is edited twice
-        criterion: the first-order change of the gap; the lowest change in the space of three modes; Eldan's criterion
-            (which knows no self-loops); or the exact gap after every possible edit, for graphs of a few hundred nodes
-        vector: what the proxy is taken of: its derivation's vector, the published tables' or the released code's
-        loops: weight of the self-loop that every node has, 1 where the network adds one
-        period: edits between two looks at the spectrum
-        connectivity: keep every component whole, or let it fall apart; then the largest part is edited on
-        verify: the best candidates by the criterion whose gap is computed exactly, to take the best of them; none: 10
-            on graphs of at most 1,000 nodes, 0 on larger ones
+        edges: edits per graph, as a share of its undirected edges or a number; none: set by the target sparsity
+        mode: delete edges, add edges, or alternate, starting with a deletion; no edge is edited twice
+        criterion: the first-order change of the gap; the change in the space of three modes; Eldan's criterion (without
+            self-loops); or the exact gap after every possible edit, for graphs of up to a few hundred nodes
+        vector: vector in the proxy: that of its derivation, of the published tables or of the released code
+        loops: weight of the self-loop of every node; 1 if the network adds self-loops
+        period: edits between two updates of the spectrum
+        connectivity: keep components connected, or let them fall apart, after which the largest part is edited
+        verify: number of best candidates whose gap is computed exactly, to choose among them; none: 10 on graphs of at
+            most 1,000 nodes, 0 on larger ones
     """
     rule = Rule(mode, criterion, vector, loops, period, connectivity, verify)
     rewrite(run, edges, lambda graph, count, draws: spectral_edits(graph, count, rule))

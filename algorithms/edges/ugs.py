@@ -15,7 +15,7 @@ from ._greedy import Rule, spectral_edits
 from ._rewriting import Edges
 
 PACE = math.log(0.95) / math.log(0.8)
-"""The authors prune 5 % of the edges for every 20 % of the weights."""
+"""Exponent from weight to edge density: the authors prune 5 % of the edges for every 20 % of the weights."""
 
 
 @algorithm(paper="arXiv:2102.06790", prunes=("edges", "weights"), trains_once=False, family="data edits", edges="edges")
@@ -30,15 +30,15 @@ def ugs(
 ) -> None:
     """UGS: learn masks of edges and weights, prune both where they are smallest, rewind, repeat (Chen et al., 2021).
 
-    For tasks of one graph. An edge has one mask for both its directions, so that the graph stays undirected. Masks are
-    taken at the end of a training, where the authors take the best on validation; biases and norms keep their start
-    while masks are learnt.
+    Only for tasks with a single graph. An edge has one mask for both directions, so that the graph stays undirected.
+    Masks are taken at the end of a training; the authors take those with the best validation score. Biases and norms
+    keep their initial values while masks are learned.
 
     Options:
-        edges: edges to prune in all: a share, or a number; none: 5 % in every round that prunes 20 % of the weights
-        fraction: share of the surviving weights that a round prunes, about: rounds are of equal ratio
-        criterion: prune the edges of the smallest masks; or, with no mask on them, those whose deletion most raises
-            the spectral gap by its first-order change or by Eldan's criterion (Jamadandi et al., 2024)
+        edges: edges to prune in total, as a share or a number; none: 5 % per round that prunes 20 % of the weights
+        fraction: approximate share of the surviving weights that a round prunes; all rounds prune the same share
+        criterion: prune the edges with the smallest masks; or, without edge masks, those whose deletion most raises the
+            spectral gap by its first-order change or by Eldan's criterion (Jamadandi et al., 2024)
         edge_penalty: weight of the sum of absolute edge masks in the loss
         weight_penalty: weight of the sum of absolute weight masks in the loss
     """
@@ -67,10 +67,13 @@ def ugs(
 
 
 def learn_masks(run: Run, graph: Graph, edge_penalty: float | None, weight_penalty: float) -> dict[str, Tensor]:
-    """Train weights and masks together from the network as it is, which stays; the masks, `edges` and `NAME mask`.
+    """Train weights and masks together, starting from the current network, and leave the network unchanged.
 
     Args:
-        edge_penalty: None: edges have no mask.
+        edge_penalty: weight of the edge masks in the loss; None trains without edge masks.
+
+    Returns:
+        All trained tensors, among them the masks `edges` and `NAME mask` for each weight tensor NAME.
     """
     weights = run.weights
     start = weights | {f"{name} mask": _ones(run, weight) for name, weight in weights.items()}
@@ -93,7 +96,7 @@ def learn_masks(run: Run, graph: Graph, edge_penalty: float | None, weight_penal
 
 
 def lasso(mask: Tensor, strength: float) -> Tensor:
-    """The mask, whose gradient is as if strength * sum |mask| were part of the loss."""
+    """Return the mask with a gradient as if strength * sum |mask| were part of the loss."""
     used = mask.clone()
     if used.requires_grad:
         used.register_hook(lambda grad: grad + strength * mask.detach().sign())  # type: ignore[no-untyped-call]
@@ -101,20 +104,20 @@ def lasso(mask: Tensor, strength: float) -> Tensor:
 
 
 def slots(graph: Graph, edge_index: Tensor) -> Tensor:
-    """[2, e] -> [e]: which of the graph's edges a directed one is."""
+    """Return the index of the undirected edge of each directed edge, [2, e] -> [e]."""
     ends = torch.from_numpy(graph.ends).to(edge_index.device)
     keys = edge_index.min(dim=0).values * graph.nodes + edge_index.max(dim=0).values
     return torch.searchsorted(ends[:, 0] * graph.nodes + ends[:, 1], keys)
 
 
 def smallest(graph: Graph, scores: Tensor, count: int) -> list[Edit]:
-    """Deletions of the `count` edges of the lowest scores [m]; of equal ones, the first."""
+    """Return deletions of the `count` edges with the lowest scores [m]; the first of equal ones."""
     order = torch.sort(scores.cpu(), stable=True).indices[:count]
     return [(int(i), int(j), -1) for i, j in graph.ends[order.numpy()]]
 
 
 def delete(run: Run, log: list[Edit]) -> None:
-    """Delete these edges of the graph."""
+    """Apply these deletions to the graph of the run."""
     run.rewrite(lambda data: rebuilt(data, log, len(log)))
 
 
@@ -123,6 +126,6 @@ def _graph(run: Run) -> Graph:
 
 
 def _ones(run: Run, like: Tensor) -> Tensor:
-    """1, but for noise that breaks ties."""
+    """Return ones with a little noise, which breaks ties."""
     noise = torch.rand(like.shape, generator=run.rng, dtype=torch.float64).to(like.device, like.dtype)
     return 1 + 1e-5 * (2 * noise - 1)
