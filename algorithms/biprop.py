@@ -24,7 +24,7 @@ def biprop(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None
 
 
 def binary(weights: Tensors, used: Masks) -> dict[str, Tensor]:
-    """Return alpha sign(w) for used weights, where alpha is the mean of their |w| in the layer, and 0 for the others."""
+    """Return alpha sign(w) for used weights and 0 for the others; alpha is the mean |w| of a layer's used weights."""
     alpha = {name: (w.abs() * used[name]).sum() / used[name].sum().clamp_min(1) for name, w in weights.items()}
     return {name: alpha[name] * w.sign() * used[name] for name, w in weights.items()}
 

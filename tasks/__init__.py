@@ -2,5 +2,5 @@
 
 import warnings
 
-# Importing torch-geometric scripts a class, which new versions of torch warn of; no user can do anything about it.
+# Importing torch-geometric uses torch.jit.script, which new versions of torch warn about; users cannot avoid it.
 warnings.filterwarnings("ignore", message="`torch.jit.script` is deprecated", category=FutureWarning)

@@ -76,7 +76,7 @@ class Curvatures:
         return value
 
     def _refresh(self, i: int, j: int) -> None:
-        """Recompute the curvatures that an edit of {i, j} changes: of edges at i, at j, and on a 4-cycle with {i, j}."""
+        """Recompute the curvatures that editing {i, j} changes: of edges at i, at j, and on a 4-cycle with {i, j}."""
         of_i, of_j = self.neighbours[i], self.neighbours[j]
         near = {(i, k) for k in of_i} | {(j, k) for k in of_j}
         near |= {(k, w) for k in of_i for w in self.neighbours[k] & of_j}

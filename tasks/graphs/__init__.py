@@ -1,1 +1,1 @@
-""""""
+"""Data, networks and measures shared by tasks on graphs."""

@@ -1,4 +1,4 @@
-"""Graphs as data: stored end to end, drawn by index without a loop, edited one by one."""
+"""Data sets of graphs, stored in concatenated tensors. Batches are drawn without a Python loop."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from torch_geometric.data import Data as Graph
 from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
 
 INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "rwse", "lappe", "ptr")
-"""The fields of a batch that a model is handed, where the batch has them."""
+"""Fields of a batch that are passed to a model, if the batch has them."""
 
 
 @dataclass(frozen=True, eq=False)
 class GraphData:
-    """One split: graphs, stored end to end.
+    """One split of graphs, stored in concatenated tensors.
 
     Args:
-        values: fields by name, the graphs' one after the other along dimension 0; `edge_index` is [e, 2] here, and
-            numbers the nodes of its own graph from 0.
-        per: what a row of a field belongs to: a node, an edge, a graph, or a pair of nodes that is labelled.
-        ptr: by what rows belong to: where every graph's begin, int64 [graphs + 1].
-        directed: the edges have a direction; otherwise both are stored.
-        portion: how many are evaluated at a time, at most.
+        values: fields by name, concatenated over graphs along dimension 0. `edge_index` is [e, 2] here, and numbers the
+            nodes of each graph from 0.
+        per: for each field, what a row belongs to: node, edge, graph, or pair (a labelled pair of nodes).
+        ptr: for each of these kinds, the offsets of the graphs' rows, int64 [graphs + 1].
+        directed: whether edges are directed; otherwise both directions are stored.
+        portion: largest number of graphs evaluated at a time.
 
-    `y` holds the targets. Where only some nodes belong to the split, `mask` says which, and all others have the `y` -1:
-    what a batch of one split holds says nothing of another's labels.
+    `y` holds the targets. If only some nodes belong to the split, `mask` marks them, and the other nodes have `y` -1,
+    so that a batch of one split does not reveal the labels of another.
     """
 
     values: Mapping[str, Tensor]
@@ -45,7 +45,7 @@ class GraphData:
     def of(
         cls, graphs: Sequence[Graph], target: str = "node", directed: bool = False, portion: int = 1000
     ) -> GraphData:
-        """From graphs with `num_nodes`, all with the same fields.
+        """Create a split from graphs with `num_nodes` and equal fields.
 
         Args:
             target: what `y` belongs to: node, graph, or pair (of `pair_index`, [2, pairs]).
@@ -65,7 +65,7 @@ class GraphData:
         return len(self.ptr["graph"]) - 1
 
     def batch(self, index: Tensor) -> Graph:
-        """The graphs at `index` as one, with `ptr` where each one's nodes begin. A single graph is drawn once."""
+        """Join the graphs at `index` into one, with node offsets in `ptr`. A data set of one graph gives it once."""
         if len(self) == 1:
             return copy.copy(self._whole)
         index = index.to(self.ptr["node"].device)
@@ -74,7 +74,7 @@ class GraphData:
         return self._joined(values, self._sizes(index), {of: owner for of, (_, owner) in drawn.items()})
 
     def select(self, index: Tensor) -> GraphData:
-        """The graphs at `index`, copied."""
+        """Return a copy of the graphs at `index`."""
         drawn = {of: _rows(ptr, index)[0] for of, ptr in self.ptr.items()}
         values = {name: value.index_select(0, drawn[self.per[name]]) for name, value in self.values.items()}
         sizes = {of: ptr[index + 1] - ptr[index] for of, ptr in self.ptr.items()}
@@ -90,14 +90,14 @@ class GraphData:
         return self.ptr["node"][index + 1] - self.ptr["node"][index]
 
     def _joined(self, values: dict[str, Tensor], sizes: Tensor, owners: Mapping[str, Tensor]) -> Graph:
-        """One graph out of several: nodes are numbered through."""
+        """Join several graphs into one, with nodes numbered consecutively."""
         ptr = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
         for name in [name for name in values if name.endswith("_index")]:
             values[name] = (values[name] + ptr[owners[self.per[name]]].unsqueeze(1)).t().contiguous()
         return Graph(**values, ptr=ptr, batch=owners["node"], num_nodes=len(owners["node"]))
 
     def graph(self, number: int) -> Graph:
-        """One graph as an edit sees it, on the CPU: nodes, edges and their features, no labels and no split."""
+        """Return one graph for an edit, on the CPU: nodes, edges and their features, without labels and split."""
         span = {of: slice(int(ptr[number]), int(ptr[number + 1])) for of, ptr in self.ptr.items()}
         shown = [name for name in self.values if name in ("x", "edge_index", "edge_attr")]
         fields = {name: self.values[name][span[self.per[name]]].cpu() for name in shown}
@@ -113,10 +113,10 @@ class GraphData:
         return replace(self, values=moved(self.values), ptr=moved(self.ptr))
 
     def rewrite(self, edit: Callable[[Any], Any]) -> GraphData:
-        """The data with every graph's edges as `edit` leaves them; all else stays.
+        """Return the data with the edges of every graph edited and all else unchanged.
 
         Raises:
-            ValueError: the edit changed the nodes, or left edges that no graph of this data set can have.
+            ValueError: the edit changed the nodes, or returned edges that are invalid for this data set.
         """
         edited = [self._edited(number, edit) for number in range(len(self))]
         device = self.ptr["node"].device
@@ -144,9 +144,9 @@ class GraphData:
 
     def relabelled(self, draw: torch.Generator) -> GraphData:
         y, mask = self.values["y"], self.values.get("mask")
-        mine = torch.arange(len(y), device=y.device) if mask is None else mask.nonzero().squeeze(1)
-        order = torch.randperm(len(mine), generator=draw).to(y.device)
-        return replace(self, values={**self.values, "y": y.index_put((mine,), y[mine[order]])})
+        rows = torch.arange(len(y), device=y.device) if mask is None else mask.nonzero().squeeze(1)
+        order = torch.randperm(len(rows), generator=draw).to(y.device)
+        return replace(self, values={**self.values, "y": y.index_put((rows,), y[rows[order]])})
 
     @property
     def classes(self) -> Tensor | None:
@@ -173,17 +173,17 @@ class GraphData:
 
 
 def inputs(batch: Graph) -> dict[str, Any]:
-    """What a model is handed of a batch, by name: `model(**inputs(batch))`. Labels and masks stay behind."""
+    """Return the fields of a batch to pass to a model, `model(**inputs(batch))`, without labels and masks."""
     return {name: batch[name] for name in INPUTS if batch.get(name) is not None}
 
 
 def cross_entropy(model: nn.Module, batch: Graph) -> Tensor:
-    """Mean cross-entropy, where `y` has a class for every output."""
+    """Return the mean cross-entropy, for `y` with one class per row of the output."""
     return F.cross_entropy(model(**inputs(batch)), batch.y)
 
 
 def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """Top-1 accuracy and mean cross-entropy, where `y` has a class for every output."""
+    """Return top-1 accuracy and mean cross-entropy, for `y` with one class per row of the output."""
     right = count = 0
     loss = 0.0
     for batch in batches:
@@ -195,14 +195,14 @@ def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
 
 
 def for_nodes(graph: Graph, mask: Tensor) -> GraphData:
-    """One graph as a split: the nodes of `mask` have their labels, the others -1."""
+    """Return one graph as a split: the nodes of `mask` have their labels, the others -1."""
     hidden = torch.where(mask, graph.y, -1) if graph.y.dim() == 1 else graph.y.masked_fill(~mask.unsqueeze(1), -1)
     visible = Graph(x=graph.x, edge_index=graph.edge_index, y=hidden, mask=mask, num_nodes=graph.num_nodes)
     return GraphData.of([visible])
 
 
 def _canonical(graph: Graph, directed: bool) -> Graph:
-    """No loops, no edge twice, both ways along every edge, in order; the features of an edge go with it."""
+    """Remove loops and duplicate edges, sort edges with their features, and add both directions if undirected."""
     graph = copy.copy(graph)
     index, attr = remove_self_loops(graph.edge_index, graph.edge_attr)
     tidy = coalesce if directed else to_undirected
@@ -211,14 +211,14 @@ def _canonical(graph: Graph, directed: bool) -> Graph:
 
 
 def _belongs(name: str, target: str) -> str:
-    """What a row of a field belongs to."""
+    """Return what a row of a field belongs to: node, edge, graph or pair."""
     if name == "y":
         return target
     return {"edge_index": "edge", "edge_attr": "edge", "pair_index": "pair"}.get(name, "node")
 
 
 def _rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows of the graphs at `index`, and for each which of these it belongs to."""
+    """Return the rows of the graphs at `index`, and for each row the position of its graph in `index`."""
     begin = ptr[index]
     sizes = ptr[index + 1] - begin
     owner = torch.repeat_interleave(torch.arange(len(index), device=ptr.device), sizes)

@@ -1,8 +1,8 @@
-"""What may be wrong with message passing: over-squashing, of the graph; over-smoothing, of a network on it.
+"""Measures of over-squashing, a property of graphs, and over-smoothing, a property of a network on them.
 
-Read them with care. Effective resistance and the spectral gap disagree by design: by Rayleigh's monotonicity every
-deletion raises every resistance, even one that widens the gap. On the Braess graph deleting {0, 3} raises the gap from
-0.2829 to 0.2929 and the total resistance from 34.6 to 42. The gap is 0 as soon as a graph is in two parts.
+Interpret them with care. Effective resistance and spectral gap can disagree: by Rayleigh's monotonicity law, deleting
+an edge never lowers a resistance, even if it raises the gap. On the Braess graph, deleting {0, 3} raises the gap from
+0.2829 to 0.2929 and the total resistance from 34.6 to 42. The gap of a disconnected graph is 0.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from .data import GraphData, inputs
 from .messages import edges_of, gather
 
 GRAPHS, PAIRS = 20, 10
-"""At most so many graphs of a split are looked at, and pairs of nodes in each."""
+"""Largest number of graphs measured in a split, and of pairs of nodes in each."""
 
 NODES, EDGES = 25_000, 400_000
-"""Graphs of more nodes, or more directed edges, are passed over: factoring them takes minutes."""
+"""Graphs with more nodes or directed edges are skipped, since factoring them takes minutes."""
 
 DENSE = 500
-"""Graphs of up to so many nodes are solved whole."""
+"""Graphs with up to this many nodes use a dense eigensolver."""
 
 Values = dict[str, float]
 
 
 def diagnose(model: nn.Module, data: GraphData) -> dict[str, Any]:
-    """`over_squashing` of the graphs, without and with loops; `over_smoothing` of a network on the first of them."""
+    """Return `over_squashing` of the graphs, and `over_smoothing` of the network on the first ones."""
     first = data.batch(torch.arange(min(GRAPHS, len(data))))
     return {**over_squashing(data), **over_smoothing(model, first)}
 
 
 def over_squashing(data: GraphData) -> Values:
-    """The spectral gap and the mean effective resistance of a few pairs, averaged over the first graphs of a split.
+    """Return spectral gap and effective resistance of a few pairs, averaged over the first graphs of a split.
 
     Returns:
-        `spectral_gap`, and `spectral_gap_with_loops`, one of weight 1 on every node, as a GCN normalises;
-        `effective_resistance`, which does not change with them; and how many `graphs` they are averaged over; 0 of
-        these alone where every graph is too large.
+        `spectral_gap`; `spectral_gap_with_loops`, with a self-loop of weight 1 on every node, as in a GCN;
+        `effective_resistance`, which does not depend on self-loops; and `graphs`, the number of graphs averaged over.
+        If every graph is too large, only `graphs`, which is 0.
     """
     measures = []
     for number in range(min(GRAPHS, len(data))):
@@ -66,14 +66,14 @@ def over_squashing(data: GraphData) -> Values:
 
 
 def adjacency(graph: Graph) -> csr_array:
-    """Ones where there is an edge, either way."""
+    """Return the symmetric adjacency matrix, with ones for edges."""
     target, source = graph.edge_index.numpy()
     matrix = csr_array((np.ones(len(source)), (source, target)), shape=(graph.num_nodes, graph.num_nodes))
     return ((matrix + matrix.T) > 0).astype(float)
 
 
 def gap(matrix: csr_array, loops: int = 0) -> float:
-    """The second smallest eigenvalue, with multiplicity, of the normalised Laplacian; isolated nodes are left out."""
+    """Return the second smallest eigenvalue (with multiplicity) of the normalised Laplacian, without isolated nodes."""
     degrees = matrix.sum(axis=1)
     matrix = matrix[degrees > 0][:, degrees > 0] + loops * eye_array(int((degrees > 0).sum()))
     if connected_components(matrix, directed=False, return_labels=False) > 1:
@@ -88,7 +88,7 @@ def gap(matrix: csr_array, loops: int = 0) -> float:
 
 
 def resistance(matrix: csr_array, seed: int) -> float:
-    """The mean effective resistance of random pairs of nodes that are connected; NaN where none was drawn."""
+    """Return the mean effective resistance of random pairs of connected nodes; NaN if no pair is connected."""
     _, part = connected_components(matrix, directed=False)
     draw = np.random.default_rng(seed)
     pairs = draw.integers(matrix.shape[0], size=(PAIRS, 2))
@@ -99,7 +99,7 @@ def resistance(matrix: csr_array, seed: int) -> float:
 
 
 def resistances(matrix: csr_array, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(e_u - e_v)' L+ (e_u - e_v) for pairs of connected nodes: [p, 2] -> [p]. One node of every part is grounded."""
+    """Return (e_u - e_v)' L+ (e_u - e_v) for pairs of connected nodes, [p, 2] -> [p]. Grounds a node per component."""
     _, part = connected_components(matrix, directed=False)
     _, ground = np.unique(part, return_index=True)
     free = np.setdiff1d(np.arange(matrix.shape[0]), ground)
@@ -114,13 +114,13 @@ def resistances(matrix: csr_array, pairs: NDArray[np.int64]) -> NDArray[np.float
 
 
 def over_smoothing(model: nn.Module, batch: Graph) -> dict[str, list[float]]:
-    """Dirichlet energy and mean average distance of what every layer gives, first to last.
+    """Return Dirichlet energy and mean average distance of the output of every layer, first to last.
 
-    Energies fall with the scale of the features alone, which norm layers set: they are given over ||X||^2, and the
-    Laplacian is that of the graph with loops. Small values say that nodes look alike, not that this hurts.
+    Energies depend on the scale of the features, which norm layers change, so they are divided by ||X||^2. The
+    Laplacian is that of the graph with loops. Small values mean that nodes are similar, not that this does harm.
 
     Args:
-        model: its `layers` pass messages; each gives [n, d], alone or first in a tuple.
+        model: its `layers` are the message-passing layers; each returns [n, d], alone or first in a tuple.
     """
     states: list[Tensor] = []
 
@@ -141,7 +141,7 @@ def over_smoothing(model: nn.Module, batch: Graph) -> dict[str, list[float]]:
 
 
 def dirichlet(x: Tensor, edge_index: Tensor) -> float:
-    """tr(X' L X) / ||X||^2, where L is the normalised Laplacian of A + I: in [0, 2), 0 where all nodes are in step."""
+    """Return tr(X' L X) / ||X||^2 with the normalised Laplacian L of A + I: in [0, 2), and 0 for smooth features."""
     edges = edges_of(edge_index, len(x)).looped
     scale = edges.indegree.double().rsqrt().unsqueeze(1)
     x = x.double()
@@ -150,7 +150,7 @@ def dirichlet(x: Tensor, edge_index: Tensor) -> float:
 
 
 def distance(x: Tensor, edge_index: Tensor) -> float:
-    """MAD over neighbours (Chen et al., 2020): mean cosine distance of a node's neighbours, without 0s, over nodes."""
+    """Return MAD over neighbours (Chen et al., 2020): a node's mean non-zero cosine distance, averaged over nodes."""
     x = nn.functional.normalize(x.double(), dim=1)
     target, apart = edge_index[1], 1 - (x[edge_index[0]] * x[edge_index[1]]).sum(dim=1)
     apart = torch.where(apart.abs() < 1e-12, 0, apart)

@@ -1,8 +1,8 @@
 """Message passing: weighted sums over the neighbours of every node, differentiable to any order.
 
-A sum over neighbours is an embedding bag, one bag per node. On a CPU that is forty times as fast as gather and scatter
-(4 ms against 168 ms for 88,804 edges of 512 features), it holds no message per edge in memory, and as every bag is
-summed in order it gives the same bits on every run, on a GPU too.
+Sums over neighbours are computed as embedding bags, one bag per node. On a CPU this is forty times faster than gather
+and scatter (4 ms instead of 168 ms for 88,804 edges of 512 features) and stores no message per edge. Every bag is
+summed in order, so results are reproducible bit for bit, also on a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.weak import WeakIdKeyDictionary
 
 PORTION = 1 << 15
-"""Edges whose messages `along` holds in memory at a time."""
+"""Number of edges whose messages `along` holds in memory at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Edges:
     Args:
         source: int64 [e].
         target: int64 [e].
-        nodes: how many nodes there are, isolated ones included.
+        nodes: number of nodes, including isolated ones.
     """
 
     source: Tensor
@@ -36,33 +36,33 @@ class Edges:
 
     @cached_property
     def bags(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The edges sorted by target: their order [e], their sources [e], and where each target's begin [n + 1]."""
+        """The edges sorted by target: their order [e], their sources [e], and the offsets of each target [n + 1]."""
         target, order = torch.sort(self.target, stable=True)
         begin = torch.searchsorted(target, torch.arange(self.nodes + 1, device=target.device))
         return order, self.source[order], begin
 
     @cached_property
     def reversed(self) -> Edges:
-        """Every edge the other way, in the same order."""
+        """The edges with source and target swapped, in the same order."""
         return Edges(self.target, self.source, self.nodes)
 
     @cached_property
     def looped(self) -> Edges:
-        """With an edge from every node to itself, at the end."""
+        """The edges with self-loops of all nodes appended."""
         loops = torch.arange(self.nodes, device=self.source.device)
         return Edges(torch.cat([self.source, loops]), torch.cat([self.target, loops]), self.nodes)
 
     @cached_property
     def indegree(self) -> Tensor:
-        """Edges into every node, float32 [n]."""
+        """Number of edges into every node, float32 [n]."""
         return self.bags[2].diff().float()
 
 
-_KNOWN: Any = WeakIdKeyDictionary()  # sorting is done once per graph, not once per step; entries go with their key
+_KNOWN: Any = WeakIdKeyDictionary()  # caches the sorting per graph; entries are dropped with their key
 
 
 def edges_of(edge_index: Tensor, nodes: int) -> Edges:
-    """The edges of `edge_index`: int64 [2, e], in any order, sorted once for as long as the tensor lives."""
+    """Return the edges of `edge_index`, int64 [2, e] in any order. Cached for as long as the tensor lives."""
     version, known = _KNOWN.get(edge_index, (None, None))
     if version != edge_index._version or known.nodes != nodes:
         known = Edges(edge_index[0].clone(), edge_index[1].clone(), nodes)  # a view would keep its key alive
@@ -71,12 +71,12 @@ def edges_of(edge_index: Tensor, nodes: int) -> Edges:
 
 
 def gather(x: Tensor, edges: Edges, weight: Tensor | None = None) -> Tensor:
-    """The (weighted) sum over the edges into every node of what their sources hold: [n, d], [e] -> [n, d]."""
+    """Return for every node the (weighted) sum of its in-neighbours' features: x [n, d], weight [e] -> [n, d]."""
     return cast("Tensor", _Gather.apply(x, None if weight is None else weight.to(x.dtype), edges))
 
 
 def along(ends: Tensor, starts: Tensor, edges: Edges) -> Tensor:
-    """For every edge the scalar product of its target's row of `ends` and its source's of `starts`: -> [e]."""
+    """Return for every edge the scalar product of its target's row of `ends` and its source's row of `starts`, [e]."""
     return cast("Tensor", _Along.apply(ends, starts, edges))
 
 
@@ -122,13 +122,13 @@ class _Along(torch.autograd.Function):
 
 
 def mean(x: Tensor, edges: Edges, weight: Tensor | None = None) -> Tensor:
-    """The (weighted) mean over the edges into every node; 0 where there are none."""
+    """Return for every node the (weighted) mean of its in-neighbours' features; 0 without in-neighbours."""
     total = _weights_into(edges, weight).to(x.dtype)
     return gather(x, edges, weight) / torch.where(total == 0, 1, total).unsqueeze(1)
 
 
 def normalised(x: Tensor, edges: Edges, weight: Tensor | None = None) -> Tensor:
-    """One step of D^-1/2 (A + I) D^-1/2 (Kipf & Welling, 2017): [n, d] -> [n, d]. Loops are added here, of weight 1."""
+    """Multiply by D^-1/2 (A + I) D^-1/2 (Kipf & Welling, 2017), [n, d] -> [n, d]. Adds self-loops of weight 1."""
     if weight is not None:
         weight = torch.cat([weight, weight.new_ones(edges.nodes)])
     scale = _weights_into(edges.looped, weight).to(x.dtype).rsqrt().unsqueeze(1)
@@ -142,7 +142,7 @@ def _weights_into(edges: Edges, weight: Tensor | None) -> Tensor:
 
 
 def softmax(scores: Tensor, edges: Edges, weight: Tensor | None = None) -> Tensor:
-    """Over the edges into every node: [e, heads] -> [e, heads]. `weight`, [e], multiplies the exponentials."""
+    """Apply softmax over the edges into every node, [e, heads]. `weight`, [e], multiplies the exponentials."""
     order, _, begin = edges.bags
     with torch.no_grad():
         highest = torch.segment_reduce(scores[order], "max", offsets=begin, initial=torch.finfo(scores.dtype).min)
@@ -154,7 +154,7 @@ def softmax(scores: Tensor, edges: Edges, weight: Tensor | None = None) -> Tenso
 
 
 def pool(x: Tensor, ptr: Tensor) -> Tensor:
-    """The mean over the nodes of every graph: [n, d] and where each graph begins, [g + 1] -> [g, d]."""
+    """Return the mean over the nodes of every graph: x [n, d] and offsets of the graphs [g + 1] -> [g, d]."""
     sizes = ptr.diff()
     owner = torch.repeat_interleave(torch.arange(len(sizes), device=x.device), sizes, output_size=len(x))
     return x.new_zeros(len(sizes), x.shape[1]).index_add(0, owner, x) / sizes.to(x.dtype).unsqueeze(1)

@@ -1,7 +1,7 @@
-"""Networks over many graphs, as Tönshoff et al. (2023) set them up for the long-range graph benchmark.
+"""Networks on graphs, as Tönshoff et al. (2023) configure them for the long-range graph benchmark.
 
-Every layer takes what nodes and edges hold and gives both back: (h [n, d], e [edges, d] or None). GCN, SAGE, and GIN
-without edge features, take an `edge_weight`, differentiable, one per edge; layers that read edge features do not.
+Every layer maps the features of nodes and edges to new ones: (h [n, d], e [edges, d] or None). GCN, SAGE, and GIN
+without edge features accept a differentiable `edge_weight` per edge; layers that use edge features do not.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from torch.nn import functional as F
 from .messages import Edges, edges_of, gather, mean, normalised, pool
 
 ATOMS = (119, 5, 12, 12, 10, 6, 6, 2, 2)
-"""Values of an atom's features: number, chirality, degree, charge, hydrogens, radicals, hybridization, two flags."""
+"""Number of values of each atom feature: number, chirality, degree, charge, hydrogens, radicals, hybrid., two flags."""
 BONDS = (5, 6, 2)
-"""Values of a bond's features: type, stereo, conjugated."""
+"""Number of values of each bond feature: type, stereo, conjugated."""
 
 Activation = Callable[[Tensor], Tensor]
 State = tuple[Tensor, Tensor | None]
 
 POSITIONS = {"rwse": 28, "lappe": 16}
-"""Of a node's features, those that say where it is."""
+"""Width of the encoded positions in a node's features, by kind."""
 
 HEADS = 4
-"""Of GPS's attention."""
+"""Attention heads of GPS."""
 
 
 class Embeddings(nn.Module):
-    """The sum of one embedding per categorical feature: whole numbers [n, features] -> [n, width]."""
+    """Sums one embedding per categorical feature: whole numbers [n, features] -> [n, width]."""
 
     def __init__(self, sizes: Sequence[int], width: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Embeddings(nn.Module):
 
 
 class Layer(nn.Module):
-    """What all layers share: an activation, dropout, and a way past them both."""
+    """Base of the layers, with an activation, dropout and a residual connection."""
 
     def __init__(self, activation: Activation, dropout: float, *, residual: bool) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Layer(nn.Module):
 
 
 class GCN(Layer):
-    """Kipf & Welling (2017). Edge features are not read."""
+    """GCN (Kipf & Welling, 2017). Edge features are not used."""
 
     def __init__(
         self, width: int, activation: Activation, dropout: float, *, residual: bool = True, bias: bool = True
@@ -71,7 +71,7 @@ class GCN(Layer):
 
 
 class SAGE(Layer):
-    """Hamilton et al. (2017), with means. Edge features are not read."""
+    """GraphSAGE with mean aggregation (Hamilton et al., 2017). Edge features are not used."""
 
     def __init__(self, width: int, activation: Activation, dropout: float, *, residual: bool = True) -> None:
         super().__init__(activation, dropout, residual=residual)
@@ -82,7 +82,7 @@ class SAGE(Layer):
 
 
 class GIN(Layer):
-    """Xu et al. (2019); with edge features, GINE (Hu et al., 2020): messages are relu(h + e)."""
+    """GIN (Xu et al., 2019). With edge features it is GINE (Hu et al., 2020), whose messages are relu(h + e)."""
 
     def __init__(self, width: int, activation: Activation, dropout: float, *, residual: bool = True) -> None:
         super().__init__(activation, dropout, residual=residual)
@@ -97,7 +97,7 @@ class GIN(Layer):
 
 
 class GatedGCN(Layer):
-    """Bresson & Laurent (2017), with edge features of its own in every layer and batch norm."""
+    """GatedGCN (Bresson & Laurent, 2017), with batch norm and edge features that every layer updates."""
 
     def __init__(self, width: int, activation: Activation, dropout: float, *, residual: bool = True) -> None:
         super().__init__(activation, dropout, residual=residual)
@@ -118,7 +118,7 @@ class GatedGCN(Layer):
 
 
 class GPS(nn.Module):
-    """Rampášek et al. (2022): GatedGCN beside attention over the whole graph, then a feed-forward net."""
+    """GPS (Rampášek et al., 2022): GatedGCN in parallel with global attention, then a feed-forward net."""
 
     def __init__(
         self, width: int, activation: Activation, dropout: float, *, norm: Callable[[int], nn.Module] = nn.BatchNorm1d
@@ -138,17 +138,17 @@ class GPS(nn.Module):
         return self.norms[2](both + self.dropout(self.linear2(hidden))), e
 
     def _attend(self, h: Tensor, ptr: Tensor) -> Tensor:
-        """Softmax attention within every graph, graph by graph of like size: no padding is paid for."""
+        """Apply softmax attention within every graph. Graphs of equal size are batched, so that nothing is padded."""
         q, k, v = (linear(h).view(len(h), self.heads, -1) for linear in (self.query, self.key, self.value))
         sizes = ptr.diff()
         attended, rows = [], []
         for size in torch.unique(sizes).tolist():
             at = (ptr[:-1][sizes == size].unsqueeze(1) + torch.arange(size, device=h.device)).flatten()
-            one, two, three = (
+            queries, keys, values = (
                 part.index_select(0, at).view(-1, size, *part.shape[1:]).transpose(1, 2) for part in (q, k, v)
             )
-            shares = torch.softmax(one @ two.transpose(2, 3) / one.shape[-1] ** 0.5, dim=-1)
-            attended.append((self.attention_dropout(shares) @ three).transpose(1, 2).reshape(len(at), -1))
+            shares = torch.softmax(queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5, dim=-1)
+            attended.append((self.attention_dropout(shares) @ values).transpose(1, 2).reshape(len(at), -1))
             rows.append(at)
         return torch.cat(attended).index_select(0, torch.argsort(torch.cat(rows)))
 
@@ -157,12 +157,12 @@ LAYERS: dict[str, Any] = {"gcn": GCN, "gin": GIN, "gine": GIN, "sage": SAGE, "ga
 
 
 def unchanged(x: Tensor) -> Tensor:
-    """An activation that is none."""
+    """Return the input: the identity activation."""
     return x
 
 
 class Normed(nn.Module):
-    """A layer without activation, batch norm, an activation."""
+    """A layer, followed by batch norm and an activation."""
 
     def __init__(self, layer: nn.Module, width: int, activation: Activation) -> None:
         super().__init__()
@@ -174,10 +174,11 @@ class Normed(nn.Module):
 
 
 class Positions(nn.Module):
-    """Encodes positions: return probabilities [n, 20], or eigenvectors beside their eigenvalues [n, 10, 2].
+    """Encodes positions: return probabilities [n, 20] or eigenvectors with eigenvalues [n, 10, 2].
 
-    Those are normed and mapped (Dwivedi et al., 2022); these go through a net one by one and are summed (Rampášek et
-    al., 2022). A graph of fewer than 10 nodes has its missing eigenvectors as NaN, which count for nothing.
+    Return probabilities are normalised and mapped linearly (Dwivedi et al., 2022). Eigenvectors go through a small
+    network one by one and are summed (Rampášek et al., 2022). In graphs with fewer than 10 nodes the missing
+    eigenvectors are NaN, and are ignored.
     """
 
     def __init__(self, kind: Literal["rwse", "lappe"]) -> None:
@@ -197,14 +198,14 @@ class Positions(nn.Module):
 
 
 class GraphNet(nn.Module):
-    """An encoder, layers of message passing, a read-out and a head.
+    """A network of encoders, message-passing layers, a read-out and a head.
 
     Args:
-        nodes: from x to [n, width], less the positions' part.
-        edges: from edge_attr to [e, width]; None where the layers do not read them.
-        layers: message passing.
-        readout: what is read: every node, the mean over every graph's, or every graph's first one.
-        head: widths of the head's layers, from the network's width to the outputs.
+        nodes: encodes x to [n, width], minus the width of the positions.
+        edges: encodes edge_attr to [e, width]; None if the layers do not use edge features.
+        layers: the message-passing layers.
+        readout: input of the head: all nodes, the mean over the nodes of each graph, or the first node of each graph.
+        head: maps the read-out to the outputs.
     """
 
     def __init__(
@@ -245,7 +246,7 @@ class GraphNet(nn.Module):
 
 
 class Head(nn.Module):
-    """Linear layers of full width, the last one to the outputs, with an activation and dropout between them."""
+    """Linear layers with activation and dropout between them; the last one maps to the outputs."""
 
     def __init__(self, width: int, outputs: int, layers: int, activation: Activation, dropout: float) -> None:
         super().__init__()

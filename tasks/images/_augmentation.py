@@ -1,4 +1,4 @@
-"""What tasks of images share: normalisation, and crops and flips as tensor operations on whole batches."""
+"""Normalisation and augmentation of images: crops and flips as tensor operations on whole batches."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch.nn import functional as F
 from ._classification import Labelled
 
 Channels = tuple[float, float, float]
-"""A number for red, green and blue, of pixels in [0, 1]."""
+"""A value each for red, green and blue, for pixels in [0, 1]."""
 
 IMAGENET: tuple[Channels, Channels] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and deviation of ImageNet's training set, as torchvision's references have them."""
+"""Mean and standard deviation of ImageNet's training set, as in torchvision's reference scripts."""
 
 
 @dataclass(frozen=True)
 class Normalise:
-    """Bytes uint8 [b, 3, h, w] -> floats: (pixel / 255 - mean) / deviation, by channel."""
+    """Normalises uint8 images [b, 3, h, w] to floats, by channel: (pixel / 255 - mean) / deviation."""
 
     mean: Channels
     deviation: Channels
@@ -32,25 +32,25 @@ class Normalise:
 
     @property
     def black(self) -> Channels:
-        """What a pixel 0 becomes."""
+        """The normalised value of a black pixel."""
         red, green, blue = (-mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True))
         return red, green, blue
 
 
 @cache
 def per_channel(values: Channels, device: torch.device, scale: float = 1) -> Tensor:
-    """[3, 1, 1], each value times `scale`. Kept: a copy to a GPU in every step would make it wait."""
+    """Return the values times `scale` as [3, 1, 1]. Cached, because copying to a GPU in every step would stall it."""
     return torch.tensor([value * scale for value in values], device=device).view(3, 1, 1)
 
 
 @dataclass(frozen=True)
 class ShiftAndFlip:
-    """Pads every image, crops it back to its size at a random place, and mirrors every other one on average.
+    """Pads every image, crops it back to its size at a random position, and mirrors it with probability 1/2.
 
     Args:
-        padding: pixels on each side; a crop is moved by up to as many.
-        fill: what a normalised image is padded with; with `Normalise.black` that is zero padding of the pixels, as
-            torchvision's RandomCrop does. Where it is None, the image is reflected at its edges.
+        padding: pixels of padding on each side, and largest shift of a crop.
+        fill: value to pad normalised images with. `Normalise.black` amounts to zero padding of the pixels, as in
+            torchvision's RandomCrop; None reflects the image at its edges.
     """
 
     padding: int
@@ -61,7 +61,7 @@ class ShiftAndFlip:
         count, _, height, width = images.shape
         moves = torch.randint(0, 2 * self.padding + 1, (2, count, 1), generator=draw)
         flips = torch.rand(1, count, 1, generator=draw) < 0.5
-        # three numbers per image go to the device, in one copy that nobody waits for; all else is made there
+        # Copy three numbers per image to the device, without blocking, and compute the rest there.
         tops, lefts, flip = torch.cat([moves, flips.long()]).to(images.device, non_blocking=True)
         down, across = (torch.arange(edge, device=images.device) for edge in (height, width))
         rows, columns = tops + down, lefts + torch.where(flip.bool(), width - 1 - across, across)
@@ -82,15 +82,15 @@ class ShiftAndFlip:
 
 @dataclass(frozen=True)
 class ResizedCrop:
-    """Cuts a random rectangle out of every image, resizes it, and mirrors every other one on average.
+    """Crops a random rectangle of every image, resizes it, and mirrors it with probability 1/2.
 
-    The rectangle is drawn as torchvision's RandomResizedCrop draws it, and resized as it does by default: bilinear and
-    antialiased. Resizing is linear along each axis, so that a batch is two products with a matrix of weights per image.
+    Rectangles are drawn and resized as by torchvision's RandomResizedCrop with default settings: bilinear and
+    antialiased. Resizing is linear along each axis, so it is two products with a matrix of weights per image.
 
     Args:
-        size: edge of the square that comes out, pixels.
-        area: least share of the image that is cut out; the greatest is all of it.
-        shape: least and greatest width / height.
+        size: edge of the resulting square, in pixels.
+        area: smallest share of the image that a crop covers; the largest is 1.
+        shape: smallest and largest ratio of width to height.
     """
 
     size: int
@@ -110,7 +110,7 @@ class ResizedCrop:
     def rectangles(
         self, count: int, height: int, width: int, draw: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Top, height, left and width of each, int64 [count]: the first of ten draws that fits, or the whole image."""
+        """Draw top, height, left and width, int64 [count]: the first of ten draws that fits, or the whole image."""
         areas = height * width * torch.empty(count, 10).uniform_(self.area, 1, generator=draw)
         shapes = torch.empty(count, 10).uniform_(*(math.log(shape) for shape in self.shape), generator=draw).exp()
         widths, heights = ((areas * shapes).sqrt().round().long(), (areas / shapes).sqrt().round().long())
@@ -127,7 +127,7 @@ class ResizedCrop:
 
 
 def resizing(starts: Tensor, lengths: Tensor, whole: int, size: int) -> Tensor:
-    """Weights [b, size, whole] that resize, bilinear and antialiased, `lengths` pixels from `starts` on to `size`."""
+    """Return weights [b, size, whole] to resize `lengths` pixels from `starts` to `size`, bilinear and antialiased."""
     scale = (lengths.double() / size).view(-1, 1, 1)
     centres = (torch.arange(size).view(1, -1, 1) + 0.5) * scale
     places = torch.arange(whole).view(1, 1, -1) - starts.view(-1, 1, 1)
@@ -137,6 +137,6 @@ def resizing(starts: Tensor, lengths: Tensor, whole: int, size: int) -> Tensor:
 
 
 def middle(images: Tensor, size: int) -> Tensor:
-    """The middle [b, c, size, size] of each image; all of it where it is of that size."""
+    """Return the centre crop [b, c, size, size] of each image."""
     top, left = ((edge - size) // 2 for edge in images.shape[2:])
     return images[:, :, top : top + size, left : left + size]

@@ -1,4 +1,4 @@
-"""What CIFAR-10 and CIFAR-100 share: networks, and the recipes of the papers that prune them."""
+"""The networks and training recipes of CIFAR-10 and CIFAR-100, from papers on pruning."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Source = Literal["openlth", "renda", "synflow", "granet", "rigl"]
 VALIDATION = 5_000
 EPOCH = (50_000 - VALIDATION) // 128
 SMOKE = 30
-"""Steps."""
+"""Steps of the smoke budget."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """A source's way to train.
+    """How a source trains.
 
     Args:
-        recipe: without augmentation, which all of them have.
-        residual: the recipe of residual networks, where it is another.
-        statistics: mean and deviation that pixels are normalised by; None for those of the training set.
-        reflect: whether images are reflected, rather than padded with zeros, before they are cropped.
-        scale: what batch norm starts to multiply with.
+        recipe: the recipe, without augmentation, which is the same for all.
+        residual: the recipe of residual networks, if different.
+        statistics: mean and standard deviation for normalisation; None for those of the training set.
+        reflect: whether images are padded by reflection instead of zeros before they are cropped.
+        scale: initial scale of batch norm.
     """
 
     recipe: Recipe
@@ -46,24 +46,24 @@ class Style:
     scale: networks.Scale = "one"
 
 
-def _told(epochs: float, *milestones: float, **how: Any) -> Recipe:
-    """A recipe of SGD with momentum 0.9 on batches of 128, its lengths given in epochs."""
+def _in_epochs(epochs: float, *milestones: float, **how: Any) -> Recipe:
+    """Return a recipe of SGD with momentum 0.9 and batches of 128, given lengths in epochs."""
     steps, *places = (round(length * EPOCH) for length in (epochs, *milestones))
     return Recipe(steps=steps, milestones=tuple(places), batch_size=128, momentum=0.9, **how)
 
 
 STYLES: Mapping[Source, Style] = {
-    "openlth": Style(_told(160, 80, 120, rate=0.1, weight_decay=1e-4), statistics=IMAGENET, scale="uniform"),
-    "renda": Style(_told(182, 91, 136, rate=0.1, weight_decay=2e-4, decay_norms=False)),
+    "openlth": Style(_in_epochs(160, 80, 120, rate=0.1, weight_decay=1e-4), statistics=IMAGENET, scale="uniform"),
+    "renda": Style(_in_epochs(182, 91, 136, rate=0.1, weight_decay=2e-4, decay_norms=False)),
     "synflow": Style(
-        _told(160, 60, 120, rate=0.1, weight_decay=1e-4, nesterov=True),
-        residual=_told(160, 60, 120, rate=0.01, gamma=0.2, weight_decay=5e-4, nesterov=True),
+        _in_epochs(160, 60, 120, rate=0.1, weight_decay=1e-4, nesterov=True),
+        residual=_in_epochs(160, 60, 120, rate=0.01, gamma=0.2, weight_decay=5e-4, nesterov=True),
     ),
-    "granet": Style(_told(160, 80, 120, rate=0.1, weight_decay=5e-4, nesterov=True), reflect=True),
-    "rigl": Style(_told(250, 77, 154, 230, rate=0.1, gamma=0.2, weight_decay=5e-4, nesterov=True)),
+    "granet": Style(_in_epochs(160, 80, 120, rate=0.1, weight_decay=5e-4, nesterov=True), reflect=True),
+    "rigl": Style(_in_epochs(250, 77, 154, 230, rate=0.1, gamma=0.2, weight_decay=5e-4, nesterov=True)),
 }
 
-# Frankle & Carbin (2019) train their plain networks with Adam, without augmentation; no other recipe for them is known.
+# The only published recipe for these networks: Adam without augmentation (Frankle & Carbin, 2019).
 _adam = partial(Recipe, batch_size=60, optimizer="adam")
 PLAIN = {
     "conv-2": _adam(steps=20_000, rate=2e-4),
@@ -73,7 +73,7 @@ PLAIN = {
 
 
 def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Module]]:
-    """Constructors by name."""
+    """Return constructors of the networks, by name."""
     return {
         "resnet-20": partial(networks.resnet, 20, classes, scale),
         "resnet-32": partial(networks.resnet, 32, classes, scale),
@@ -90,7 +90,7 @@ def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Mod
 
 
 def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Channels, Channels], style: Style) -> Task:
-    """A task on torchvision's CIFAR-10 or CIFAR-100, trained in a style."""
+    """Return the task of torchvision's CIFAR-10 or CIFAR-100, trained in a style."""
     normalise = Normalise(*(style.statistics or statistics))
     augment = ShiftAndFlip(padding=4, fill=None if style.reflect else normalise.black)
     constructors = models(classes, style.scale)
@@ -119,7 +119,7 @@ def _budgets(full: Recipe) -> dict[str, Recipe]:
 
 
 def _load(data_set: type[datasets.CIFAR10], normalise: Normalise, folder: Path) -> Splits:
-    """45,000 images to train and 5,000 to validate, out of the standard 50,000; the standard 10,000 to test."""
+    """Split the standard 50,000 training images into 45,000 and 5,000 for validation; test on the standard 10,000."""
     train, test = (_tensors(data_set(folder, train=train, download=False), normalise) for train in (True, False))
     return Splits(*carve(train, VALIDATION), test)
 
@@ -134,7 +134,7 @@ def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
 
 
 def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:
-    """By file, as torchvision knows them."""
+    """Return torchvision's checksums, by file."""
     meta = (data_set.meta["filename"], data_set.meta["md5"])
     known = (*data_set.train_list, *data_set.test_list, meta)
     return {f"{data_set.base_folder}/{name}": f"md5:{digest}" for name, digest in known}

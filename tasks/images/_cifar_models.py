@@ -1,7 +1,7 @@
-"""Networks for 32 by 32 pixels: the residual and plain ones of the pruning literature.
+"""Residual and plain networks of the pruning literature for images of 32 by 32 pixels.
 
-Convolutions and linear layers start from a Kaiming normal by fan-in, and biases as torch draws them, as in OpenLTH.
-Weights below are those that may be pruned (convolutions and linear layers) for 10 classes.
+Convolutions and linear layers are initialised from a Kaiming normal by fan-in, and biases by torch's default, as in
+OpenLTH. Numbers of weights in docstrings count prunable ones (convolutions and linear layers) for 10 classes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch.nn import functional as F
 from ._models import glorot, scaled
 
 Scale = Literal["uniform", "one"]
-"""What batch norm starts to multiply with: a draw from [0, 1], as in OpenLTH, or 1."""
+"""Initial scale of batch norm: drawn uniformly from [0, 1], as in OpenLTH, or 1."""
 
 
 class Basic(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: a 1x1 convolution with batch norm where the shape changes (option B)."""
+    """Two 3x3 convolutions with a shortcut: a 1x1 convolution with batch norm if the shape changes (option B)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 1x1, a 3x3 with the stride, and a 1x1 convolution, the inner two a quarter as wide; the same shortcut."""
+    """A 1x1, a 3x3 (strided) and a 1x1 convolution, the first two a quarter as wide, with the shortcut of `Basic`."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Bottleneck(nn.Module):
 
 
 class PreActivated(nn.Module):
-    """Basic with batch norm and ReLU before each convolution (Zagoruyko & Komodakis, 2016)."""
+    """Like `Basic`, with batch norm and ReLU before each convolution (Zagoruyko & Komodakis, 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class PreActivated(nn.Module):
 
 
 def resnet(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as OpenLTH has them: 270,896 weights for 20."""
+    """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as in OpenLTH: 270,896 weights for 20."""
     return _started(_staged(_stem, Basic, (16, 16, 32, 64), [(depth - 2) // 6] * 3, classes, width), scale)
 
 
@@ -90,7 +90,7 @@ def resnet18(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
 
 
 def resnet50(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """ImageNet's ResNet-50 with the same stem, as GraNet has it: 23,467,712 weights."""
+    """ImageNet's ResNet-50 with the stem of `resnet18`, as in GraNet: 23,467,712 weights."""
     return _started(_staged(_stem, Bottleneck, (64, 256, 512, 1024, 2048), [3, 4, 6, 3], classes, width), scale)
 
 
@@ -109,7 +109,7 @@ VGG = {
 
 
 def vgg(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """VGG with batch norm and one linear layer, as OpenLTH has it: 14,715,584 weights for 16, 20,024,000 for 19."""
+    """VGG with batch norm and one linear layer, as in OpenLTH: 14,715,584 weights for 16, 20,024,000 for 19."""
     layers: list[nn.Module] = []
     inputs = 3
     for channels in VGG[depth]:
@@ -159,10 +159,16 @@ def _staged(
     width: float,
     tail: Callable[[int], Named] = lambda channels: [],
 ) -> nn.Sequential:
-    """Stages of so many blocks each, each but the first at half the resolution; then a mean and a classifier.
+    """Build a network of stages, a global average pooling and a classifier.
+
+    Every stage but the first halves the resolution.
 
     Args:
+        stem: builds the first layers, from their number of channels.
+        block: builds a block, from its input channels, output channels and stride.
         full: channels of the stem and of every stage, at width 1.
+        blocks: number of blocks in every stage.
+        tail: builds layers after the last stage, from its number of channels.
     """
     widths = [scaled(channels, width) for channels in full]
     begin = stem(widths[0])
@@ -181,6 +187,7 @@ def _staged(
 
 
 def _started(model: nn.Module, scale: Scale) -> nn.Module:
+    """Initialise a network as described at the top of this file."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

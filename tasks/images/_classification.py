@@ -1,4 +1,4 @@
-"""Loss and metrics of classification, shared by the tasks that do it."""
+"""Loss and metrics of classification tasks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Labelled = tuple[Tensor, Tensor]
 
 
 def cross_entropy(model: nn.Module, batch: Labelled) -> Tensor:
-    """Mean cross-entropy."""
+    """Return the mean cross-entropy."""
     inputs, labels = batch
     return F.cross_entropy(model(inputs), labels)
 
 
 def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:
-    """Top-1 accuracy and mean cross-entropy over all examples."""
+    """Return top-1 accuracy and mean cross-entropy over all examples."""
     right = count = 0
     loss = 0.0
     for inputs, labels in batches:

@@ -1,4 +1,4 @@
-"""Folders of images as data: `<split>/<class>/<image>`, decoded once into a memory-mapped file, or batch by batch."""
+"""Reads folders of images, `<split>/<class>/<image>`: decoded once into a memory-mapped file, or batch by batch."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from benchmark import Batch, Graphless, alone, cores, user_cache
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"
-"""Environment variable: gigabytes that one task's decoded images may take; larger sets are decoded batch by batch."""
+"""Environment variable: gigabytes a task's decoded images may take. Larger data sets are decoded batch by batch."""
 
 DEFAULT_LIMIT = 50.0
 VERIFIED = 2_000_000_000
-"""Bytes up to which a cache is hashed whenever it is opened; a larger one is only measured."""
+"""Caches up to this many bytes are verified by hash when opened, larger ones by size only."""
 
 CHUNK = 256
-"""Images that are decoded between two writes."""
+"""Number of images decoded between two writes."""
 
 HEARTBEAT = 30.0
-"""Seconds between two lines that say how far decoding is."""
+"""Seconds between progress messages while decoding."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Images and their classes, in the order of their names.
+    """Image files and their classes, sorted by class and name.
 
     Args:
         labels: int64 [n].
-        size: edge of the stored square, pixels.
+        size: edge of the stored square, in pixels.
     """
 
     root: Path
@@ -53,23 +53,23 @@ class Listing:
     size: int
 
     def part(self, index: Tensor) -> Listing:
-        """The images at `index`."""
+        """Return the images at `index`."""
         return replace(self, files=tuple(self.files[i] for i in index.tolist()), labels=self.labels[index])
 
     @property
     def bytes(self) -> int:
-        """Of the decoded images."""
+        """Size of the decoded images."""
         return len(self.files) * 3 * self.size**2
 
     def digest(self, *, times: bool) -> str:
-        """SHA-256 of the files' names and lengths, and of the size that they are stored at; of their times too."""
+        """Return the SHA-256 of the stored size, the files' names and lengths and, with `times`, modification times."""
         stats = [(file.relative_to(self.root).as_posix(), file.stat()) for file in self.files]
         rows = [(name, stat.st_size, stat.st_mtime_ns if times else 0) for name, stat in stats]
         return hashlib.sha256(json.dumps([self.size, *rows]).encode()).hexdigest()
 
 
 def listed(root: Path, classes: Sequence[str], size: int) -> Listing:
-    """The images of some classes below a folder; a class's number is its place among the names given."""
+    """List the images of some classes in a folder. The label of a class is its index in `classes`."""
     labelled = [
         (file, label)
         for label, name in enumerate(classes)
@@ -80,7 +80,7 @@ def listed(root: Path, classes: Sequence[str], size: int) -> Listing:
 
 
 def decoded(file: Path, size: int) -> Tensor:
-    """uint8 [3, size, size]: the shorter edge resized to `size` (bilinear, antialiased), the middle cut out."""
+    """Decode an image to uint8 [3, size, size]: shorter edge resized to `size` (bilinear, antialiased), centre crop."""
     with Image.open(file) as image:
         resized = transforms.resize(image.convert("RGB"), [size], antialias=True)
     pixels: Tensor = transforms.pil_to_tensor(transforms.center_crop(resized, [size, size]))
@@ -92,18 +92,18 @@ class Pixels(Protocol):
 
     @property
     def checksum(self) -> str:
-        """Of what they are."""
+        """Checksum of the images."""
 
     def read(self, index: Tensor) -> Tensor:
-        """uint8 [b, 3, size, size], from int64 [b] on the CPU."""
+        """Return the images at `index` (int64 [b], on the CPU) as uint8 [b, 3, size, size]."""
 
     def to(self, device: torch.device) -> Pixels:
-        """The same images, resident on `device` where they fit."""
+        """Return the same images, stored on `device` if they fit."""
 
 
 @dataclass(frozen=True)
 class Resident:
-    """Images as one tensor: mapped from a file, or on a GPU."""
+    """Images as one tensor, memory-mapped from a file or on a GPU."""
 
     images: Tensor
     checksum: str
@@ -119,7 +119,7 @@ class Resident:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Images that are decoded when they are asked for, on every core."""
+    """Images that are decoded each time they are read, on all cores."""
 
     listing: Listing
 
@@ -140,7 +140,7 @@ class Pictures(Graphless):
 
     Args:
         labels: int64 [n], on the CPU.
-        transform: from uint8 [b, 3, size, size] to what the loss takes.
+        transform: maps uint8 [b, 3, size, size] to the input of the loss.
     """
 
     pixels: Pixels
@@ -166,12 +166,12 @@ class Pictures(Graphless):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the labels and the decoded images; of their files' names and lengths where they are streamed."""
+        """SHA-256 of labels and decoded images; for streamed images, of their files' names and lengths instead."""
         return hashlib.sha256(self.pixels.checksum.encode() + self.labels.numpy().tobytes()).hexdigest()
 
 
 def pixels_of(listings: Sequence[Listing]) -> list[Pixels]:
-    """The images of a task's splits: all decoded into the user's cache, or all streamed where they do not fit."""
+    """Return the images of a task's splits: all decoded into the user's cache, or all streamed if they do not fit."""
     folder = user_cache() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     room = min(float(os.environ.get(LIMIT) or DEFAULT_LIMIT) * 1e9, 0.9 * shutil.disk_usage(folder).free)
@@ -183,16 +183,17 @@ def pixels_of(listings: Sequence[Listing]) -> list[Pixels]:
 
 
 def _cached(listing: Listing, path: Path) -> Resident:
-    """The images, mapped from a file; where it is not there, or not whole, they are decoded into it first."""
+    """Memory-map the images from a cache file, after decoding them into it if it is missing or damaged."""
     with alone(path):
         checksum = _intact(listing, path) or _write(listing, path)
     shape = (len(listing.files), 3, listing.size, listing.size)
-    images = np.memmap(path.with_suffix(".bin"), np.uint8, mode="c", shape=shape)  # private: torch wants it writable
+    # Copy-on-write, since torch needs a writable array.
+    images = np.memmap(path.with_suffix(".bin"), np.uint8, mode="c", shape=shape)
     return Resident(torch.from_numpy(images), checksum)
 
 
 def _intact(listing: Listing, path: Path) -> str | None:
-    """The checksum of a cache that is whole; None if there is no such cache."""
+    """Return the checksum of an intact cache; None if it is missing or damaged."""
     try:
         checksum: str = json.loads(path.with_suffix(".json").read_text())["sha256"]
         length = path.with_suffix(".bin").stat().st_size
@@ -204,7 +205,7 @@ def _intact(listing: Listing, path: Path) -> str | None:
 
 
 def _write(listing: Listing, path: Path) -> str:
-    """Decode into `<path>.part`, from where an interrupted process left it, then move it into place. The checksum."""
+    """Decode into `<path>.part`, resuming an interrupted run, and move it into place. Return the checksum."""
     part, step = path.with_suffix(".part"), 3 * listing.size**2
     done = part.stat().st_size // step if part.exists() else 0
     beat = time.monotonic()
@@ -221,7 +222,7 @@ def _write(listing: Listing, path: Path) -> str:
     checksum, description = _hash(part), path.with_suffix(".part.json")
     description.write_text(json.dumps({"sha256": checksum, "images": len(listing.files), "size": listing.size}) + "\n")
     os.replace(part, path.with_suffix(".bin"))
-    os.replace(description, path.with_suffix(".json"))  # last: it vouches for the other
+    os.replace(description, path.with_suffix(".json"))  # last, since it marks the other file as complete
     return checksum
 
 

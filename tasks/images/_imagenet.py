@@ -1,4 +1,4 @@
-"""ImageNet-style tasks: which classes and images, networks, and the recipes of the papers that prune them."""
+"""The data, networks and training recipes of tasks in the layout of ImageNet."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from ._image_folder import Pictures, listed, pixels_of
 Source = Literal["openlth", "rigl", "granet"]
 IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
 SMOKE = 10
-"""Steps."""
+"""Steps of the smoke budget."""
 
 EVALUATED = 250
-"""Images that a network is shown at once: a thousand of 224 pixels would take gigabytes."""
+"""Number of images evaluated at once. A thousand of 224 pixels would take gigabytes."""
 
 
 class Known(NamedTuple):
@@ -43,14 +43,14 @@ KNOWN = {
     "imagenette2-160": Known(10, 9_469),
     "imagenet": Known(1_000, 1_281_167),
 }
-"""Folders whose numbers of classes and images need no options."""
+"""Known folders, for which the numbers of classes and images need no options."""
 
 DOWNLOADS = {
     "imagenette2": "md5:fe2fc210e6bb7c5664d602c3cd71e612",
     "imagenette2-320": "md5:3df6f0d01a2c9592104656642f5e78a3",
     "imagenette2-160": "md5:e793b78cc4c9e9a4ccc0c1155377a412",
 }
-"""Folders that can be had, as .tgz, and what torchvision knows of these."""
+"""Folders that can be downloaded as .tgz, with torchvision's checksums."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Selected:
     """The images of a task.
 
     Args:
-        classes: names of class folders; empty for all there are.
-        known: how many classes and training images that makes.
-        size: edge of what the network sees, pixels.
-        stored: edge of the square that images are stored as, pixels.
+        classes: names of class folders; empty for all.
+        known: number of selected classes and of their training images.
+        size: edge of the network's input, in pixels.
+        stored: edge of the square that images are stored as, in pixels.
     """
 
     folder: str
@@ -72,17 +72,17 @@ class Selected:
 
     @property
     def validation(self) -> int:
-        """Training images that are held out: a tenth, and no more than 50 of a class on average, as ImageNet's has."""
+        """Number of training images held out for validation: a tenth, at most 50 per class on average."""
         return min(self.known.images // 10, 50 * self.known.classes)
 
     def load(self, root: Path) -> Splits:
-        """The official validation images are the test split; validation is carved out of the training images.
+        """Load the splits. The official validation images are the test split; validation is taken from training images.
 
         Raises:
-            ValueError: the folder has other numbers of classes or images than the options say.
+            ValueError: the numbers of classes or images in the folder differ from the options.
         """
-        there = sorted(path.name for path in (root / self.folder / "train").iterdir() if path.is_dir())
-        classes = self.classes or there
+        subfolders = sorted(path.name for path in (root / self.folder / "train").iterdir() if path.is_dir())
+        classes = self.classes or subfolders
         training, test = (listed(root / self.folder / split, classes, self.stored) for split in ("train", "val"))
         present = Known(len(set(training.labels.tolist())), len(training.files))
         if present != self.known:
@@ -93,34 +93,35 @@ class Selected:
             )
         if len(set(test.labels.tolist())) != present.classes:
             raise ValueError(f"{self.folder}/val lacks images of some of the {present.classes} classes")
-        rest, held = carved(len(training.files), self.validation)
-        parts = (training.part(rest), training.part(held), test)
+        train, validation = carved(len(training.files), self.validation)
+        parts = (training.part(train), training.part(validation), test)
         normalise, cpu = Normalise(*IMAGENET), torch.device("cpu")
         pictures = zip(pixels_of(parts), parts, strict=True)
         return Splits(*(Pictures(pixels, part.labels, normalise, cpu) for pixels, part in pictures))
 
     @property
     def downloads(self) -> tuple[Download, ...]:
-        """Imagenette, as torchvision downloads it; ImageNet itself is only for those who have signed its terms."""
+        """Imagenette's archive. ImageNet itself has no downloads, since its terms must be accepted first."""
         name = f"{self.folder}.tgz"
         return (Download(f"{IMAGENETTE}/{name}", name, DOWNLOADS[self.folder]),) if self.folder in DOWNLOADS else ()
 
     def unpack(self, root: Path) -> None:
-        """Unpack what was downloaded."""
+        """Unpack the downloaded archives."""
         for download in self.downloads:
             shutil.unpack_archive(root / download.place, root, filter="data")
 
 
 @dataclass(frozen=True)
 class Style:
-    """A source's way to train: SGD with momentum 0.9, 5 epochs of warm-up, a tenth of the rate after each of `falls`.
+    """How a source trains: SGD with momentum 0.9, 5 epochs of warm-up, and the rate divided by ten at `falls`.
 
     Args:
-        rate: at a batch of 256; it grows with the batch.
-        area: least share of an image that a training crop covers.
-        shape: least and greatest width / height of a training crop.
-        smoothing: of the labels, in the training loss.
-        decay_norms: whether weight decay is for batch norm, too.
+        falls: epochs at which the rate is divided by ten.
+        rate: learning rate at a batch of 256, scaled in proportion to the batch size.
+        area: smallest share of an image that a training crop covers.
+        shape: smallest and largest ratio of width to height of a training crop.
+        smoothing: label smoothing in the training loss.
+        decay_norms: whether weight decay also applies to batch norm.
     """
 
     epochs: int
@@ -132,7 +133,7 @@ class Style:
     decay_norms: bool = True
 
     def recipes(self, images: int, batch: int, size: int) -> dict[str, Recipe]:
-        """By budget: `full` is the source's; `short` a tenth of it."""
+        """Return a recipe for each budget: `full` is the source's, `short` a tenth of it."""
         epoch = max(1, images // batch)
         full = Recipe(
             steps=self.epochs * epoch,
@@ -160,7 +161,7 @@ STYLES: Mapping[Source, Style] = {
 
 
 def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
-    """torchvision's, from scratch. Their stems are ImageNet's: at 96 pixels ResNet's first block sees 24 by 24."""
+    """Return torchvision's networks, untrained. At 96 pixels, the input of ResNet's first block is 24 by 24."""
     return {
         "resnet-18": partial(networks.resnet18, num_classes=classes),
         "resnet-34": partial(networks.resnet34, num_classes=classes),
@@ -170,13 +171,13 @@ def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
 
 
 def smoothed(model: nn.Module, batch: Labelled, *, size: int, smoothing: float) -> Tensor:
-    """Mean cross-entropy of the middle of each image: all of it, after a training crop."""
+    """Return the mean cross-entropy on the centre crop of each image, which is all of a training crop."""
     images, labels = batch
     return F.cross_entropy(model(middle(images, size)), labels, label_smoothing=smoothing)
 
 
 def measured(model: nn.Module, batches: Iterable[Labelled], *, size: int) -> dict[str, float]:
-    """Top-1 accuracy and mean cross-entropy, without smoothing, of the middle of each image."""
+    """Return top-1 accuracy and mean cross-entropy, without smoothing, on the centre crop of each image."""
     return evaluate(model, _cropped(batches, size))
 
 

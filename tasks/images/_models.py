@@ -1,4 +1,4 @@
-"""Networks that several tasks use."""
+"""Networks and helpers that several tasks use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import nn
 
 
 def scaled(units: int, width: float) -> int:
-    """Units of a hidden layer at a width; at least one."""
+    """Return the number of units of a layer at a width; at least one."""
     return max(1, round(width * units))
 
 
 def mlp(inputs: int, *hidden_and_outputs: int, width: float = 1.0) -> nn.Sequential:
-    """Flatten, then linear layers `fc1`, `fc2`, ... with ReLU between them, the hidden ones at `width`."""
+    """Return a multilayer perceptron with layers `fc1`, `fc2`, ... and ReLU; `width` scales the hidden ones."""
     *hidden, outputs = hidden_and_outputs
     widths = [inputs, *(scaled(units, width) for units in hidden), outputs]
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
@@ -26,7 +26,7 @@ def mlp(inputs: int, *hidden_and_outputs: int, width: float = 1.0) -> nn.Sequent
 
 
 def glorot(model: nn.Sequential) -> nn.Sequential:
-    """Gaussian Glorot weights and zero biases, as Frankle & Carbin (2019) start their LeNets from."""
+    """Initialise with Gaussian Glorot weights and zero biases, as Frankle & Carbin (2019) do for LeNets."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.xavier_normal_(module.weight)

@@ -1,4 +1,4 @@
-"""Networks of timm by name, `--model timm:resnet50`: from scratch, fitted to a task's classes, channels and size."""
+"""Untrained networks of timm by name, `--model timm:resnet50`, for a task's classes, channels and image size."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Zoo = Callable[[str], Callable[[], nn.Module]]
 
 
 def zoo(classes: int, channels: int, size: int) -> dict[str, Zoo]:
-    """`Task.model_zoos` of a task of square images.
+    """Return `Task.model_zoos` for a task of square images.
 
     Args:
-        size: edge of the images that the network sees, pixels.
+        size: edge of the images, in pixels.
     """
     return {"timm": partial(_constructor, classes=classes, channels=channels, size=size)}
 
 
 @cache
 def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callable[[], nn.Module]:
-    """Tried once, so that a network that does not take such images is an error before anything runs.
+    """Return a constructor, after one trial pass, so that unsuitable networks are an error before anything runs.
 
     Raises:
         UsageError: timm has no network of this name, or it does not take images of this size.
     """
-    import timm  # takes a second, and is needed by these models alone
+    import timm  # slow to import, and needed by these models only
     from timm.layers.config import set_fused_attn
 
-    set_fused_attn(False)  # plain attention repeats on a GPU, and can be differentiated twice (GraSP)
+    set_fused_attn(False)  # plain attention is reproducible on GPUs, and twice differentiable (GraSP)
     if "." in name:
         plain = name.partition(".")[0]
         raise UsageError(f"weights are drawn anew here, and 'timm:{name}' names trained ones; ask for timm:{plain}")
@@ -47,9 +47,9 @@ def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callab
         except TypeError as error:
             if "img_size" not in str(error):
                 raise _why_not(name, channels, size, error) from error
-        except Exception as error:  # a network says in its own way that it cannot take this size
+        except Exception as error:  # networks raise all kinds of errors for a wrong size
             raise _why_not(name, channels, size, error) from error
-    raise AssertionError("the second takes no img_size, and cannot complain of one")
+    raise AssertionError("the second attempt passes no img_size")
 
 
 def _try(make: Callable[[], Any], channels: int, size: int, classes: int) -> None:

@@ -7,7 +7,7 @@ from benchmark import Task, task
 from ._cifar import STYLES, Source, cifar
 
 STATISTICS = ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
-"""Mean and deviation of the 50,000 training images, by channel."""
+"""Mean and standard deviation of the 50,000 training images, by channel."""
 
 
 @task
@@ -15,9 +15,9 @@ def cifar100(*, recipe: Source = "openlth") -> Task:
     """CIFAR-100: 60,000 photographs of 100 classes, 32 by 32 pixels (Krizhevsky, 2009).
 
     Options:
-        recipe: whose training: openlth (Frankle et al.; ImageNet's statistics, batch norm starting from [0, 1]), renda
-            (Renda et al., 2020), synflow (Tanaka et al., 2020), granet (Liu et al., 2021) or rigl (Evci et al., 2020);
-            conv-2, -4 and -6 train as Frankle & Carbin (2019) do under every one
+        recipe: source of the recipe: openlth (Frankle et al.; normalised by ImageNet's statistics, batch norm starting
+            from [0, 1]), renda (Renda et al., 2020), synflow (Tanaka et al., 2020), granet (Liu et al., 2021) or rigl
+            (Evci et al., 2020); conv-2, -4 and -6 always train as in Frankle & Carbin (2019)
     """
-    style = replace(STYLES[recipe], reflect=False)  # GraNet reflects the edges of CIFAR-10 alone
+    style = replace(STYLES[recipe], reflect=False)  # GraNet pads by reflection on CIFAR-10 only
     return cifar(datasets.CIFAR100, 100, STATISTICS, style)

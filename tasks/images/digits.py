@@ -20,17 +20,17 @@ EPOCH = 1257 // 64
 
 
 def load(folder: Path) -> Splits:
-    """1,257 images to train, 180 to validate, 360 to test."""
+    """Split the images: 1,257 for training, 180 for validation, 360 for test."""
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
-    everything = TensorData(images, torch.from_numpy(bunch.target).long(), normalise)
-    rest, test = carve(everything, 360, seed=1)
+    data = TensorData(images, torch.from_numpy(bunch.target).long(), normalise)
+    rest, test = carve(data, 360, seed=1)
     train, validation = carve(rest, 180, seed=2)
     return Splits(train, validation, test)
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """Ink 0 to 16 -> mean about 0, deviation about 1."""
+    """Normalise pixels from 0 to 16 to a mean of about 0 and a standard deviation of about 1."""
     return (pixels.float() - 4.88) / 6.02
 
 

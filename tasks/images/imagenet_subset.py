@@ -14,7 +14,7 @@ Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="
 
 
 def names(text: str) -> str:
-    """Class names, sorted, with `+` between them, from such a text or from a file of one per line."""
+    """Return class names, sorted and joined by `+`, from text in this form or from a file with one name per line."""
     if not text or text.isdigit():
         return text
     given = Path(text).read_text().split() if Path(text).is_file() else text.split("+")
@@ -45,14 +45,13 @@ def imagenet_subset(
     Options:
         folder: holds train/<class>/<image> and val/<class>/<image>; val is the test split, validation is carved from
             train
-        classes: which of its class folders: how many there are, their names, or a file of these; empty for all of a
-            folder that is known
-        images: training images that these classes have, for the length of an epoch; 0 for those of a known folder
-        size: edge of what the network sees, pixels
-        stored: edge of the square that images are decoded to, pixels: training cuts its crops out of it, tests see the
-            middle
-        batch: images of a step; the rate grows with it
-        recipe: whose training: openlth (Frankle et al., 2020), rigl (Evci et al., 2020) or granet (Liu et al., 2021)
+        classes: the number of class folders, their names, or a file of names; empty for all of a known folder
+        images: number of training images in these classes, which sets the length of an epoch; 0 for a known folder
+        size: edge of the network's input, in pixels
+        stored: edge of the square that images are decoded to, in pixels; training takes random crops of it, tests the
+            centre
+        batch: images per step; the learning rate is proportional to it
+        recipe: its source: openlth (Frankle et al., 2020), rigl (Evci et al., 2020) or granet (Liu et al., 2021)
     """
     chosen = tuple(classes.split("+")) if classes and not classes.isdigit() else ()
     known = KNOWN.get(folder, Known(0, 0))

@@ -22,14 +22,14 @@ MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-"""Of the files as they are read; torchvision knows those of the packed ones."""
+"""Checksums of the unpacked files; torchvision has those of the archives."""
 
 
 def load(folder: Path) -> Splits:
-    """55,000 images to train and 5,000 to validate, out of the standard 60,000; the standard 10,000 to test."""
+    """Split the standard 60,000 training images into 55,000 and 5,000 for validation; test on the standard 10,000."""
     train, test = (datasets.MNIST(folder, train=train, download=False) for train in (True, False))
-    everything = TensorData(train.data.unsqueeze(1), train.targets, normalise)
-    return Splits(*carve(everything, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
+    data = TensorData(train.data.unsqueeze(1), train.targets, normalise)
+    return Splits(*carve(data, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
 
 
 def _unpack(folder: Path) -> None:
@@ -37,12 +37,12 @@ def _unpack(folder: Path) -> None:
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """Bytes -> mean 0, deviation 1, by the training set's .1307 and .3081."""
+    """Normalise bytes to mean 0 and standard deviation 1, with the training set's .1307 and .3081."""
     return (pixels.float() - 0.1307 * 255) / (0.3081 * 255)
 
 
 def lenet5(width: float = 1.0) -> nn.Module:
-    """LeNet-5 in Caffe's form: 430,500 weights."""
+    """LeNet-5 as in Caffe: 430,500 weights."""
     first, second, third = (scaled(units, width) for units in (20, 50, 500))
     layers: list[tuple[str, nn.Module]] = [
         ("conv1", nn.Conv2d(1, first, 5)),

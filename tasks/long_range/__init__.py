@@ -1,1 +1,1 @@
-""""""
+"""Graph tasks in which information has to travel far."""

@@ -26,22 +26,22 @@ MRR: dict[str, Direction] = {"mrr": "max", "mrr_filtered": "max", "mrr_extended"
 
 
 def binary(model: nn.Module, batch: Graph) -> Tensor:
-    """Mean logistic loss over graphs and labels."""
+    """Return the mean logistic loss over graphs and labels."""
     return F.binary_cross_entropy_with_logits(model(**inputs(batch)), batch.y)
 
 
 def precision(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """Average precision, by `mean_precision`, and the logistic loss."""
+    """Return the average precision of `mean_precision`, and the logistic loss."""
     answers = [(model(**inputs(batch)), batch.y) for batch in batches]
-    logits, labels = torch.cat([one for one, _ in answers]), torch.cat([one for _, one in answers])
+    logits, labels = torch.cat([outputs for outputs, _ in answers]), torch.cat([y for _, y in answers])
     loss = F.binary_cross_entropy_with_logits(logits.double(), labels.double())
     return {"ap": mean_precision(labels.cpu().numpy(), logits.cpu().numpy()), "loss": float(loss)}
 
 
 def mean_precision(labels: NDArray[np.float32], scores: NDArray[np.float32]) -> float:
-    """Average precision, averaged over labels: [n, labels] twice.
+    """Return the average precision, averaged over labels. Both arguments are [n, labels].
 
-    As the Open Graph Benchmark has it: what is NaN is left out, and labels without a positive or a negative are.
+    As in the Open Graph Benchmark, NaN entries are ignored, and so are labels without a positive or a negative example.
     """
     parts = []
     for truth, score in zip(labels.T, scores.T, strict=True):
@@ -52,12 +52,12 @@ def mean_precision(labels: NDArray[np.float32], scores: NDArray[np.float32]) -> 
 
 
 def absolute(model: nn.Module, batch: Graph) -> Tensor:
-    """Mean absolute error over graphs and targets, which are standardised."""
+    """Return the mean absolute error over graphs and targets, which are standardised."""
     return F.l1_loss(model(**inputs(batch)), batch.y)
 
 
 def absolute_error(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """Mean absolute error over all graphs and targets."""
+    """Return the mean absolute error over all graphs and targets."""
     errors = torch.cat([(model(**inputs(batch)).double() - batch.y).abs() for batch in batches])
     return {"mae": float(errors.mean())}
 
@@ -66,7 +66,7 @@ def absolute_error(model: nn.Module, batches: Iterable[Graph]) -> dict[str, floa
 
 
 def weighted(model: nn.Module, batch: Graph) -> Tensor:
-    """Cross-entropy over the nodes; a class weighs the share of the batch's nodes that are not of it, absent ones 0."""
+    """Return the cross-entropy over nodes. A class has the share of the batch's other nodes as weight; 0 if absent."""
     logits = model(**inputs(batch))
     counts = F.one_hot(batch.y, logits.shape[1]).sum(dim=0).to(logits.dtype)
     weights = torch.where(counts > 0, (len(batch.y) - counts) / len(batch.y), 0)
@@ -74,13 +74,13 @@ def weighted(model: nn.Module, batch: Graph) -> Tensor:
 
 
 def macro_f1(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """F1, averaged over the classes that occur, and accuracy, over the nodes of all graphs together."""
+    """Return F1 averaged over the classes present, and accuracy, over the nodes of all graphs together."""
     answers = [(model(**inputs(batch)).argmax(dim=1), batch.y) for batch in batches]
-    guesses = torch.cat([one for one, _ in answers]).cpu().numpy()
-    labels = torch.cat([one for _, one in answers]).cpu().numpy()
+    predictions = torch.cat([classes for classes, _ in answers]).cpu().numpy()
+    labels = torch.cat([y for _, y in answers]).cpu().numpy()
     return {
-        "macro_f1": float(f1_score(labels, guesses, average="macro", zero_division=0)),
-        "accuracy": float((guesses == labels).mean()),
+        "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0)),
+        "accuracy": float((predictions == labels).mean()),
     }
 
 
@@ -88,7 +88,7 @@ def macro_f1(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
 
 
 def pairs(model: nn.Module, batch: Graph) -> Tensor:
-    """Mean logistic loss over the labelled pairs; a pair's logit is the scalar product of its nodes."""
+    """Return the mean logistic loss over labelled pairs. A pair's logit is the scalar product of its nodes' outputs."""
     return _pairs(model(**inputs(batch)), batch)
 
 
@@ -98,9 +98,9 @@ def _pairs(z: Tensor, batch: Graph) -> Tensor:
 
 
 def reciprocal_rank(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """The three mean reciprocal ranks of `ranks`, averaged over graphs, and the logistic loss averaged over pairs.
+    """Return the three mean reciprocal ranks of `ranks`, averaged over graphs, and the mean logistic loss over pairs.
 
-    A graph without a true pair has no rank, and does not count.
+    Graphs without a true pair are ignored in the ranks.
     """
     reciprocal: list[Tensor] = []
     loss, count = 0.0, 0
@@ -109,22 +109,22 @@ def reciprocal_rank(model: nn.Module, batches: Iterable[Graph]) -> dict[str, flo
         loss, count = loss + float(_pairs(z.double(), batch)) * len(batch.y), count + len(batch.y)
         true = batch.pair_index[:, batch.y == 1]
         for first, last in zip(batch.ptr[:-1].tolist(), batch.ptr[1:].tolist(), strict=True):
-            mine = true[:, (true[0] >= first) & (true[0] < last)] - first
-            if mine.shape[1]:
-                reciprocal.append((1 / ranks(z[first:last], mine)).mean(dim=1))
+            local = true[:, (true[0] >= first) & (true[0] < last)] - first
+            if local.shape[1]:
+                reciprocal.append((1 / ranks(z[first:last], local)).mean(dim=1))
     raw, filtered, extended = torch.stack(reciprocal).double().mean(dim=0).tolist()
     return {"mrr": raw, "mrr_filtered": filtered, "mrr_extended": extended, "loss": loss / count}
 
 
 def ranks(z: Tensor, true: Tensor) -> Tensor:
-    """The rank of every true pair's tail among the nodes of the graph, by scalar product with the head: [3, pairs].
+    """Return the rank of every true pair's tail among the nodes, by scalar product with the head, [3, pairs].
 
-    Raw: among all nodes. Filtered: among those that are not other true tails. Extended: nor the head itself. A tie is
-    half a rank.
+    The three ranks are raw (among all nodes), filtered (without other true tails of the head) and extended (also
+    without the head itself). A tie counts as half a rank.
 
     Args:
-        z: [n, d], of one graph.
-        true: int64 [2, pairs], heads and tails.
+        z: outputs for the nodes of one graph, [n, d].
+        true: heads and tails of the true pairs, int64 [2, pairs].
     """
     heads, tails = true
     scores = z[heads] @ z.t()

@@ -1,4 +1,4 @@
-"""Where a node is in its graph, as features: chances of random walks to return, and eigenvectors of the Laplacian."""
+"""Positional encodings of nodes: return probabilities of random walks, and eigenvectors of the Laplacian."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Matrix = NDArray[np.float64]
 
 
 def adjacency(edge_index: Tensor, nodes: int) -> Matrix:
-    """Ones where there is an edge: [n, n]."""
+    """Return the adjacency matrix [n, n], with ones for edges."""
     matrix = np.zeros((nodes, nodes))
     matrix[edge_index[1].numpy(), edge_index[0].numpy()] = 1
     return matrix
 
 
 def rwse(edge_index: Tensor, nodes: int) -> Tensor:
-    """The chance that a random walk is back after 1 to 20 steps: float32 [n, 20] (Dwivedi et al., 2022).
+    """Return the probabilities that a random walk is back after 1 to 20 steps, float32 [n, 20] (Dwivedi et al., 2022).
 
-    D^-1 A is similar to D^-1/2 A D^-1/2 = U diag(v) U', so the chance after k steps is sum_j U_ij^2 v_j^k.
+    D^-1 A is similar to D^-1/2 A D^-1/2 = U diag(v) U', so the probability after k steps is sum_j U_ij^2 v_j^k.
     """
     matrix = adjacency(edge_index, nodes)
     scale = 1 / np.sqrt(np.maximum(matrix.sum(axis=1), 1))
@@ -31,16 +31,17 @@ def rwse(edge_index: Tensor, nodes: int) -> Tensor:
 
 
 def lappe(edge_index: Tensor, nodes: int) -> Tensor:
-    """The 10 lowest eigenvectors of D - A, each beside its eigenvalue: float32 [n, 10, 2]; NaN where there are fewer.
+    """Return the 10 lowest eigenvectors of D - A with their eigenvalues, float32 [n, 10, 2]; missing ones are NaN.
 
-    The constant vectors of the components are among them, as in Rampášek et al. (2022). The sign is such that the entry
-    of largest magnitude is positive; training draws signs at random.
+    They include the constant vectors of the components, as in Rampášek et al. (2022). The sign makes the entry of
+    largest magnitude positive; training draws random signs.
     """
     matrix = adjacency(edge_index, nodes)
     values, vectors = np.linalg.eigh(np.diag(matrix.sum(axis=1)) - matrix)
     kept = min(VECTORS, nodes)
     values, vectors = values[:kept], vectors[:, :kept]
-    largest = vectors[np.abs(vectors.round(6)).argmax(axis=0), np.arange(kept)]  # the first of equals
+    # Rounded, so that of entries equal up to rounding errors the first is taken.
+    largest = vectors[np.abs(vectors.round(6)).argmax(axis=0), np.arange(kept)]
     pairs = np.full((nodes, VECTORS, 2), np.nan)
     pairs[:, :kept, 0], pairs[:, :kept, 1] = vectors * np.sign(largest), values
     return torch.from_numpy(pairs).float()

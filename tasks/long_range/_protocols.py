@@ -1,7 +1,7 @@
-"""The long-range graph benchmark (Dwivedi et al., 2022), as Tönshoff et al. (2023) tuned it, or as it first was.
+"""The long-range graph benchmark: the original protocol (Dwivedi et al., 2022) and the one of Tönshoff et al. (2023).
 
-The budget is 500,000 parameters; the first networks went over it by up to 27,000. Their rate was halved where
-validation stalled. Here nothing is validated while training, and the rate falls along a cosine instead.
+Networks may have 500,000 parameters; the original ones exceed that by up to 27,000. The original protocol halves the
+rate when validation stalls. Here nothing is validated during training, so the rate follows a cosine instead.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from ._positions import ENCODINGS
 Protocol = Literal["tonshoff", "dwivedi"]
 Kind = Literal["atoms", "pixels"]
 FORMAT = 1
-"""Of the files in the cache; grows when what is in them changes."""
+"""Version of the cache files, to be increased when their contents change."""
 
 COCO = torch.tensor([number for number in range(91) if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}])
-"""The numbers of the 81 classes of COCO that there are."""
+"""The numbers of COCO's 81 classes, which are not consecutive."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A network: layers, width, layers of the head, dropout, and the kind of positions (empty for none)."""
+    """The shape of a network: layers, width, layers of the head, dropout and positional encoding (empty for none)."""
 
     layers: int
     width: int
@@ -69,11 +69,11 @@ class Source:
     """A data set of the benchmark.
 
     Args:
-        name: of its folder in `lrgb/`.
-        kind: of its nodes: atoms of a molecule, or superpixels of an image.
+        name: name of its folder in `lrgb/`.
+        kind: what its nodes are: atoms of a molecule, or superpixels of an image.
         target: what a label belongs to: node, graph or pair.
-        outputs: of the network.
-        training: how many graphs are trained on.
+        outputs: number of outputs of the network; 0 for its width.
+        training: number of training graphs.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Source:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Where the published splits lie, relative to the data folder."""
+        """Paths of the published splits, relative to the data folder."""
         ending = "pt" if self.kind == "atoms" else "pickle"
         return tuple(f"lrgb/{self.name}/raw/{split}.{ending}" for split in ("train", "val", "test"))
 
@@ -95,7 +95,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a paper trains networks on a data set: their shapes, the recipes of every budget, and those of some alone."""
+    """How a paper trains on a data set: shapes of networks, recipes by budget, and recipes of particular networks."""
 
     shapes: Mapping[str, Shape]
     recipes: Mapping[str, Recipe]
@@ -111,7 +111,7 @@ def long_range(
     evaluate: Callable[[nn.Module, Iterable[Any]], dict[str, float]],
     metrics: Mapping[str, Literal["max", "min"]],
 ) -> Task:
-    """The task of a data set under one of the two protocols: `tuned` is that of tonshoff, `first` that of dwivedi."""
+    """Return the task of a data set under a protocol: `tuned` is the setting of tonshoff, `first` that of dwivedi."""
     setting, make = (tuned, network) if protocol == "tonshoff" else (first, published)
     encodings = tuple(sorted({shape.positions for shape in setting.shapes.values() if shape.positions}))
     return Task(
@@ -131,7 +131,7 @@ def long_range(
 
 
 def network(name: str, shape: Shape, source: Source, *, width: float = 1.0) -> nn.Module:
-    """A network of Tönshoff et al.: GELU, a way past every layer, hidden layers in the head."""
+    """Build a network of Tönshoff et al.: GELU, residual connections, hidden layers in the head."""
     shape = _narrowed(shape, name, width)
     options: dict[str, Any] = {"norm": nn.LayerNorm} if name == "gps" and source.name == "coco-sp" else {}
     layers = [LAYERS[name](shape.width, F.gelu, shape.dropout, **options) for _ in range(shape.layers)]
@@ -139,7 +139,7 @@ def network(name: str, shape: Shape, source: Source, *, width: float = 1.0) -> n
 
 
 def published(name: str, shape: Shape, source: Source, *, width: float = 1.0) -> nn.Module:
-    """A network of Dwivedi et al.: ReLU; the GCN with batch norm and no way past its layers."""
+    """Build a network of Dwivedi et al.: ReLU; the GCN has batch norm and no residual connections."""
     shape = _narrowed(shape, name, width)
     if name == "gcn":
         plain = partial(GCN, shape.width, unchanged, 0.0, residual=False, bias=False)
@@ -150,7 +150,7 @@ def published(name: str, shape: Shape, source: Source, *, width: float = 1.0) ->
 
 
 def _narrowed(shape: Shape, name: str, width: float) -> Shape:
-    """At a share of its width, which has room for positions and divides by the heads of attention."""
+    """Return the shape at a share of its width, with room for positions and divisible by the attention heads."""
     heads = HEADS if name == "gps" else 1
     room = POSITIONS[shape.positions] + 1 if shape.positions else 1
     return replace(shape, width=heads * max(math.ceil(room / heads), scaled(shape.width // heads, width)))
@@ -176,7 +176,7 @@ def _assembled(shape: Shape, source: Source, layers: list[nn.Module], activation
 def adamw(
     source: Source, batch_size: int, *, epochs: int, warm: int = 0, clip: float = 0.0, rate: float = 1e-3
 ) -> dict[str, Recipe]:
-    """AdamW, warmed up over `warm` epochs, then along a cosine: `epochs` of them in full, 60 steps in short."""
+    """Return recipes of AdamW with a cosine schedule: full is `epochs` long, `warm` of them warm-up; short is 60 steps."""
     epoch = source.training // batch_size
     step = partial(Recipe, batch_size=batch_size, rate=rate, optimizer="adamw", cosine=True, clip=clip, augment=flipped)
     return {
@@ -187,7 +187,7 @@ def adamw(
 
 
 def flipped(batch: Graph, draw: torch.Generator) -> Graph:
-    """Every eigenvector of the batch with a sign drawn anew; it has none of its own."""
+    """Flip the signs of the batch's eigenvectors at random, since their signs are arbitrary."""
     if "lappe" in batch:
         signs = 2 * torch.randint(2, (batch.lappe.shape[1],), generator=draw).to(batch.lappe) - 1
         batch.lappe = torch.stack([batch.lappe[..., 0] * signs, batch.lappe[..., 1]], dim=-1)
@@ -198,13 +198,13 @@ def flipped(batch: Graph, draw: torch.Generator) -> Graph:
 
 
 def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
-    """The published splits. Read once, encoded, and kept in the cache: encoding takes minutes."""
+    """Load the published splits. They are encoded once and cached, since encoding takes minutes."""
     files = [folder / file for file in source.files]
     cached = user_cache() / "processed" / f"{source.name}-{_key(files, encodings)}.pt"
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)
         part = cached.with_suffix(f".{os.getpid()}")
-        with threadpool_limits(1):  # on matrices this small, threads wait for each other longer than they work
+        with threadpool_limits(1):  # more threads slow down matrices this small
             torch.save([_plain(read(source, encodings, file)) for file in files], part)
         part.replace(cached)
     stored = torch.load(cached, weights_only=True)
@@ -213,7 +213,7 @@ def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
 
 
 def _key(files: list[Path], encodings: tuple[str, ...]) -> str:
-    """Changes with the format, the encodings, and the files by name, size and time."""
+    """Return a key of the format, the encodings, and the files' names, sizes and modification times."""
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr((FORMAT, encodings, stats)).encode()).hexdigest()[:16]
 
@@ -223,7 +223,7 @@ def _plain(data: GraphData) -> tuple[dict[str, Tensor], dict[str, str], dict[str
 
 
 def read(source: Source, encodings: tuple[str, ...], file: Path) -> GraphData:
-    """One split from its file of tuples."""
+    """Read one split from its file of tuples."""
     if source.kind == "atoms":
         rows = torch.load(file, weights_only=True)
     else:
@@ -241,7 +241,7 @@ def read(source: Source, encodings: tuple[str, ...], file: Path) -> GraphData:
 def _graph(source: Source, row: tuple[Any, ...]) -> Graph:
     x, edge_attr, edge_index, *rest = row
     if source.kind == "atoms":
-        x, edge_attr = x.to(torch.uint8), edge_attr.to(torch.uint8)  # small numbers: an eighth of the memory
+        x, edge_attr = x.to(torch.uint8), edge_attr.to(torch.uint8)  # values are small: an eighth of the memory
     else:
         x, edge_attr = torch.as_tensor(x).float(), torch.as_tensor(edge_attr).float()
     graph = Graph(x=x, edge_index=edge_index, edge_attr=edge_attr, num_nodes=len(x))
@@ -255,7 +255,7 @@ def _graph(source: Source, row: tuple[Any, ...]) -> Graph:
 
 
 def _standardised(data: GraphData, train: GraphData) -> GraphData:
-    """Every channel of nodes and edges with mean 0 and deviation 1 over the training set."""
+    """Scale features of nodes and edges to mean 0 and standard deviation 1 over the training set."""
     values = dict(data.values)
     for name in ("x", "edge_attr"):
         known = train.values[name]

@@ -26,7 +26,7 @@ from ._protocols import Setting, Shape, Source, adamw, long_range
 
 Protocol = Annotated[
     _protocols.Protocol,
-    Doc("networks and recipes of Tönshoff et al. (2023), or the first ones, of Dwivedi et al. (2022)"),
+    Doc("networks and recipes of Tönshoff et al. (2023), or the original ones of Dwivedi et al. (2022)"),
 ]
 
 PEPTIDES_FUNC = Source("peptides-func", "atoms", "graph", outputs=10, training=10_873)
@@ -38,7 +38,7 @@ COCO_SP = Source("coco-sp", "pixels", "node", outputs=81, training=113_286)
 PEPTIDES = {"gcn": Shape(5, 300, 1), "gine": Shape(5, 208, 1), "gatedgcn": Shape(5, 138, 1)}
 CONTACTS = {"gcn": Shape(5, 275, 1), "gine": Shape(5, 208, 1), "gatedgcn": Shape(5, 138, 1)}
 IMAGES = {"gcn": Shape(8, 220, 3), "gine": Shape(8, 166, 3), "gatedgcn": Shape(8, 108, 3)}
-"""The first networks."""
+"""The networks of Dwivedi et al. (2022)."""
 
 
 @task
@@ -112,6 +112,6 @@ def coco_sp(*, protocol: Protocol = "tonshoff") -> Task:
 
 
 def of_images(source: Source) -> tuple[dict[str, Recipe], dict[str, dict[str, Recipe]]]:
-    """The tuned recipes; that of GPS clips its gradients."""
+    """Return the tuned recipes of image data sets; that of GPS clips gradients."""
     recipes = partial(adamw, source, 50, epochs=200, warm=10)
     return recipes(), {"gps": recipes(clip=1.0)}

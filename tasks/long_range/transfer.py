@@ -1,8 +1,8 @@
 """Transfer tasks: a class is written on one node and read on another, far away (Di Giovanni et al., 2023).
 
-All nodes hold ones, the node that reads zeros, and the one that is written on the class as a one-hot vector. There are
-thus as many different examples as classes: what is asked is whether a signal arrives, not whether the network
-generalises. Chance is 1 in 5.
+Features are ones, except zeros at the node that is read and the one-hot class at the node that is written. There are
+only as many distinct examples as classes, so the tasks test whether a signal arrives, not generalisation. Chance is
+1 in 5.
 """
 
 from __future__ import annotations
@@ -29,8 +29,12 @@ from ..images._models import scaled
 CLASSES = 5
 Pair = tuple[int, int]
 Even = Annotated[int, Field(ge=4, multiple_of=2, description="even number >= 4")]
-Ring = Annotated[Even, Doc("of the ring; the signal travels half as far, through as many layers")]
-Halves = Annotated[Even, Doc("half in the clique, half on the path; the signal travels through nodes / 2 + 1 layers")]
+Ring = Annotated[
+    Even, Doc("number of nodes in the ring; the signal travels half as many steps, through as many layers")
+]
+Halves = Annotated[
+    Even, Doc("number of nodes, half in the clique, half on the path; the signal travels through nodes / 2 + 1 layers")
+]
 Arity = Annotated[Count, Doc("children of every inner node")]
 Depth = Annotated[Count, Doc("edges from the root to a leaf, and layers")]
 
@@ -42,7 +46,7 @@ Depth = Annotated[Count, Doc("edges from the root to a leaf, and layers")]
 def ring_transfer(*, nodes: Ring = 10) -> Task:
     """Ring transfer: a class is written on one node of a ring and read on the opposite one (Di Giovanni et al., 2023).
 
-    There are two ways, equally long.
+    The signal has two paths of equal length.
     """
     return transfer(nodes, ring(nodes), target=nodes // 2, layers=nodes // 2)
 
@@ -70,25 +74,25 @@ def tree_transfer(*, arity: Arity = 2, depth: Depth = 4) -> Task:
 
 
 def ring(nodes: int) -> list[Pair]:
-    """Every node and the next one."""
+    """Return the edges of a ring."""
     return [(node, (node + 1) % nodes) for node in range(nodes)]
 
 
 def crossed(nodes: int) -> list[Pair]:
-    """A ring, and between its two halves every node with the two that lie across."""
+    """Return the edges of a ring, with chords from every node to the two on the other side."""
     chords = [(node, nodes + across - node) for node in range(1, nodes // 2) for across in (-1, 1)]
-    return ring(nodes) + [(one, other) for one, other in chords if other < nodes]
+    return ring(nodes) + [(i, j) for i, j in chords if j < nodes]
 
 
 def lollipop(nodes: int) -> list[Pair]:
-    """A clique on the first half, a path on the other, joined where they meet."""
+    """Return the edges of a clique on the first half of the nodes and a path on the other, connected to it."""
     half = nodes // 2
-    clique = [(one, other) for other in range(half) for one in range(other)]
+    clique = [(i, j) for j in range(half) for i in range(j)]
     return clique + [(node - 1, node) for node in range(half, nodes)]
 
 
 def tree(arity: int, depth: int) -> list[Pair]:
-    """Parent and child, level by level; the last node is the last leaf."""
+    """Return the edges of a tree, as (parent, child), level by level. The last node is the last leaf."""
     inner = sum(arity**level for level in range(depth))
     return [(node, arity * node + child) for node in range(inner) for child in range(1, arity + 1)]
 
@@ -97,7 +101,7 @@ def tree(arity: int, depth: int) -> list[Pair]:
 
 
 def transfer(nodes: int, edges: Sequence[Pair], target: int, layers: int) -> Task:
-    """Read, at node 0, the class that stands at `target`. 5,000 graphs to train, 500 to validate, 500 to test."""
+    """Return the task of reading at node 0 the class written at node `target`."""
     epoch = 5000 // 128
     adam = partial(Recipe, batch_size=128, rate=1e-3, optimizer="adam", weight_decay=5e-4)
     return Task(
@@ -113,7 +117,7 @@ def transfer(nodes: int, edges: Sequence[Pair], target: int, layers: int) -> Tas
 
 
 def draw(nodes: int, edges: Sequence[Pair], target: int, folder: Path) -> Splits:
-    """Classes in equal numbers, shuffled."""
+    """Return 5,000 graphs for training, 500 for validation and 500 for test, of balanced and shuffled classes."""
     ends = torch.tensor(edges).t()
 
     def graph(label: int) -> Graph:
@@ -128,7 +132,7 @@ def draw(nodes: int, edges: Sequence[Pair], target: int, folder: Path) -> Splits
 
 
 def reader(kind: str, features: int, layers: int, *, width: float = 1.0) -> nn.Module:
-    """Layers of 64 units with batch norm and ReLU, read at the first node."""
+    """Build a network of layers of 64 units with batch norm and ReLU, read at the first node."""
     units = scaled(64, width)
     blocks = [Normed(LAYERS[kind](units, unchanged, 0.0, residual=False), units, F.relu) for _ in range(layers)]
     return GraphNet(nn.Linear(features, units), None, None, blocks, "first", Head(units, CLASSES, 1, F.relu, 0.0))

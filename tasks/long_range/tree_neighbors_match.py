@@ -31,11 +31,11 @@ WIDTH = 32
 def tree_neighbors_match(*, depth: Depth = 3) -> Task:
     """Tree neighbours match: the value of the leaf whose key the root asks for (Alon & Yahav, 2021).
 
-    All of the tree's 2^depth leaves must squeeze through the two children of the root. The paper reports how well a
-    network fits its training examples; here, as always, the test examples are what ranks.
+    Information from all 2^depth leaves has to pass through the two children of the root. The paper reports accuracy on
+    training examples; here methods are ranked on test examples, as in all tasks.
 
     Options:
-        depth: of the binary tree, whose edges lead from children to parents; the network has one layer more
+        depth: depth of the binary tree, whose edges lead from child to parent; the network has one layer more
     """
     keys = 2**depth
     batch = 64 if depth <= 3 else 1024
@@ -53,12 +53,12 @@ def tree_neighbors_match(*, depth: Depth = 3) -> Task:
 
 
 def tree(depth: int) -> tuple[Tensor, Tensor]:
-    """A full binary tree, numbered depth first: its edges from child to parent, [2, e], and its leaves in order."""
+    """Return a full binary tree, numbered depth first: edges from child to parent [2, e], and leaves in order."""
     edges: list[tuple[int, int]] = []
     leaves: list[int] = []
 
     def grow(node: int, below: int) -> int:
-        """Number the subtree of a node; the next free number."""
+        """Number the subtree of a node. Return the next free number."""
         if not below:
             leaves.append(node)
             return node + 1
@@ -73,7 +73,7 @@ def tree(depth: int) -> tuple[Tensor, Tensor]:
 
 
 def draw(depth: int, folder: Path) -> Splits:
-    """Every key with each of up to 1,000 assignments of values to keys; 80 % to train, 10 to validate, 10 to test."""
+    """Pair every key with up to 1,000 assignments of values; 80 % for training, 10 % for validation, 10 % for test."""
     keys, (edges, leaves) = 2**depth, tree(depth)
     count = min(1000, factorial(keys), 32_000 // keys if depth > 3 else 1000)
     generator = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def draw(depth: int, folder: Path) -> Splits:
 
 
 def _example(edges: Tensor, leaves: Tensor, asked: int, values: tuple[int, ...]) -> Graph:
-    """Nodes hold a key and a value: the root what is asked and 0, leaves theirs, all others 0 and 0."""
+    """Return a graph whose nodes have a key and a value: the root the asked key and 0, leaves theirs, others zeros."""
     x = torch.zeros(len(leaves) * 2 - 1, 2, dtype=torch.int64)
     x[0, 0] = asked
     x[leaves] = torch.stack([torch.arange(1, len(leaves) + 1), torch.tensor(values)], dim=1)
@@ -97,14 +97,14 @@ def _example(edges: Tensor, leaves: Tensor, asked: int, values: tuple[int, ...])
 
 
 def network(kind: str, keys: int, layers: int) -> nn.Module:
-    """Layers of 32 units with a way past them and layer norm, read at the root without a bias."""
+    """Build a network of residual layers of 32 units with layer norm, read at the root without a bias."""
     blocks = [NormedAfter(LAYERS[kind](WIDTH, F.relu, 0.0)) for _ in range(layers)]
     head = nn.Linear(WIDTH, keys + 1, bias=False)
     return GraphNet(Embeddings((keys + 1, keys + 1), WIDTH), None, None, blocks, "first", head)
 
 
 class NormedAfter(nn.Module):
-    """A layer, then layer norm."""
+    """A layer followed by layer norm."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()

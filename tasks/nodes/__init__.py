@@ -1,1 +1,1 @@
-""""""
+"""Tasks of node classification on one graph."""

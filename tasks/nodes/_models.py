@@ -1,4 +1,4 @@
-"""Networks that classify the nodes of one graph. All of them take an `edge_weight`, differentiable, one per edge."""
+"""Networks that classify the nodes of one graph. All accept a differentiable `edge_weight` per edge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FeedForward(nn.Module):
 
 
 class GCN(nn.Module):
-    """Neighbours, normalised symmetrically, then a feed-forward net."""
+    """Symmetrically normalised sum over neighbours, then a feed-forward net."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class GCN(nn.Module):
 
 
 class SAGE(nn.Module):
-    """A node beside the mean of its neighbours, then a feed-forward net."""
+    """A node concatenated with the mean of its neighbours, then a feed-forward net."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class SAGE(nn.Module):
 
 
 class Attention(nn.Module):
-    """Heads that attend to neighbours and to the node itself (Velickovic et al., 2018): [n, inputs] -> [n, width]."""
+    """Multi-head attention to neighbours and the node itself (Velickovic et al., 2018), [n, inputs] -> [n, width]."""
 
     def __init__(self, inputs: int, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class GAT(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer norm, an aggregation with its feed-forward net, and a way past them."""
+    """Layer norm and an aggregation with feed-forward net, with a residual connection."""
 
     def __init__(self, inner: nn.Module, width: int) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """Blocks between two linear layers (Platonov et al., 2023)."""
+    """Residual blocks between two linear layers (Platonov et al., 2023)."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Residual(nn.Module):
 
 
 class PlainGCN(nn.Module):
-    """One matrix, then the neighbours, normalised symmetrically."""
+    """A linear map, then the symmetrically normalised sum over neighbours."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class PlainGCN(nn.Module):
 
 
 class PlainSAGE(nn.Module):
-    """One matrix for a node beside the mean of its neighbours."""
+    """A linear map of a node concatenated with the mean of its neighbours."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class PlainSAGE(nn.Module):
 
 
 class Plain(nn.Module):
-    """Layers of one matrix each, ReLU and dropout between them: the network of Kipf & Welling (2017) and its kin.
+    """Layers of one linear map each, with ReLU and dropout between them, as in Kipf & Welling (2017).
 
     Args:
         kind: gcn, sage or gat.
@@ -168,7 +168,7 @@ class Plain(nn.Module):
 
 
 def residual(features: int, outputs: int, layers: int, units: int, dropout: float) -> Mapping[str, Any]:
-    """The networks of Platonov et al. (2023), by name; all of them can be built at a `width`."""
+    """Return constructors of the networks of Platonov et al. (2023), by name; all accept a `width`."""
     kinds = {"gcn": GCN, "sage": SAGE, "gat": GAT}
 
     def make(kind: str, *, width: float = 1.0) -> nn.Module:
@@ -180,7 +180,7 @@ def residual(features: int, outputs: int, layers: int, units: int, dropout: floa
 def plain(
     features: int, outputs: int, layers: int, units: int, dropout: float, *, bias: bool = True
 ) -> Mapping[str, Any]:
-    """Plain networks, by name; likewise."""
+    """Return constructors of plain networks, by name; all accept a `width`."""
 
     def make(kind: str, *, width: float = 1.0) -> nn.Module:
         return Plain(kind, features, outputs, layers, _units(kind, units, width), dropout, bias=bias)
@@ -189,5 +189,5 @@ def plain(
 
 
 def _units(kind: str, units: int, width: float) -> int:
-    """Attention has as many for every head."""
+    """Return the number of units at a width, divisible by the heads of attention."""
     return HEADS * scaled(units // HEADS, width) if kind == "gat" else scaled(units, width)

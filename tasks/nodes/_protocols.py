@@ -1,7 +1,7 @@
-"""Node classification: one graph, its splits, and the protocols under which results are published.
+"""Node classification on one graph: data, splits, and the protocols of published results.
 
-Published protocols test at the step that is best on validation. Here the last step's weights are tested, once, as
-everywhere in this benchmark: figures differ from published ones for that alone.
+Published protocols test the weights of the step with the best validation score. This benchmark tests the weights of the
+last step, once, which alone makes results differ from published ones.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from ..graphs.diagnosis import diagnose
 from ._models import plain, residual
 
 Number = Literal["seed", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
-"""Which of ten splits: one by its number, or the one that the seed chooses."""
+"""Type of the option `split`: one of ten splits by number, or `seed` to let the seed choose."""
 
 Layers = Annotated[int, Field(ge=0, description="whole number >= 0")]
-"""How many layers; 0 for the protocol's own number."""
+"""Type of the option `layers`: number of layers; 0 for that of the protocol."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Source:
     """A graph in the data folder.
 
     Args:
-        read: from the data folder to a graph with x, edge_index, y, num_nodes, and its published splits as `masks`:
-            bool [3, splits, n], of training, validation and test.
-        url: of the folder that holds the files.
-        outputs: classes, or 1 where there are two and they are ranked.
+        read: reads, from the data folder, a graph with x, edge_index, y, num_nodes and the published splits as `masks`:
+            bool [3, splits, n], for training, validation and test.
+        url: address of the folder with the files.
+        outputs: number of classes; 1 for two classes that are scored by ranking.
     """
 
     read: Callable[[Path], Graph]
@@ -58,12 +58,12 @@ class Source:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """By file, where they are known."""
+        """The known checksums, by file."""
         return {file: CHECKSUMS[Path(file).name] for file in self.files if Path(file).name in CHECKSUMS}
 
     @property
     def downloads(self) -> tuple[Download, ...]:
-        """Every file by itself, where their checksums are known; there is nothing to unpack."""
+        """The files with known checksums; none needs unpacking."""
         return tuple(Download(f"{self.url}/{Path(file).name}", file, sha) for file, sha in self.checksums.items())
 
     def fetch(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Paper:
-    """The settings of a plain GCN in Jamadandi et al. (2024, table 19), who draw splits of 60, 20 and 20 %."""
+    """The settings of a plain GCN in Jamadandi et al. (2024, table 19), which uses splits of 60, 20 and 20 %."""
 
     rate: float
     width: int
@@ -83,25 +83,25 @@ class Paper:
 
 
 def published(source: Source, split: Number, folder: Path, seed: int) -> Splits:
-    """The split of that number; with `split="seed"`, the seed chooses."""
+    """Return the published split with that number; with `split="seed"`, the seed chooses it."""
     graph = source.read(folder)
     number = seed % graph.masks.shape[1] if split == "seed" else int(split)
     return Splits(*(for_nodes(graph, mask) for mask in graph.masks[:, number]))
 
 
 def drawn(source: Source, split: Number, folder: Path, seed: int) -> Splits:
-    """The largest connected component, of which 60, 20 and 20 % of the nodes are drawn at random."""
+    """Return a random split of the largest connected component into 60, 20 and 20 % of the nodes."""
     graph = largest(source.read(folder))
     number = seed if split == "seed" else int(split)
     order = torch.randperm(graph.num_nodes, generator=torch.Generator().manual_seed(number))
     masks = torch.zeros(3, graph.num_nodes, dtype=torch.bool)
-    for mask, mine in zip(masks, np.split(order.numpy(), [int(0.6 * len(order)), int(0.8 * len(order))]), strict=True):
-        mask[mine] = True
+    for mask, part in zip(masks, np.split(order.numpy(), [int(0.6 * len(order)), int(0.8 * len(order))]), strict=True):
+        mask[part] = True
     return Splits(*(for_nodes(graph, mask) for mask in masks))
 
 
 def largest(graph: Graph) -> Graph:
-    """The largest connected component."""
+    """Return the largest connected component."""
     _, component = connected_components(to_scipy_sparse_matrix(graph.edge_index, num_nodes=graph.num_nodes), False)
     return graph.subgraph(torch.from_numpy(component == np.bincount(component).argmax()))
 
@@ -110,7 +110,7 @@ def largest(graph: Graph) -> Graph:
 
 
 def heterophilous(name: str, features: int, classes: int, *, ranks: bool = False) -> Source:
-    """A graph in the format of Platonov et al. (2023), with ten splits, in `heterophilous/<name>/raw/<name>.npz`."""
+    """Return a graph with ten splits in the format of Platonov et al. (2023), `heterophilous/<name>/raw/<name>.npz`."""
     file = f"heterophilous/{name}/raw/{name}.npz"
 
     def read(folder: Path) -> Graph:
@@ -128,7 +128,7 @@ def heterophilous(name: str, features: int, classes: int, *, ranks: bool = False
 
 
 def planetoid(name: str, features: int, classes: int) -> Source:
-    """A citation graph with its public split (Yang et al., 2016); a node's features sum to 1."""
+    """Return a citation graph with its public split (Yang et al., 2016). Features of a node are scaled to sum to 1."""
     parts = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
     files = tuple(f"planetoid/{name}/raw/ind.{name.lower()}.{part}" for part in parts)
 
@@ -151,9 +151,9 @@ def planetoid(name: str, features: int, classes: int) -> Source:
 def platonov(
     source: Source, layers: int, split: Number, *, rate: float = 3e-5, dropout: float = 0.2, width: int = 512
 ) -> Task:
-    """Residual networks, 1,000 steps of AdamW on the whole graph (Platonov et al., 2023), on the published splits.
+    """Return a task with residual networks, 1,000 steps of AdamW and the published splits (Platonov et al., 2023).
 
-    They choose 1 to 5 layers on validation; 0 is 5 here. The shorter budgets train at a rate of 1e-3.
+    The paper chooses 1 to 5 layers on validation; here 0 means 5. The shorter budgets use a rate of 1e-3.
     """
     step = partial(Recipe, batch_size=1, optimizer="adamw")
     recipes = {
@@ -166,7 +166,7 @@ def platonov(
 
 
 def jamadandi(source: Source, layers: int, split: Number, paper: Paper) -> Task:
-    """Plain networks, 100 steps of Adam, random splits of the largest component (Jamadandi et al., 2024)."""
+    """Return a task with plain networks, 100 steps of Adam and random splits (Jamadandi et al., 2024)."""
     step = partial(Recipe, batch_size=1, optimizer="adam", rate=paper.rate, weight_decay=5e-4)
     recipes = {"smoke": step(steps=5), "short": step(steps=50), "full": step(steps=100)}
     networks = plain(source.features, source.outputs, layers or paper.layers, paper.width, paper.dropout)
@@ -174,7 +174,7 @@ def jamadandi(source: Source, layers: int, split: Number, paper: Paper) -> Task:
 
 
 def ugs(source: Source, layers: int, rate: float, decay: float) -> Task:
-    """A GCN of 512 units without biases, 200 steps of Adam on the public split (Chen et al., 2021)."""
+    """Return a task with plain networks of 512 units, 200 steps of Adam and the public split (Chen et al., 2021)."""
     step = partial(Recipe, batch_size=1, optimizer="adam", rate=rate, weight_decay=decay)
     recipes = {"smoke": step(steps=5), "short": step(steps=50), "full": step(steps=200)}
     networks = plain(source.features, source.outputs, layers or 2, 512, 0.5, bias=False)
@@ -211,12 +211,12 @@ def _task(
 
 
 def loss(model: nn.Module, batch: Graph) -> Tensor:
-    """Mean cross-entropy over the nodes of the split; the logistic one where the network has a single output."""
+    """Return the mean cross-entropy over the nodes of the split; the logistic loss for a single output."""
     return _loss(*_of_split(model, batch))
 
 
 def classification(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """Top-1 accuracy, and the loss, over the nodes of the split."""
+    """Return top-1 accuracy and loss over the nodes of the split."""
     (batch,) = batches
     logits, labels = _of_split(model, batch)
     right = float((logits.argmax(dim=1) == labels).double().mean())
@@ -224,7 +224,7 @@ def classification(model: nn.Module, batches: Iterable[Graph]) -> dict[str, floa
 
 
 def ranking(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
-    """Area under the ROC curve, and the loss, over the nodes of the split."""
+    """Return the area under the ROC curve and the loss over the nodes of the split."""
     (batch,) = batches
     logits, labels = _of_split(model, batch)
     area = roc_auc_score(labels.cpu().numpy(), logits.squeeze(1).cpu().numpy())

@@ -30,8 +30,8 @@ LABELS = torch.tensor([1, 1, 0, 0, 0, 0, 1, 1])
 def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task:
     """Braess: the eight nodes on which removing an edge widens the spectral gap (Jamadandi et al., 2024, figure 1).
 
-    Every example is the same graph with features drawn from N(+1, 1) at nodes 0, 1, 6, 7 and from N(-1, 1) at the rest;
-    asked is the class of every node. Removing {0, 3} from `base` gives `minus`, of the wider gap.
+    Every example is the same graph, with features drawn from N(+1, 1) at nodes 0, 1, 6, 7 and from N(-1, 1) at the
+    others. The network predicts the class of every node. Removing {0, 3} from `base` gives `minus`, with a wider gap.
 
     Options:
         graph: base (ring and {0, 3}), minus (the ring), plus (base and {0, 5}), tilde (base and {4, 7})
@@ -50,7 +50,7 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
 
 
 def draw(edges: tuple[tuple[int, int], ...], folder: Path) -> Splits:
-    """500 draws of the features to train, 100 to validate, 500 to test."""
+    """Draw features: 500 examples for training, 100 for validation, 500 for test."""
     draw = torch.Generator().manual_seed(0)
 
     def example() -> Graph:

@@ -1,6 +1,6 @@
-"""Heterophilous graphs, on which neighbours tend to be of different classes, under the protocols of two papers.
+"""Heterophilous graphs, whose neighbours tend to have different classes, under the protocols of two papers.
 
-The five of Platonov et al. (2023) are new there; of the other six, these are their filtered or republished versions.
+Five graphs were introduced by Platonov et al. (2023); the other six are in their filtered or republished versions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Name = Literal["platonov", "jamadandi"]
 # --- those of Platonov et al.: both protocols train residual networks on the published splits -------------------------
 
 Rates = Annotated[Name, Doc("platonov trains at 3e-5 with dropout .2; jamadandi (2024) at 3e-4 with .32.")]
-Deep = Annotated[Layers, Doc("how many; 0 for 5. Jamadandi et al. have 5, 10 and 20.")]
-Published = Annotated[Number, Doc("which of the ten published splits; by default seed s has split s mod 10.")]
+Deep = Annotated[Layers, Doc("number of layers; 0 for 5. Jamadandi et al. use 5, 10 and 20.")]
+Published = Annotated[Number, Doc("which of the ten published splits; by default seed s uses split s mod 10.")]
 
 
 @task
@@ -52,7 +52,7 @@ def tolokers(*, protocol: Rates = "platonov", layers: Deep = 0, split: Published
 
 
 def large(name: str, features: int, classes: int, protocol: Name, layers: int, split: Number) -> Task:
-    """One of the five; two classes are ranked."""
+    """Return a task on one of the five graphs of Platonov et al. Two classes are scored by area under the ROC curve."""
     source = heterophilous(name, features, classes, ranks=classes == 2)
     if protocol == "jamadandi":
         return platonov(source, layers, split, rate=3e-4, dropout=0.32)
@@ -64,10 +64,10 @@ def large(name: str, features: int, classes: int, protocol: Name, layers: int, s
 Networks = Annotated[
     Name, Doc("platonov (2023): residual networks, published splits; jamadandi (2024): plain ones, random splits.")
 ]
-Depth = Annotated[Layers, Doc("how many; 0 for the protocol's own: 5 and 2.")]
+Depth = Annotated[Layers, Doc("number of layers; 0 for that of the protocol: 5 and 2.")]
 Split = Annotated[
     Number,
-    Doc("which of ten splits; by default seed s has split s mod 10, or under jamadandi a split of its own."),
+    Doc("which of ten splits; by default seed s uses split s mod 10, or under jamadandi a split of its own."),
 ]
 
 
@@ -108,7 +108,7 @@ def wisconsin(*, protocol: Networks = "platonov", layers: Depth = 0, split: Spli
 
 
 def small(name: str, features: int, dropout: float, protocol: Name, layers: int, split: Number) -> Task:
-    """One of the six, all of which have five classes; `dropout` is that of Jamadandi et al."""
+    """Return a task on one of the six older graphs, which have five classes; `dropout` is that of Jamadandi et al."""
     source = heterophilous(name, features, classes=5)
     if protocol == "jamadandi":
         return jamadandi(source, layers, split, Paper(rate=0.001, width=128, dropout=dropout))

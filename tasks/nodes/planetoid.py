@@ -15,11 +15,11 @@ PUBMED = planetoid("PubMed", features=500, classes=3)
 Name = Literal["ugs", "jamadandi"]
 Protocol = Annotated[
     Name,
-    Doc("ugs (Chen et al., 2021) trains on the public split; jamadandi (2024) on random splits of 60, 20, 20 %."),
+    Doc("ugs (Chen et al., 2021): the public split; jamadandi (2024): random splits of 60, 20 and 20 %."),
 ]
-Depth = Annotated[Layers, Doc("how many; 0 for the 2 of both protocols.")]
+Depth = Annotated[Layers, Doc("number of layers; 0 for 2, as in both protocols.")]
 Split = Annotated[
-    Number, Doc("which of the random splits; by default every seed has its own. The public split is one.")
+    Number, Doc("which of the random splits; by default every seed has its own. There is a single public split.")
 ]
 
 

@@ -24,13 +24,14 @@ def planted_partition(
 ) -> Task:
     """Planted partition: communities, known by their edges and by noisy features, with edges between them as noise.
 
-    A stochastic block model of four classes of equal size, drawn anew for every seed. Made here; no published results.
+    A stochastic block model with four classes of equal size, drawn anew for every seed. It is specific to prunebench:
+    there are no published results.
 
     Options:
-        nodes: how many
-        degree: of a node, on average
-        noise: expected share of the edges that join two classes; 0.75 tells nothing, more is heterophily
-        signal: distance of a class's mean feature from 0, where the noise of each of the 16 features is 1
+        nodes: number of nodes
+        degree: average degree of a node
+        noise: expected share of edges between classes; 0.75 carries no information, more is heterophily
+        signal: distance of a class's mean feature from 0, relative to noise of 1 in each of the 16 features
     """
     splits = partial(draw, nodes - nodes % CLASSES, degree, noise, signal)
     adam = partial(Recipe, batch_size=1, rate=0.01, optimizer="adam")
@@ -47,7 +48,7 @@ def planted_partition(
 
 
 def draw(nodes: int, degree: float, noise: float, signal: float, folder: Path, seed: int) -> Splits:
-    """One graph, of whose nodes 60, 20 and 20 % are in the splits."""
+    """Draw a graph, with 60, 20 and 20 % of its nodes in the splits."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(nodes) % CLASSES
     same = labels.unsqueeze(0) == labels.unsqueeze(1)
@@ -59,6 +60,6 @@ def draw(nodes: int, degree: float, noise: float, signal: float, folder: Path, s
     graph = Graph(x=x, edge_index=drawn.triu(1).nonzero().t(), y=labels, num_nodes=nodes)
     order = torch.randperm(nodes, generator=generator)
     masks = torch.zeros(3, nodes, dtype=torch.bool)
-    for mask, mine in zip(masks, order.tensor_split((int(0.6 * nodes), int(0.8 * nodes))), strict=True):
-        mask[mine] = True
+    for mask, part in zip(masks, order.tensor_split((int(0.6 * nodes), int(0.8 * nodes))), strict=True):
+        mask[part] = True
     return Splits(*(for_nodes(graph, mask) for mask in masks))
