@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
     from benchmark.errors import Inapplicable, UsageError, unknown_name
-    from benchmark.files import alone, user_cache
+    from benchmark.files import file_lock, user_cache
     from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Amount, Count, Fraction, Positive, Share, Sparsity
@@ -45,7 +45,7 @@ _HOME = {
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
     "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
-    "benchmark.files": ("alone", "user_cache"),
+    "benchmark.files": ("file_lock", "user_cache"),
     "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.plugins.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
@@ -96,10 +96,10 @@ __all__ = [
     "UsageError",
     "algorithm",
     "allocate",
-    "alone",
     "carve",
     "carved",
     "cores",
+    "file_lock",
     "graphs",
     "keep_each",
     "keep_top",

@@ -24,7 +24,7 @@ def writable(folder: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def file_lock(path: Path) -> Iterator[None]:
     """Let only one process at a time into this context, for the same `path`; others wait.
 
     The lock is a file next to `path`. It is released when the process ends.

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 from benchmark.data.source import DataSource, Download
 from benchmark.errors import DataMissing, one_line
-from benchmark.files import alone, writable
+from benchmark.files import file_lock, writable
 
 TIMEOUT = 30.0
 """Seconds without data after which a download fails."""
@@ -53,7 +53,7 @@ def obtain(
         writable(cache)
     except OSError as error:
         raise DataMissing(f"{cache} cannot be written: {error.strerror or error}") from None
-    with alone(workshop):
+    with file_lock(workshop):
         workshop.mkdir(exist_ok=True)
         try:
             _fill(source, workshop, origin, progress)

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmark.files import alone
+from benchmark.files import file_lock
 from benchmark.training.engine import Engine
 from benchmark.training.meter import Meter
 
@@ -46,7 +46,7 @@ class SharedTrainings:
         path, before = self._path(engine.start_digest(steps)), meter.seconds
         with ExitStack() as turn:
             with suppress(OSError):  # without the folder, or with a full disk, this cell trains by itself
-                turn.enter_context(alone(path))
+                turn.enter_context(file_lock(path))
             meter.leave_out(meter.seconds - before)
             if result := self._load(path):
                 engine.load(result["state"], steps)

@@ -99,12 +99,15 @@ class ResizedCrop:
 
     def __call__(self, batch: Labelled, draw: torch.Generator) -> Labelled:
         images, labels = batch
-        tops, heights, lefts, widths = self.rectangles(len(images), images.shape[2], images.shape[3], draw)
-        flip = torch.rand(len(images), 1, 1, generator=draw) < 0.5
+        rectangles = self.rectangles(len(images), images.shape[2], images.shape[3], draw)
+        flips = torch.rand(len(images), generator=draw) < 0.5
+        # Five numbers per image go to the device in one copy; the matrices of weights are computed there.
+        drawn = torch.stack([*rectangles, flips.long()]).to(images.device, non_blocking=True)
+        tops, heights, lefts, widths, flip = drawn
         rows = resizing(tops, heights, images.shape[2], self.size)
         columns = resizing(lefts, widths, images.shape[3], self.size)
-        columns = torch.where(flip, columns.flip(1), columns)
-        rows, columns = (weights.to(images.device, images.dtype).unsqueeze(1) for weights in (rows, columns))
+        columns = torch.where(flip.bool().view(-1, 1, 1), columns.flip(1), columns)
+        rows, columns = (weights.to(images.dtype).unsqueeze(1) for weights in (rows, columns))
         return rows @ images @ columns.transpose(2, 3), labels
 
     def rectangles(
@@ -129,8 +132,9 @@ class ResizedCrop:
 def resizing(starts: Tensor, lengths: Tensor, whole: int, size: int) -> Tensor:
     """Return weights [b, size, whole] to resize `lengths` pixels from `starts` to `size`, bilinear and antialiased."""
     scale = (lengths.double() / size).view(-1, 1, 1)
-    centres = (torch.arange(size).view(1, -1, 1) + 0.5) * scale
-    places = torch.arange(whole).view(1, 1, -1) - starts.view(-1, 1, 1)
+    outputs, inputs = (torch.arange(edge, device=starts.device) for edge in (size, whole))
+    centres = (outputs.view(1, -1, 1) + 0.5) * scale
+    places = inputs.view(1, 1, -1) - starts.view(-1, 1, 1)
     weights = (1 - (places + 0.5 - centres).abs() / scale.clamp(min=1)).clamp(min=0)
     weights = weights * ((places >= 0) & (places < lengths.view(-1, 1, 1)))
     return weights / weights.sum(dim=2, keepdim=True)

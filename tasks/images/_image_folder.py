@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmark import Batch, Graphless, alone, cores, user_cache
+from benchmark import Batch, Graphless, cores, file_lock, user_cache
 
 SUFFIXES = {".jpeg", ".jpg", ".png"}
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"
@@ -184,7 +184,7 @@ def pixels_of(listings: Sequence[Listing]) -> list[Pixels]:
 
 def _cached(listing: Listing, path: Path) -> Resident:
     """Memory-map the images from a cache file, after decoding them into it if it is missing or damaged."""
-    with alone(path):
+    with file_lock(path):
         checksum = _intact(listing, path) or _write(listing, path)
     shape = (len(listing.files), 3, listing.size, listing.size)
     # Copy-on-write, since torch needs a writable array.

@@ -19,7 +19,7 @@ from torchvision import datasets
 
 from benchmark.data.download import hashed, obtain
 from benchmark.errors import DataMissing
-from benchmark.files import alone
+from benchmark.files import file_lock
 from benchmark.plugins import registry
 from tests.support.command import Bench
 from tests.support.outside import plant
@@ -252,7 +252,7 @@ def test_what_cannot_be_downloaded_is_told(bench: Bench) -> None:
 
 def test_two_processes_do_not_fetch_at_once(cache: Path, server: Server) -> None:
     cache.mkdir(parents=True)
-    with alone(cache / ".packed"):
+    with file_lock(cache / ".packed"):
         thread = Thread(target=obtain, args=("packed", registry.task("packed").source, cache))
         thread.start()
         thread.join(timeout=0.3)

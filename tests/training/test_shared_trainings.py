@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmark import Run, Target, algorithm, keep_top
 from benchmark.contract.toy import toy
-from benchmark.files import alone
+from benchmark.files import file_lock
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -102,7 +102,7 @@ def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> Non
     held, asked = Event(), Event()
 
     def makes_it() -> None:
-        with alone(ending):
+        with file_lock(ending):
             held.set()
             asked.wait()
             time.sleep(1)
