@@ -176,7 +176,7 @@ def _assembled(shape: Shape, source: Source, layers: list[nn.Module], activation
 def adamw(
     source: Source, batch_size: int, *, epochs: int, warm: int = 0, clip: float = 0.0, rate: float = 1e-3
 ) -> dict[str, Recipe]:
-    """Return recipes of AdamW with a cosine schedule: full is `epochs` long, `warm` of them warm-up; short is 60 steps."""
+    """Return AdamW recipes with a cosine schedule: `epochs` in full, `warm` of them warm-up, and 60 steps in short."""
     epoch = source.training // batch_size
     step = partial(Recipe, batch_size=batch_size, rate=rate, optimizer="adamw", cosine=True, clip=clip, augment=flipped)
     return {
