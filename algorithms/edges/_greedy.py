@@ -40,7 +40,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.mode == "both" and self.connectivity == "free":
-            raise ValueError("mode 'both' edits graphs that stay whole; connectivity must be 'keep'")
+            raise ValueError("mode 'both' keeps components connected; connectivity must be 'keep'")
 
     def checks(self, nodes: int) -> int:
         """Return how many candidates per edit are checked exactly."""

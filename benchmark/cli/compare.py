@@ -54,13 +54,13 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     Welch's test with fewer than two common seeds.
     """
     if masks and against:
-        raise UsageError("--against is of scores; with --masks, name two records or two algorithms")
+        raise UsageError("--against compares scores; with --masks, name two records or two algorithms")
     if masks:
         emit(form, *compared(names, Store(wanted["results"]), whole_records(**wanted)))
         return
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
-        raise UsageError("--against says what to do without names; leave out one or the other")
+        raise UsageError("--against cannot be combined with names; leave out one or the other")
     board = rows(selected(**wanted), catalog.label)
     if everybody:
         comparisons = compare_all(board) if against == "all" else compare_with_best(board)
@@ -68,7 +68,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
         comparisons = _of(choices(names), board)
     if not comparisons:
         raise UsageError(
-            "nothing to compare: no two of these have results at one task, model, budget, pattern and sparsity"
+            "nothing to compare: no two of these have results for the same task, model, budget, pattern and sparsity"
         )
     emit(form, _tables(comparisons, bars=form == "table"), [one.facts() for one in comparisons])
 
@@ -93,7 +93,7 @@ def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
     chosen = [row for row in rows if row.control is None or "control" in choice.options]
     if not chosen:
         labels = ", ".join(dict.fromkeys(row.label for row in board))
-        raise UsageError(f"no record here is of '{choice.name}' as asked; there are: {labels}")
+        raise UsageError(f"no record here matches '{choice.name}' with these options; there are: {labels}")
     return chosen
 
 

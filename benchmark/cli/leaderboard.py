@@ -54,7 +54,7 @@ def leaderboard(
         raise UsageError(f"--flops is for --view compute, not {view}")
     levels = flat(flops)
     if not all(0 < level < math.inf for level in levels):
-        raise UsageError(f"--flops are numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
+        raise UsageError(f"--flops must be numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
     if view == "edits":
         emit(form, *edits(whole_records(**wanted), catalog.label))
         return

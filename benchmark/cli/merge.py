@@ -35,7 +35,7 @@ def merge(
     for folder in folders:
         if not (folder / "records").is_dir():
             raise UsageError(
-                f"{folder} is no results folder: it has no records/; give the folder that bench run wrote to"
+                f"{folder} is not a results folder, since it has no records/; give the folder that bench run wrote to"
             )
         if folder.resolve() == results.resolve():
             raise UsageError(f"{folder} is --results itself; name the folder of the other machine")

@@ -59,7 +59,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
 
 
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
-    from benchmark.leaderboard.page import Names, page  # imports jinja2 and matplotlib, which nothing else needs
+    from benchmark.leaderboard.page import Names, page  # imports jinja2 and matplotlib, which a README does not need
 
     return {"index.html": page(records, published(results / "published"), Names(catalog.label, catalog.when)).encode()}
 

@@ -45,9 +45,9 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
     overlap              how far masks agree, beyond chance at the same layer densities
     """
     if out.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{out}: no picture ends in '{out.suffix}'; it can be {', '.join(SUFFIXES)}")
+        raise UsageError(f"{out}: pictures cannot be written as '{out.suffix}'; use {', '.join(SUFFIXES)}")
     if controls and picture not in WITH_CONTROLS:
-        raise UsageError(f"{picture} is of methods alone; --controls is for {', '.join(WITH_CONTROLS)}")
+        raise UsageError(f"{picture} shows methods only; --controls is for {', '.join(WITH_CONTROLS)}")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
     draw: Callable[[Iterable[Any]], Figure] = PICTURES.get(picture) or partial(

@@ -100,7 +100,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     device = usable(selected["device"])
     jobs = _jobs(jobs, device, len(planned.run))
     if selected["timeout"] and not jobs:
-        raise UsageError("--timeout ends workers, and with --jobs 0 there are none; leave out one or the other")
+        raise UsageError("--timeout needs workers, and --jobs 0 starts none; leave out one or the other")
     _announce(planned, jobs, device)
     if dry_run:
         for cell in planned.cells:

@@ -35,5 +35,5 @@ def find_source(text: str, store: Store) -> Source:
     if not sources:
         raise UsageError(f"no record '{text}' in {store.root}; give a file, or the first digits of a key")
     if len(sources) > 1:
-        raise UsageError(f"'{text}' begins {len(sources)} keys; give more digits")
+        raise UsageError(f"'{text}' matches {len(sources)} keys; give more digits")
     return sources[0]

@@ -67,7 +67,7 @@ def published(folder: Path) -> list[Published]:
         for place, row in _rows(file):
             identity = tuple(row.model_dump(exclude={"mean", "std", "n", "note", "tag"}).values())
             if identity in seen:
-                raise UsageError(f"{place}: the same row stands at {seen[identity]}")
+                raise UsageError(f"{place}: the same row as at {seen[identity]}")
             seen[identity] = place
             rows.append(row)
     return rows

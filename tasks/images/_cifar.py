@@ -63,7 +63,7 @@ STYLES: Mapping[Source, Style] = {
     "rigl": Style(_in_epochs(250, 77, 154, 230, rate=0.1, gamma=0.2, weight_decay=5e-4, nesterov=True)),
 }
 
-# The only published recipe for these networks: Adam without augmentation (Frankle & Carbin, 2019).
+# The only known recipe for these networks: Adam without augmentation (Frankle & Carbin, 2019).
 _adam = partial(Recipe, batch_size=60, optimizer="adam")
 PLAIN = {
     "conv-2": _adam(steps=20_000, rate=2e-4),

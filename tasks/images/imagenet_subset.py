@@ -62,7 +62,7 @@ def imagenet_subset(
             f"classes={classes or 'N'},images=N (known without: {', '.join(KNOWN)})"
         )
     if stored < size:
-        raise UsageError(f"images stored at {stored} pixels cannot be seen at {size}; give stored={size} or more")
+        raise UsageError(f"images stored at {stored} pixels are too small for size={size}; give stored={size} or more")
     selected, style = Selected(folder, chosen, count, size, stored), STYLES[recipe]
     return Task(
         models=models(count.classes),

@@ -37,7 +37,7 @@ def test_masks_of_a_name_that_means_several_methods_are_not_mixed(filled: Store,
     other = Cell.model_validate(one.cell.model_dump() | {"options": {**one.cell.options, "batches": 7}})
     store.put(one.model_copy(update={"key": other.key, "cell": other}), store.masks(one.cell).read_bytes())
     ended = bench("compare", "--masks", "snip", "random", "--results", store.root)
-    assert_one_clear_line(ended, 2, "'snip' means several records here; say which", "batches=7")
+    assert_one_clear_line(ended, 2, "'snip' matches several records here; name one of", "batches=7")
 
 
 def test_damaged_masks_are_told(filled: Store, bench: Bench, tmp_path: Path) -> None:

@@ -194,11 +194,11 @@ def test_without_names_it_is_everything_against_the_best_or_all(words: list[str]
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["grannet", "imp"], "no record here is of 'grannet'"),
-        (["imp", "snip", "--against", "all"], "--against says what to do without names"),
+        (["grannet", "imp"], "no record here matches 'grannet'"),
+        (["imp", "snip", "--against", "all"], "--against cannot be combined with names"),
         (["dense"], ""),
         (["imp", "imp"], "nothing to compare"),
-        (["imp:k=1", "snip"], "no record here is of 'imp' as asked"),
+        (["imp:k=1", "snip"], "no record here matches 'imp' with these options"),
     ],
 )
 def test_what_cannot_be_compared_is_said(words: list[str], told: str, folder: Path, bench: Bench) -> None:
@@ -230,7 +230,7 @@ def test_levels_of_cost_can_be_asked_for(folder: Path, bench: Bench) -> None:
     ("words", "told"),
     [
         (["--flops", "1e9"], "--flops is for --view compute"),
-        (["--view", "compute", "--flops", "0"], "--flops are numbers above 0"),
+        (["--view", "compute", "--flops", "0"], "--flops must be numbers above 0"),
         (["--view", "controls", "--algo", "imp"], "no method here has a control"),
         (["--view", "profile", "--algo", "imp"], "no two methods here share"),
     ],
@@ -310,8 +310,8 @@ def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["pareto", "--out", "x.bmp"], "no picture ends in '.bmp'"),
-        (["pareto", "--out", "x"], "no picture ends in ''"),
+        (["pareto", "--out", "x.bmp"], "pictures cannot be written as '.bmp'"),
+        (["pareto", "--out", "x"], "pictures cannot be written as ''"),
         (["pareto", "--out", "there/is/none/x.svg"], "there is no folder there/is/none"),
         (["pareto", "--out", "x.svg", "--controls"], "--controls is for accuracy-sparsity, layers, overlap"),
         (["layers", "--out", "x.svg"], "no record of a pruned network has its layers"),

@@ -35,7 +35,7 @@ ERRORS: list[tuple[str, list[str], str]] = [
     ("seeds", ["--algo", "dense", "--seeds", "0"], "0 is not in the range x>=1"),
     ("nothing to control", ["--algo", "dense", "--control", "shuffle"], "--control changes one thing about a method"),
     ("no edges to edit", ["--algo", "snip", "--edges", "50"], "--edges is for methods that edit edges; none of these"),
-    ("no worker to end", ["--algo", "dense", "--timeout", "9"], "--timeout ends workers, and with --jobs 0 there are"),
+    ("no worker to end", ["--algo", "dense", "--timeout", "9"], "--timeout needs workers, and --jobs 0 starts none"),
     ("timeout", ["--algo", "dense", "--timeout", "0"], "0.0 is not in the range x>0"),
 ]  # fmt: skip
 

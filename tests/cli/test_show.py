@@ -60,5 +60,5 @@ def test_show_asks_for_more_digits_where_several_records_fit(own: Store, bench: 
     first = [record.key[0] for record in own]
     several = next(digit for digit in first if first.count(digit) > 1)
     assert_one_clear_line(
-        bench("show", several), 2, f"'{several}' begins {first.count(several)} keys; give more digits"
+        bench("show", several), 2, f"'{several}' matches {first.count(several)} keys; give more digits"
     )

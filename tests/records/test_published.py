@@ -120,7 +120,7 @@ def test_a_bad_line_is_named_with_its_column(tmp_path: Path, line: str, column: 
 def test_the_same_row_twice_is_refused_over_all_files(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     write(tmp_path, GOOD.replace("0.984", "0.5"), name="b.csv")
-    with pytest.raises(UsageError, match=r"b\.csv:2: the same row stands at .*a\.csv:2"):
+    with pytest.raises(UsageError, match=r"b\.csv:2: the same row as at .*a\.csv:2"):
         published(tmp_path)
 
 

@@ -49,7 +49,7 @@ def check(groups: Mapping[Any, Any], reason: str) -> None:
         raise UsageError(f"nothing to draw: {reason}")
     if len(groups) > MOST_PANELS:
         raise UsageError(
-            f"that would be {len(groups)} panels, and {MOST_PANELS} can be read; "
+            f"that would be {len(groups)} panels, more than {MOST_PANELS} cannot be read; "
             f"narrow it down with --task, --model, --budget, --pattern or --sparsity"
         )
 

@@ -1,22 +1,22 @@
 "use strict";
-// Draws the tables from the data of the page. Text enters the document as text alone: nothing a record says is markup.
+// Draws the tables from the data of the page. Text from records is inserted as text, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const form = document.getElementById("filters");
 const panel = document.getElementById("panel");
 const RUN = "key seed status score validation density effective edges trainings flops seconds bytes audit verified place error".split(" ");
 const NUMBER = "task sparsity mean std n model algorithm variant metric paper source table tag note".split(" ");
-const AT_ONCE = 60; // published numbers that are drawn before the reader asks for more
+const AT_ONCE = 60; // published numbers shown at first
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 const published = Map.groupBy
   ? Map.groupBy(data.published, (values) => values[0])
   : data.published.reduce((map, v) => map.set(v[0], [...(map.get(v[0]) || []), v]), new Map());
-let order = { column: "score", descending: false }; // best first: the order that the rows come in
+let order = { column: "score", descending: false }; // best first, which is the order of the rows in the data
 
 // --- elements ---------------------------------------------------------------------------------------------------------
 
-/** An element with attributes; children that are no elements become text. */
+/** Creates an element with attributes. Children that are not elements become text. */
 function el(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -76,7 +76,7 @@ function offer() {
   }
 }
 
-/** Whether a row is asked for. The dense network stays beside whatever sparsity and pattern are chosen. */
+/** Whether a row passes the filters. The dense network is shown for every sparsity and pattern. */
 function asked(table, row) {
   const text = form.elements.text.value.trim().toLowerCase();
   const dense = row.sparsity === 0;
@@ -108,7 +108,7 @@ function sorted(table, rows) {
   const flip = table.direction === "max" ? -1 : 1;
   const keyed = rows.map((row, place) => ({ row, place, key: by({ ...row, loss: known(row.mean) ? flip * row.mean : null }) }));
   keyed.sort((a, b) => {
-    if (known(a.key) !== known(b.key)) return known(a.key) ? -1 : 1; // what has no value comes last, either way
+    if (known(a.key) !== known(b.key)) return known(a.key) ? -1 : 1; // rows without a value come last in both directions
     if (!known(a.key) || a.key === b.key) return a.place - b.place;
     return sign * (typeof a.key === "string" ? a.key.localeCompare(b.key) : a.key - b.key);
   });
@@ -134,7 +134,7 @@ function head(table, id) {
   return el("thead", {}, el("tr", {}, cells, el("th", { scope: "col", class: "text minor" }, "Notes")));
 }
 
-/** The mean and its interval on the scale of its group, in a picture 140 wide. */
+/** Draws the mean and its interval on the scale of its group, 140 pixels wide. */
 function plot(row, scale, dense) {
   const at = (value) => 4 + (132 * (value - scale.low)) / (scale.high - scale.low || 1);
   const parts = [svg("line", { class: "whole", x1: 0, x2: 140, y1: 8, y2: 8 })];
@@ -216,7 +216,7 @@ function papers(table) {
   const wanted = form.elements.sparsity.value;
   const all = (published.get(table.task) || []).map(read).filter((one) => one.metric === table.metric);
   const near = all.filter((one) => !wanted || one.sparsity === 0 || (known(one.sparsity) && Math.abs(one.sparsity - wanted) < 0.02));
-  near.sort((a, b) => (b.model === table.model) - (a.model === table.model)); // the same network first; else as in the files
+  near.sort((a, b) => (b.model === table.model) - (a.model === table.model)); // the same network first, otherwise in the order of the files
   return near.length ? published_list(table.label, near, wanted ? `, near sparsity ${wanted}` : "") : null;
 }
 
@@ -301,14 +301,14 @@ function summary(table, row, runs) {
 }
 
 function command(text) {
-  const code = el("code", {}, text.split(" ").map((word) => [el("span", {}, word), " "])); // lines break between words
+  const code = el("code", {}, text.split(" ").map((word) => [el("span", {}, word), " "])); // so that lines break between words
   const button = el("button", { type: "button", class: "quiet" }, "Copy");
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(code); // where the clipboard is closed to us: selected, for the reader to copy
+      getSelection().selectAllChildren(code); // without access to the clipboard, select the text for the reader to copy
     }
   });
   return el("div", { class: "command" }, code, button);
@@ -355,7 +355,7 @@ function made(row, runs) {
 
 // --- state ------------------------------------------------------------------------------------------------------------
 
-/** The filters and the open row, after the # of the address: what is seen can be sent. */
+/** Keeps filters and the open row in the address, after #, so that a view can be shared as a link. */
 function remember() {
   const state = new URLSearchParams();
   for (const field of [...FIELDS, "text"]) if (form.elements[field].value) state.set(field, form.elements[field].value);
@@ -378,7 +378,7 @@ function theme(name) {
   const button = document.getElementById("theme");
   button.textContent = `Theme: ${name}`;
   button.dataset.theme = name;
-  try { localStorage.setItem("prunebench-theme", name); } catch { /* a reader who stores nothing chooses each time */ }
+  try { localStorage.setItem("prunebench-theme", name); } catch { /* without storage, the theme is chosen anew on each visit */ }
 }
 
 function remembered() {
@@ -395,7 +395,7 @@ panel.addEventListener("close", () => {
   remember();
   document.querySelector(`[data-row="${CSS.escape(id || "")}"]`)?.focus();
 });
-panel.addEventListener("click", (event) => event.target === panel && panel.close()); // beside the sheet
+panel.addEventListener("click", (event) => event.target === panel && panel.close()); // a click outside the sheet
 document.getElementById("theme").addEventListener("click", (event) => theme(THEMES[(THEMES.indexOf(event.target.dataset.theme) + 1) % 3]));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !panel.open && !/INPUT|SELECT/.test(document.activeElement.tagName)) {

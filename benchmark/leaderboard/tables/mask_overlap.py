@@ -48,7 +48,7 @@ def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) 
     for place, first, second in _pairs(wanted, records):
         by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
     if not by_place:
-        raise UsageError("no two records of these have a task, model, budget, pattern, sparsity and seed in common")
+        raise UsageError("no two of these records have a task, model, budget, pattern, sparsity and seed in common")
     rows = []
     for (setting, model, budget, pattern, sparsity), parts in sorted(by_place.items()):
         beyond = [part.beyond_chance for part in parts if part.beyond_chance is not None]
@@ -80,7 +80,7 @@ def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Re
             other = by_place.setdefault((_place(record), cell.seed), record)
             if other is not record:
                 which = " or ".join(spelled(cell.algorithm, match.cell.options) for match in (other, record))
-                raise UsageError(f"'{choice.name}' means several records here; say which: {which}")
+                raise UsageError(f"'{choice.name}' matches several records here; name one of: {which}")
     return by_place
 
 

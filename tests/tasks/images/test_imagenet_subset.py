@@ -107,7 +107,7 @@ def test_numbers_that_are_not_the_folders_are_told(
     [
         ({"folder": "elsewhere"}, "say how many classes and training images it has, classes=N,images=N"),
         ({"classes": "n01440764+n02102040"}, "classes=n01440764+n02102040,images=N"),
-        ({"size": "224"}, "images stored at 96 pixels cannot be seen at 224; give stored=224 or more"),
+        ({"size": "224"}, "images stored at 96 pixels are too small for size=224; give stored=224 or more"),
         ({"folder": "../elsewhere"}, "option 'folder' of 'imagenet-subset' cannot be '../elsewhere'; it takes a"),
         ({"folder": "/data"}, "cannot be '/data'"),
         ({"classes": "no/such/file"}, "cannot be 'no/such/file'; it takes a number | n01440764+n02102040 | a file"),

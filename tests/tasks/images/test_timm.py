@@ -117,7 +117,10 @@ def test_attention_can_be_differentiated_twice() -> None:
 
 WRONG = {
     "unknown": ("timm:resnet51", "no timm model named 'resnet51'. Did you mean 'resnet5"),
-    "trained": ("timm:resnet50.a1_in1k", "weights are drawn anew here, and 'timm:resnet50.a1_in1k' names trained ones"),
+    "trained": (
+        "timm:resnet50.a1_in1k",
+        "networks start untrained here, and 'timm:resnet50.a1_in1k' names trained weights",
+    ),
     "why_not": ("timm:test_vit", "model 'timm:test_vit' does not take images of 1 x 8 x 8: "),
     "no zoo": ("tim:resnet50", "no model named 'tim:resnet50' for this task; it has: mlp, cnn, timm:NAME"),
     "no name": ("timm:", "no model named 'timm:' for this task; it has: mlp, cnn, timm:NAME"),
