@@ -263,6 +263,7 @@ MOST = stats.binom.ppf(0.999, TABLES, ALPHA)
 """False alarms among so many tables that a test at 5 % exceeds once in a thousand times."""
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("examples", [None, 10_000, 360])
 @pytest.mark.parametrize("seeds", [2, 3, 5, 8, 12])
 @pytest.mark.parametrize("methods", [2, 6])
@@ -273,6 +274,7 @@ def test_the_same_algorithm_entered_again_is_told_apart_in_at_most_one_table_of_
     assert alarms <= MOST
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(
     ("methods", "seeds", "gap", "power"),
     [

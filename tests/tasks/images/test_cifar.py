@@ -16,6 +16,9 @@ from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.training.channel_tracing import trace
 
+pytestmark = pytest.mark.runs
+
+
 WEIGHTS = {
     "resnet-20": 270_896,  # 272,474 parameters, as published for 1x1 shortcuts
     "resnet-32": 464_432,
