@@ -22,8 +22,8 @@ from benchmark.records.store import Store
 
 def label(record: Record) -> str:
     """A method with the options that tell it from its other selves."""
-    told = ("control", "distribution", "when")
-    options = [f"{name}={record.cell.options[name]}" for name in told if name in record.cell.options]
+    telling = ("control", "distribution", "when")
+    options = [f"{name}={record.cell.options[name]}" for name in telling if name in record.cell.options]
     return ":".join([record.cell.algorithm, ",".join(options)]).rstrip(":")
 
 
