@@ -20,7 +20,7 @@ from benchmark.leaderboard.tables.formats import plain
 from benchmark.plugins import catalog
 from benchmark.plugins.algorithm import Control
 from benchmark.records.outcome import Answer
-from benchmark.records.record import Record
+from benchmark.records.record import Record, failure
 from benchmark.records.spelling import choices, spelled
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
@@ -181,12 +181,19 @@ def _run(
                 raise PluginError(
                     f"{what}; {len(finished)} of {len(planned.run)} cells are finished and kept"
                 ) from None
+            except Exception as error:  # whatever cannot be written costs one cell, not the sweep
+                reason = f"its record cannot be written: {type(error).__name__}: {error}"
+                record = failure(record.cell, record.ranking, "failed", reason)
+                store.put(record)
+            report(record)
+
+        def report(record: Record) -> None:
             finished.append(record)
             line(record)
 
         try:
             if jobs:
-                run_in_processes(planned.run, settings, store, jobs, done, show)
+                run_in_processes(planned.run, settings, store, jobs, done, report, show)
             else:
                 run_inline(planned.run, settings, done)
         except KeyboardInterrupt:

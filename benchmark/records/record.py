@@ -196,6 +196,10 @@ class Record(_Value):
         return f"{self.model_dump_json(by_alias=True)}\n".encode()
 
 
+LONGEST_ERROR = 10_000
+"""Characters of an error that a record keeps."""
+
+
 def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: Any) -> Record:
     """Return the record of a run without a result.
 
@@ -203,4 +207,11 @@ def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: A
         error: why there is no result.
         known: further fields of the record.
     """
-    return Record(key=cell.key, cell=cell, ranking=ranking, status=status, error=error, **known)
+    return Record(key=cell.key, cell=cell, ranking=ranking, status=status, error=readable(error), **known)
+
+
+def readable(text: str) -> str:
+    """Text that any file and terminal can take: without lone surrogates, and at most LONGEST_ERROR characters of it."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    cut = len(whole) - LONGEST_ERROR
+    return whole if cut <= 0 else f"{whole[:LONGEST_ERROR]} ... ({cut:,} more characters)"

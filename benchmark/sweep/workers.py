@@ -7,6 +7,7 @@ interrupted sweep leaves no partial ones.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ class Started:
     Args:
         since: when it was started, by `time.monotonic`.
         steps: the training steps that the worker last reported.
+        attempt: 2 if an earlier worker for this cell was killed.
     """
 
     question: Question
@@ -47,7 +49,22 @@ class Started:
     connection: Connection
     since: float
     steps: int = 0
+    attempt: int = 1
 
+
+@dataclass(frozen=True)
+class Lost:
+    """A cell without an answer, because its worker was killed by a signal.
+
+    Args:
+        record: says so. It is not an answer, and is not stored.
+    """
+
+    record: Record
+
+
+LONGEST_LOG = 10_000_000
+"""Bytes of a log that are kept."""
 
 Progress = Callable[[Sequence[Started]], None]
 """Called several times a second with the cells that are running."""
@@ -74,10 +91,12 @@ def run_in_processes(
     store: Store,
     jobs: int,
     done: Done,
+    lost: Callable[[Record], None],
     progress: Progress = lambda running: None,
 ) -> None:
     """Answer the cells in up to `jobs` worker processes, and call `done` with each record and its masks.
 
+    A cell whose worker is killed by a signal is started once more. If that worker is killed too, `lost` is called.
     An exception or an interrupt ends the workers. Records that `done` has been called with are not affected.
     """
     context = fork_server.start([])
@@ -91,9 +110,18 @@ def run_in_processes(
                     running.append(_start(context, _next(waiting, running), common, store))
                 wait([started.connection for started in running], timeout=0.2)
                 for started in list(running):
-                    if answered := _ended(started, settings):
-                        running.remove(started)
-                        done(*answered)
+                    ended = _ended(started, settings)
+                    if ended is None:
+                        continue
+                    running.remove(started)
+                    cell = started.question.cell
+                    _shorten(store.log(cell))
+                    if not isinstance(ended, Lost):
+                        done(*ended)
+                    elif started.attempt == 1:
+                        running.append(_start(context, cell, common, store, attempt=2))
+                    else:
+                        lost(ended.record)
                 progress(running)
         finally:
             for started in running:
@@ -104,8 +132,15 @@ def run_in_processes(
 
 @contextmanager
 def _sharing(settings: Settings) -> Iterator[Settings]:
-    """Yield the settings with a folder for shared trainings, and delete the folder at the end."""
-    with TemporaryDirectory(prefix="prunebench-", ignore_cleanup_errors=True) as folder:
+    """Yield the settings with a folder for shared trainings, and delete the folder at the end.
+
+    Folders of sweeps that were killed before their end are deleted here, too.
+    """
+    for left in Path(gettempdir()).glob("prunebench-*-*"):
+        _, owner, _ = left.name.split("-", 2)
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"prunebench-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield replace(settings, shared=Path(folder))
 
 
@@ -123,12 +158,12 @@ def _training_of(cell: Cell) -> tuple[object, ...]:
     return cell.algorithm, str(cell.method_options), cell.setting, cell.model, cell.budget, cell.seed
 
 
-def _start(context: Any, cell: Cell, settings: Settings, store: Store) -> Started:
+def _start(context: Any, cell: Cell, settings: Settings, store: Store, attempt: int = 1) -> Started:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(cell, settings, store.log(cell), sender), daemon=True)
     process.start()
     sender.close()
-    return Started(question(cell, settings), process, receiver, time.monotonic())
+    return Started(question(cell, settings), process, receiver, time.monotonic(), attempt=attempt)
 
 
 def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> Answered:
@@ -137,7 +172,7 @@ def _answer(cell: Cell, settings: Settings, tick: Tick = lambda steps: None) -> 
     return record, packed[0] if packed else None
 
 
-def _ended(started: Started, settings: Settings) -> Answered | None:
+def _ended(started: Started, settings: Settings) -> Answered | Lost | None:
     """The answer of a worker that has finished, crashed or run out of time; None while it is running."""
     cell, ranking = started.question.cell, started.question.ranking
     try:
@@ -149,7 +184,9 @@ def _ended(started: Started, settings: Settings) -> Answered | None:
             started.steps = message
     except (EOFError, OSError):
         started.process.join()
-        return failure(cell, ranking, "failed", _crash_message(started.process.exitcode or 0)), None
+        code = started.process.exitcode or 0
+        record = failure(cell, ranking, "failed", _crash_message(code))
+        return (record, None) if code >= 0 else Lost(record)
     if settings.timeout and time.monotonic() - started.since > settings.timeout:
         _end(started.process)
         error = f"stopped after {settings.timeout:g} seconds; --timeout with --rerun failed allows more"
@@ -172,7 +209,17 @@ def _crash_message(code: int) -> str:
         return f"the worker ended with exit code {code} before it had an answer"
     name = signal.Signals(-code).name
     hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
-    return f"the worker was killed by {name}{hint}"
+    return f"the worker was killed by {name}, twice{hint}; the same command tries it again"
+
+
+def _shorten(log: Path) -> None:
+    """Cut what is over LONGEST_LOG bytes off a log, and say so at its end."""
+    with suppress(OSError):  # a quiet run has none
+        excess = log.stat().st_size - LONGEST_LOG
+        if excess > 0:
+            os.truncate(log, LONGEST_LOG)
+            with log.open("a") as file:
+                file.write(f"\n[{excess:,} more bytes were cut off]\n")
 
 
 def _work(cell: Cell, settings: Settings, log: Path, connection: Connection) -> None:

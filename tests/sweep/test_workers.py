@@ -18,6 +18,7 @@ from benchmark.harness.question import Settings
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
+from benchmark.sweep import workers
 from benchmark.sweep.workers import run_in_processes
 from tests.support.command import BENCH, Bench, Ended, bench_process
 from tests.support.masks import digest, unpacked
@@ -44,16 +45,21 @@ SUSPECTS = {
     "hangs": "time.sleep(1000)",
     "tidies": "os.unlink(os.readlink('/proc/self/fd/1')); run.train()",
     "raises": "print('about to raise'); raise ValueError('no such layer: fc9')",
+    "garbles": "raise ValueError('no such layer: ' + chr(0xdcff) + 'x' * 100_000)",
     "prints": "print('to stdout'); print('to stderr', file=sys.stderr); os.system('echo from a child'); run.train()",
 }
 """What a worker may meet, by the name of the plug-in that does it."""
+
+LOST = {"killed", "crashes"}
+"""Those that leave no answer, as often as they are tried."""
 
 
 @pytest.fixture(scope="module")
 def suspects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suspects")
     stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: time.sleep(1000)"
-    for name, body in (SUSPECTS | {"stubborn": stubborn}).items():
+    unlucky = "os.path.exists(m := os.environ['MARK']) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
+    for name, body in (SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky}).items():
         plant(folder, "algorithm", name, HEAD.format(name=name, body=body))
     return folder
 
@@ -79,9 +85,10 @@ def answers(sweep: Ended, results: Path) -> dict[str, Record]:
 
 
 def test_every_cell_of_the_sweep_has_its_record_and_its_line(sweep: Ended, answers: dict[str, Record]) -> None:
-    assert set(answers) == {*SUSPECTS, "dense"}
-    for name, record in answers.items():
-        assert [line.split()[0] for line in sweep.err.splitlines() if line.split()[1:2] == [name]] == [record.status]
+    assert set(answers) == {*SUSPECTS, "dense"} - LOST
+    statuses = {name: record.status for name, record in answers.items()} | dict.fromkeys(LOST, "failed")
+    for name, status in statuses.items():
+        assert [line.split()[0] for line in sweep.err.splitlines() if line.split()[1:2] == [name]] == [status]
     assert sweep.code == 1
     assert "Traceback" not in sweep.err + sweep.out
 
@@ -95,11 +102,10 @@ def test_the_cells_beside_the_bad_ones_end_well(answers: dict[str, Record]) -> N
 @pytest.mark.parametrize(
     ("name", "status", "error"),
     [
-        ("killed", "failed", "the worker was killed by SIGKILL; most likely out of memory: try fewer --jobs"),
-        ("crashes", "failed", "the worker was killed by SIGSEGV"),
         ("leaves", "failed", "the worker ended with exit code 7 before it had an answer"),
         ("hangs", "timeout", "stopped after 5 seconds; --timeout with --rerun failed allows more"),
         ("raises", "failed", "ValueError: no such layer: fc9"),
+        ("garbles", "failed", f"ValueError: no such layer: ?{'x' * 9_972} ... (90,028 more characters)"),
     ],
 )
 def test_a_bad_cell_has_a_record_that_says_what_happened(
@@ -108,6 +114,65 @@ def test_a_bad_cell_has_a_record_that_says_what_happened(
     record = answers[name]
     assert (record.status, record.error) == (status, error)
     assert record.metrics == {}
+
+
+@pytest.mark.parametrize(("name", "signal_name"), [("killed", "SIGKILL"), ("crashes", "SIGSEGV")])
+def test_a_worker_that_is_killed_twice_leaves_no_record(
+    sweep: Ended, answers: dict[str, Record], name: str, signal_name: str
+) -> None:
+    [line] = [line for line in sweep.err.splitlines() if line.split()[1:2] == [name]]
+    assert f"the worker was killed by {signal_name}, twice" in line
+    assert "the same command tries it again" in line
+
+
+def test_what_was_killed_is_tried_again_by_the_next_run(sweep: Ended, suspects: Path, results: Path) -> None:
+    words = ["run", "--algo", "killed,raises,dense", *SMOKE, "--sparsity", "0", "--dry-run", "--results", str(results)]
+    assert "3 cells: 2 answered already, 1 to run" in bench_process(*words, PYTHONPATH=suspects).err
+
+
+def test_a_cell_is_tried_once_more_after_its_worker_was_killed(suspects: Path, tmp_path: Path) -> None:
+    words = ["run", "--algo", "unlucky,dense", *SMOKE, "--sparsity", "0", "--results", str(tmp_path / "results")]
+    ended = bench_process(*words, PYTHONPATH=suspects, MARK=tmp_path / "mark")
+    assert ended.code == 0, ended.err
+    records = {record.cell.algorithm: record for record in Store(tmp_path / "results")}
+    assert records["unlucky"].metrics == records["dense"].metrics
+
+
+def test_folders_of_killed_sweeps_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = ["prunebench-4194305-dead", f"prunebench-{os.getpid()}-alive", "prunebench-of-somebody", "other-4194305-x"]
+    for name in names:  # no process has a number above 2^22
+        (tmp_path / name).mkdir()
+    with workers._sharing(Settings({})) as settings:
+        assert settings.shared is not None
+        assert settings.shared.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
+def test_a_long_log_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.sweep.workers.LONGEST_LOG", 10)
+    (tmp_path / "log").write_text("0123456789abc")
+    workers._shorten(tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "0123456789\n[3 more bytes were cut off]\n"
+    workers._shorten(tmp_path / "no log")
+
+
+def test_a_record_that_cannot_be_written_costs_its_cell_alone(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Store.put
+
+    def picky(store: Store, record: Record, masks: bytes | None = None) -> None:
+        if record.status == "ok" and record.cell.algorithm == "random":
+            raise ValueError("no such number")
+        put(store, record, masks)
+
+    monkeypatch.setattr(Store, "put", picky)
+    ended = bench("run", "--algo", "random,dense", *SMOKE, "--jobs", "0", "--results", tmp_path)
+    assert ended.code == 1
+    records = {record.cell.algorithm: record for record in Store(tmp_path)}
+    assert records["dense"].status == "ok"
+    assert records["random"].error == "its record cannot be written: ValueError: no such number"
 
 
 def log(results: Path, record: Record) -> str:
@@ -325,6 +390,14 @@ def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> Non
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        run_in_processes([cell], Settings({"digits": tmp_path}), Store(tmp_path), 1, lambda *answered: None, swallow)
+        run_in_processes(
+            [cell],
+            Settings({"digits": tmp_path}),
+            Store(tmp_path),
+            1,
+            lambda *answered: None,
+            lambda lost: None,
+            swallow,
+        )
     assert turns == 1
     assert signal.getsignal(signal.SIGINT) is before
