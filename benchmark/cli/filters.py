@@ -10,6 +10,7 @@ import click
 
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
+from benchmark.leaderboard.rows import agreeing
 from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.record import Record
 from benchmark.records.spelling import Choice, choices, named
@@ -55,7 +56,8 @@ def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[st
     if not results.is_dir():
         raise UsageError(f"there is no folder {results}; fill one with: bench run --algo imp,snip,random --task digits")
     store = Store(results)
-    records = read(store)
+    records, disagreeing = agreeing(read(store))
+    store.problems += disagreeing
     warn(store)
     asked = _read(wanted)
     matching = [record for record in records if _fits(record, **asked)]

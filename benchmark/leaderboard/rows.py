@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from benchmark.leaderboard.statistics import summarize
 from benchmark.records.outcome import Answer
-from benchmark.records.record import Cost
+from benchmark.records.record import Cost, Ranking
 from benchmark.records.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
@@ -112,6 +112,33 @@ def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
                 by_table.get(row.table, row), row, key=lambda dense: (dense.flops or math.inf, dense.label)
             )
     return by_table
+
+
+def agreeing(records: Iterable[A]) -> tuple[list[A], list[str]]:
+    """Separate records that cannot stand in a table, because most records of it are ranked by another metric.
+
+    Returns:
+        The other records, in order, and a line for each one left out.
+    """
+    read = list(records)
+    rankings: dict[tuple[str, str, str], Counter[Ranking]] = defaultdict(Counter)
+    for record in read:
+        rankings[_table_of(record)][record.ranking] += 1
+    usual = {table: counts.most_common(1)[0][0] for table, counts in rankings.items()}
+    kept, problems = list[A](), list[str]()
+    for record in read:
+        if record.ranking == (other := usual[_table_of(record)]):
+            kept.append(record)
+        else:
+            problems.append(
+                f"record {record.key[:8]}: it is ranked by {record.ranking.metric} ({record.ranking.direction}), "
+                f"most of its table by {other.metric} ({other.direction})"
+            )
+    return kept, problems
+
+
+def _table_of(record: Answer) -> tuple[str, str, str]:
+    return record.cell.setting, record.cell.model, record.cell.budget
 
 
 def rows(records: Iterable[Answer], task_name: TaskName = spelled) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -14,6 +14,15 @@ from pydantic import (
 from benchmark.records.cell import Cell, _Value
 
 Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
+
+
+Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+"""A result. Whatever is larger is a mistake, and sums of it would overflow."""
+
+Size = Annotated[float, Field(ge=0, le=1e30)]
+"""A share, seconds, or operations."""
+
+Count = Annotated[int, Field(ge=0, le=10**15)]
 
 
 class Ranking(_Value):
@@ -33,10 +42,10 @@ class Density(_Value):
         edges: kept edges over all edges; None if the data are not graphs.
     """
 
-    weights: float
-    parameters: float
-    effective: float
-    edges: float | None = None
+    weights: Size
+    parameters: Size
+    effective: Size
+    edges: Size | None = None
 
 
 class LayerCount(_Value):
@@ -50,10 +59,10 @@ class LayerCount(_Value):
         note: why the pattern left the tensor dense.
     """
 
-    total: int
-    kept: int
-    effective: int
-    dead: int | None = None
+    total: Count
+    kept: Count
+    effective: Count
+    dead: Count | None = None
     note: str = ""
 
 
@@ -72,30 +81,30 @@ class Edits(_Value):
         log: the first ten thousand edits in order, as (i, j, -1 or +1); empty with several graphs.
     """
 
-    graphs: int
-    before: int
-    asked: int | None = None
-    deleted: int
-    added: int
-    looked_at: int
-    gap: dict[str, tuple[float, float]]
-    components: tuple[int, int]
-    bridges: tuple[int, int]
-    inter_class: float | None = None
-    seconds: float
+    graphs: Count
+    before: Count
+    asked: Count | None = None
+    deleted: Count
+    added: Count
+    looked_at: Count
+    gap: dict[str, tuple[Number, Number]]
+    components: tuple[Count, Count]
+    bridges: tuple[Count, Count]
+    inter_class: Size | None = None
+    seconds: Size
     log: list[tuple[int, int, int]] = []
 
 
 class Cost(_Value):
     """The cost of a run; `trainings` is in units of one full training of the recipe."""
 
-    trainings: float = 0
-    training_steps: int = 0
-    scoring_passes: int = 0
-    training_flops: float = 0
-    scoring_flops: float = 0
-    seconds: float = 0
-    peak_bytes: int = 0
+    trainings: Size = 0
+    training_steps: Count = 0
+    scoring_passes: Count = 0
+    training_flops: Size = 0
+    scoring_flops: Size = 0
+    seconds: Size = 0
+    peak_bytes: Count = 0
 
 
 class Audit(_Value):
@@ -135,8 +144,8 @@ class Record(_Value):
     cell: Cell
     status: Status
     ranking: Ranking
-    metrics: dict[str, float] = {}
-    validation: dict[str, float] = {}
+    metrics: dict[str, Number] = {}
+    validation: dict[str, Number] = {}
     diagnosis: dict[str, JsonValue] = {}
     density: Density | None = None
     layers: dict[str, LayerCount] = {}
