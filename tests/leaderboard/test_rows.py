@@ -218,3 +218,13 @@ def test_tables_that_differ_in_an_option_at_its_default_do_not_become_one() -> N
     tables = boards(rows([old, new]))
     assert len(tables) == 2
     assert sum(len(table) for table in tables.values()) == 2
+
+
+def test_a_table_of_single_seeds_has_no_ranks() -> None:
+    single = [ran(cell("a"), 0.9), ran(cell("b"), 0.8)]
+    [(title, table)] = boards(rows(single)).items()
+    assert "rank" not in title
+    assert all("rank" not in row for row in table)
+    [(title, table)] = boards(rows([*single, ran(cell("a", seed=1), 0.91), ran(cell("b", seed=1), 0.7)])).items()
+    assert "ranks: paired t" in title
+    assert [row["rank"] for row in table] == ["1-2", "1-2"]

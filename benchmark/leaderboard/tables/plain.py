@@ -18,14 +18,19 @@ Facts = list[dict[str, Any]]
 
 
 def boards(rows: Sequence[Row]) -> Tables:
-    """Return one table for each task (with its options), model and budget, in the order of the rows."""
+    """Return one table for each task (with its options), model and budget, in the order of the rows.
+
+    A table of single seeds has no ranks: there is no spread to compare by.
+    """
     tables: Tables = {}
+    ranked = {row.table for row in rows if row.n > 1}
     patterns = several(row.pattern for row in rows)
     comparisons = compare_all(rows)
     tests, heads = _tests(comparisons), titles(rows)
     for row, standing in zip(rows, standings(rows, comparisons), strict=True):
-        how = f"; {tested}" if (tested := tests.get(row.table)) else ""
-        tables.setdefault(f"{heads[row.table]}{how}", []).append(_display_row(row, standing, patterns))
+        how = f"; {tests[row.table]}" if row.table in ranked & tests.keys() else ""
+        rank = {"rank": str(standing or "")} if row.table in ranked else {}
+        tables.setdefault(f"{heads[row.table]}{how}", []).append(rank | _display_row(row, standing, patterns))
     return tables
 
 
@@ -89,7 +94,6 @@ def chance(p: float | None) -> str:
 def _display_row(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
     cost = row.cost
     return {
-        "rank": str(standing or ""),
         "algorithm": row.label,
         **({"pattern": row.pattern} if patterns else {}),
         "sparsity": f"{row.sparsity:g}",
