@@ -18,9 +18,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from benchmark.training.run_state import RunState
+    from benchmark.sweep.again import Network
 
 
 @click.command()
@@ -42,7 +40,7 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
     with _whole(folder) as workshop:
-        _write(workshop, wanted, *_trained(wanted, usable(device), data_root))
+        _write(workshop, wanted, _trained(wanted, usable(device), data_root))
     click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
 
 
@@ -67,25 +65,26 @@ def _whole(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _trained(record: Record, device: str, data_root: Path | None) -> tuple[nn.Module, RunState]:
-    """Train the network of a record again. Return it with the state of its run.
+def _trained(record: Record, device: str, data_root: Path | None) -> Network:
+    """Train the network of a record again.
 
     Raises:
         VerificationFailed: the result differs from the record.
     """
-    from benchmark.harness.rerun import differences, rerun
+    from benchmark.harness.rerun import differences
+    from benchmark.sweep.again import answered_again
 
-    second = rerun(record, device, data_root)
+    second = answered_again(record, device, data_root)
     differs = differences(record, second.record)
-    if second.kept is None or differs:
+    if second.network is None or differs:
         raise VerificationFailed(
             f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
             f"It was made with torch {record.provenance.get('torch')} on {record.provenance.get('processor')}"
         )
-    return second.kept
+    return second.network
 
 
-def _write(folder: Path, record: Record, model: nn.Module, state: RunState) -> None:
+def _write(folder: Path, record: Record, network: Network) -> None:
     import torch
     from safetensors.torch import save_file
 
@@ -93,9 +92,11 @@ def _write(folder: Path, record: Record, model: nn.Module, state: RunState) -> N
     from benchmark.training.channel_tracing import cut
     from benchmark.training.state import tensors
 
-    save_file({n: value.contiguous() for n, value in tensors(model).items()}, folder / "weights.safetensors")
-    save_file({n: mask.contiguous() for n, mask in state.masks.items()}, folder / "masks.safetensors")
+    save_file({n: value.contiguous() for n, value in tensors(network.model).items()}, folder / "weights.safetensors")
+    save_file({n: mask.contiguous() for n, mask in network.masks.items()}, folder / "masks.safetensors")
     (folder / "record.json").write_text(record.model_dump_json(by_alias=True, indent=1) + "\n")
-    if isinstance(state.target.pattern, Channels):
-        smaller = cut(model, state.task, state.data.batch(torch.zeros(2, dtype=torch.int64)), state.masks)
+    beginning = network.beginning
+    if isinstance(beginning.target.pattern, Channels):
+        batch = network.train.batch(torch.zeros(2, dtype=torch.int64))
+        smaller = cut(network.model, beginning.question.task, batch, network.masks)
         save_file({n: v.contiguous() for n, v in tensors(smaller).items()}, folder / "smaller.safetensors")

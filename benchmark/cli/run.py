@@ -20,7 +20,7 @@ from benchmark.leaderboard.tables.formats import plain
 from benchmark.plugins import catalog
 from benchmark.plugins.algorithm import Control
 from benchmark.records.outcome import Answer
-from benchmark.records.record import Record, failure
+from benchmark.records.record import Record
 from benchmark.records.spelling import choices, spelled
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
@@ -29,7 +29,7 @@ from benchmark.sweep.interrupts import recorded
 if TYPE_CHECKING:
     from benchmark.plugins.algorithm import Algorithm
     from benchmark.sweep.plan import Plan
-    from benchmark.sweep.workers import Started
+    from benchmark.sweep.started import Limits, Started
 
 HEARTBEAT = 30.0
 """Seconds between progress lines if stderr is not a terminal."""
@@ -63,6 +63,13 @@ HEARTBEAT = 30.0
 @click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds that a cell may take.")
+@click.option(
+    "--stall",
+    type=click.FloatRange(0, min_open=True),
+    default=900.0,
+    show_default=True,
+    help="Seconds that a cell may go without progress.",
+)
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the cells and stop.")
 @click.option(
@@ -80,6 +87,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     ctx.with_resource(recorded())
     _warm_up([*selected["algorithms"], *selected["tasks"]], selected["device"], wanted=jobs != 0 and not dry_run)
     from benchmark.sweep.plan import Selection, plan
+    from benchmark.sweep.started import Limits
 
     store = Store(results)
     selection = Selection(
@@ -106,7 +114,8 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         for cell in planned.cells:
             click.echo(str(cell))
         return
-    finished = _run(planned, store, jobs, device, selected["timeout"], selected["data_root"]) if planned.run else []
+    limits = Limits(selected["timeout"], selected["stall"])
+    finished = _run(planned, store, jobs, device, limits, selected["data_root"]) if planned.run else []
     records: list[Answer] = [*planned.reused, *finished]
     print_board(records, "table")
     unsuccessful = [record for record in records if record.status not in ("ok", "skipped")]
@@ -154,9 +163,7 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
     click.echo("", err=True)
 
 
-def _run(
-    planned: Plan, store: Store, jobs: int, device: str, timeout: float | None, data_root: Path | None
-) -> list[Record]:
+def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, data_root: Path | None) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
     from benchmark.sweep.edge_limits import edge_limits
@@ -169,33 +176,22 @@ def _run(
     store.check()
     for limit in edge_limits(planned.run, planned.algorithms, planned.tasks, folders):
         click.echo(f"Warning: {limit}", err=True)
-    settings = Settings(folders, device, timeout)
+    settings = Settings(folders, device)
     finished: list[Record] = []
     with _progress(planned, max(1, jobs), finished) as (line, show):
 
-        def done(record: Record, masks: bytes | None) -> None:
-            try:
-                store.put(record, masks)
-            except OSError as error:
-                what = f"{record.cell} cannot be written to {store.root}: {error.strerror or error}"
-                raise PluginError(
-                    f"{what}; {len(finished)} of {len(planned.run)} cells are finished and kept"
-                ) from None
-            except Exception as error:  # whatever cannot be written costs one cell, not the sweep
-                reason = f"its record cannot be written: {type(error).__name__}: {error}"
-                record = failure(record.cell, record.ranking, "failed", reason)
-                store.put(record)
-            report(record)
-
-        def report(record: Record) -> None:
+        def done(record: Record) -> None:
             finished.append(record)
             line(record)
 
         try:
             if jobs:
-                run_in_processes(planned.run, settings, store, jobs, done, report, show)
+                run_in_processes(planned.run, settings, store, jobs, done, show, limits)
             else:
-                run_inline(planned.run, settings, done)
+                run_inline(planned.run, settings, store, done)
+        except OSError as error:
+            what = f"a record cannot be written to {store.root}: {error.strerror or error}"
+            raise PluginError(f"{what}; {len(finished)} of {len(planned.run)} cells are finished and kept") from None
         except KeyboardInterrupt:
             kept = f"{len(finished)} of {len(planned.run)} cells are finished and kept in {store.root}"
             click.echo(f"\n{kept}; the same command goes on from there.", err=True)
@@ -238,10 +234,10 @@ def _progress(
                 return
             beat = time.monotonic()
             done = {record.key for record in finished}
-            spent = {one.question.cell.key: beat - one.since for one in running}
+            spent = {one.cell.key: beat - one.since for one in running}
             seconds = estimate([c for c in planned.run if c.key not in done], [*planned.known, *finished], jobs, spent)
             left = "" if seconds is None else f"about {_duration(seconds)} left"
-            at = ", ".join(f"{s.question.cell.algorithm} {s.question.cell.seed} step {s.steps:,}" for s in running)
+            at = ", ".join(f"{s.cell.algorithm} {s.cell.seed} step {s.steps:,}" for s in running)
             progress.update(bar, description=at or "cells", left=left)
             if not screen.is_terminal and running:
                 click.echo(f"{len(finished)}/{len(planned.run)}  {at}  {left}".rstrip(), err=True)

@@ -105,7 +105,7 @@ def cannot_reach_the_test_split(name: str) -> None:
     def look(run: Run) -> None:
         require(not reaches(run, test_ids[0]), "the test split can be reached from the run")
 
-    method = question.algorithm
+    method = registry.algorithm(name)
     observed = trial.ObservedAlgorithm(method.function, prunes=method.prunes, edits_only=method.edits_only, look=look)
     record = answer(replace(question, task=replace(question.task, data=data), algorithm=observed))
     require(record.status == "ok", f"it ends as {record.status}: {record.error}")

@@ -1,4 +1,7 @@
-"""Prepares a run before the algorithm is called: reads the data, builds the network and the state of the run."""
+"""What a cell begins with: its network, drawn from its seed, and the target that its masks must reach.
+
+Both the process that runs the algorithm and the referee make it, each for itself.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from benchmark.data.splits import Splits
+from benchmark.data.splits import Data
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -23,46 +26,58 @@ from benchmark.training.step import Tick
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A question whose data are read and whose network is built.
+class Beginning:
+    """A question with the network that it begins with.
 
     Args:
-        start: copies of the network's tensors, before the algorithm is called.
-        expected: the density and the pattern that the audit requires of the masks.
+        question: its task has a narrowed network under the control `dense-small`.
+        start: copies of the network's tensors.
+        target: the density and the pattern that the algorithm is asked for.
     """
 
     question: Question
-    splits: Splits
     model: nn.Module
     start: dict[str, Tensor]
-    state: RunState
-    expected: Target
+    target: Target
+
+    @property
+    def expected(self) -> Target:
+        """The density and the pattern that the audit requires of the masks."""
+        question = self.question
+        keeps_all = "weights" not in question.algorithm.prunes or question.cell.control == "dense-long"
+        return Target(1.0) if keeps_all else self.target
 
 
-def prepare(question: Question, tick: Tick) -> Prepared:
-    """Read the data of a question and build its network, from the seed of its cell.
+def begin(question: Question, train: Data) -> Beginning:
+    """Build the network of a cell from its seed.
+
+    Args:
+        train: examples, which show the pattern `channels` how the layers are connected.
 
     Raises:
         Inapplicable: no narrower network can be built for the control `dense-small`, or the pattern is `channels` and
             the network has none that can be removed.
     """
-    cell, device = question.cell, question.device
+    cell = question.cell
     target = Target(cell.density, pattern_named(cell.pattern))
     if cell.control == "dense-small":
         question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
-    task = question.task
-    splits = task.source.splits(question.folder, cell.seed)
-    model = build(task, cell.model, cell.seed).to(device)
+    model = build(question.task, cell.model, cell.seed).to(question.device)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
-        target = replace(target, pattern=trace(model, task, splits.train.batch(torch.zeros(2, dtype=torch.int64))))
+        target = replace(target, pattern=trace(model, question.task, train.batch(torch.zeros(2, dtype=torch.int64))))
+    return Beginning(question, model, start, target)
+
+
+def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
+    """The state of the run of a cell, before its algorithm is called."""
+    question = beginning.question
+    cell, task, device = question.cell, question.task, question.device
 
     def draw(name: str) -> nn.Module:
         return build(task, cell.model, stream_seed(cell.seed, name))
 
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
-    shared = SharedTrainings(question.shared, about, device) if question.shared else None
-    recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
-    state = RunState(task, model, recipe, target, train, cell.seed, tick, draw, shared)
-    keeps_all = "weights" not in question.algorithm.prunes or cell.control == "dense-long"
-    return Prepared(question, splits, model, start, state, Target(1.0) if keeps_all else target)
+    shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
+    recipe = task.recipe(cell.budget, cell.model)
+    return RunState(task, beginning.model, recipe, beginning.target, train.to(device), cell.seed, tick, draw, shared)

@@ -14,7 +14,24 @@ from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking
+from benchmark.training.run import Run
+from benchmark.training.shared_trainings import Sharing
 from benchmark.training.task import Task
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """An algorithm that is not imported before it is called, and what its declaration says.
+
+    The process that runs it reads the data first, and lets go of the test split. The referee never imports it.
+    """
+
+    name: str
+    prunes: frozenset[str] = frozenset({"weights"})
+    needs: frozenset[str] = frozenset()
+
+    def __call__(self, run: Run, **options: Any) -> None:
+        registry.algorithm(self.name)(run, **options)
 
 
 @dataclass(frozen=True)
@@ -24,16 +41,16 @@ class Question:
     Args:
         folder: the folder of the data.
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
-        shared: the folder of trainings that the cells of a sweep have in common; None to share none.
+        sharing: the trainings that the cells of a sweep have in common; None to share none.
     """
 
     cell: Cell
-    algorithm: Algorithm
+    algorithm: Algorithm | Unloaded
     task: Task
     folder: Path = Path()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     where: dict[str, Any] | None = None
-    shared: Path | None = None
+    sharing: Sharing | None = None
 
     @property
     def ranking(self) -> Ranking:
@@ -42,7 +59,7 @@ class Question:
         return Ranking(metric=metric, direction=direction)
 
 
-def why_not(algorithm: Algorithm, task: Task) -> str | None:
+def why_not(algorithm: Algorithm | Unloaded, task: Task) -> str | None:
     """The reason why an algorithm cannot run on a task; None if it can."""
     missing = (algorithm.prunes | algorithm.needs) - task.prunes
     return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
@@ -54,30 +71,28 @@ class Settings:
 
     Args:
         folders: the data folder of each task, by `Cell.setting`.
-        timeout: the seconds that a cell may take; None for no limit.
-        shared: the folder of trainings that cells have in common (`benchmark.training.shared_trainings`).
+        sharing: the trainings that cells have in common (`benchmark.training.shared_trainings`).
     """
 
     folders: dict[str, Path]
     device: str = "cpu"
-    timeout: float | None = None
-    shared: Path | None = None
+    sharing: Sharing | None = None
 
 
-def question(cell: Cell, settings: Settings) -> Question:
-    """Load the plug-ins of a cell."""
+def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) -> Question:
+    """Load the plug-ins of a cell; of an algorithm that is given nothing is imported."""
     origins = {
         "algorithm": catalog.origin("algorithm", cell.algorithm),
         "task": catalog.origin("task", cell.task),
     }
     return Question(
         cell,
-        registry.algorithm(cell.algorithm),
+        algorithm or registry.algorithm(cell.algorithm),
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
         {"plugins": origins},
-        settings.shared,
+        settings.sharing,
     )
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
 from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths
-from benchmark.harness.network import build, evaluate
-from benchmark.harness.prepare import Prepared
+from benchmark.harness.network import evaluate
+from benchmark.harness.prepare import Beginning
 from benchmark.harness.question import Question
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
@@ -19,50 +17,46 @@ from benchmark.records.cell import command
 from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Record
 from benchmark.training.meter import live_share
-from benchmark.training.run_state import RunState
-from benchmark.training.state import put, tensors
-
-Keep = Callable[[nn.Module, RunState], None]
-"""Called with the network that is measured, and the state of the run that it comes from."""
 
 
-def provenance_of(prepared: Prepared) -> dict[str, Any]:
-    """The provenance of a record that is known before the run: software, command, recipe and digests of the data."""
-    cell = prepared.question.cell
-    facts = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (prepared.question.where or {})
-    return facts | {"recipe": prepared.state.recipe.describe(), "data": _digests(prepared.splits)}
+def provenance_of(question: Question, digests: dict[str, str]) -> dict[str, Any]:
+    """The provenance of a record apart from its run: software, command, recipe and digests of the data."""
+    cell = question.cell
+    facts = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
+    recipe = question.task.recipe(cell.budget, cell.model)
+    return facts | {"recipe": recipe.describe(), "data": digests}
 
 
-def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fields: dict[str, Any]) -> Record:
+def measured(
+    beginning: Beginning, masks: Masks, splits: Splits, train: Data, edited: dict[str, Data], fields: dict[str, Any]
+) -> Record:
     """Measure a network that has passed its audit, and return its record.
 
-    Its tensors are copied to a newly built network, without any hooks or wrappers that the algorithm may have left.
-
     Args:
+        beginning: its network has the tensors that the run has left.
+        train: the training data after the run.
+        edited: the validation and the test split with the edits that the run made.
         fields: the fields of the record that are known already.
     """
-    cell, task = question.cell, question.task
-    model = build(task, cell.model, cell.seed).to(question.device)
-    put(model, tensors(state.model))
-    layers, edges = _layers(state, model), state.data.edges
-    keep(model, state)
-    test = _edited(splits.test, state)
+    question, model = beginning.question, beginning.model
+    cell, task, device = question.cell, question.task, question.device
+    layers = _layers(beginning, masks, train)
     return Record(
         key=cell.key,
         cell=cell,
         ranking=question.ranking,
         status="ok",
-        metrics=evaluate(task, model, test, question.device),
-        validation=evaluate(task, model, _edited(splits.validation, state), question.device),
-        diagnosis=task.diagnose(model, test.to(question.device)) if task.diagnose else {},
+        metrics=evaluate(task, model, edited["test"], device),
+        validation=evaluate(task, model, edited["validation"], device),
+        diagnosis=task.diagnose(model, edited["test"].to(device)) if task.diagnose else {},
         density=Density(
-            weights=state.masks.density,
-            parameters=live_share(state.masks, dict(model.named_parameters())),
-            effective=sum(layer.effective for layer in layers.values()) / max(1, state.masks.total),
-            edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
+            weights=masks.density,
+            parameters=live_share(masks, dict(model.named_parameters())),
+            effective=sum(layer.effective for layer in layers.values()) / max(1, masks.total),
+            edges=train.edges / splits.train.edges if train.edges is not None and splits.train.edges else None,
         ),
         layers=layers,
-        mask_digest=digest(arrays(state.masks)),
+        mask_digest=digest(arrays(masks)),
         **fields,
     )
 
@@ -72,15 +66,10 @@ def arrays(masks: Masks) -> Bits:
     return {name: mask.cpu().numpy() for name, mask in masks.items()}
 
 
-def _edited(data: Data, state: RunState) -> Data:
-    for edit in state.edits:
-        data = data.rewrite(edit)
-    return data
-
-
-def _layers(state: RunState, model: nn.Module) -> dict[str, LayerCount]:
-    notes = state.target.pattern.exempt({name: mask.shape for name, mask in state.masks.items()})
-    live = live_paths(model, state.task, state.masks, state.data.batch(torch.zeros(2, dtype=torch.int64)))
+def _layers(beginning: Beginning, masks: Masks, train: Data) -> dict[str, LayerCount]:
+    notes = beginning.target.pattern.exempt({name: mask.shape for name, mask in masks.items()})
+    task, batch = beginning.question.task, train.batch(torch.zeros(2, dtype=torch.int64))
+    live = live_paths(beginning.model, task, masks, batch)
     return {
         name: LayerCount(
             total=mask.numel(),
@@ -89,9 +78,5 @@ def _layers(state: RunState, model: nn.Module) -> dict[str, LayerCount]:
             dead=int((~live[name].flatten(1).any(dim=1)).sum()),
             note=notes.get(name, ""),
         )
-        for name, mask in state.masks.items()
+        for name, mask in masks.items()
     }
-
-
-def _digests(splits: Splits) -> dict[str, str]:
-    return {name: getattr(splits, name).digest for name in ("train", "validation", "test")}

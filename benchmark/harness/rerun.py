@@ -1,52 +1,16 @@
-"""Trains the cell of a record again, and compares the new record with the old one."""
+"""Compares the record of a cell that was trained again with the first one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from torch import nn
-
-from benchmark.data.folders import DataFolders
 from benchmark.errors import VerificationFailed
-from benchmark.harness.answer import answer
-from benchmark.harness.question import Settings, one_thread, question
 from benchmark.leaderboard.statistics import summarize
-from benchmark.plugins import catalog, registry
 from benchmark.records.record import Record
-from benchmark.training.run_state import RunState
 
 ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """The result of training a cell again.
-
-    Args:
-        kept: the network and the state of its run; None if the run did not end well.
-    """
-
-    record: Record
-    kept: tuple[nn.Module, RunState] | None
-
-
-def rerun(record: Record, device: str, data_root: Path | None) -> Rerun:
-    """Train a record's cell again, in one thread as workers do.
-
-    Raises:
-        DataMissing: the data set is not on this machine, and cannot be downloaded.
-    """
-    cell = record.cell
-    label = catalog.label(cell.task, cell.task_options)
-    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
-    kept: list[tuple[nn.Module, RunState]] = []
-    with one_thread():
-        after = answer(question(cell, Settings({cell.setting: data}, device)), keep=lambda *pair: kept.append(pair))
-    return Rerun(after, kept[0] if kept and after.status == "ok" else None)
 
 
 def differences(before: Record, after: Record) -> list[str]:

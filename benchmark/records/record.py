@@ -219,8 +219,13 @@ def failure(cell: Cell, ranking: Ranking, status: Status, error: str, **known: A
     return Record(key=cell.key, cell=cell, ranking=ranking, status=status, error=readable(error), **known)
 
 
+def encodable(text: str) -> str:
+    """Text with question marks in place of lone surrogates, which cannot be written to a file."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def readable(text: str) -> str:
     """Text that any file and terminal can take: without lone surrogates, and at most LONGEST_ERROR characters of it."""
-    whole = text.encode("utf-8", "replace").decode("utf-8")
+    whole = encodable(text)
     cut = len(whole) - LONGEST_ERROR
     return whole if cut <= 0 else f"{whole[:LONGEST_ERROR]} ... ({cut:,} more characters)"

@@ -17,7 +17,7 @@ from benchmark.files import writable, write
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.outcome_cache import OutcomeCache
-from benchmark.records.record import Record
+from benchmark.records.record import Record, failure
 from benchmark.records.sources import Source, claimed, lines, table_of
 
 A = TypeVar("A", bound=Answer)
@@ -81,6 +81,22 @@ class Store:
         else:
             self.masks(record.cell).unlink(missing_ok=True)
         write(record.to_bytes(), self.path(record.cell))
+
+    def keep(self, record: Record, masks: bytes | None = None) -> Record:
+        """`put` a record. One that cannot be written becomes the record of a failure, which is returned.
+
+        Raises:
+            OSError: nothing can be written.
+        """
+        try:
+            self.put(record, masks)
+        except OSError:
+            raise
+        except Exception as error:
+            reason = f"its record cannot be written: {type(error).__name__}: {error}"
+            record = failure(record.cell, record.ranking, "failed", reason)
+            self.put(record)
+        return record
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over all readable records in order of key. The others are added to `problems`."""

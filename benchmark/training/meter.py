@@ -4,42 +4,58 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from benchmark.pruning.masks import Masks
 from benchmark.training.flops import Profile
+from benchmark.training.step import Tick
+
+Entry = tuple[int, str, list[Any]]
+"""How often a tally counted something in a row, the method that counted it, and its arguments."""
+
+TICK_EVERY = 16
+"""Training steps between two calls of a meter's `tick`."""
+
+MOST = 1e6
+"""The largest share of a batch in an entry of a log."""
 
 
-class Meter:
-    """Adds up the cost of a run. Operations on pruned weights are not counted: a sparse engine would save them.
+class Tally:
+    """Counts steps and operations. Operations on pruned weights are not counted: a sparse engine would save them.
+
+    Args:
+        profile: the operations of each layer of the network.
+        sizes: the number of weights of each prunable tensor.
 
     Attributes:
         reused_steps: the training steps whose result was taken from another cell of the sweep.
+        log: everything that was counted, in order, as (times, method, arguments): `replay` counts it again.
     """
 
-    def __init__(self, profile: Profile, device: torch.device) -> None:
-        self._device = device
-        self._started = time.perf_counter()
+    def __init__(self, profile: Profile, sizes: Mapping[str, int]) -> None:
         self.training_steps = self.scoring_passes = self.updates = self.reused_steps = 0
         self.training_flops = self.scoring_flops = 0.0
-        self._live = dict.fromkeys(profile.forward, 1.0)
-        self.profile(profile)
-        _reset_peak(device)
-
-    def profile(self, profile: Profile) -> None:
-        """From here on, count operations by this profile. Graphs that have lost edges need fewer."""
+        self.log: list[Entry] = []
+        self._sizes, self._live = sizes, dict.fromkeys(profile.forward, 1.0)
         self._profile = profile
         self._refresh()
 
-    def prune(self, masks: Masks) -> None:
-        """From here on, count operations on the weights that these masks keep."""
-        self._live = {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
+    def profile(self, profile: Profile) -> None:
+        """From here on, count operations by this profile. Graphs that have lost edges need fewer."""
+        self._note("profile", profile.forward, profile.both, profile.rest)
+        self._profile = profile
+        self._refresh()
+
+    def prune(self, kept: Mapping[str, int]) -> None:
+        """From here on, count operations on this number of weights of each prunable tensor."""
+        self._note("prune", dict(kept))
+        self._live = {name: count / self._sizes[name] for name, count in kept.items()}
         self._refresh()
 
     def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:
@@ -49,20 +65,17 @@ class Meter:
             dense_gradient: whether the gradients of pruned weights were read; they are counted then (as RigL does).
             updated: whether the optimizer made a step.
         """
+        self._note("train_step", dense_gradient, updated, share)
         self.training_steps += 1
         self.updates += updated
         self.training_flops += share * (self._dense if dense_gradient else self._sparse)
 
-    def add_reused(self, steps: int, seconds: float) -> None:
-        """Count steps that another cell made, with the seconds that they took there."""
+    def reuse(self, steps: int) -> None:
+        """Count steps that another cell made."""
         for _ in range(steps):
             self.train_step(dense_gradient=False)
+        self._note("reuse", steps)
         self.reused_steps += steps
-        self._started -= seconds
-
-    def leave_out(self, seconds: float) -> None:
-        """Do not count seconds that were spent waiting for the training of another cell."""
-        self._started += seconds
 
     def score(self, way: Literal["forward", "backward", "graph"], share: float = 1.0) -> None:
         """Count one scoring pass, or its dense backward, on a `share` of a batch.
@@ -70,16 +83,23 @@ class Meter:
         `graph` is a backward that builds a graph (`create_graph`). It counts three times: once for itself, and twice
         for the backward through it, where each of its products has two factors with a gradient.
         """
+        self._note("score", way, share)
         self.scoring_passes += way == "forward"
         backward = self._dense - self._forward
         self.scoring_flops += share * {"forward": self._forward, "backward": backward, "graph": 3 * backward}[way]
 
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start, without the time spent waiting for other cells."""
-        return time.perf_counter() - self._started
+    def replay(self, log: Sequence[Entry]) -> None:
+        """Count what another tally has counted, by its log.
 
-    def cost(self, steps: int) -> dict[str, float]:
+        Raises:
+            ValueError: the log has an entry that no tally writes.
+        """
+        for times, method, arguments in log:
+            count = self._counter(method, arguments)
+            for _ in range(times):
+                count()
+
+    def counts(self, steps: int) -> dict[str, float]:
         """The totals, as the record has them; `trainings` is in units of one training of `steps` updates."""
         return {
             "trainings": self.training_steps / steps,
@@ -87,9 +107,30 @@ class Meter:
             "scoring_passes": self.scoring_passes,
             "training_flops": self.training_flops,
             "scoring_flops": self.scoring_flops,
-            "seconds": self.seconds,
-            "peak_bytes": _peak(self._device),
         }
+
+    def _note(self, method: str, *arguments: Any) -> None:
+        if self.log and self.log[-1][1:] == (method, list(arguments)):
+            self.log[-1] = (self.log[-1][0] + 1, method, list(arguments))
+        else:
+            self.log.append((1, method, list(arguments)))
+
+    def _counter(self, method: str, arguments: Sequence[Any]) -> Callable[[], None]:
+        match method, arguments:
+            case "train_step", [bool(dense), bool(updated), int() | float() as share] if 0 <= share <= MOST:
+                return lambda: self.train_step(dense_gradient=dense, updated=updated, share=share)
+            case "score", ["forward" | "backward" | "graph" as way, int() | float() as share] if 0 <= share <= MOST:
+                return lambda: self.score(way, share)
+            case "prune", [dict(kept)] if all(0 <= kept[name] <= size for name, size in self._sizes.items()):
+                return lambda: self.prune(kept)
+            case "profile", [dict(forward), dict(both), [rest_forward, rest_both]]:
+                return lambda: self.profile(Profile(forward, both, (rest_forward, rest_both)))
+            case "reuse", [int(steps)]:  # its steps stand in the log themselves
+                return lambda: self._reused(steps)
+        raise ValueError(f"the log of its costs has an entry '{method}' that cannot be read")
+
+    def _reused(self, steps: int) -> None:
+        self.reused_steps += steps
 
     def _refresh(self) -> None:
         forward, both, live = self._profile.forward, self._profile.both, self._live
@@ -98,6 +139,50 @@ class Meter:
         self._sparse = rest_both + sum(live[name] * both[name] for name in both)
         # The gradient of a weight costs as much as the forward of its layer.
         self._dense = self._sparse + sum((1 - live[name]) * forward[name] for name in forward)
+
+
+class Meter(Tally):
+    """A tally with a clock, which also reads the peak of the memory.
+
+    Args:
+        tick: called with the number of steps so far, every `TICK_EVERY` steps and whenever anything else is counted.
+    """
+
+    def __init__(
+        self, profile: Profile, sizes: Mapping[str, int], device: torch.device, tick: Tick = lambda steps: None
+    ) -> None:
+        super().__init__(profile, sizes)
+        self._device, self._tick = device, tick
+        self._started = time.perf_counter()
+        _reset_peak(device)
+
+    def add_reused(self, steps: int, seconds: float) -> None:
+        """Count steps that another cell made, with the seconds that they took there."""
+        self.reuse(steps)
+        self._started -= seconds
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count seconds that were spent waiting for the training of another cell."""
+        self._started += seconds
+
+    def _note(self, method: str, *arguments: Any) -> None:
+        super()._note(method, *arguments)
+        if method != "train_step" or self.training_steps % TICK_EVERY == 0:
+            self._tick(self.training_steps)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, without the time spent waiting for other cells."""
+        return time.perf_counter() - self._started
+
+    @property
+    def peak_bytes(self) -> int:
+        """Peak memory since the start."""
+        return _peak(self._device)
+
+    def cost(self, steps: int) -> dict[str, float]:
+        """The totals, as the record has them; `trainings` is in units of one training of `steps` updates."""
+        return self.counts(steps) | {"seconds": self.seconds, "peak_bytes": self.peak_bytes}
 
 
 def _reset_peak(device: torch.device) -> None:

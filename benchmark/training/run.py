@@ -15,7 +15,6 @@ from benchmark.pruning.target import Target
 from benchmark.training.engine import CHECK_EVERY
 from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
-from benchmark.training.state import put, tensors
 from benchmark.training.step import Part, Snapshot, Step
 from benchmark.training.task import Task
 
@@ -135,8 +134,7 @@ class Run:
         Raises:
             RuntimeError: the run has no function that draws another network.
         """
-        redrawn = tensors(self._state.draw(name))
-        return Snapshot({name: value.to(self._state.device) for name, value in redrawn.items()}, 0)
+        return self._state.redraw(name)
 
     def prune(self, masks: Masks) -> None:
         """Apply masks from now on. Pruned weights are zero and stay zero; weights that come back start at zero.
@@ -175,15 +173,16 @@ class Run:
 
     def snapshot(self) -> Snapshot:
         """Copies of every parameter and buffer, and the position on the schedule."""
-        return Snapshot({name: value.clone() for name, value in tensors(self._state.model).items()}, self.clock)
+        return self._state.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot's parameters, buffers and clock, with a fresh optimizer. Pruned weights stay zero."""
+        """Go back to a snapshot's parameters, buffers and clock, with a fresh optimizer. Pruned weights stay zero.
+
+        Tensors that are not those of a snapshot of this run, such as an average of two, are restored too. The record
+        names them, and the leaderboard marks the row: its weights were not made by training alone.
+        """
         with self._state.tamper_check.verb("restore"):
-            put(self._state.model, snapshot.state)
-            self._state.engine.rewind(snapshot.clock)
-            self._state.project()
-            self._state.restored = snapshot
+            self._state.restore(snapshot)
 
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer. The weights do not change.

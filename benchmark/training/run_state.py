@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -26,9 +26,11 @@ from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
 from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.state import put, tensors
 from benchmark.training.step import Snapshot, Tick
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
+from benchmark.training.written import WrittenTensors
 
 
 def one_draw(name: str) -> nn.Module:
@@ -36,11 +38,24 @@ def one_draw(name: str) -> nn.Module:
     raise RuntimeError("this run was made without another draw of its network")
 
 
+def trainable(model: nn.Module) -> set[str]:
+    """The names of the parameters that have a gradient."""
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def profile_of(
+    objective: Objective, data: Data, recipe: Recipe, seed: int, prunable: list[str], trained: Collection[str]
+) -> Profile:
+    """The operations of a run's first batch of training."""
+    first = Order(len(data), recipe.batch_size, seed)[0]
+    return Profile.of(objective, data.batch(first), prunable, trained)
+
+
 class RunState:
     """Everything that the methods of a `Run` change, and the meter that counts what they cost.
 
     Args:
-        tick: called every 16 steps with the number of steps so far.
+        tick: called from time to time with the number of steps so far.
         draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
 
@@ -48,6 +63,7 @@ class RunState:
         engine: trains what is trained now: the weights, or scores in their place.
         weight_engine: trains the weights.
         restored: the snapshot that was restored last.
+        written: the tensors that were restored and that no snapshot had held: the algorithm has made them.
         origin: the snapshot that the last training of the weights started from; None for the initial network.
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
@@ -70,7 +86,7 @@ class RunState:
         self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
-        self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.trainable = trainable(model)
         self.objective = Objective(model, task)
         self.engine = self.weight_engine = self._engine_of(dict(model.named_parameters()), self._loss, recipe)
         self.engine.capture(list(model.buffers()), recorder(self.device))
@@ -81,9 +97,11 @@ class RunState:
         self.origin: Snapshot | None = None
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
-        self.meter = Meter(self._profile(), self.device)
+        sizes = {name: weight.numel() for name, weight in self.weights.items()}
+        self.meter = Meter(self._profile(), sizes, self.device, tick)
         self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter)
         self.tamper_check = TamperCheck(model)
+        self.written = WrittenTensors(tensors(model))
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -120,8 +138,6 @@ class RunState:
         self.engine.advance()
         share = self.engine.batch_size / self.weight_engine.batch_size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
-        if self.meter.training_steps % 16 == 0:
-            self._tick(self.meter.training_steps)
 
     def gradients(self) -> dict[str, Tensor]:
         """The dense gradients of this step, for the prunable tensors that are in training."""
@@ -136,7 +152,7 @@ class RunState:
             raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(wrong)}")
         self.masks = Masks({name: masks[name].to(self.device) for name in expected})
         self.project()
-        self.meter.prune(self.masks)
+        self.meter.prune(self.masks.counts)
 
     def project(self) -> None:
         """Set what the masks prune to zero, in the weights and in the scores that are trained in their place."""
@@ -174,11 +190,38 @@ class RunState:
             for parameter in frozen:
                 parameter.requires_grad_(True)
 
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Copies of every parameter and buffer, and the position on the schedule."""
+        return self._known(Snapshot({n: v.clone() for n, v in tensors(self.model).items()}, self.engine.clock))
+
+    def redraw(self, name: str) -> Snapshot:
+        """A snapshot of the network as it is drawn from the random stream `name`."""
+        return self._known(Snapshot({n: v.to(self.device) for n, v in tensors(self.draw(name)).items()}, 0))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot, with a fresh optimizer. Tensors that no snapshot has held are noted in `written`."""
+        self.written.note(snapshot.state, tensors(self.model), spared=set(self.prunable))
+        put(self.model, snapshot.state)
+        self.engine.rewind(snapshot.clock)
+        self.project()
+        self.restored = snapshot
+
+    def _known(self, snapshot: Snapshot) -> Snapshot:
+        self.written.know(snapshot.state)
+        return snapshot
+
     # --- data ---------------------------------------------------------------------------------------------------------
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
         """Edit the training graphs, for training and for scoring, and count operations on the edited ones."""
-        edited, shared = self.data.rewrite(self.rewiring.noting(edit)), self.scoring.data is self.data
+
+        def ticking(graph: Any) -> Any:
+            self._tick(self.meter.training_steps)
+            return edit(graph)
+
+        edited, shared = self.data.rewrite(self.rewiring.noting(ticking)), self.scoring.data is self.data
         self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
         self.engine.data = self.weight_engine.data = self.data
         self.meter.profile(self._profile())
@@ -226,6 +269,11 @@ class RunState:
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
 
+    @property
+    def breaches(self) -> list[str]:
+        """What was found against the run while it went on."""
+        return [*self.tamper_check.breaches, *self.written.breaches]
+
     # --- private ------------------------------------------------------------------------------------------------------
 
     def _engine_of(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
@@ -236,8 +284,7 @@ class RunState:
         return self.task.loss(self.model, batch)
 
     def _profile(self) -> Profile:
-        first = Order(len(self.data), self.recipe.batch_size, self.seed)[0]
-        return Profile.of(self.objective, self.data.batch(first), self.prunable, self.trainable)
+        return profile_of(self.objective, self.data, self.recipe, self.seed, self.prunable, self.trainable)
 
     def _train(self, steps: int) -> None:
         for _ in range(steps):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from torch import nn
+from torch.nn.modules import module as torch_module
 
 from benchmark.errors import Breach
 from benchmark.training.state import fingerprint, version
@@ -20,7 +21,7 @@ class TamperCheck:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._model = model
+        self._model, self._parts = model, parts(model)
         self._mark = fingerprint(model)
         self.paused = False
         self.breaches: list[str] = []
@@ -66,6 +67,8 @@ class TamperCheck:
         """Raise Breach if the network is not as the last verb left it."""
         if fingerprint(self._model) != self._mark:
             self._breach(f"the network was changed outside the verbs of the run, {when}")
+        if parts(self._model) != self._parts or global_hooks():
+            self._breach(f"modules, hooks or forward methods of the network were changed, {when}")
 
     def not_paused(self, verb: str) -> None:
         """Raise RuntimeError if the run is in a pause, where this verb is not allowed."""
@@ -84,3 +87,20 @@ class TamperCheck:
         if what not in self.breaches:
             self.breaches.append(what)
         raise Breach(what)
+
+
+def parts(model: nn.Module) -> list[tuple[object, ...]]:
+    """What a network computes with besides its tensors: its modules, their forward methods and their hooks."""
+    return [(name, module, type(module).forward, *_own(module)) for name, module in model.named_modules()]
+
+
+def global_hooks() -> bool:
+    """Whether torch calls hooks for every module of this process. Training starts none."""
+    every = (hooks for name, hooks in vars(torch_module).items() if name.startswith("_global_") and "hooks" in name)
+    return any(isinstance(hooks, dict) and hooks for hooks in every)
+
+
+def _own(module: nn.Module) -> list[object]:
+    """The forward method of this one module, if it has its own, and its hooks."""
+    hooks = [value for name, value in vars(module).items() if "hooks" in name and isinstance(value, dict)]
+    return [vars(module).get("forward"), *(tuple(value.values()) for value in hooks)]

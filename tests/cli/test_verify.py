@@ -145,7 +145,7 @@ def test_what_is_told_before_training(
 ) -> None:
     key = the(store).key
     path = spoil(store, change)
-    monkeypatch.setattr("benchmark.harness.rerun.rerun", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.sweep.again.answered_again", lambda *_: pytest.fail("it was trained"))
     ended = bench("verify", {"file": path, "key": key[:10], "all": "--all"}[name], "--results", store.root)
     assert ended.code == 5
     assert why in ended.err
@@ -164,7 +164,7 @@ def test_a_sparsity_edited_with_its_key_and_place_does_not_pass(store: Store, be
 
 def test_saved_masks_are_looked_into(store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two bits swapped: the counts are right, and the digest is not. Then a count, then bytes that are no masks."""
-    monkeypatch.setattr("benchmark.harness.rerun.rerun", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr("benchmark.sweep.again.answered_again", lambda *_: pytest.fail("it was trained"))
     path = store.masks(the(store).cell)
     masks = mask_files.unpack(path.read_bytes())
     name = next(iter(masks))

@@ -284,9 +284,9 @@ def test_a_way_to_the_test_split_is_told(broken: Callable[..., str]) -> None:
     @algorithm()
     def suspect(run: Run) -> None:
         frame: Any = sys._getframe()
-        while "prepared" not in frame.f_locals:
+        while "splits" not in frame.f_locals:
             frame = frame.f_back
-        run.for_later = [frame.f_locals["prepared"].splits]  # type: ignore[attr-defined]
+        run.for_later = [frame.f_locals["splits"]]  # type: ignore[attr-defined]
         run.prune(keep_top(magnitudes(run), run.target))
         run.train()
 

@@ -335,10 +335,10 @@ def through_the_task(run: Run) -> Any:
 
 def through_the_frames(run: Run) -> Any:
     frame = sys._getframe()
-    while "prepared" not in frame.f_locals:
+    while "splits" not in frame.f_locals:
         assert frame.f_back is not None
         frame = frame.f_back
-    return frame.f_locals["prepared"].splits.test
+    return frame.f_locals["splits"].test
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["in the open", "swallowing the exception"])

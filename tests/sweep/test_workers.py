@@ -19,6 +19,7 @@ from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.sweep import workers
+from benchmark.sweep.logs import tidy
 from benchmark.sweep.workers import run_in_processes
 from tests.support.command import BENCH, Bench, Ended, bench_process
 from tests.support.masks import digest, unpacked
@@ -43,7 +44,7 @@ SUSPECTS = {
     "crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
     "leaves": "os._exit(7)",
     "hangs": "time.sleep(1000)",
-    "tidies": "os.unlink(os.readlink('/proc/self/fd/1')); run.train()",
+    "writes": "open(os.path.join(os.environ['TMPDIR'], 'mine'), 'w').close(); run.train()",
     "raises": "print('about to raise'); raise ValueError('no such layer: fc9')",
     "garbles": "raise ValueError('no such layer: ' + chr(0xdcff) + 'x' * 100_000)",
     "prints": "print('to stdout'); print('to stderr', file=sys.stderr); os.system('echo from a child'); run.train()",
@@ -58,7 +59,8 @@ LOST = {"killed", "crashes"}
 def suspects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suspects")
     stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: time.sleep(1000)"
-    unlucky = "os.path.exists(m := os.environ['MARK']) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
+    mark = "m := glob.glob(os.path.join(os.environ['TMPDIR'], '..', 'trainings-*'))[0] + '/mark'"
+    unlucky = f"import glob; os.path.exists({mark}) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
     for name, body in (SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky}).items():
         plant(folder, "algorithm", name, HEAD.format(name=name, body=body))
     return folder
@@ -94,7 +96,7 @@ def test_every_cell_of_the_sweep_has_its_record_and_its_line(sweep: Ended, answe
 
 
 def test_the_cells_beside_the_bad_ones_end_well(answers: dict[str, Record]) -> None:
-    for name in ("prints", "tidies"):  # a log may be gone: another sweep may have been at the same cell
+    for name in ("prints", "writes"):
         assert answers["dense"].status == answers[name].status == "ok"
         assert answers["dense"].metrics == answers[name].metrics, "which is dense training"
 
@@ -132,7 +134,7 @@ def test_what_was_killed_is_tried_again_by_the_next_run(sweep: Ended, suspects: 
 
 def test_a_cell_is_tried_once_more_after_its_worker_was_killed(suspects: Path, tmp_path: Path) -> None:
     words = ["run", "--algo", "unlucky,dense", *SMOKE, "--sparsity", "0", "--results", str(tmp_path / "results")]
-    ended = bench_process(*words, PYTHONPATH=suspects, MARK=tmp_path / "mark")
+    ended = bench_process(*words, PYTHONPATH=suspects)
     assert ended.code == 0, ended.err
     records = {record.cell.algorithm: record for record in Store(tmp_path / "results")}
     assert records["unlucky"].metrics == records["dense"].metrics
@@ -143,18 +145,17 @@ def test_folders_of_killed_sweeps_are_deleted(tmp_path: Path, monkeypatch: pytes
     names = ["prunebench-4194305-dead", f"prunebench-{os.getpid()}-alive", "prunebench-of-somebody", "other-4194305-x"]
     for name in names:  # no process has a number above 2^22
         (tmp_path / name).mkdir()
-    with workers._sharing(Settings({})) as settings:
-        assert settings.shared is not None
-        assert settings.shared.is_dir()
+    with workers.sweep_folder() as folder:
+        assert folder.is_dir()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
 
 def test_a_long_log_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmark.sweep.workers.LONGEST_LOG", 10)
+    monkeypatch.setattr("benchmark.sweep.logs.LONGEST", 10)
     (tmp_path / "log").write_text("0123456789abc")
-    workers._shorten(tmp_path / "log")
+    tidy(tmp_path / "log")
     assert (tmp_path / "log").read_text() == "0123456789\n[3 more bytes were cut off]\n"
-    workers._shorten(tmp_path / "no log")
+    tidy(tmp_path / "no log")
 
 
 def test_a_record_that_cannot_be_written_costs_its_cell_alone(
@@ -395,8 +396,7 @@ def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> Non
             Settings({"digits": tmp_path}),
             Store(tmp_path),
             1,
-            lambda *answered: None,
-            lambda lost: None,
+            lambda record: None,
             swallow,
         )
     assert turns == 1

@@ -209,8 +209,8 @@ def test_what_is_kept_from_now_on_is_counted_from_now_on():
 
 def test_what_cannot_be_pruned_always_costs_the_same():
     model, task = mlp(), replace(toy, loss=summed, prunable=lambda model: ["2.weight"])
-    meter = Meter(profile(model, torch.ones(8, 4), task), torch.device("cpu"))
-    meter.prune(Masks({"2.weight": first(2, 2, 3)}))
+    meter = Meter(profile(model, torch.ones(8, 4), task), {"2.weight": 6}, torch.device("cpu"))
+    meter.prune({"2.weight": 2})
     meter.train_step(dense_gradient=False)
     assert meter.cost(1)["training_flops"] == pytest.approx(2 * MLP["0.weight"] + 3 * MLP["2.weight"] / 3)
 

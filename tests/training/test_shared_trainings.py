@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -16,16 +14,16 @@ from torch import Tensor
 
 from benchmark import Run, Target, algorithm, keep_top
 from benchmark.contract.toy import toy
-from benchmark.files import file_lock
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
-from benchmark.sweep.workers import Started, _next
+from benchmark.sweep.started import Started
+from benchmark.sweep.workers import _next
 from benchmark.training.run_state import RunState
-from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.shared_trainings import LocalLedger, Made, SharedTrainings, Sharing
 from benchmark.training.step import Snapshot
 
 pytestmark = pytest.mark.runs
@@ -34,10 +32,15 @@ CELL = Cell(algorithm="imp", task="toy", model="net", sparsity=0.5, budget="smok
 CPU = torch.device("cpu")
 
 
-def record_of(cell: Cell, folder: Path | None) -> Record:
+@pytest.fixture
+def sharing(tmp_path: Path) -> Sharing:
+    return Sharing(tmp_path, LocalLedger())
+
+
+def record_of(cell: Cell, sharing: Sharing | None) -> Record:
     chosen = registry.algorithm(cell.algorithm)
     cell = cell.model_copy(update={"options": chosen.resolve(cell.options)})
-    record = answer(Question(cell, chosen, toy, shared=folder))
+    record = answer(Question(cell, chosen, toy, sharing=sharing))
     assert record.status == "ok", record.error
     return record
 
@@ -55,10 +58,10 @@ def at(sparsity: float, **other: Any) -> Cell:
 
 
 @pytest.mark.parametrize("model", ["net", pytest.param("residual", marks=pytest.mark.slow)])
-def test_a_cell_that_takes_trainings_has_the_record_of_one_that_trains(model: str, tmp_path: Path) -> None:
+def test_a_cell_that_takes_trainings_has_the_record_of_one_that_trains(model: str, sharing: Sharing) -> None:
     long, short = at(0.9, model=model), at(0.8, model=model)
     alone = record_of(short, None)
-    first, then = record_of(long, tmp_path), record_of(short, tmp_path)
+    first, then = record_of(long, sharing), record_of(short, sharing)
     assert found(then) == found(alone)
     assert found(first) == found(record_of(long, None))
     assert "shared_steps" not in first.provenance
@@ -66,69 +69,77 @@ def test_a_cell_that_takes_trainings_has_the_record_of_one_that_trains(model: st
     assert steps * 6 <= then.provenance["shared_steps"] < alone.cost.training_steps
 
 
-def test_the_seconds_are_those_of_the_training_that_was_made(tmp_path: Path) -> None:
-    made = record_of(at(0.9), tmp_path).cost.seconds
-    assert record_of(at(0.9), tmp_path).cost.seconds > made / 2
+def test_the_seconds_are_those_of_the_training_that_was_made(sharing: Sharing) -> None:
+    made = record_of(at(0.9), sharing).cost.seconds
+    assert record_of(at(0.9), sharing).cost.seconds > made / 2
 
 
 @pytest.mark.parametrize("name", ["imp", "magnitude", "dense", "snip", "gem-miner", "granet", "imp:control=reinit"])
-def test_every_kind_of_method_has_its_own_record_after_others(name: str, tmp_path: Path) -> None:
+def test_every_kind_of_method_has_its_own_record_after_others(name: str, sharing: Sharing) -> None:
     name, _, control = name.partition(":control=")
     cell = at(0.8, algorithm=name, options={"control": control} if control else {})
     for other in ("dense", "imp", "magnitude", name):
-        record_of(at(0.9, algorithm=other), tmp_path)
-    assert found(record_of(cell, tmp_path)) == found(record_of(cell, None))
+        record_of(at(0.9, algorithm=other), sharing)
+    assert found(record_of(cell, sharing)) == found(record_of(cell, None))
 
 
-def test_dense_training_is_where_imp_begins(tmp_path: Path) -> None:
-    record_of(at(0.5, algorithm="dense"), tmp_path)
+def test_dense_training_is_where_imp_begins(sharing: Sharing) -> None:
+    record_of(at(0.5, algorithm="dense"), sharing)
     steps = toy.recipe("smoke", "net").steps
-    assert record_of(CELL, tmp_path).provenance["shared_steps"] == steps
+    assert record_of(CELL, sharing).provenance["shared_steps"] == steps
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"model": "residual"}, {"budget": "short"}], ids=str)
-def test_another_seed_network_or_recipe_shares_nothing(change: dict[str, Any], tmp_path: Path) -> None:
-    record_of(CELL, tmp_path)
-    assert "shared_steps" not in record_of(at(0.5, **change), tmp_path).provenance
+def test_another_seed_network_or_recipe_shares_nothing(change: dict[str, Any], sharing: Sharing) -> None:
+    record_of(CELL, sharing)
+    assert "shared_steps" not in record_of(at(0.5, **change), sharing).provenance
 
 
-def test_a_training_that_another_cell_is_at_is_waited_for(tmp_path: Path) -> None:
-    """And the time that goes by is nobody's."""
-    first = run_of(tmp_path)
+class Slow(LocalLedger):
+    """A ledger of a sweep in which another cell is at every training for a while."""
+
+    def claim(self, name: str) -> Made | None:
+        time.sleep(1)
+        return super().claim(name)
+
+
+def test_the_time_that_goes_by_while_another_cell_is_at_it_is_nobodys(tmp_path: Path) -> None:
+    waits = Sharing(tmp_path, Slow())
+    first, second = run_of(waits), run_of(waits)
     first.train()
-    [ending] = tmp_path.glob("*.pt")
-    content = ending.read_bytes()
-    ending.unlink()
-    held, asked = Event(), Event()
-
-    def makes_it() -> None:
-        with file_lock(ending):
-            held.set()
-            asked.wait()
-            time.sleep(1)
-            ending.write_bytes(content)
-
-    other = Thread(target=makes_it)
-    other.start()
-    held.wait()
-    second = run_of(tmp_path)
-    before, took = second._state.meter.seconds, torch.load(io.BytesIO(content))["seconds"]
-    start = time.perf_counter()
-    asked.set()
+    before, start = second._state.meter.seconds, time.perf_counter()
     second.train()
     went_by = time.perf_counter() - start
-    other.join()
     assert second._state.meter.reused_steps == first._state.meter.training_steps
-    assert second._state.meter.seconds - before - took < went_by - 0.5
+    assert second._state.meter.seconds - before < went_by - 0.5 + first._state.meter.seconds
     assert all(torch.equal(weight, second.weights[name]) for name, weight in first.weights.items())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a training", None])
+def test_a_training_that_is_not_the_one_that_was_made_is_made_again(
+    sharing: Sharing, tmp_path: Path, content: bytes | None
+) -> None:
+    """The file was cut or rewritten, or another cell's training lies in its place."""
+    plain, first, second = run_of(None), run_of(sharing), run_of(sharing)
+    first.train()
+    [ending] = tmp_path.glob("*.pt")
+    if content is None:
+        other = run_of(sharing)
+        other.train(5)
+        [content] = [file.read_bytes() for file in tmp_path.glob("*.pt") if file != ending]
+    ending.write_bytes(content)
+    second.train()
+    plain.train()
+    assert second._state.meter.reused_steps == 0
+    assert state(second.snapshot()) == state(plain.snapshot())
 
 
 # --- within a run -----------------------------------------------------------------------------------------------------
 
 
-def run_of(folder: Path | None, optimizer: str = "sgd", limit: int = 10**9) -> Run:
+def run_of(sharing: Sharing | None, optimizer: str = "sgd", limit: int = 10**9) -> Run:
     recipe = replace(toy.recipe("smoke", "net"), optimizer=optimizer, rate=0.01)
-    shared = SharedTrainings(folder, "toy", CPU, limit) if folder else None
+    shared = SharedTrainings(sharing, "toy", CPU, limit) if sharing else None
     return Run(
         RunState(toy, build(toy, "net", 0), recipe, Target(0.3), toy.data(Path()).train, 0, shared_trainings=shared)
     )
@@ -157,9 +168,9 @@ def with_pauses(run: Run) -> None:
 @pytest.mark.parametrize("method", [in_parts, with_pauses])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_training_goes_on_with_the_memory_of_the_optimizer(
-    method: Callable[[Run], None], optimizer: str, tmp_path: Path
+    method: Callable[[Run], None], optimizer: str, sharing: Sharing
 ) -> None:
-    runs = run_of(None, optimizer), run_of(tmp_path, optimizer), run_of(tmp_path, optimizer)
+    runs = run_of(None, optimizer), run_of(sharing, optimizer), run_of(sharing, optimizer)
     for run in runs:
         method(run)
         run._state.finish()
@@ -170,11 +181,11 @@ def test_training_goes_on_with_the_memory_of_the_optimizer(
     assert plain._state.meter.cost(24)["training_flops"] == second._state.meter.cost(24)["training_flops"]
 
 
-def test_a_rewound_run_does_not_take_the_training_of_one_with_momentum(tmp_path: Path) -> None:
+def test_a_rewound_run_does_not_take_the_training_of_one_with_momentum(sharing: Sharing) -> None:
     """From the same weights at the same step, but with a fresh optimizer."""
     ends = []
-    for folder in (None, tmp_path):
-        going, fresh = run_of(folder), run_of(folder)
+    for where in (None, sharing):
+        going, fresh = run_of(where), run_of(where)
         for run in (going, fresh):
             run.train(5)
         fresh.restore(fresh.snapshot())
@@ -200,15 +211,15 @@ def learned(run: Run) -> None:
 
 
 @pytest.mark.parametrize("method", [augmented, learned])
-def test_training_of_another_kind_is_not_shared(method: Callable[[Run], None], tmp_path: Path) -> None:
-    run_of(tmp_path).train()
+def test_training_of_another_kind_is_not_shared(method: Callable[[Run], None], sharing: Sharing) -> None:
+    run_of(sharing).train()
     for _ in range(2):
-        run = run_of(tmp_path)
+        run = run_of(sharing)
         method(run)
         assert run._state.meter.reused_steps == 0
 
 
-def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Path) -> None:
+def test_a_network_changed_by_hand_after_a_shared_training_is_found(sharing: Sharing) -> None:
     @algorithm()
     def cheat(run: Run) -> None:
         """Cheat: changes weights by hand (Nobody, 2026)."""
@@ -218,7 +229,7 @@ def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Pa
 
     cell = at(0.0, algorithm="cheat")
     for _ in range(2):
-        record = answer(Question(cell, cheat, toy, shared=tmp_path))
+        record = answer(Question(cell, cheat, toy, sharing=sharing))
         assert record.status == "failed"
         assert "outside the verbs" in record.error
 
@@ -226,19 +237,19 @@ def test_a_network_changed_by_hand_after_a_shared_training_is_found(tmp_path: Pa
 # --- room -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_of_no_use_for_longest_makes_room(tmp_path: Path) -> None:
-    run_of(tmp_path).train(1)
+def test_what_was_of_no_use_for_longest_makes_room(tmp_path: Path, sharing: Sharing) -> None:
+    run_of(sharing).train(1)
     (first,) = tmp_path.glob("*.pt")
     size = first.stat().st_size
-    run_of(tmp_path, limit=int(2.5 * size)).train(2)
-    run_of(tmp_path).train(1)  # of use again
-    run_of(tmp_path, limit=int(2.5 * size)).train(3)
+    run_of(sharing, limit=int(2.5 * size)).train(2)
+    run_of(sharing).train(1)  # of use again
+    run_of(sharing, limit=int(2.5 * size)).train(3)
     assert first.exists()
     assert len([*tmp_path.glob("*.pt")]) == 2
 
 
 def test_a_folder_that_is_gone_costs_nothing_but_the_training(tmp_path: Path) -> None:
-    run, plain = run_of(tmp_path / "gone"), run_of(None)
+    run, plain = run_of(Sharing(tmp_path / "gone", LocalLedger())), run_of(None)
     run.train()
     plain.train()
     assert state(run.snapshot()) == state(plain.snapshot())
@@ -258,5 +269,5 @@ def test_cells_that_can_share_start_one_after_the_other() -> None:
         cell = _next(waiting, running)
         order.append((cell.seed, cell.sparsity))
         question = Question(cell, registry.algorithm("imp"), toy)
-        running = [*running[-1:], Started(question, process=None, connection=None, since=0)]  # type: ignore[arg-type]
+        running = [*running[-1:], Started(question, process=None, channel=None, folder=Path(), since=0)]  # type: ignore[arg-type]
     assert order == [(0, 0.5), (1, 0.5), (0, 0.8), (1, 0.8)]

@@ -171,4 +171,4 @@ def test_progress_is_told_every_sixteen_updates():
     run = Run(RunState(toy, build(toy, "net", 0), replace(PLAIN, steps=40), Target(0.5), splits.train, 0, ticks.append))
     run.train()
     list(run.steps(10))
-    assert ticks == [16, 32, 48]
+    assert [tick for tick in ticks if tick] == [16, 32, 48]

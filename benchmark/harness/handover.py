@@ -1,0 +1,122 @@
+"""What is left of a run when its algorithm has ended: tensors, counts and notes. The referee works with these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import safetensors.torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from benchmark.graphs.edit_log import Rewiring
+from benchmark.records.record import Count, Size, Status
+
+Text = Annotated[str, Field(max_length=10_000_000)]
+
+GROUPS = ("state", "masks", "graphs")
+"""The groups of tensors of a handover."""
+
+Graphs = dict[str, Tensor]
+"""Tensors of graphs, by `number/field`."""
+
+
+class Notes(BaseModel):
+    """What a run says about itself, apart from its tensors.
+
+    Args:
+        status: None if the algorithm returned normally.
+        error: why it did not.
+        breaches: what was found against it while it ran.
+        log: what its meter counted (`benchmark.training.meter.Tally`).
+        seconds: by the clock of its own process.
+        peak_bytes: in its own process.
+        steps: how steps were trained (`RunState.mode`).
+        written: the tensors that were not made by training (`benchmark.training.written`).
+        edits: the number of edits of the graphs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    status: Status | None = None
+    error: Text = ""
+    breaches: list[Text] = []
+    log: list[tuple[Count, str, list[Any]]] = []
+    seconds: Size = 0
+    peak_bytes: Count = 0
+    steps: Text = "plain"
+    written: list[Text] = []
+    edits: Count = 0
+    rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}
+    rewiring_asked: Count | None = None
+    rewiring_seconds: Size = 0
+
+    @property
+    def rewiring(self) -> Rewiring:
+        """What the edits said about themselves."""
+        return Rewiring(dict(self.rewiring_logs), self.rewiring_asked, self.rewiring_seconds)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """The notes of a run, and its tensors.
+
+    Args:
+        state: every parameter and buffer of the network, by name.
+        masks: the masks that were applied last, bool.
+        graphs: the edges of the training graphs after the run; empty if they were not edited.
+    """
+
+    notes: Notes
+    state: dict[str, Tensor] = field(default_factory=dict)
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    graphs: Graphs = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The length of the notes in 8 bytes, the notes as JSON, and the tensors as safetensors."""
+        notes = self.notes.model_dump_json().encode()
+        return (
+            len(notes).to_bytes(8, "little") + notes + pack(joined({group: getattr(self, group) for group in GROUPS}))
+        )
+
+
+def unpacked(content: bytes) -> Handover:
+    """The handover in the bytes of `Handover.to_bytes`. Nothing in them is executed.
+
+    Raises:
+        ValueError: they are not a handover.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    try:
+        notes = Notes.model_validate_json(content[8:end])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"the notes of the run are not valid: {first['loc']}: {first['msg']}") from None
+    return Handover(notes, **grouped(unpack(content[end:]), GROUPS))
+
+
+def joined(groups: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Groups of tensors as one, by `group:name`."""
+    return {f"{group}:{name}": value for group, values in groups.items() for name, value in values.items()}
+
+
+def grouped(tensors: dict[str, Tensor], groups: Sequence[str]) -> dict[str, dict[str, Tensor]]:
+    """The tensors of `joined`, by group. Those of other groups are left out."""
+    return {
+        group: {name.removeprefix(f"{group}:"): v for name, v in tensors.items() if name.startswith(f"{group}:")}
+        for group in groups
+    }
+
+
+def pack(tensors: dict[str, Tensor]) -> bytes:
+    """Tensors in the format of safetensors. Each is copied: none shares memory with another in a file."""
+    return safetensors.torch.save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
+
+
+def unpack(content: bytes) -> dict[str, Tensor]:
+    """The tensors in the bytes of `pack`. Raises ValueError if they are none."""
+    try:
+        return safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"the tensors of the run cannot be read: {error}") from None

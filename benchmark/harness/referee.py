@@ -1,0 +1,196 @@
+"""The referee: rebuilds the network that a run has handed over, audits it, and only then reads the test split.
+
+It imports no algorithm. In a sweep it is a process of its own (`benchmark.sweep.referee_process`), so that nothing that
+an algorithm changes in its own process reaches what is measured here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor, nn
+
+from benchmark.data.splits import Data, Splits
+from benchmark.errors import Inapplicable
+from benchmark.harness.audit import audit
+from benchmark.harness.determinism import reproducible
+from benchmark.harness.edited_graphs import Editor, applied, with_edges
+from benchmark.harness.graph_edits import compared, report, undeclared_edits
+from benchmark.harness.handover import Handover
+from benchmark.harness.prepare import Beginning, begin
+from benchmark.harness.question import Question
+from benchmark.harness.report import arrays, measured, provenance_of
+from benchmark.harness.run_algorithm import told
+from benchmark.machine import device_facts
+from benchmark.pruning.masks import Masks
+from benchmark.records.mask_files import pack
+from benchmark.records.record import Audit, Cost, Record, Status, failure
+from benchmark.training.meter import Tally
+from benchmark.training.objective import Objective
+from benchmark.training.run_state import profile_of, trainable
+from benchmark.training.state import put, tensors
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the referee says of a run.
+
+    Args:
+        masks: the packed masks of its network; None for a run without a result.
+    """
+
+    record: Record
+    masks: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about a run by others than itself.
+
+    Args:
+        refereed: whether it ran in another process than the referee's.
+        confined: whether that process could write in its own folder alone.
+        seconds: that its process took; None to believe it.
+        peak_bytes: of its process; None to believe it.
+    """
+
+    refereed: bool = False
+    confined: bool = False
+    seconds: float | None = None
+    peak_bytes: int | None = None
+
+
+ITSELF = Known()
+"""Of a run that nobody has watched: it is believed what it says."""
+
+
+@dataclass(frozen=True)
+class OpenedSplits:
+    """Splits with the digests of their content, which take longer to compute than most networks take to measure."""
+
+    splits: Splits
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each split."""
+        return {name: getattr(self.splits, name).digest for name in ("train", "validation", "test")}
+
+
+def judge(
+    question: Question, opened: OpenedSplits, handover: Handover, editor: Editor, known: Known = ITSELF
+) -> Verdict:
+    """Return the record of a run. Whatever is wrong with the handover becomes the record of a failure.
+
+    Args:
+        editor: applies the edits of the run to graphs that it has not seen.
+    """
+    with reproducible(question.device):
+        try:
+            beginning = begin(question, opened.splits.train)
+        except Inapplicable as problem:
+            return Verdict(failure(question.cell, question.ranking, "skipped", str(problem)))
+        except Exception as problem:  # a model that cannot be built, or does not fit the data
+            return Verdict(failure(question.cell, question.ranking, "failed", told(problem)))
+        return _Judged(beginning, opened, handover, editor, known).verdict()
+
+
+@dataclass
+class _Judged:
+    """One run before the referee.
+
+    Attributes:
+        fields: the fields of its record that are known, whatever comes of it.
+    """
+
+    beginning: Beginning
+    opened: OpenedSplits
+    handover: Handover
+    editor: Editor
+    known: Known
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def verdict(self) -> Verdict:
+        notes = self.handover.notes
+        try:
+            self.fields |= {"cost": self._cost(), "where": self._where()}
+            if notes.status is not None:
+                self.fields["audit"] = Audit(passed=False, breaches=notes.breaches) if notes.breaches else None
+                return self._failed(notes.status, notes.error)
+            return self._measured()
+        except Exception as problem:  # a handover that does not fit, or a metric that is not finite, for example
+            return self._failed("failed", told(problem))
+
+    def _measured(self) -> Verdict:
+        question, model, masks = self.beginning.question, self.beginning.model, self._masks()
+        breaches = self.handover.notes.breaches + audit(
+            on_device(self.handover.state, model),
+            masks,
+            self.beginning.expected,
+            self.beginning.start,
+            dict(model.named_parameters()),
+        )
+        train, rewiring = self._train(), self.handover.notes.rewiring
+        graphs = compared(self.opened.splits, train) if self.handover.notes.edits else []
+        breaches += undeclared_edits(graphs, rewiring)
+        if graphs and "edges" not in question.algorithm.prunes:
+            breaches.append("the graphs were edited by a method that does not say it prunes edges")
+        self.fields["audit"] = Audit(passed=not breaches, breaches=breaches)
+        if breaches:
+            return self._failed("failed", f"audit: {'; '.join(breaches)}")
+        self.fields["edits"] = report(self.opened.splits, graphs, rewiring) if graphs else None
+        put(model, on_device(self.handover.state, model))
+        edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
+        record = measured(self.beginning, masks, self.opened.splits, train, edited, self.fields)
+        return Verdict(record, pack(arrays(masks)))
+
+    def _masks(self) -> Masks:
+        """The masks, in the order of the network's tensors. Raises ValueError if they are not those of its tensors."""
+        device, given = self.beginning.question.device, self.handover.masks
+        names = self.beginning.question.task.prunable(self.beginning.model)
+        if set(names) != given.keys():
+            raise ValueError(f"the run has left masks of {', '.join(given) or 'nothing'}")
+        return Masks({name: given[name].to(device) for name in names})
+
+    def _train(self) -> Data:
+        train = self.opened.splits.train.to(self.beginning.question.device)
+        return with_edges(train, self.handover.graphs) if self.handover.notes.edits else train
+
+    def _cost(self) -> Cost:
+        """The cost, counted again from the log of the run's meter."""
+        notes, model, question = self.handover.notes, self.beginning.model, self.beginning.question
+        recipe = question.task.recipe(question.cell.budget, question.cell.model)
+        if not notes.log and not notes.seconds:  # it ended before its run began
+            return Cost()
+        prunable = question.task.prunable(model)
+        sizes = {name: p.numel() for name, p in model.named_parameters() if name in prunable}
+        train = self.opened.splits.train.to(question.device)
+        objective = Objective(model.train(), question.task)
+        profile = profile_of(objective, train, recipe, question.cell.seed, prunable, trainable(model))
+        tally = Tally(profile, sizes)
+        tally.replay(notes.log)
+        self._reused = tally.reused_steps
+        seconds = notes.seconds if self.known.seconds is None else self.known.seconds
+        peak = notes.peak_bytes if self.known.peak_bytes is None else self.known.peak_bytes
+        return Cost.model_validate(tally.counts(recipe.steps) | {"seconds": seconds, "peak_bytes": peak})
+
+    def _where(self) -> dict[str, Any]:
+        notes, question = self.handover.notes, self.beginning.question
+        facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
+        facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
+        facts |= {"shared_steps": self._reused} if self._reused else {}
+        return facts | ({"written": notes.written} if notes.written else {})
+
+    _reused: int = 0
+
+    def _failed(self, status: Status, error: str) -> Verdict:
+        return Verdict(
+            failure(self.beginning.question.cell, self.beginning.question.ranking, status, error, **self.fields)
+        )
+
+
+def on_device(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Tensors on the devices of the network's own of the same names."""
+    return {name: state[name].to(value.device) for name, value in tensors(model).items()}

@@ -1,0 +1,118 @@
+"""Runs the algorithm of a cell, and hands over what it leaves behind. Nothing is audited or measured here."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from benchmark.data.splits import Data, sealed
+from benchmark.errors import Breach, Diverged, Inapplicable
+from benchmark.harness.controls import FUNCTIONS
+from benchmark.harness.determinism import counted_updates, reproducible
+from benchmark.harness.edited_graphs import edges_of, edited
+from benchmark.harness.handover import Graphs, Handover, Notes
+from benchmark.harness.prepare import begin, run_state
+from benchmark.harness.question import Question
+from benchmark.records.record import Status, encodable
+from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
+from benchmark.training.state import tensors
+from benchmark.training.step import Tick
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run whose algorithm has ended.
+
+    Args:
+        state: of the run; None if there was none, since the network could not be built.
+    """
+
+    handover: Handover
+    state: RunState | None = None
+
+    def edit(self, number: int, graphs: dict[str, Graphs]) -> dict[str, Graphs]:
+        """Apply one of the edits of the run to other graphs (`benchmark.harness.edited_graphs.Editor`)."""
+        if self.state is None:
+            raise ValueError("this run has edited no graphs")
+        edit = self.state.edits[number]
+        return {split: edited(shown, edit) for split, shown in graphs.items()}
+
+
+def run_algorithm(question: Question, train: Data, tick: Tick = lambda steps: None) -> Ended:
+    """Run the algorithm of a cell. An exception in it is not raised; it becomes a note in the handover."""
+    with reproducible(question.device):
+        try:
+            beginning = begin(question, train)
+            state = run_state(beginning, train, tick)
+        except Inapplicable as problem:
+            return Ended(Handover(Notes(status="skipped", error=str(problem))))
+        except Exception as problem:  # a model that cannot be built, or does not fit the data
+            return Ended(Handover(Notes(status="failed", error=told(problem))))
+        return Ended(_handed_over(state, *_call(beginning.question, state)), state)
+
+
+def told(problem: BaseException) -> str:
+    """An exception in one line; its traceback goes to the log of the cell."""
+    traceback.print_exception(problem)
+    return encodable(f"{type(problem).__name__}: {problem}")
+
+
+def _call(question: Question, state: RunState) -> tuple[Status | None, str, list[str]]:
+    """Call the algorithm, within the control of its cell if there is one. Returns how it ended and the breaches."""
+    cell = question.cell
+
+    def subject(run: Run) -> None:
+        question.algorithm(run, **cell.method_options)
+
+    status: Status | None = None
+    error = ""
+    with sealed() as breaches, counted_updates() as updates:
+        try:
+            if cell.control:
+                FUNCTIONS[cell.control](Run(state), subject)
+            else:
+                subject(Run(state))
+            state.finish()
+        except Diverged as problem:
+            status, error = "diverged", str(problem)
+        except Inapplicable as problem:
+            status, error = "skipped", str(problem)
+        except Breach as problem:
+            status, error = "failed", f"audit: {problem}"
+        except torch.OutOfMemoryError as problem:
+            reason = str(problem).partition(".")[0]
+            status, error = "failed", f"out of memory ({reason}); try a smaller model or --jobs 1"
+        except (Exception, SystemExit) as problem:  # any error fails this cell only, not the sweep
+            status, error = "failed", told(problem)
+    counted = state.meter.updates - state.meter.reused_steps + state.rehearsals
+    if (uncounted := updates[0] - counted) > 0:
+        breaches.append(f"{uncounted:,} updates were made off the meter by another optimizer")
+    return status, error, breaches + state.breaches
+
+
+def _handed_over(state: RunState, status: Status | None, error: str, breaches: list[str]) -> Handover:
+    fields: dict[str, Any] = {
+        "rewiring_logs": state.rewiring.logs,
+        "rewiring_asked": state.rewiring.asked,
+        "rewiring_seconds": state.rewiring.seconds,
+    }
+    notes = Notes(
+        status=status,
+        error=encodable(error),
+        breaches=[encodable(breach) for breach in breaches],
+        log=state.meter.log,
+        seconds=state.meter.seconds,
+        peak_bytes=state.meter.peak_bytes,
+        steps=state.mode,
+        written=state.written.names,
+        edits=len(state.edits),
+        **fields,
+    )
+    if status is not None:
+        return Handover(notes)
+    graphs = edges_of(state.data) if state.edits else {}
+    return Handover(notes, tensors(state.model), dict(state.masks), graphs)

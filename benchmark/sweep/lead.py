@@ -1,0 +1,240 @@
+"""Leads a sweep: starts workers, passes messages between them and the referee, and stops what takes too long.
+
+No code of a plug-in can hold up this process: it waits for no single message, and what it receives is JSON.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import PluginError
+from benchmark.harness.question import Settings, Unloaded, question, why_not
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record, failure
+from benchmark.records.store import Store
+from benchmark.sweep import confinement, fork_server
+from benchmark.sweep.channel import Channel, Garbled, Message
+from benchmark.sweep.endings import Endings, Waited
+from benchmark.sweep.logs import tidy
+from benchmark.sweep.referee_process import preside
+from benchmark.sweep.started import Limits, Started
+from benchmark.sweep.worker import Task, work
+from benchmark.training.shared_trainings import origin_folder
+
+Done = Callable[[Record], None]
+"""Called with every record, which is stored then, and with those of killed workers, which are not."""
+
+
+@dataclass
+class Lead:
+    """The process that leads a sweep, and the processes that it has started.
+
+    Args:
+        folder: of the sweep; every worker gets a folder in it.
+        handover: where to keep what the last cell has handed over.
+
+    Attributes:
+        running: the cells that a worker is running, or that the referee is judging.
+    """
+
+    settings: Settings
+    store: Store
+    folder: Path
+    done: Done
+    limits: Limits
+    handover: Path | None = None
+    running: list[Started] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._context = fork_server.start([])
+        self._confined = confinement.version() > 0
+        self._endings = Endings[Started]()
+        self._workers = 0
+        self._call_referee()
+
+    @property
+    def at_work(self) -> int:
+        """The number of workers."""
+        return sum(not started.judged for started in self.running)
+
+    def start(self, cell: Cell, attempt: int = 1) -> None:
+        """Start a worker for a cell; one that cannot be run is answered at once."""
+        asked = question(cell, self.settings)
+        if reason := why_not(asked.algorithm, asked.task):
+            self.done(self.store.keep(failure(cell, asked.ranking, "skipped", reason)))
+            return
+        self._workers += 1
+        folder, log = self.folder / f"worker-{self._workers}", self.store.log(cell)
+        folder.mkdir()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        declared = Unloaded(cell.algorithm, asked.algorithm.prunes, asked.algorithm.needs)
+        shared = origin_folder(self.folder, str((asked.where or {})["plugins"]["algorithm"]))
+        task = Task(cell, declared, self.settings, folder, shared, log)
+        process, channel = self._process(work, task)
+        self.running.append(Started(asked, process, channel, folder, time.monotonic(), attempt))
+
+    def turn(self) -> None:
+        """Wait for messages for a moment, and act on those that have come."""
+        working = [started for started in self.running if not started.judged]
+        wait([self._referee.connection, *(started.channel.connection for started in working)], timeout=0.2)
+        for started in working:
+            self._listen(started)
+        self._listen_to_referee()
+
+    def end(self) -> None:
+        """End all processes. What the referee has just judged is still taken."""
+        for started in self.running:
+            started.kill()
+        if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=1):
+            self._listen_to_referee()
+        self._referee.close()
+        self._referee_process.kill()
+        self._referee_process.join()
+
+    # --- workers ------------------------------------------------------------------------------------------------------
+
+    def _listen(self, started: Started) -> None:
+        try:
+            for message in started.channel.poll():
+                started.moved = time.monotonic()
+                self._act(started, message)
+                if started.judged or started not in self.running:
+                    return
+        except (EOFError, OSError):
+            started.process.join()
+            self._lost(started, started.process.exitcode or 0)
+        except (Garbled, KeyError, TypeError) as problem:
+            self._fail(started, "failed", f"the worker sent what is no message: {problem}")
+        else:
+            if reason := started.why_stopped(self.limits, self._endings.waits(started)):
+                self._fail(started, "timeout", reason)
+
+    def _act(self, started: Started, message: Message) -> None:
+        match message:
+            case {"steps": int(steps)}:
+                started.steps = steps
+            case {"began": True}:
+                started.begin()
+            case {"claim": str(name)}:
+                self._claimed(started, name)
+            case {"made": str(name), "digest": str(digest)}:
+                self._wake(self._endings.made(started, (started.origin, name), digest))
+            case {"handed": str(digest), "edits": int(edits)} if not started.handed:
+                started.hand_over(digest, edits)
+                self._wake(self._endings.ended(started))
+                self._to_referee(started)
+            case {"edited": str(digest)} if started.handed:
+                started.handed["edges"].append(digest)
+                self._to_referee(started)
+            case {"failed": str(error)}:
+                self._fail(started, "failed", error)
+            case _:
+                raise Garbled(str(message)[:200])
+
+    def _claimed(self, started: Started, name: str) -> None:
+        answer = self._endings.claim(started, (started.origin, name))
+        if answer is not None:
+            started.add(answer.get("seconds", 0.0))
+            started.channel.send(**answer)
+
+    def _wake(self, waited: Waited[Started]) -> None:
+        """Have workers ask again whose claim may be free now."""
+        for other, seconds in waited:
+            other.add(-seconds)
+            with suppress(OSError):  # it has ended: it is found out when its turn comes
+                other.channel.send(again=True)
+
+    def _lost(self, started: Started, code: int) -> None:
+        """A worker has ended before it handed over. One that was killed is started once more."""
+        if code >= 0:
+            self._fail(started, "failed", f"the worker ended with exit code {code} before it had an answer")
+            return
+        self._drop(started)
+        if started.attempt == 1:
+            self.start(started.cell, attempt=2)
+        else:
+            self.done(failure(started.cell, started.question.ranking, "failed", _killed(code)))
+
+    def _fail(self, started: Started, status: Any, error: str) -> None:
+        self._drop(started)
+        self.done(self.store.keep(failure(started.cell, started.question.ranking, status, error)))
+
+    def _drop(self, started: Started) -> None:
+        started.kill()
+        self.running.remove(started)
+        self._wake(self._endings.ended(started))
+        shutil.rmtree(started.folder, ignore_errors=True)
+        tidy(self.store.log(started.cell))
+
+    # --- the referee --------------------------------------------------------------------------------------------------
+
+    def _call_referee(self) -> None:
+        self._referee_process, self._referee = self._process(preside, self.settings, self.store.root)
+
+    def _to_referee(self, started: Started) -> None:
+        """Have the referee judge what a worker has handed over, or give it the graphs for the next edit."""
+        if len(started.handed["edges"]) == started.handed["edits"]:
+            started.judge()
+        prunes, needs = started.question.algorithm.prunes, started.question.algorithm.needs
+        declared = {"prunes": sorted(prunes), "needs": sorted(needs)}
+        known = {"folder": str(started.folder), "confined": self._confined}
+        self._referee.send(cell=started.cell.model_dump(), **declared, **known, **started.handed)
+
+    def _listen_to_referee(self) -> None:
+        try:
+            for message in self._referee.poll():
+                self._judged(message)
+        except (EOFError, OSError):
+            self._referee_process.join()
+            self._replace_referee(self._referee_process.exitcode or 0)
+
+    def _judged(self, message: Message) -> None:
+        cell = Cell.model_validate(message["of"])
+        started = next((one for one in self.running if one.cell == cell), None)
+        if started is None:  # it was stopped meanwhile
+            return
+        if broken := message.get("broken"):
+            raise OSError(broken)
+        if record := message.get("record"):
+            if self.handover:
+                shutil.copyfile(started.folder / "handover", self.handover)
+            self._drop(started)
+            self.done(Record.model_validate(record))
+        else:
+            started.channel.send(edit=len(started.handed["edges"]))
+
+    def _replace_referee(self, code: int) -> None:
+        """Call another referee. What the last one was at fails if it has ended a referee before."""
+        before = [started for started in self.running if started.handed]
+        self._call_referee()
+        for started in before:
+            started.referees += 1
+            if started.referees == 1:
+                self._to_referee(started)
+            else:
+                self._fail(started, "failed", f"the referee ended twice while it measured this cell ({code})")
+
+    def _process(self, target: Callable[..., None], *arguments: Any) -> tuple[Any, Channel]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=target, args=(*arguments, theirs), daemon=True)
+        try:
+            process.start()
+        except OSError as error:
+            raise PluginError(f"no worker can be started: {error}") from None
+        theirs.close()
+        return process, Channel(ours).lead()
+
+
+def _killed(code: int) -> str:
+    """The error of a worker that was killed twice, from its exit code."""
+    name = signal.Signals(-code).name
+    hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
+    return f"the worker was killed by {name}, twice{hint}; the same command tries it again"
