@@ -93,7 +93,7 @@ class Lead:
         """End all processes. What the referee has just judged is still taken."""
         for started in self.running:
             started.kill()
-        if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=1):
+        if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
             self._listen_to_referee()
         self._referee.close()
         self._referee_process.kill()
@@ -206,8 +206,8 @@ class Lead:
         if record := message.get("record"):
             if self.handover:
                 shutil.copyfile(started.folder / "handover", self.handover)
-            self._drop(started)
             self.done(Record.model_validate(record))
+            self._drop(started)
         else:
             started.channel.send(edit=len(started.handed["edges"]))
 
