@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import zipfile
 from collections import OrderedDict, defaultdict
 from functools import partial
 from pathlib import Path
@@ -56,7 +57,27 @@ def read_tensors(file: Path) -> Any:
         what = f"it names {name[1]}" if name else "it is damaged, or not a file of tensors"
         raise ValueError(f"{file}: {what}; {ALLOWED}") from None
     except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f"{file} is damaged: {type(error).__name__}: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{file} is damaged: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file, by name.
+
+    Raises:
+        ValueError: the file holds objects, which are not loaded, or it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(file):  # a pickle under this name has an error message of numpy that asks to load it
+            pass
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:  # a damaged file can raise anything
+        what = "it holds objects" if "allow_pickle" in str(error) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{file} is no npz file of numbers: {what}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 ALLOWED = "data are read from files of numbers, arrays, tensors, text and containers, and nothing else in them is run"
@@ -112,13 +133,14 @@ class _Kind:
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.dtype = self.dtype.newbyteorder({"<": "<", ">": ">"}.get(state[1], "|"))
+        if state[1] in ("<", ">"):
+            self.dtype = np.dtype(state[1] + self.dtype.str[1:])
 
 
 class _Array(np.ndarray[Any, Any]):
     """An array whose content is checked when a pickle fills it."""
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:  # type: ignore[override]
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         version, shape, kind, fortran, content = state
         super().__setstate__((version, shape, _dtype(kind), fortran, content))
 
@@ -160,5 +182,5 @@ def _storage(content: bytes) -> Any:
 
 
 def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
-    flat = torch.tensor([], dtype=storage.dtype).set_(storage.untyped())
+    flat = torch.tensor([], dtype=storage.dtype).set_(storage._untyped_storage)
     return flat.as_strided(size, stride, offset).clone()
