@@ -34,8 +34,9 @@ def check_finite(what: str, values: Tensor) -> None:
 def check_ends(what: str, ends: Tensor, nodes: int | Tensor) -> None:
     """Raise ValueError unless `ends`, [e, 2], are numbers of nodes; `nodes` is how many there are, also as [e, 1]."""
     require(not ends.is_floating_point(), f"{what} are {ends.dtype}, not numbers of nodes")
-    wrong = int(((ends < 0) | (ends >= nodes)).any(dim=1).sum())
-    require(not wrong, f"{wrong:,} of {len(ends):,} {what} name nodes that are not there")
+    outside = (ends < 0) | (ends >= nodes)
+    if bool(outside.any()):
+        raise ValueError(f"{int(outside.any(dim=1).sum()):,} of {len(ends):,} {what} name nodes that are not there")
 
 
 def check_classes(where: str, labels: Tensor, classes: int) -> None:
