@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmark.data.source import DataSource, Download
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
+    from benchmark.data.unpickling import read_arrays, read_pickle, read_tensors
     from benchmark.errors import Inapplicable, UsageError, unknown_name
     from benchmark.files import file_lock, user_cache
     from benchmark.machine import cores
@@ -44,6 +45,7 @@ _HOME = {
     "benchmark.data.source": ("DataSource", "Download"),
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
+    "benchmark.data.unpickling": ("read_arrays", "read_pickle", "read_tensors"),
     "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
     "benchmark.files": ("file_lock", "user_cache"),
     "benchmark.machine": ("cores",),
@@ -105,6 +107,9 @@ __all__ = [
     "keep_top",
     "keep_units",
     "noise",
+    "read_arrays",
+    "read_pickle",
+    "read_tensors",
     "regrow",
     "schedules",
     "scores",

@@ -11,7 +11,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from benchmark.cli.output import console, emit, format_option
-from benchmark.errors import BenchError, DataMissing, one_line
+from benchmark.errors import BenchError, DataMissing
 from benchmark.plugins import catalog, registry
 from benchmark.records.spelling import choices, spelled
 
@@ -102,30 +102,39 @@ def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | No
 @format_option
 def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
     """Check files against their published checksums and read each data set once. Exit code 4 if one is not sound."""
-    from benchmark.data.download import BAD, checked
-    from benchmark.data.folders import DataFolders
+    from benchmark.data.checksums import BAD, file_states
+    from benchmark.data.folders import DataFolders, how_to_get
 
-    folders, tables, broken = DataFolders(data_root), dict[str, list[dict[str, str]]](), list[str]()
+    folders, tables = DataFolders(data_root), dict[str, list[dict[str, str]]]()
+    broken, mend = dict[str, str](), list[str]()
     for label, source in _sources(names):
         folder = folders.holding(source)
         if folder is None:
-            raise DataMissing(folders.missing(label, source))
-        rows = [{"file": file, "is": status} for file, status in checked(source, folder).items()]
-        try:
-            splits = source.load(folder)
-            parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
-            held = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
-            rows.append({"file": "as the task reads it", "is": held})
-        except Exception as error:  # readers of foreign files can raise anything
-            rows.append(
-                {"file": "as the task reads it", "is": f"unreadable: {type(error).__name__}: {one_line(error)}"}
-            )
-        if any(row["is"] in BAD or row["is"].startswith("unreadable") for row in rows):
-            broken.append(f"'{label}' in {folder}")
+            raise DataMissing(f"{folders.missing(label, source)}\n{how_to_get(label, source)}")
+        rows = [{"file": file, "is": status} for file, status in file_states(source, folder).items()]
+        corrupt = any(row["is"] in BAD for row in rows)
+        what = "unread, since files are corrupt" if corrupt else _as_read(source, folder)
+        rows.append({"file": "as the task reads it", "is": what})
+        if what.startswith("unread"):
+            broken[label] = f"'{label}' in {folder}"
+            mend.append(how_to_get(label, source))
         tables[label] = rows
     emit(form, tables, [{"task": label, **row} for label, rows in tables.items() for row in rows])
     if broken:
-        raise DataMissing(f"not sound: {', '.join(broken)}; delete the corrupt files and fetch them again")
+        delete = "delete the files that are wrong and fetch them again"
+        raise DataMissing("\n".join([f"not sound: {', '.join(broken.values())}; {delete}", *dict.fromkeys(mend)]))
+
+
+def _as_read(source: DataSource, folder: Path) -> str:
+    """The sizes of the splits, or why they are unreadable."""
+    from benchmark.data.folders import reason
+
+    try:
+        splits = source(folder)
+    except Exception as error:  # readers of foreign files can raise anything
+        return f"unreadable: {reason(error)}"
+    parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    return ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
 
 
 def _sources(names: Sequence[str]) -> Iterator[tuple[str, DataSource]]:
@@ -140,9 +149,9 @@ def _discarded(label: str, source: DataSource, folder: Path, cache: Path) -> boo
     Raises:
         DataMissing: files are corrupt in a folder other than the cache.
     """
-    from benchmark.data.download import checked
+    from benchmark.data.checksums import file_states
 
-    corrupt = [file for file, status in checked(source, folder).items() if status == "corrupt"]
+    corrupt = [file for file, status in file_states(source, folder).items() if status == "corrupt"]
     if corrupt and folder != cache:
         raise DataMissing(
             f"data set '{label}' in {folder} is corrupt: {', '.join(corrupt)}; that folder is not ours to mend"

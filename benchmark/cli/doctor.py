@@ -62,7 +62,7 @@ def _plugins() -> list[dict[str, Any]]:
 
 
 def _data(root: Path | None) -> list[dict[str, Any]]:
-    from benchmark.data.folders import DataFolders
+    from benchmark.data.folders import DataFolders, corrupt_files
 
     folders, findings = DataFolders(root), []
     for name in catalog.plugins("task"):
@@ -73,6 +73,9 @@ def _data(root: Path | None) -> list[dict[str, Any]]:
         folder = folders.holding(task.source)
         if not task.source.files:
             findings.append(_finding("data", f"{name}: embedded"))
+        elif folder and (corrupt := corrupt_files(task.source, folder)):
+            problem = f"{name}: in {folder}, but corrupt are {', '.join(corrupt)} (bench data verify {name})"
+            findings.append(_finding("data", problem, ok=False))
         elif folder:
             findings.append(_finding("data", f"{name}: in {folder}"))
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from benchmark.data.checksums import BAD, file_states, hashed, matches
 from benchmark.data.source import DataSource, Download
 from benchmark.errors import DataMissing, one_line
 from benchmark.files import file_lock, writable
@@ -27,9 +27,6 @@ PARTIAL = 206
 
 NOTHING_LEFT = 416
 """HTTP status: the part that was asked for is empty, because the file has been downloaded completely."""
-
-BAD = ("missing", "corrupt")
-"""The results of `checked` for files that cannot be used."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes downloaded so far, and the bytes in total; None if the server does not say."""
@@ -64,30 +61,11 @@ def obtain(
         finally:
             with suppress(OSError):
                 workshop.rmdir()  # succeeds only if it is empty; partial downloads stay
-        if wrong := [f"{file} is {status}" for file, status in checked(source, workshop).items() if status in BAD]:
+        if wrong := [f"{file} is {status}" for file, status in file_states(source, workshop).items() if status in BAD]:
             shutil.rmtree(workshop)
             raise DataMissing(f"what came is not what was published: {', '.join(wrong)}")
         _move(workshop, cache, [item.place for item in source.downloads])
         shutil.rmtree(workshop)
-
-
-def checked(source: DataSource, folder: Path) -> dict[str, str]:
-    """The state of each file of a task: `ok`, `missing`, `corrupt`, or `there` if no checksum is published."""
-    return {name: _status(folder / name, source.checksums.get(name, "")) for name in source.files}
-
-
-def _status(file: Path, digest: str) -> str:
-    if not file.exists():
-        return "missing"
-    if not digest:
-        return "there"
-    return "ok" if hashed(file, digest.partition(":")[0]) == digest else "corrupt"
-
-
-def hashed(file: Path, kind: str) -> str:
-    """The digest of a file, as `md5:...` or `sha256:...`."""
-    with file.open("rb") as content:
-        return f"{kind}:{hashlib.file_digest(content, kind).hexdigest()}"
 
 
 def _fill(source: DataSource, workshop: Path, origin: str, progress: Progress) -> None:
@@ -143,7 +121,7 @@ def transfer(url: str, file: Path, digest: str, progress: Progress) -> None:
     Raises:
         DataMissing: the connection broke, or the checksum is wrong.
     """
-    if file.is_file() and hashed(file, digest.partition(":")[0]) == digest:
+    if matches(file, digest):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark.data.checksums import file_states, matches_as_before, present
 from benchmark.data.download import obtain
 from benchmark.data.source import DataSource
-from benchmark.errors import DataMissing, one_line
+from benchmark.data.splits import NotData
+from benchmark.errors import DataMissing, PluginError, one_line
 from benchmark.files import user_cache
 
 
@@ -31,43 +34,71 @@ class DataFolders:
 
     def holding(self, source: DataSource) -> Path | None:
         """The first folder that has every file of a source, or None."""
-        return next((root for root in self.roots if all((root / name).exists() for name in source.files)), None)
+        return next((root for root in self.roots if all(present(root / name) for name in source.files)), None)
 
     def readable(self, name: str, source: DataSource) -> Path:
         """`locate` a data set, and check that it can be read.
 
         Raises:
             DataMissing: the data set is in no folder and cannot be downloaded, or it cannot be read.
+            PluginError: the task gives no data that can be used.
         """
         folder = self.locate(name, source)
         try:
-            source.load(folder)
+            source(folder)
+        except NotData as error:
+            raise PluginError(f"task '{name}': {error}") from error
         except Exception as error:  # readers of corrupt files raise many types
-            problem = f"data set '{name}' in {folder} cannot be read"
-            raise DataMissing(f"{problem}: {type(error).__name__}: {one_line(error)}") from error
+            raise DataMissing(f"data set '{name}' in {folder} cannot be read: {reason(error)}") from error
         return folder
 
     def locate(self, name: str, source: DataSource) -> Path:
         """The folder that holds a data set. One that is in no folder is downloaded into the cache.
 
         Raises:
-            DataMissing: the data set is in no folder and cannot be downloaded.
+            DataMissing: the data set is in no folder and cannot be downloaded, or a file has not its known checksum.
         """
         if folder := self.holding(source):
+            self._check(name, source, folder)
             return folder
-        reason = "it has no download"
+        why = "it has no download"
         if source.fetch:
             try:
                 obtain(name, source, self.cache)
                 return self.cache
             except DataMissing as error:
-                reason = f"the download failed: {error}"
-        raise DataMissing(f"{self.missing(name, source)}; {reason}\n{how_to_get(name, source)}")
+                why = f"the download failed: {error}"
+        raise DataMissing(f"{self.missing(name, source)}; {why}\n{how_to_get(name, source)}")
+
+    def _check(self, name: str, source: DataSource, folder: Path) -> None:
+        if corrupt := corrupt_files(source, folder):
+            problem = f"data set '{name}' in {folder} is not what was published: corrupt are {_some(corrupt)}"
+            first = "" if folder == self.cache else "  Delete these files, or replace them.\n"
+            raise DataMissing(f"{problem}\n{first}{how_to_get(name, source)}")
 
     def missing(self, name: str, source: DataSource) -> str:
-        """The message for a data set that is in none of the folders."""
+        """The message for a data set that is in none of the folders. It names the files that are missing."""
+        for root in self.roots:
+            lacking = [file for file in source.files if not present(root / file)]
+            if len(lacking) < len(source.files):
+                return f"data set '{name}' in {root} lacks {_some(lacking)}"
         searched = ", ".join(str(root) for root in self.roots)
-        return f"data set '{name}' is not in {searched} (looked for {source.files[0]})"
+        return f"data set '{name}' is not in {searched} (looked for {_some(source.files)})"
+
+
+def corrupt_files(source: DataSource, folder: Path) -> list[str]:
+    """The files that differ from their known checksums; those that matched before are not read again."""
+    return [file for file, state in file_states(source, folder, matches_as_before).items() if state == "corrupt"]
+
+
+def reason(error: Exception) -> str:
+    """Why data cannot be read, on one line. The messages of a plain ValueError need no type before them."""
+    return one_line(error) if type(error) is ValueError else f"{type(error).__name__}: {one_line(error)}"
+
+
+def _some(files: Sequence[str]) -> str:
+    """The names of at most eight files, and the number of the others."""
+    return ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
 
 
 def how_to_get(name: str, source: DataSource) -> str:

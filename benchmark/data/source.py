@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark.data.checks import checked
 from benchmark.data.splits import Splits
 
 
@@ -52,8 +53,13 @@ class DataSource:
     split_of_seed: Callable[[Path, int], Splits] | None = None
 
     def __call__(self, folder: Path) -> Splits:
-        return self.load(folder)
+        """The splits of seed 0. Raises ValueError if their examples cannot be used."""
+        return checked(self.load(folder))
 
     def splits(self, folder: Path, seed: int) -> Splits:
-        """The splits that a run with this seed is trained and tested on."""
-        return self.split_of_seed(folder, seed) if self.split_of_seed else self.load(folder)
+        """The splits that a run with this seed is trained and tested on.
+
+        Raises:
+            ValueError: their examples cannot be used.
+        """
+        return checked(self.split_of_seed(folder, seed) if self.split_of_seed else self.load(folder))

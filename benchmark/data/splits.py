@@ -9,14 +9,18 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
-from benchmark.errors import Breach
+from benchmark.errors import Breach, PluginError
 
 Batch = Any
 """What `Data.batch` returns and `Task.loss` takes. Only the task's own functions know its structure."""
 
 
 class Data(Protocol):
-    """One split of a data set, with examples that are read by index."""
+    """One split of a data set, with examples that are read by index.
+
+    Data may also have a method `check`, which raises ValueError if the examples cannot be used. It is called once, when
+    a run reads its splits.
+    """
 
     def __len__(self) -> int:
         """The number of examples; 1 for a single graph."""
@@ -71,10 +75,22 @@ class Graphless:
         return None
 
 
+class NotData(PluginError, TypeError):
+    """What a task gives as a split cannot be read by index."""
+
+
 class Splits:
-    """The train, validation and test split of a data set. The test split cannot be read while `sealed` is active."""
+    """The train, validation and test split of a data set. The test split cannot be read while `sealed` is active.
+
+    Raises:
+        NotData: a split is not `Data`, but a torch DataLoader or Dataset, for example.
+        ValueError: a split is empty.
+    """
 
     def __init__(self, train: Data, validation: Data, test: Data) -> None:
+        for name, data in (("train", train), ("validation", validation), ("test", test)):
+            _check(name, data)
+
         def read_test() -> Data:
             if _breaches is not None:
                 _breaches.append("the test split was read while the algorithm ran")
@@ -88,6 +104,19 @@ class Splits:
         """The test split. Raises Breach while an algorithm runs."""
         return self._read_test()
 
+
+def _check(name: str, data: Data) -> None:
+    lacking = [method for method in ("__len__", "batch", "to", "relabelled") if not hasattr(data, method)]
+    if lacking:
+        raise NotData(_INSTEAD.format(name=name, kind=type(data).__name__, lacking=", ".join(lacking)))
+    if not len(data):
+        raise ValueError(f"the {name} split is empty")
+
+
+_INSTEAD = """the {name} split is a {kind}, which lacks {lacking}; examples are read by index. Give two tensors:
+    inputs, labels = torch.stack([x for x, _ in dataset]), torch.tensor([y for _, y in dataset])
+    {name} = TensorData(inputs, labels)
+  (from benchmark import TensorData), or a class of your own that implements the protocol benchmark.Data"""
 
 _breaches: list[str] | None = None
 """The attempts to read a test split; None while the test splits are not sealed."""

@@ -12,19 +12,39 @@ from torch import Tensor
 from benchmark.data.splits import Graphless
 
 
+def as_numbers(inputs: Tensor) -> Tensor:
+    """Floating-point numbers and bytes (of pixels) as float32, and all others as they are: token ids stay integers."""
+    return inputs.float() if inputs.is_floating_point() or inputs.dtype == torch.uint8 else inputs
+
+
 @dataclass(frozen=True)
 class TensorData(Graphless):
     """Examples as two tensors in memory.
 
     Args:
         inputs: [n, ...], as they are stored (uint8 pixels, for example).
-        targets: [n] or [n, ...].
-        transform: from a batch of stored inputs to the input of the model.
+        targets: [n] or [n, ...]; classes if they are integers [n].
+        transform: from a batch of stored inputs to the input of the model; by default `as_numbers`.
+
+    Raises:
+        TypeError: inputs or targets are no tensors.
+        ValueError: there are not as many inputs as targets.
     """
 
     inputs: Tensor
     targets: Tensor
-    transform: Callable[[Tensor], Tensor] = torch.Tensor.float
+    transform: Callable[[Tensor], Tensor] = as_numbers
+
+    def __post_init__(self) -> None:
+        for name, value in (("inputs", self.inputs), ("targets", self.targets)):
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}; try torch.as_tensor")
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(f"{len(self.inputs):,} inputs, but {len(self.targets):,} targets")
+
+    def check(self) -> None:
+        """Raise ValueError if an input is NaN or infinite."""
+        check_finite("inputs", self.inputs)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -57,6 +77,14 @@ class TensorData(Graphless):
             sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
             sha.update(tensor.cpu().contiguous().numpy().tobytes())
         return sha.hexdigest()
+
+
+def check_finite(what: str, values: Tensor) -> None:
+    """Raise ValueError if a row of `values`, [n, ...], has NaN or infinite numbers; it says how many."""
+    if not (values.is_floating_point() or values.is_complex()) or bool(values.isfinite().all()):
+        return
+    bad = int((~values.isfinite()).reshape(len(values), -1).any(dim=1).sum())
+    raise ValueError(f"{bad:,} of {len(values):,} {what} have NaN or infinite numbers")
 
 
 def subset(data: TensorData, index: Tensor) -> TensorData:

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
 from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
 
+from .checks import check_graphs
+
 INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "rwse", "lappe", "ptr")
 """Fields of a batch that are passed to a model, if the batch has them."""
 
@@ -63,6 +65,10 @@ class GraphData:
 
     def __len__(self) -> int:
         return len(self.ptr["graph"]) - 1
+
+    def check(self) -> None:
+        """Raise ValueError if features are not finite, or rows, nodes and edges do not belong together."""
+        check_graphs(self)
 
     def batch(self, index: Tensor) -> Graph:
         """Join the graphs at `index` into one, with node offsets in `ptr`. A data set of one graph gives it once."""

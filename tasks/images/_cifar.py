@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision import datasets
 
-from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve, shortened
+from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve, read_pickle, shortened
 
 from . import _cifar_models as networks
 from ._augmentation import IMAGENET, Channels, Normalise, ShiftAndFlip
-from ._classification import METRICS, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate
 from ._timm import zoo
 
 Source = Literal["openlth", "renda", "synflow", "granet", "rigl"]
@@ -101,7 +103,7 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         recipes=_budgets(replace(style.recipe, augment=augment)),
         model_recipes=model_recipes | {name: _budgets(recipe) for name, recipe in PLAIN.items()},
         data=DataSource(
-            partial(_load, data_set, normalise),
+            partial(_load, data_set, classes, normalise),
             files=tuple(_checksums(data_set)),
             fetch=partial(_unpack, data_set),
             downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
@@ -118,19 +120,40 @@ def _budgets(full: Recipe) -> dict[str, Recipe]:
     return {"smoke": shortened(full, SMOKE), "short": shortened(full, full.steps // 10), "full": full}
 
 
-def _load(data_set: type[datasets.CIFAR10], normalise: Normalise, folder: Path) -> Splits:
+def _load(data_set: type[datasets.CIFAR10], classes: int, normalise: Normalise, folder: Path) -> Splits:
     """Split the standard 50,000 training images into 45,000 and 5,000 for validation; test on the standard 10,000."""
-    train, test = (_tensors(data_set(folder, train=train, download=False), normalise) for train in (True, False))
+    parts = ((data_set.train_list, 50_000), (data_set.test_list, 10_000))
+    train, test = (
+        _batches([folder / data_set.base_folder / name for name, _ in files], size, classes, normalise)
+        for files, size in parts
+    )
     return Splits(*carve(train, VALIDATION), test)
 
 
-def _tensors(images: datasets.CIFAR10, normalise: Normalise) -> TensorData:
-    pixels = torch.from_numpy(images.data).permute(0, 3, 1, 2).contiguous()
-    return TensorData(pixels, torch.tensor(images.targets), normalise)
+def _batches(files: list[Path], size: int, classes: int, normalise: Normalise) -> TensorData:
+    """Join the images of some files. Raises ValueError if they hold other than `size` images."""
+    pixels, labels = (torch.cat(parts) for parts in zip(*(_batch(file, classes) for file in files), strict=True))
+    if len(labels) != size:
+        raise ValueError(f"{files[0].parent}: {len(labels):,} images in {len(files)} files; CIFAR has {size:,} there")
+    return TensorData(pixels, labels, normalise)
+
+
+def _batch(file: Path, classes: int) -> tuple[Tensor, Tensor]:
+    """Read the images of a file, uint8 [n, 3, 32, 32], and their labels."""
+    content = read_pickle(file, encoding="latin1")
+    kind = "labels" if classes == 10 else "fine_labels"
+    if not isinstance(content, dict) or not {"data", kind} <= content.keys():
+        raise ValueError(f"{file} is no batch of CIFAR: it lacks 'data' or '{kind}'")
+    pixels, labels = np.asarray(content["data"]), np.asarray(content[kind])
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (3072,) or labels.ndim != 1 or labels.dtype.kind != "i":
+        raise ValueError(f"{file}: {pixels.dtype} {pixels.shape} pixels and {labels.dtype} {labels.shape} labels")
+    check_labels(str(file), len(pixels), torch.from_numpy(labels).long(), classes)
+    return torch.from_numpy(pixels.copy()).view(-1, 3, 32, 32), torch.from_numpy(labels).long()
 
 
 def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
-    data_set(folder, download=True)
+    """Unpack the downloaded archive."""
+    shutil.unpack_archive(folder / data_set.filename, folder, filter="data")
 
 
 def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:

@@ -14,6 +14,21 @@ Labelled = tuple[Tensor, Tensor]
 """Inputs [b, ...] and labels, int64 [b]."""
 
 
+def check_labels(where: str, examples: int, labels: Tensor, classes: int) -> None:
+    """Check that labels, int64 [n], belong to a number of images and of classes.
+
+    Args:
+        where: what to name in messages: a file or a folder.
+
+    Raises:
+        ValueError: there are more or fewer labels than images, or labels that are no class.
+    """
+    if examples != len(labels):
+        raise ValueError(f"{where}: {examples:,} images, {len(labels):,} labels")
+    if wrong := int(((labels < 0) | (labels >= classes)).sum()):
+        raise ValueError(f"{where}: {wrong:,} of {len(labels):,} labels are none of the {classes} classes")
+
+
 def cross_entropy(model: nn.Module, batch: Labelled) -> Tensor:
     """Return the mean cross-entropy."""
     inputs, labels = batch

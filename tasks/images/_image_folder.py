@@ -17,13 +17,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from benchmark import Batch, Graphless, cores, file_lock, user_cache
 
-SUFFIXES = {".jpeg", ".jpg", ".png"}
+from ._decoding import DECODER, decoded, is_image
+
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"
 """Environment variable: gigabytes a task's decoded images may take. Larger data sets are decoded batch by batch."""
 
@@ -62,29 +61,43 @@ class Listing:
         return len(self.files) * 3 * self.size**2
 
     def digest(self, *, times: bool) -> str:
-        """Return the SHA-256 of the stored size, the files' names and lengths and, with `times`, modification times."""
+        """Return the SHA-256 of the stored size, the files' names and lengths.
+
+        With `times`, also of their modification times and inodes and of how images are decoded.
+        """
         stats = [(file.relative_to(self.root).as_posix(), file.stat()) for file in self.files]
-        rows = [(name, stat.st_size, stat.st_mtime_ns if times else 0) for name, stat in stats]
+        if times:
+            now = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats]
+            return hashlib.sha256(json.dumps([DECODER, self.size, *now]).encode()).hexdigest()
+        rows = [(name, stat.st_size, 0) for name, stat in stats]
         return hashlib.sha256(json.dumps([self.size, *rows]).encode()).hexdigest()
 
 
 def listed(root: Path, classes: Sequence[str], size: int) -> Listing:
-    """List the images of some classes in a folder. The label of a class is its index in `classes`."""
-    labelled = [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((root / name).iterdir() if (root / name).is_dir() else [])
-        if file.suffix.lower() in SUFFIXES
-    ]
+    """List the images of some classes in a folder, and say what else is there and passed over.
+
+    The label of a class is its index in `classes`.
+    """
+    entries = {name: sorted((root / name).iterdir()) if (root / name).is_dir() else [] for name in classes}
+    labelled = [(file, label) for label, name in enumerate(classes) for file in entries[name] if is_image(file)]
+    if others := [path for paths in entries.values() for path in paths if not is_image(path)]:
+        say(f"{root}: {len(others):,} files and folders in classes are no images and passed over, like {others[0]}")
     return Listing(root, tuple(file for file, _ in labelled), torch.tensor([label for _, label in labelled]), size)
 
 
-def decoded(file: Path, size: int) -> Tensor:
-    """Decode an image to uint8 [3, size, size]: shorter edge resized to `size` (bilinear, antialiased), centre crop."""
-    with Image.open(file) as image:
-        resized = transforms.resize(image.convert("RGB"), [size], antialias=True)
-    pixels: Tensor = transforms.pil_to_tensor(transforms.center_crop(resized, [size, size]))
-    return pixels
+def class_folders(root: Path) -> list[str]:
+    """The names of the folders in `root` that hold images, sorted. Hidden and empty ones are no classes."""
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    classes = [path.name for path in folders if path.name[0] != "." and any(map(is_image, path.iterdir()))]
+    if others := [path.name for path in folders if path.name not in classes]:
+        say(f"{root}: {len(others):,} folders are hidden or hold no images and are no classes: {', '.join(others)}")
+    return classes
+
+
+@cache
+def say(message: str) -> None:
+    """Print a message on stderr, once in a process."""
+    print(message, file=sys.stderr)
 
 
 class Pixels(Protocol):
@@ -93,6 +106,10 @@ class Pixels(Protocol):
     @property
     def checksum(self) -> str:
         """Checksum of the images."""
+
+    @property
+    def count(self) -> int:
+        """The number of images."""
 
     def read(self, index: Tensor) -> Tensor:
         """Return the images at `index` (int64 [b], on the CPU) as uint8 [b, 3, size, size]."""
@@ -107,6 +124,10 @@ class Resident:
 
     images: Tensor
     checksum: str
+
+    @property
+    def count(self) -> int:
+        return len(self.images)
 
     def read(self, index: Tensor) -> Tensor:
         return self.images.index_select(0, index.to(self.images.device))
@@ -126,6 +147,10 @@ class Streamed:
     @property
     def checksum(self) -> str:
         return self.listing.digest(times=False)
+
+    @property
+    def count(self) -> int:
+        return len(self.listing.files)
 
     def read(self, index: Tensor) -> Tensor:
         return _decoded([self.listing.files[i] for i in index.tolist()], self.listing.size)
@@ -159,6 +184,11 @@ class Pictures(Graphless):
 
     def relabelled(self, draw: torch.Generator) -> Pictures:
         return replace(self, labels=self.labels[torch.randperm(len(self), generator=draw)])
+
+    def check(self) -> None:
+        """Raise ValueError if there is not one label for each image."""
+        if self.pixels.count != len(self.labels):
+            raise ValueError(f"{self.pixels.count:,} images, {len(self.labels):,} labels")
 
     @property
     def classes(self) -> Tensor | None:

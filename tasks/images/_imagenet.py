@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from benchmark import Download, Recipe, Splits, carved, shortened
 
 from ._augmentation import IMAGENET, Normalise, ResizedCrop, middle
 from ._classification import Labelled, evaluate
-from ._image_folder import Pictures, listed, pixels_of
+from ._image_folder import Pictures, class_folders, listed, pixels_of
 
 Source = Literal["openlth", "rigl", "granet"]
 IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
@@ -81,8 +81,7 @@ class Selected:
         Raises:
             ValueError: the numbers of classes or images in the folder differ from the options.
         """
-        subfolders = sorted(path.name for path in (root / self.folder / "train").iterdir() if path.is_dir())
-        classes = self.classes or subfolders
+        classes = self.classes or class_folders(root / self.folder / "train")
         training, test = (listed(root / self.folder / split, classes, self.stored) for split in ("train", "val"))
         present = Known(len(set(training.labels.tolist())), len(training.files))
         if present != self.known:
@@ -91,13 +90,21 @@ class Selected:
                 f"options say {self.known.classes} with {self.known.images:,}: "
                 f"give classes={'+'.join(self.classes) or present.classes},images={present.images}"
             )
-        if len(set(test.labels.tolist())) != present.classes:
-            raise ValueError(f"{self.folder}/val lacks images of some of the {present.classes} classes")
+        there = set(test.labels.tolist())
+        if lacking := [name for label, name in enumerate(classes) if label not in there]:
+            raise ValueError(f"{self.folder}/val has no images of {len(lacking)} classes: {', '.join(lacking)}")
+        if not self.classes:
+            self._compare(classes, class_folders(root / self.folder / "val"))
         train, validation = carved(len(training.files), self.validation)
         parts = (training.part(train), training.part(validation), test)
         normalise, cpu = Normalise(*IMAGENET), torch.device("cpu")
         pictures = zip(pixels_of(parts), parts, strict=True)
         return Splits(*(Pictures(pixels, part.labels, normalise, cpu) for pixels, part in pictures))
+
+    def _compare(self, training: Sequence[str], test: Sequence[str]) -> None:
+        """Raise ValueError if there are images to test of classes that are not trained."""
+        if others := [name for name in test if name not in training]:
+            raise ValueError(f"{self.folder}/val has classes that {self.folder}/train lacks: {', '.join(others)}")
 
     @property
     def downloads(self) -> tuple[Download, ...]:

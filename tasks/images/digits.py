@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmark import Recipe, Splits, Task, TensorData, carve
 
-from ._classification import METRICS, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate
 from ._models import glorot, mlp, scaled
 from ._timm import zoo
 
@@ -23,6 +23,9 @@ def load(folder: Path) -> Splits:
     """Split the images: 1,257 for training, 180 for validation, 360 for test."""
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
+    check_labels("scikit-learn's digits", len(images), torch.from_numpy(bunch.target).long(), classes=10)
+    if images.shape != (1797, 1, 8, 8):
+        raise ValueError(f"scikit-learn's digits have the shape {tuple(images.shape)}, not 1,797 images of 8 x 8")
     data = TensorData(images, torch.from_numpy(bunch.target).long(), normalise)
     rest, test = carve(data, 360, seed=1)
     train, validation = carve(rest, 180, seed=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
 from collections import OrderedDict
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,8 @@ from torchvision import datasets
 
 from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve
 
-from ._classification import METRICS, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate
+from ._idx import read_idx
 from ._models import glorot, mlp, scaled
 from ._timm import zoo
 
@@ -25,15 +28,33 @@ MD5 = {
 """Checksums of the unpacked files; torchvision has those of the archives."""
 
 
+SIZES = {"train": 60_000, "t10k": 10_000}
+
+
 def load(folder: Path) -> Splits:
     """Split the standard 60,000 training images into 55,000 and 5,000 for validation; test on the standard 10,000."""
-    train, test = (datasets.MNIST(folder, train=train, download=False) for train in (True, False))
-    data = TensorData(train.data.unsqueeze(1), train.targets, normalise)
-    return Splits(*carve(data, 5_000), TensorData(test.data.unsqueeze(1), test.targets, normalise))
+    train, test = (_read(folder / "MNIST" / "raw", part) for part in SIZES)
+    return Splits(*carve(train, 5_000), test)
+
+
+def _read(folder: Path, part: str) -> TensorData:
+    images, labels = (
+        read_idx(folder / f"{part}-{kind}-ubyte", int(kind[-1])) for kind in ("images-idx3", "labels-idx1")
+    )
+    where = f"{folder}/{part}-*"
+    check_labels(where, len(images), labels, classes=10)
+    if images.shape != (SIZES[part], 28, 28):
+        shape = " x ".join(f"{size:,}" for size in images.shape)
+        raise ValueError(f"{where}: {shape} pixels; MNIST has {SIZES[part]:,} images of 28 x 28 there")
+    return TensorData(images.unsqueeze(1), labels.long(), normalise)
 
 
 def _unpack(folder: Path) -> None:
-    datasets.MNIST(folder, download=True)
+    """Unpack the downloaded archives beside themselves."""
+    for name in MD5:
+        file = folder / "MNIST" / "raw" / name
+        with gzip.open(f"{file}.gz") as packed, file.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
 
 
 def normalise(pixels: Tensor) -> Tensor:

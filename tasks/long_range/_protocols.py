@@ -6,26 +6,19 @@ rate when validation stalls. Here nothing is validated during training, so the r
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
-from torch_geometric.datasets import LRGBDataset
 
-from benchmark import DataSource, Recipe, Splits, Task, user_cache
+from benchmark import DataSource, Recipe, Task
 
-from ..graphs.data import GraphData
 from ..graphs.diagnosis import diagnose
 from ..graphs.models import (
     ATOMS,
@@ -42,15 +35,9 @@ from ..graphs.models import (
     unchanged,
 )
 from ..images._models import scaled
-from ._positions import ENCODINGS
+from ._data import Source, load_published
 
 Protocol = Literal["tonshoff", "dwivedi"]
-Kind = Literal["atoms", "pixels"]
-FORMAT = 1
-"""Version of the cache files, to be increased when their contents change."""
-
-COCO = torch.tensor([number for number in range(91) if number not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}])
-"""The numbers of COCO's 81 classes, which are not consecutive."""
 
 
 @dataclass(frozen=True)
@@ -62,35 +49,6 @@ class Shape:
     head: int
     dropout: float = 0.0
     positions: Literal["", "rwse", "lappe"] = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set of the benchmark.
-
-    Args:
-        name: name of its folder in `lrgb/`.
-        kind: what its nodes are: atoms of a molecule, or superpixels of an image.
-        target: what a label belongs to: node, graph or pair.
-        outputs: number of outputs of the network; 0 for its width.
-        training: number of training graphs.
-    """
-
-    name: str
-    kind: Kind
-    target: Literal["node", "graph", "pair"]
-    outputs: int
-    training: int
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the published splits, relative to the data folder."""
-        ending = "pt" if self.kind == "atoms" else "pickle"
-        return tuple(f"lrgb/{self.name}/raw/{split}.{ending}" for split in ("train", "val", "test"))
-
-    def fetch(self, folder: Path) -> None:
-        """Download the files."""
-        LRGBDataset(str(folder / "lrgb"), name=self.name)
 
 
 @dataclass(frozen=True)
@@ -118,7 +76,7 @@ def long_range(
         models={name: partial(make, name, shape, source) for name, shape in setting.shapes.items()},
         recipes=setting.recipes,
         model_recipes=setting.model_recipes,
-        data=DataSource(partial(load, source, encodings), files=source.files, fetch=source.fetch),
+        data=DataSource(partial(load_published, source, encodings), files=source.files, fetch=source.fetch),
         loss=loss,
         evaluate=evaluate,
         metrics=metrics,
@@ -192,72 +150,3 @@ def flipped(batch: Graph, draw: torch.Generator) -> Graph:
         signs = 2 * torch.randint(2, (batch.lappe.shape[1],), generator=draw).to(batch.lappe) - 1
         batch.lappe = torch.stack([batch.lappe[..., 0] * signs, batch.lappe[..., 1]], dim=-1)
     return batch
-
-
-# --- data -------------------------------------------------------------------------------------------------------------
-
-
-def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
-    """Load the published splits. They are encoded once and cached, since encoding takes minutes."""
-    files = [folder / file for file in source.files]
-    cached = user_cache() / "processed" / f"{source.name}-{_key(files, encodings)}.pt"
-    if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(f".{os.getpid()}")
-        with threadpool_limits(1):  # more threads slow down matrices this small
-            torch.save([_plain(read(source, encodings, file)) for file in files], part)
-        part.replace(cached)
-    stored = torch.load(cached, weights_only=True)
-    splits = [GraphData(values, per, ptr, portion=100) for values, per, ptr in stored]
-    return Splits(*(_standardised(data, splits[0]) for data in splits) if source.kind == "pixels" else splits)
-
-
-def _key(files: list[Path], encodings: tuple[str, ...]) -> str:
-    """Return a key of the format, the encodings, and the files' names, sizes and modification times."""
-    stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((FORMAT, encodings, stats)).encode()).hexdigest()[:16]
-
-
-def _plain(data: GraphData) -> tuple[dict[str, Tensor], dict[str, str], dict[str, Tensor]]:
-    return dict(data.values), dict(data.per), dict(data.ptr)
-
-
-def read(source: Source, encodings: tuple[str, ...], file: Path) -> GraphData:
-    """Read one split from its file of tuples."""
-    if source.kind == "atoms":
-        rows = torch.load(file, weights_only=True)
-    else:
-        with file.open("rb") as stream:
-            rows = pickle.load(stream)
-    graphs = []
-    for row in rows:
-        graph = _graph(source, row)
-        for name in encodings:
-            graph[name] = ENCODINGS[name](graph.edge_index, graph.num_nodes)
-        graphs.append(graph)
-    return GraphData.of(graphs, target=source.target)
-
-
-def _graph(source: Source, row: tuple[Any, ...]) -> Graph:
-    x, edge_attr, edge_index, *rest = row
-    if source.kind == "atoms":
-        x, edge_attr = x.to(torch.uint8), edge_attr.to(torch.uint8)  # values are small: an eighth of the memory
-    else:
-        x, edge_attr = torch.as_tensor(x).float(), torch.as_tensor(edge_attr).float()
-    graph = Graph(x=x, edge_index=edge_index, edge_attr=edge_attr, num_nodes=len(x))
-    if source.target == "pair":
-        graph.pair_index, graph.y = rest
-    else:
-        graph.y = torch.as_tensor(rest[0])
-    if source.name == "coco-sp":
-        graph.y = torch.searchsorted(COCO, graph.y.long())
-    return graph
-
-
-def _standardised(data: GraphData, train: GraphData) -> GraphData:
-    """Scale features of nodes and edges to mean 0 and standard deviation 1 over the training set."""
-    values = dict(data.values)
-    for name in ("x", "edge_attr"):
-        known = train.values[name]
-        values[name] = (values[name] - known.mean(dim=0)) / known.std(dim=0).clamp_min(1e-8)
-    return replace(data, values=values)

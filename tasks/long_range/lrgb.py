@@ -8,6 +8,7 @@ from typing import Annotated
 from benchmark import Doc, Recipe, Task, task
 
 from . import _protocols
+from ._data import Source
 from ._metrics import (
     AP,
     F1,
@@ -22,18 +23,18 @@ from ._metrics import (
     reciprocal_rank,
     weighted,
 )
-from ._protocols import Setting, Shape, Source, adamw, long_range
+from ._protocols import Setting, Shape, adamw, long_range
 
 Protocol = Annotated[
     _protocols.Protocol,
     Doc("networks and recipes of Tönshoff et al. (2023), or the original ones of Dwivedi et al. (2022)"),
 ]
 
-PEPTIDES_FUNC = Source("peptides-func", "atoms", "graph", outputs=10, training=10_873)
-PEPTIDES_STRUCT = Source("peptides-struct", "atoms", "graph", outputs=11, training=10_873)
-PCQM_CONTACT = Source("pcqm-contact", "atoms", "pair", outputs=0, training=476_490)
-PASCALVOC_SP = Source("pascalvoc-sp", "pixels", "node", outputs=21, training=8_498)
-COCO_SP = Source("coco-sp", "pixels", "node", outputs=81, training=113_286)
+PEPTIDES_FUNC = Source("peptides-func", "atoms", "graph", outputs=10, training=10_873, graphs=15_535)
+PEPTIDES_STRUCT = Source("peptides-struct", "atoms", "graph", outputs=11, training=10_873, graphs=15_535)
+PCQM_CONTACT = Source("pcqm-contact", "atoms", "pair", outputs=0, training=476_490, graphs=529_434)
+PASCALVOC_SP = Source("pascalvoc-sp", "pixels", "node", outputs=21, training=8_498, graphs=11_355)
+COCO_SP = Source("coco-sp", "pixels", "node", outputs=81, training=113_286, graphs=123_286)
 
 PEPTIDES = {"gcn": Shape(5, 300, 1), "gine": Shape(5, 208, 1), "gatedgcn": Shape(5, 138, 1)}
 CONTACTS = {"gcn": Shape(5, 275, 1), "gine": Shape(5, 208, 1), "gatedgcn": Shape(5, 138, 1)}

@@ -20,56 +20,20 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
-from torch_geometric.data import download_url
-from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
-from torch_geometric.io import read_planetoid_data
 from torch_geometric.utils import to_scipy_sparse_matrix
 
-from benchmark import DataSource, Download, Recipe, Splits, Task
+from benchmark import DataSource, Recipe, Splits, Task
 
-from ..graphs.checksums import CHECKSUMS
 from ..graphs.data import for_nodes, inputs
 from ..graphs.diagnosis import diagnose
 from ._models import plain, residual
+from ._sources import Source
 
 Number = Literal["seed", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 """Type of the option `split`: one of ten splits by number, or `seed` to let the seed choose."""
 
 Layers = Annotated[int, Field(ge=0, description="whole number >= 0")]
 """Type of the option `layers`: number of layers; 0 for that of the protocol."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A graph in the data folder.
-
-    Args:
-        read: reads, from the data folder, a graph with x, edge_index, y, num_nodes and the published splits as `masks`:
-            bool [3, splits, n], for training, validation and test.
-        url: address of the folder with the files.
-        outputs: number of classes; 1 for two classes that are scored by ranking.
-    """
-
-    read: Callable[[Path], Graph]
-    files: tuple[str, ...]
-    url: str
-    features: int
-    outputs: int
-
-    @property
-    def checksums(self) -> dict[str, str]:
-        """The known checksums, by file."""
-        return {file: CHECKSUMS[Path(file).name] for file in self.files if Path(file).name in CHECKSUMS}
-
-    @property
-    def downloads(self) -> tuple[Download, ...]:
-        """The files with known checksums; none needs unpacking."""
-        return tuple(Download(f"{self.url}/{Path(file).name}", file, sha) for file, sha in self.checksums.items())
-
-    def fetch(self, folder: Path) -> None:
-        """Download the files."""
-        for file in self.files:
-            download_url(f"{self.url}/{Path(file).name}", str((folder / file).parent), log=False)
 
 
 @dataclass(frozen=True)
@@ -104,45 +68,6 @@ def largest(graph: Graph) -> Graph:
     """Return the largest connected component."""
     _, component = connected_components(to_scipy_sparse_matrix(graph.edge_index, num_nodes=graph.num_nodes), False)
     return graph.subgraph(torch.from_numpy(component == np.bincount(component).argmax()))
-
-
-# --- the two formats --------------------------------------------------------------------------------------------------
-
-
-def heterophilous(name: str, features: int, classes: int, *, ranks: bool = False) -> Source:
-    """Return a graph with ten splits in the format of Platonov et al. (2023), `heterophilous/<name>/raw/<name>.npz`."""
-    file = f"heterophilous/{name}/raw/{name}.npz"
-
-    def read(folder: Path) -> Graph:
-        with np.load(folder / file) as arrays:
-            masks = np.stack([arrays[f"{split}_masks"] for split in ("train", "val", "test")])
-            return Graph(
-                x=torch.from_numpy(arrays["node_features"]).float(),
-                edge_index=torch.from_numpy(arrays["edges"]).t().long(),
-                y=torch.from_numpy(arrays["node_labels"]).long(),
-                masks=torch.from_numpy(masks),
-                num_nodes=len(arrays["node_labels"]),
-            )
-
-    return Source(read, (file,), HeterophilousGraphDataset.url, features, 1 if ranks else classes)
-
-
-def planetoid(name: str, features: int, classes: int) -> Source:
-    """Return a citation graph with its public split (Yang et al., 2016). Features of a node are scaled to sum to 1."""
-    parts = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
-    files = tuple(f"planetoid/{name}/raw/ind.{name.lower()}.{part}" for part in parts)
-
-    def read(folder: Path) -> Graph:
-        graph = read_planetoid_data(str((folder / files[0]).parent), name.lower())
-        return Graph(
-            x=graph.x / graph.x.sum(dim=1, keepdim=True).clamp_min(1),
-            edge_index=graph.edge_index,
-            y=graph.y,
-            masks=torch.stack([graph.train_mask, graph.val_mask, graph.test_mask]).unsqueeze(1),
-            num_nodes=len(graph.y),
-        )
-
-    return Source(read, files, Planetoid.url, features, classes)
 
 
 # --- the protocols ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from benchmark import Doc, Task, task
 
-from ._protocols import Layers, Number, Paper, heterophilous, jamadandi, platonov
+from ._protocols import Layers, Number, Paper, jamadandi, platonov
+from ._sources import heterophilous
 
 Name = Literal["platonov", "jamadandi"]
 

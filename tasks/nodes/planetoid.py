@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from benchmark import Doc, Task, task
 
-from ._protocols import Layers, Number, Paper, jamadandi, planetoid, ugs
+from ._protocols import Layers, Number, Paper, jamadandi, ugs
+from ._sources import planetoid
 
 CORA = planetoid("Cora", features=1433, classes=7)
 CITESEER = planetoid("CiteSeer", features=3703, classes=6)

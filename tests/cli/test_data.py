@@ -17,7 +17,8 @@ from threading import Thread
 import pytest
 from torchvision import datasets
 
-from benchmark.data.download import hashed, obtain
+from benchmark.data.checksums import hashed
+from benchmark.data.download import obtain
 from benchmark.errors import DataMissing
 from benchmark.files import file_lock
 from benchmark.plugins import registry
@@ -233,7 +234,10 @@ def test_a_folder_without_a_copy_is_told(bench: Bench, tmp_path: Path) -> None:
 def test_offline_downloads_nothing(bench: Bench, cache: Path, server: Server, tmp_path: Path) -> None:
     ended = bench("data", "fetch", "packed", "--offline")
     assert ended.code == 4
-    assert f"data set 'packed' is not in {cache} (looked for packed/a.txt); --offline downloads nothing" in ended.err
+    assert (
+        f"data set 'packed' is not in {cache} (looked for packed/a.txt, packed/b.txt); --offline downloads nothing"
+        in ended.err
+    )
     assert server.asked == []
     (tmp_path / "packed.zip").write_bytes(server.content)
     assert bench("data", "fetch", "packed", "--offline", "--from", tmp_path).code == 0

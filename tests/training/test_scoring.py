@@ -133,7 +133,7 @@ def test_every_part_of_a_balanced_batch_has_its_share_of_every_class():
 
 
 def test_a_class_with_too_few_examples_is_there_with_all_of_them():
-    data = TensorData(torch.arange(7).view(7, 1), torch.tensor([0, 1, 0, 0, 0, 0, 4]))
+    data = TensorData(torch.arange(7.0).view(7, 1), torch.tensor([0, 1, 0, 0, 0, 0, 4]))
     run = Run(RunState(toy, nn.Sequential(nn.Linear(1, 5), nn.Linear(5, 5)), PLAIN, Target(0.5), data, 0))
     assert run.balanced(2)[0].batch[1].bincount().tolist() == [2, 1, 0, 0, 1]
 

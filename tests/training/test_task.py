@@ -194,6 +194,17 @@ def test_stored_bytes_reach_the_model_as_floats():
     assert inputs.dtype == torch.float32
 
 
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.int16, torch.bool])
+def test_stored_integers_reach_the_model_as_integers(kind: torch.dtype):
+    """Token ids do: an embedding takes no floats."""
+    tokens = TensorData(torch.tensor([[0, 1], [1, 0]], dtype=kind), torch.tensor([0, 1]))
+    assert tokens.batch(torch.tensor([1]))[0].dtype == kind
+
+
+def test_stored_doubles_reach_the_model_as_floats():
+    assert TensorData(torch.ones(2, 1).double(), torch.zeros(2)).batch(torch.tensor([1]))[0].dtype == torch.float32
+
+
 def test_writing_to_a_batch_does_not_change_the_data():
     data = TensorData(torch.ones(4, 2), torch.zeros(4))
     inputs, targets = data.batch(torch.arange(4))
@@ -339,7 +350,8 @@ def test_missing_data_are_an_error_with_what_why_and_what_next(roots):
     with pytest.raises(DataMissing) as error:
         DataFolders(asked).locate("digits", DIGITS)
     assert str(error.value) == (
-        f"data set 'digits' is not in {asked}, {variable}, {cache} (looked for digits/train); it has no download\n"
+        f"data set 'digits' is not in {asked}, {variable}, {cache} "
+        f"(looked for digits/train, digits/test); it has no download\n"
         f"  With a copy: bench run ... --data-root DIR, or PRUNEBENCH_DATA=DIR"
     )
     assert error.value.exit_code == 4

@@ -178,3 +178,34 @@ def test_a_smoke_run_ends_well(real_data: Path, own: Store, bench: Bench) -> Non
     [record] = own
     assert record.status == "ok"
     assert json.loads(bench("info", "imagenet-subset", "--format", "json").out)["options"]
+
+
+def test_hidden_and_empty_folders_are_no_classes(small: Path, own: Store) -> None:
+    for name in (".cache", "zebra"):
+        (small / "tiny" / "train" / name).mkdir()
+    assert tiny().data(small).train.digest
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("val/bee", "val/Bee", "tiny/val has no images of 1 classes: bee"),
+        ("train/fox", "train/.fox", "tiny/train has 2 of these classes with 12 images"),
+        ("val", "test", "looked for tiny/train, tiny/val"),
+    ],
+)
+def test_folders_that_do_not_match_are_named(
+    small: Path, own: Store, bench: Bench, before: str, after: str, words: str
+) -> None:
+    (small / "tiny" / before).rename(small / "tiny" / after)
+    task = "imagenet-subset:folder=tiny,classes=3,images=18"
+    ended = bench("run", "--algo", "dense", "--task", task, "--data-root", small, "--jobs", "0")
+    assert ended.code == 4
+    assert words in ended.err or f"lacks tiny/{before}" in ended.err
+
+
+def test_images_to_test_of_a_class_that_is_not_trained_are_told(small: Path, own: Store) -> None:
+    (small / "tiny" / "val" / "yak").mkdir()
+    Image.new("RGB", (40, 36)).save(small / "tiny" / "val" / "yak" / "0.png")
+    with pytest.raises(ValueError, match="tiny/val has classes that tiny/train lacks: yak"):
+        tiny().data(small)

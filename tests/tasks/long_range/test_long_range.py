@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from benchmark.tasks.graphs.data import GraphData, inputs
+from benchmark.tasks.long_range._data import COCO, Source, load
 from benchmark.tasks.long_range._metrics import mean_precision, ranks, reciprocal_rank, weighted
 from benchmark.tasks.long_range._positions import lappe, rwse
-from benchmark.tasks.long_range._protocols import COCO, Source, flipped, load
+from benchmark.tasks.long_range._protocols import flipped
 from benchmark.tasks.long_range.lrgb import PCQM_CONTACT as PAIRS
 from benchmark.tasks.long_range.lrgb import PEPTIDES_FUNC as PEPTIDES
 from hypothesis import given
@@ -228,9 +230,10 @@ def test_every_network_trains_by_every_kind_of_pruner(
     name: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    molecules(tmp_path, PEPTIDES if name == "peptides-func" else PAIRS)
+    source = PEPTIDES if name == "peptides-func" else PAIRS
+    molecules(tmp_path, source)
     quick = Recipe(steps=2, batch_size=2, rate=1e-3, optimizer="adamw", clip=1.0, augment=flipped)
-    task = replace(registry.task(name), recipes={"smoke": quick})
+    task = replace(registry.task(name), recipes={"smoke": quick}, data=partial(load, source, ("lappe", "rwse")))
     grasp = registry.algorithm("grasp")
     cell = Cell(
         algorithm="grasp", options=grasp.resolve({}), task=name, model=model, sparsity=0.5, budget="smoke", seed=0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from benchmark.tasks.graphs.data import GraphData, inputs
 from benchmark.tasks.nodes._models import Attention
-from benchmark.tasks.nodes._protocols import planetoid
+from benchmark.tasks.nodes._sources import planetoid
 from torch import Tensor, nn
 
 from benchmark.harness.answer import answer
