@@ -12,6 +12,7 @@ import torch
 
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.code import code
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking
 from benchmark.training.task import Task
@@ -76,7 +77,7 @@ def question(cell: Cell, settings: Settings) -> Question:
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        {"plugins": origins},
+        {"plugins": origins, "code": code(cell.algorithm, cell.task)},
         settings.shared,
     )
 

@@ -18,7 +18,7 @@ from benchmark.plugins import catalog, registry
 from benchmark.records.record import Record
 from benchmark.training.run_state import RunState
 
-ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
+ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
 
 
