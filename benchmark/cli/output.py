@@ -18,6 +18,7 @@ from benchmark.leaderboard.tables.formats import FORMATS, Rows, csv_text, plain,
 from benchmark.plugins.code import changes
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
+from benchmark.records.spelling import LONGEST_NAME
 from benchmark.records.store import Store
 
 
@@ -65,6 +66,8 @@ class Split(click.ParamType):  # type: ignore[type-arg]  # generic only in new v
         if not isinstance(value, str):
             return value
         pieces = [piece.strip() for piece in value.split(",") if piece.strip()]
+        if too_long := [piece for piece in pieces if len(piece) > LONGEST_NAME]:
+            self.fail(f"'{too_long[0][:40]}...' is longer than {LONGEST_NAME} characters", param, ctx)
         try:
             return tuple(self.kind(piece) for piece in pieces)
         except ValueError:
