@@ -28,8 +28,13 @@ class _Failure(click.ClickException):
     """Reports a `BenchError` through click: one line on stderr and the error's exit code."""
 
     def __init__(self, error: BenchError) -> None:
-        super().__init__(str(error))
+        super().__init__("\n".join(map(_printable, str(error).splitlines())))
         self.exit_code = error.exit_code  # type: ignore[misc]  # click declares it on the class
+
+
+def _printable(line: str) -> str:
+    """Return a line without control characters, which a record may hold."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 class _Bench(click.Group):

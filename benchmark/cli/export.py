@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.output import results_option, usable
+from benchmark.cli.output import code_note, results_option, usable
 from benchmark.errors import UsageError, VerificationFailed
+from benchmark.leaderboard.tables.formats import plain
 from benchmark.records.lookup import find_record
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -41,7 +43,9 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
         raise UsageError(f"{folder} is not empty; name a new folder")
     with _whole(folder) as workshop:
         _write(workshop, wanted, _trained(wanted, usable(device), data_root))
-    click.echo(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", err=True)
+    click.echo(
+        f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}{plain(code_note(wanted))}", err=True
+    )
 
 
 @contextmanager
@@ -80,6 +84,7 @@ def _trained(record: Record, device: str, data_root: Path | None) -> Network:
         raise VerificationFailed(
             f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
             f"It was made with torch {record.provenance.get('torch')} on {record.provenance.get('processor')}"
+            f"{code_note(record)}"
         )
     return second.network
 
@@ -94,7 +99,7 @@ def _write(folder: Path, record: Record, network: Network) -> None:
 
     save_file({n: value.contiguous() for n, value in tensors(network.model).items()}, folder / "weights.safetensors")
     save_file({n: mask.contiguous() for n, mask in network.masks.items()}, folder / "masks.safetensors")
-    (folder / "record.json").write_text(record.model_dump_json(by_alias=True, indent=1) + "\n")
+    (folder / "record.json").write_text(json.dumps(json.loads(record.to_bytes()), indent=1) + "\n")
     beginning = network.beginning
     if isinstance(beginning.target.pattern, Channels):
         batch = network.train.batch(torch.zeros(2, dtype=torch.int64))

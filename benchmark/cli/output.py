@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from rich.text import Text
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.formats import FORMATS, Rows, csv_text, plain, typeset
+from benchmark.plugins.code import changes
+from benchmark.records.cell import Cell
+from benchmark.records.record import Record
+from benchmark.records.spelling import LONGEST_NAME
 from benchmark.records.store import Store
 
 
@@ -62,6 +66,8 @@ class Split(click.ParamType):  # type: ignore[type-arg]  # generic only in new v
         if not isinstance(value, str):
             return value
         pieces = [piece.strip() for piece in value.split(",") if piece.strip()]
+        if too_long := [piece for piece in pieces if len(piece) > LONGEST_NAME]:
+            self.fail(f"'{too_long[0][:40]}...' is longer than {LONGEST_NAME} characters", param, ctx)
         try:
             return tuple(self.kind(piece) for piece in pieces)
         except ValueError:
@@ -94,10 +100,23 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
         click.echo(typeset(form, tables), nl=False)
 
 
-def warn(store: Store) -> None:
-    """Print a warning for each file of a store that could not be read."""
-    for problem in store.problems:
+def warn(store: Store, cells: Collection[Cell] | None = None) -> None:
+    """Print a warning for each file and line of a store that could not be read.
+
+    Args:
+        cells: if given, only what may be the records of these is named; the others are counted.
+    """
+    named = store.problems if cells is None else store.concerning(cells)
+    for problem in named:
         click.echo(f"Warning: skipped {plain(problem)}", err=True)
+    if others := len(store.problems) - len(named):
+        click.echo(f"Warning: skipped {others} damaged records of other cells (bench leaderboard names them)", err=True)
+
+
+def code_note(record: Record) -> str:
+    """Return a remark if the source of a record's plug-ins has changed since it was made; empty if it has not."""
+    edited = changes(record)
+    return f"; the code of {' and '.join(edited)} has changed since" if edited else ""
 
 
 def _table(rows: Rows) -> Table:

@@ -70,7 +70,7 @@ HEARTBEAT = 30.0
     show_default=True,
     help="Seconds that a cell may go without progress.",
 )
-@click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
+@click.option("--rerun", type=click.Choice(["missing", "failed", "stale", "all"]), default="missing", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the cells and stop.")
 @click.option(
     "--data-root",
@@ -102,7 +102,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         patterns=flat(selected["patterns"]) or ["global"],
     )
     planned, broken = plan(selection, store, rerun)
-    warn(store)
+    warn(store, planned.cells)
     for problem in broken:
         click.echo(f"Warning: {problem}", err=True)
     device = usable(selected["device"])
@@ -161,6 +161,8 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
         about = "" if seconds is None else f", about {_duration(seconds)}"
         click.echo(f" on {device}, {jobs or 1} at a time{about}", err=True, nl=False)
     click.echo("", err=True)
+    if planned.stale:
+        click.echo(f"{len(planned.stale)} answered by other code (bench run --rerun stale)", err=True)
 
 
 def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, data_root: Path | None) -> list[Record]:

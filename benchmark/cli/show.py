@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmark.cli.output import emit, format_option, results_option
+from benchmark.plugins.code import changes
 from benchmark.records.lookup import find_record
+from benchmark.records.record import Record
 from benchmark.records.store import Store
 
 
@@ -20,7 +23,7 @@ def show(record: str, results: Path, form: str) -> None:
     """One record: RECORD is a file, or the first digits of a key."""
     store = Store(results)
     shown = find_record(record, store)
-    full = shown.model_dump(mode="json", by_alias=True)
+    full = json.loads(shown.to_bytes())
     facts = {
         "cell": str(shown.cell),
         "key": shown.key,
@@ -33,6 +36,7 @@ def show(record: str, results: Path, form: str) -> None:
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
+        "code": _code(shown),
         "where": _pairs({k: v for k, v in shown.provenance.items() if not isinstance(v, dict)}),
         "log": str(store.log(shown.cell)) if store.log(shown.cell).exists() else "empty",
     }
@@ -44,6 +48,14 @@ def show(record: str, results: Path, form: str) -> None:
     ]
     tables = {shown.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
     emit(form, tables | ({"layers": layers} if layers else {}), full)
+
+
+def _code(record: Record) -> str:
+    """Say whether the source of the record's plug-ins is still what it was."""
+    if not any(record.code):
+        return "no digest was recorded"
+    edited = changes(record)
+    return f"{' and '.join(edited)} changed since" if edited else "as it was"
 
 
 def _pairs(values: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.output import emit, format_option, results_option, usable
+from benchmark.cli.output import code_note, emit, format_option, results_option, usable
 from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.files import write
 from benchmark.leaderboard.tables.formats import plain
@@ -17,9 +17,9 @@ from benchmark.records.outcome import Outcome
 from benchmark.records.record import Record, Verification
 from benchmark.records.sources import Source
 from benchmark.records.store import Store
-from benchmark.records.validity import mask_problems, problems_of
+from benchmark.records.validity import problems_of
 
-STAMP = ("python", "torch", "numpy", "prunebench", "commit", "dirty", "device", "processor")
+STAMP = ("python", "torch", "numpy", "prunebench", "commit", "code", "dirty", "device", "processor")
 """Fields of the second run's provenance that a stamp keeps."""
 
 
@@ -73,6 +73,8 @@ def verify(
         except BenchError as error:  # its data or plug-in is missing
             name, how = str(source), f"not checked: {error}"
             unfit.append(error.exit_code)
+        else:
+            how += code_note(record)
         click.echo(f"{plain(name)}: {plain(how)}", err=True)
         rows.append({"record": name, "outcome": how})
     emit(form, {f"{len(rows) - failed - len(unfit)} of {len(rows)} hold": rows}, rows)
@@ -105,11 +107,7 @@ def _sound(source: Source, judged: Record | str, store: Store) -> Record:
         raise VerificationFailed(judged.removeprefix(f"{source}: "))
     if judged.status != "ok":
         raise UsageError(f"record {judged.key[:8]} has nothing to verify: it is {judged.status}: {judged.error}")
-    packed = store.masks(judged.cell)
-    wrong = problems_of(judged)
-    if store.holds(source) and packed.exists():
-        wrong += mask_problems(judged, packed.read_bytes())
-    if wrong:
+    if wrong := problems_of(judged, store.masks(judged.cell) if store.holds(source) else None):
         raise VerificationFailed("; ".join(wrong))
     return judged
 

@@ -12,6 +12,7 @@ import torch
 
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.code import code
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking
 from benchmark.training.run import Run
@@ -91,7 +92,7 @@ def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) 
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        {"plugins": origins},
+        {"plugins": origins, "code": code(cell.algorithm, cell.task)},
         settings.sharing,
     )
 

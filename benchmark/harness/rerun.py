@@ -9,7 +9,7 @@ from benchmark.errors import VerificationFailed
 from benchmark.leaderboard.statistics import summarize
 from benchmark.records.record import Record
 
-ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "device", "processor", "threads")
+ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from benchmark.errors import PluginError
 from benchmark.records.cell import NAME
+from benchmark.records.spelling import LONGEST_NAME
 
 Kind = Literal["algorithm", "task"]
 
@@ -61,10 +62,15 @@ class Plugin:
 # --- built-in plug-ins and those from outside -------------------------------------------------------------------------
 
 
+def folder_of(kind: Kind) -> Path:
+    """The folder of the built-in plug-ins of a kind."""
+    places = [place / f"{kind}s" for place in (PACKAGE, PACKAGE.parent)]
+    return next(place for place in places if place.is_dir())
+
+
 def built_in(kind: Kind) -> list[Plugin]:
     """Those that came with this package, whatever other folders of these names stand on the path."""
-    places = [place / f"{kind}s" for place in (PACKAGE, PACKAGE.parent)]
-    folder = next(place for place in places if place.is_dir())
+    folder = folder_of(kind)
     files = [file for file in folder.rglob("*.py") if not file.name.startswith("_")]
     return sorted((plugin for file in files for plugin in _defined_in(file, kind, folder)), key=lambda p: p.name)
 
@@ -107,8 +113,10 @@ def _pointed_to(point: EntryPoint, kind: Kind) -> Plugin:
     distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
     module, _, attribute = (part.strip() for part in point.value.partition(":"))
     plugin = Plugin(kind, point.name, module, attribute, distribution)
-    if not re.fullmatch(NAME, point.name):
-        return replace(plugin, problem="its name may hold lower-case letters, digits, '-' and '_'")
+    if not re.fullmatch(NAME, point.name) or len(point.name) > LONGEST_NAME:
+        return replace(
+            plugin, problem=f"its name may hold lower-case letters, digits, '-' and '_', at most {LONGEST_NAME} of them"
+        )
     if not (module and attribute and point.pattern.match(point.value)):
         return replace(plugin, problem=f"its entry point '{point.value}' is not of the form MODULE:NAME")
     if not (file := _source(point)):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import rfc8785
 from pydantic import (
@@ -14,13 +15,18 @@ from pydantic import (
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
 )
 
-from benchmark.records.spelling import spelled
+from benchmark.records.numbers import Count, Json
+from benchmark.records.spelling import LONGEST_NAME, LONGEST_TEXT, spelled
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
+
+
+_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 
 
 class _Value(BaseModel):
@@ -30,15 +36,24 @@ class _Value(BaseModel):
 class Cell(_Value):
     """One run to do: an algorithm on a task and model, to a sparsity in a pattern, with a budget and a seed."""
 
-    algorithm: str = Field(pattern=rf"^{NAME}(\+{NAME})*$")
-    options: dict[str, JsonValue] = {}
-    task: str = Field(pattern=rf"^{NAME}$")
-    task_options: dict[str, JsonValue] = {}
-    model: str
-    pattern: str = "global"
+    algorithm: _Name = Field(pattern=rf"^{NAME}(\+{NAME})*$")
+    options: Json = {}
+    task: _Name = Field(pattern=rf"^{NAME}$")
+    task_options: Json = {}
+    model: _Name
+    pattern: _Name = "global"
     sparsity: float = Field(ge=0, lt=1)
-    budget: str
-    seed: int = Field(ge=0)
+    budget: _Name
+    seed: Count
+
+    @field_validator("options", "task_options")
+    @classmethod
+    def _short(cls, options: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name, value in options.items():
+            if len(name) > LONGEST_NAME or len(str(value)) > LONGEST_TEXT:
+                most = f"a name has at most {LONGEST_NAME:,} characters, a value {LONGEST_TEXT:,}"
+                raise ValueError(f"'{name[:40]}' is too long: {most}")
+        return options
 
     @model_serializer(mode="wrap")
     def _without_empty_task_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -54,10 +69,14 @@ class Cell(_Value):
         return spelled(self.task, self.task_options)
 
     @property
+    def table(self) -> tuple[str, str, str]:
+        """The task with all its options, the model and the budget: cells that agree in these share a table."""
+        return self.setting, self.model, self.budget
+
+    @property
     def control(self) -> str | None:
         """Name of the control (`benchmark.records.controls`); None for the method itself."""
-        value = self.options.get("control")
-        return value if isinstance(value, str) else None
+        return control_of(self.options)
 
     @property
     def method_options(self) -> dict[str, JsonValue]:
@@ -92,6 +111,12 @@ class Cell(_Value):
     def __str__(self) -> str:
         algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.model}"
         return f"{algorithm} on {where} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
+
+
+def control_of(options: Mapping[str, Any]) -> str | None:
+    """Return the name of the control in the options of an algorithm; None for the method itself."""
+    value = options.get("control")
+    return value if isinstance(value, str) else None
 
 
 def command(cell: Cell) -> str:

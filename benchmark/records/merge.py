@@ -10,7 +10,7 @@ from typing import Literal
 from benchmark.records.record import Record
 from benchmark.records.sources import Source
 from benchmark.records.store import Store
-from benchmark.records.validity import mask_problems, problems_of
+from benchmark.records.validity import problems_of
 
 Verdict = Literal["new", "same", "differing", "replaced"]
 """Outcome for one record: our folder has no record of the cell; the same result; another, kept; another, replaced."""
@@ -58,8 +58,7 @@ def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:
         if isinstance(record, str):
             merged.refused.append(record)
             continue
-        packed = store.masks(record.cell)
-        if wrong := problems_of(record) + (mask_problems(record, packed.read_bytes()) if packed.exists() else []):
+        if wrong := problems_of(record, store.masks(record.cell)):
             merged.refused.append(f"{source}: {'; '.join(wrong)}")
         else:
             yield source, record

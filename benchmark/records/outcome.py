@@ -33,6 +33,10 @@ class Answer(Protocol):
     def made_again(self) -> bool: ...
     @property
     def edited(self) -> bool: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def code(self) -> tuple[str, str]: ...
 
 
 class Outcome(NamedTuple):
@@ -49,6 +53,8 @@ class Outcome(NamedTuple):
     own_seconds: float
     made_again: bool
     edited: bool
+    data: str
+    code: tuple[str, str]
 
 
 def outcome(record: Record) -> Outcome:

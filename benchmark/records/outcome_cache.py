@@ -21,7 +21,8 @@ import pydantic
 from benchmark.files import user_cache, write
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Outcome, outcome
-from benchmark.records.record import Ranking, Record
+from benchmark.records.reading import read
+from benchmark.records.record import Ranking
 
 FEW = 500
 """Below this number of records, reading them is as fast without a cache."""
@@ -41,13 +42,13 @@ class OutcomeCache:
         self._new = 0
 
     def outcome(self, content: bytes) -> Outcome:
-        """Return the outcome of the record in these bytes. Raises ValidationError if they are not a record."""
+        """Return the outcome of the record in these bytes. Raises ValueError if they are not a record."""
         if self._known is None:
             self._known = _load(self._file)
         digest = hashlib.sha256(content.rstrip(b"\n")).hexdigest()
         known = self._known.get(digest)
         if known is None:
-            known = outcome(Record.model_validate_json(content))
+            known = outcome(read(content))
             self._new += 1
         self._seen[digest] = known
         return known
@@ -77,31 +78,40 @@ def _head(content: bytes) -> bytes:
     return f"{hashlib.sha256(_code() + content).hexdigest()}\n".encode()
 
 
+READ_BY = ("cell", "spelling", "numbers", "record", "digest", "reading", "outcome", "outcome_cache")
+"""The modules that outcomes depend on."""
+
+
 @cache
 def _code() -> bytes:
     """Return a digest of what outcomes depend on besides the records: the code that reads them, and pydantic."""
     here = Path(__file__).parent
-    code = b"".join((here / f"{name}.py").read_bytes() for name in ("cell", "record", "outcome", "outcome_cache"))
+    code = b"".join((here / f"{name}.py").read_bytes() for name in READ_BY)
     return hashlib.sha256(code + pydantic.VERSION.encode()).digest()
 
 
 def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
     """Return outcomes as lists, one per column, with the values that a group shares stored once."""
-    groups: dict[tuple[str, str, str], int] = {}
+    places: dict[tuple[Any, ...], int] = {}
     shared: list[Any] = []
     for one in seen.values():
-        place = (one.group, one.ranking.metric, one.ranking.direction)
-        if place not in groups:
-            groups[place] = len(shared)
-            shared.append([one.group, one.cell.model_dump(mode="json"), one.ranking.model_dump()])
+        if _shared(one) not in places:
+            places[_shared(one)] = len(shared)
+            cell, ranking = one.cell.model_dump(mode="json"), one.ranking.model_dump()
+            shared.append([one.group, cell, ranking, one.data, one.code])
     outcomes = list(seen.values())
     return {
-        "groups": shared,
+        "shared": shared,
         "digest": list(seen),
-        "group": [groups[one.group, one.ranking.metric, one.ranking.direction] for one in outcomes],
+        "place": [places[_shared(one)] for one in outcomes],
         "seed": [one.cell.seed for one in outcomes],
         "spent": list(zip(*(one.spent for one in outcomes), strict=True)),
     } | {name: [getattr(one, name) for one in outcomes] for name in PLAIN}
+
+
+def _shared(one: Outcome) -> tuple[Any, ...]:
+    """What the outcomes of a group usually have in common."""
+    return one.group, one.ranking.metric, one.ranking.direction, one.data, one.code
 
 
 PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited")
@@ -110,16 +120,18 @@ PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "ed
 
 def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
     shared = [
-        (group, Cell.model_validate(cell), Ranking.model_validate(ranking))
-        for group, cell, ranking in columns["groups"]
+        (group, Cell.model_validate(cell), Ranking.model_validate(ranking), data, tuple(code))
+        for group, cell, ranking, data, code in columns["shared"]
     ]
     plain = zip(*(columns[name] for name in PLAIN), strict=True)
     spent = zip(*columns["spent"], strict=True)
     by_digest = {}
     for digest, place, seed, cost, (key, status, score, validated, seconds, again, edited) in zip(
-        columns["digest"], columns["group"], columns["seed"], spent, plain, strict=True
+        columns["digest"], columns["place"], columns["seed"], spent, plain, strict=True
     ):
-        group, cell, ranking = shared[place]
+        group, cell, ranking, data, code = shared[place]
         cell = cell.model_copy(update={"seed": seed})
-        by_digest[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, seconds, again, edited)
+        by_digest[digest] = Outcome(
+            key, cell, group, status, ranking, score, validated, cost, seconds, again, edited, data, code
+        )
     return by_digest

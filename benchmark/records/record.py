@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import hashlib
+import json
+from typing import Any, Literal
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    JsonValue,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_validator
 
 from benchmark.records.cell import Cell, _Value
+from benchmark.records.digest import with_digest
+from benchmark.records.numbers import Count, Json, Number, Share, Size, Whole, out_of_range
+from benchmark.records.spelling import LONGEST_NAME
 
 Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
-
-
-Number = Annotated[float, Field(ge=-1e15, le=1e15)]
-"""A result. Whatever is larger is a mistake, and sums of it would overflow."""
-
-Size = Annotated[float, Field(ge=0, le=1e30)]
-"""A share, seconds, or operations."""
-
-Count = Annotated[int, Field(ge=0, le=10**15)]
 
 
 class Ranking(_Value):
     """The metric that ranks methods, and whether higher (`max`) or lower (`min`) is better."""
 
-    metric: str
+    metric: str = Field(max_length=LONGEST_NAME)
     direction: Literal["max", "min"]
 
 
@@ -42,9 +33,9 @@ class Density(_Value):
         edges: kept edges over all edges; None if the data are not graphs.
     """
 
-    weights: Size
-    parameters: Size
-    effective: Size
+    weights: Share
+    parameters: Share
+    effective: Share
     edges: Size | None = None
 
 
@@ -90,9 +81,9 @@ class Edits(_Value):
     gap: dict[str, tuple[Number, Number]]
     components: tuple[Count, Count]
     bridges: tuple[Count, Count]
-    inter_class: Size | None = None
+    inter_class: Share | None = None
     seconds: Size
-    log: list[tuple[int, int, int]] = []
+    log: list[tuple[Whole, Whole, Whole]] = []
 
 
 class Cost(_Value):
@@ -125,7 +116,7 @@ class Verification(_Value):
 
     when: str
     how: str
-    where: dict[str, JsonValue] = {}
+    where: Json = {}
 
 
 class Record(_Value):
@@ -146,13 +137,13 @@ class Record(_Value):
     ranking: Ranking
     metrics: dict[str, Number] = {}
     validation: dict[str, Number] = {}
-    diagnosis: dict[str, JsonValue] = {}
+    diagnosis: Json = {}
     density: Density | None = None
     layers: dict[str, LayerCount] = {}
     edits: Edits | None = None
     cost: Cost = Cost()
     audit: Audit | None = None
-    provenance: dict[str, JsonValue] = Field({}, alias="where")
+    provenance: Json = Field({}, alias="where")
     mask_digest: str | None = None
     error: str | None = None
     verified: Verification | None = None
@@ -161,6 +152,17 @@ class Record(_Value):
     def _key_is_the_cells(self) -> Record:
         if self.key != self.cell.key:
             raise ValueError("the key is not that of the cell")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_those_of_a_run(self) -> Record:
+        if self.status == "ok" and self.ranking.metric not in self.metrics:
+            raise ValueError(f"it has no {self.ranking.metric}, the metric that ranks")
+        if self.status != "ok" and self.metrics:
+            raise ValueError("it has metrics, and did not end well")
+        for name, values in (("metrics", self.metrics), ("validation", self.validation)):
+            for problem in out_of_range(values):
+                raise ValueError(f"{name}.{problem}")
         return self
 
     @property
@@ -200,9 +202,32 @@ class Record(_Value):
         """Whether the run edited the graphs it trained on."""
         return self.edits is not None
 
+    @property
+    def data(self) -> str:
+        """A digest of the data it was made with, of all splits; empty if the record does not tell them."""
+        told = self.provenance.get("data")
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16] if told else ""
+
+    @property
+    def code(self) -> tuple[str, str]:
+        """The digests of the source of its algorithm and of its task; empty if the record does not tell them.
+
+        Of a record that `bench verify` has reproduced bit for bit, the source that reproduced it.
+        """
+        same = self.verified is not None and self.verified.how == "bit-equal"
+        again = self.verified.where.get("code") if same and self.verified else None
+        told = again or self.provenance.get("code")
+        kinds = told if isinstance(told, dict) else {}
+        algorithm, task = (str(kinds.get(kind, "")) for kind in ("algorithm", "task"))
+        return algorithm, task
+
+    def to_json(self) -> bytes:
+        """Return the record as JSON in one line, without its digest."""
+        return self.model_dump_json(by_alias=True).encode()
+
     def to_bytes(self) -> bytes:
-        """Return the record as a line of JSON: the content of its file, and its line in a table."""
-        return f"{self.model_dump_json(by_alias=True)}\n".encode()
+        """Return the record as a line of JSON with its digest: the content of its file, and its line in a table."""
+        return with_digest(self.to_json()) + b"\n"
 
 
 LONGEST_ERROR = 10_000

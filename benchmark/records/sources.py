@@ -6,13 +6,12 @@ import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.records.reading import read
 
 _BEGINNING = re.compile(rb'\{"schema":1,"key":"([0-9a-f]{64})",')
 """Start of the lines that prunebench writes; it gives a record's key without parsing the line."""
@@ -56,22 +55,43 @@ def _slug(*names: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(names).lower())[:LONGEST]
 
 
-def claimed(records: Path) -> dict[str, list[Source]]:
-    """Return all files and lines of a folder by the key they claim, files first.
+def claimed(records: Path, beginning: str = "") -> dict[str, list[Source]]:
+    """Return the files and lines of a folder by the key they claim, files first.
 
+    Files are read before tables. A file that `bench pack` removes meanwhile is therefore found in its table.
     A table that cannot be read is a single source, so that reading it reports the error.
+
+    Args:
+        beginning: the first digits of the keys to look for; by default, all.
     """
     by_key: dict[str, list[Source]] = {}
-    for path in sorted(str(file) for file in records.glob("*/*/*.json")):
-        key = path.rpartition(os.sep)[2].removesuffix(".json")
-        by_key.setdefault(key, []).append(Source(key, path))
+    for source in _files(records, beginning):
+        by_key.setdefault(source.key, []).append(source)
     for table in sorted(records.glob("*.jsonl")):
         try:
             for source in lines(table):
-                by_key.setdefault(source.key, []).append(source)
+                if source.key.startswith(beginning):
+                    by_key.setdefault(source.key, []).append(source)
         except OSError:  # reading the source will report it
             by_key[str(table)] = [Source(str(table), str(table))]
     return by_key
+
+
+def _files(records: Path, beginning: str) -> Iterator[Source]:
+    """Yield the records that have a file of their own, in order of path."""
+    for name in sorted(glob(f"*/*/{beginning}*.json", root_dir=records, include_hidden=True)):
+        yield from file(name.rpartition(os.sep)[2].removesuffix(".json"), f"{records}{os.sep}{name}")
+
+
+def file(key: str, path: str) -> Iterator[Source]:
+    """Yield a record's own file, with its content unless it cannot be read; nothing if there is no such file."""
+    source = Source(key, path)
+    try:
+        yield source._replace(content=Path(path).read_bytes())
+    except FileNotFoundError:  # never written, packed meanwhile, or deleted
+        return
+    except OSError:  # reading it again will report this
+        yield source
 
 
 def lines(table: Path) -> Iterator[Source]:
@@ -86,6 +106,6 @@ def lines(table: Path) -> Iterator[Source]:
 def _key(content: bytes) -> str | None:
     """Return the key of a line in a form that prunebench does not write; None if it is not a record."""
     try:
-        return Record.model_validate_json(content).key
-    except ValidationError:
+        return read(content).key
+    except ValueError:
         return None

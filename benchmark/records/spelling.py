@@ -8,6 +8,12 @@ from typing import Any
 
 from benchmark.errors import UsageError
 
+LONGEST_NAME = 200
+"""Characters of the name of an algorithm, task, model, pattern, budget, metric or option. Some are names of folders."""
+
+LONGEST_TEXT = 1000
+"""Characters of the value of an option."""
+
 NO_VALUE = "none"
 """How the value None of an option is written."""
 
@@ -31,11 +37,13 @@ def choices(texts: Iterable[str]) -> list[Choice]:
     """Parse names with options: `granet:init_density=0.5,end=0.6,snip` is granet with two options, and snip.
 
     Raises:
-        UsageError: an option has no value, or comes before any name.
+        UsageError: an option has no value, or comes before any name; a name or value is too long.
     """
     chosen: list[Choice] = []
     for piece in filter(None, (piece.strip() for text in texts for piece in text.split(","))):
         name, _, option = piece.partition(":")
+        _check_length(name, LONGEST_NAME + LONGEST_TEXT if "=" in name else LONGEST_NAME)
+        _check_length(option, LONGEST_NAME + LONGEST_TEXT)
         if "=" in name and not chosen:
             raise UsageError(f"option '{piece}' comes before any name; write NAME:{piece}")
         if "=" in name:  # a further option of the previous name
@@ -43,6 +51,11 @@ def choices(texts: Iterable[str]) -> list[Choice]:
         else:
             chosen.append(Choice(name).having(option) if option else Choice(name))
     return chosen
+
+
+def _check_length(text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise UsageError(f"'{text[:40]}...' has {len(text):,} characters, and {longest:,} are the most")
 
 
 def spelled(name: str, options: Mapping[str, Any]) -> str:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
-
-from pydantic import ValidationError
 
 from benchmark.errors import PluginError
 from benchmark.files import writable, write
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.outcome_cache import OutcomeCache
+from benchmark.records.reading import read, reason
 from benchmark.records.record import Record, failure
-from benchmark.records.sources import Source, claimed, lines, table_of
+from benchmark.records.sources import Source, claimed, file, lines, table_of
 
 A = TypeVar("A", bound=Answer)
+
+PREFIX, KEY = re.compile(r"[0-9a-f]{1,64}"), re.compile(r"[0-9a-f]{64}")
 
 
 class Store:
@@ -37,6 +38,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[str] = []
+        self._unread: dict[str, Source] = {}
         self._records = str(root / "records")
         self._tables: dict[Path, tuple[tuple[int, ...], dict[str, Source]]] = {}
 
@@ -66,13 +68,31 @@ class Store:
 
     def get(self, cell: Cell) -> Record | None:
         """Return the record of a cell; None if there is none. One that cannot be read is added to `problems`."""
-        file, line = self.path(cell), self._line(cell)
-        for source in ([Source(cell.key, str(file))] if file.exists() else []) + ([line] if line else []):
+        for source in self._sources(cell):
             answer = self.judge(source)
             if isinstance(answer, Record):
                 return answer
-            self.problems.append(answer)
+            self._report(source, answer)
         return None
+
+    def _report(self, source: Source, problem: str) -> None:
+        self.problems.append(problem)
+        self._unread[problem] = source
+
+    def concerning(self, cells: Collection[Cell]) -> list[str]:
+        """Return those of `problems` that are about what may be the records of these cells."""
+        keys, tables = {cell.key for cell in cells}, {str(self.table(cell)) for cell in cells}
+        return [
+            problem
+            for problem, source in self._unread.items()
+            if source.key in keys or (source.path in tables and not KEY.fullmatch(source.key))
+        ]
+
+    def _sources(self, cell: Cell) -> Iterator[Source]:
+        """Yield the file of a cell if it has one, then its line, so that one that is packed meanwhile is not missed."""
+        yield from file(cell.key, str(self.path(cell)))
+        if line := self._line(cell):
+            yield line
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
         """Write a record after its packed masks, each atomically. Without masks, existing masks are deleted."""
@@ -100,7 +120,7 @@ class Store:
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over all readable records in order of key. The others are added to `problems`."""
-        return self._sound(Record.model_validate_json)
+        return self._sound(read)
 
     def records(self) -> list[Record]:
         """Return all readable records as a list, which is faster than iterating."""
@@ -111,25 +131,23 @@ class Store:
         """Return the outcomes of all readable records, in the same order. Much faster if they were read before."""
         cache = OutcomeCache(self.root)
         with _without_collecting():
-            read = list(self._sound(cache.outcome))
+            found = list(self._sound(cache.outcome))
             cache.save()
-        return read
+        return found
 
     def find(self, prefix: str) -> list[Source]:
         """Return the locations of the records whose key starts with `prefix`."""
-        if not re.fullmatch(r"[0-9a-f]{1,64}", prefix):
+        if not PREFIX.fullmatch(prefix):
             return []
-        matching = [
-            (key, sources[0]) for key, sources in claimed(self.root / "records").items() if key.startswith(prefix)
-        ]
-        return [source for _, source in sorted(matching)]
+        claims = claimed(self.root / "records", prefix)
+        return [claims[key][0] for key in sorted(claims) if key.startswith(prefix)]
 
     def judged(self) -> Iterator[tuple[Source, Record | str]]:
         """Iterate over all files and lines, each with its record or a message about what is wrong with it.
 
         Lines replaced by a valid file are skipped.
         """
-        return self._judged(Record.model_validate_json)
+        return self._judged(read)
 
     def astray(self) -> list[Path]:
         """Return files that are never read, since they are not at the depth of `path` or `table`."""
@@ -145,13 +163,14 @@ class Store:
 
     def judge(self, source: Source) -> Record | str:
         """Return the record of a file or line, or a message about what is wrong with it."""
-        return self._judge(source, Record.model_validate_json)[1]
+        return self._judge(source, read)[1]
 
     def _sound(self, parse: Callable[[bytes], A]) -> Iterator[A]:
         self.problems = []
-        for _, record in self._judged(parse):
+        self._unread = {}
+        for source, record in self._judged(parse):
             if isinstance(record, str):
-                self.problems.append(record)
+                self._report(source, record)
             else:
                 yield record
 
@@ -173,8 +192,8 @@ class Store:
         try:
             source = source.read()
             record = parse(source.content or b"")
-        except ValidationError as error:
-            return source, f"{source}: {complaint(error)}"
+        except ValueError as error:
+            return source, f"{source}: {reason(error)}"
         except OSError as error:
             return source, f"{source}: {error.strerror}"
         return source, self._astray(source, record) or record
@@ -212,10 +231,3 @@ def _without_collecting() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def complaint(error: ValidationError) -> str:
-    """Describe in one line why a file is not a record."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"not a record: {place + ': ' if place else ''}{first['msg']}"

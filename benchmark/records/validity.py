@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmark.pruning.pattern_counts import counts
 from benchmark.records.controls import CONTROLS
 from benchmark.records.record import Density, Record
 
 
-def problems_of(record: Record) -> list[str]:
-    """Return a message for each contradiction in a record. Its key was already checked when it was read."""
+def problems_of(record: Record, masks: Path | None = None) -> list[str]:
+    """Return a message for each contradiction in a record. What needs no other field was checked when it was read.
+
+    Args:
+        masks: the file of its saved masks, which are compared with it; there need not be one.
+    """
+    saved = mask_problems(record, masks.read_bytes()) if masks and masks.is_file() else []
     if record.status != "ok":
-        return ["it has metrics, and did not end well"] if record.metrics else []
-    return [*_answered(record), *_counts(record), *_target(record)]
+        return saved
+    return [*_answered(record), *_counts(record), *_target(record), *saved]
 
 
 def mask_problems(record: Record, packed: bytes) -> list[str]:
@@ -39,8 +45,6 @@ def mask_problems(record: Record, packed: bytes) -> list[str]:
 def _answered(record: Record) -> Iterator[str]:
     if record.audit is None or not record.audit.passed or record.audit.breaches:
         yield "its audit was not passed"
-    if record.ranking.metric not in record.metrics:
-        yield f"it has no {record.ranking.metric}, the metric that ranks"
     if record.mask_digest is None:
         yield "it has no digest of its mask"
 

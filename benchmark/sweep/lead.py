@@ -185,7 +185,7 @@ class Lead:
             started.judge()
         prunes, needs = started.question.algorithm.prunes, started.question.algorithm.needs
         declared = {"prunes": sorted(prunes), "needs": sorted(needs)}
-        known = {"folder": str(started.folder), "confined": self._confined}
+        known = {"folder": str(started.folder), "confined": self._confined, "where": started.question.where}
         self._referee.send(cell=started.cell.model_dump(), **declared, **known, **started.handed)
 
     def _listen_to_referee(self) -> None:

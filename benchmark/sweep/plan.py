@@ -14,6 +14,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.code import changes
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import NofM
 from benchmark.records.cell import Cell
@@ -22,8 +23,8 @@ from benchmark.records.spelling import Choice, spelled
 from benchmark.records.store import Store
 from benchmark.training.task import Task
 
-Rerun = Literal["missing", "failed", "all"]
-"""The cells to run: those without a record, also those that failed, or all of them."""
+Rerun = Literal["missing", "failed", "stale", "all"]
+"""The cells to run: those without a record, also those that failed or are of other code, or all of them."""
 
 EDGES = 0.1
 """The default share of edges that an edge method removes."""
@@ -63,6 +64,11 @@ class Plan:
     tasks: Mapping[str, Task]
 
     @property
+    def stale(self) -> list[Outcome]:
+        """Those of the reused records that were made by other code than there is now."""
+        return [record for record in self.reused if changes(record)]
+
+    @property
     def cells(self) -> list[Cell]:
         """All cells, those to run last."""
         return [record.cell for record in self.reused] + self.run
@@ -100,9 +106,15 @@ def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[P
         raise UsageError(_nothing_fits(cells[0], algorithms))
     groups = {cell.group for cell in cells}
     known = [outcome for outcome in store.outcomes() if outcome.group in groups]
-    usable = {one.key: one for one in known if rerun == "missing" or (rerun == "failed" and one.status == "ok")}
+    usable = {one.key: one for one in known if _usable(one, rerun)}
     reused = [usable[cell.key] for cell in cells if cell.key in usable]
     return Plan([c for c in cells if c.key not in usable], reused, known, algorithms, loaded), broken
+
+
+def _usable(record: Outcome, rerun: Rerun) -> bool:
+    """Return whether a record answers its cell, so that it is not run again."""
+    answers = {"missing": True, "failed": record.status == "ok", "all": False}
+    return answers[rerun] if rerun in answers else not changes(record)
 
 
 def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[str, Any]:

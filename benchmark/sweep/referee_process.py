@@ -65,7 +65,7 @@ class Court:
         """The answer to a message: the graphs that a worker is to edit, or a record, which is stored then."""
         cell = Cell.model_validate(message["cell"])
         declared = Unloaded(cell.algorithm, frozenset(message["prunes"]), frozenset(message["needs"]))
-        asked = question(cell, self._settings, declared)
+        asked = replace(question(cell, self._settings, declared), where=message["where"])
         handed = Handed(Path(message["folder"]), message["digest"], message["edges"])
         if len(handed.edges) < message["edits"]:
             return {"graphs": self._graphs(asked, handed)}

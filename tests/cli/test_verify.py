@@ -16,6 +16,8 @@ from benchmark.harness.rerun import ENVIRONMENT, verdict
 from benchmark.plugins import catalog, registry
 from benchmark.records import mask_files
 from benchmark.records.cell import Cell, command
+from benchmark.records.digest import with_digest
+from benchmark.records.reading import read
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from tests.support.command import ROOT, Bench
@@ -51,10 +53,12 @@ def the(store: Store) -> Record:
 
 
 def spoil(store: Store, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A record that somebody has changed, together with its digest."""
     path = store.path(the(store).cell)
     data = json.loads(path.read_text())
+    del data["digest"]
     change(data)
-    path.write_text(json.dumps(data))
+    path.write_bytes(with_digest(json.dumps(data).encode()))
     return path
 
 
@@ -79,7 +83,7 @@ def test_a_file_elsewhere_is_stamped_where_it_lies(made: Store, bench: Bench, tm
     file = tmp_path / "sent.json"
     file.write_bytes(made.path(the(made).cell).read_bytes())
     assert bench("verify", file, "--results", tmp_path / "none").code == 0
-    assert Record.model_validate_json(file.read_bytes()).verified is not None
+    assert read(file.read_bytes()).verified is not None
     assert not (tmp_path / "none").exists()
 
 

@@ -15,7 +15,7 @@ from benchmark.records.store import Store
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 
-GOOD = json.loads(ran(cell("imp"), 0.9).to_bytes())
+GOOD = json.loads(ran(cell("imp"), 0.9).to_json())
 
 WRONG: list[tuple[str, str, Any]] = [
     ("metrics", "accuracy", 1e308),
@@ -44,7 +44,7 @@ def test_such_a_record_is_skipped_by_name(bench: Bench, tmp_path: Path) -> None:
     store, bad = Store(tmp_path), ran(cell("imp", seed=1), 0.8)
     store.put(ran(cell("imp"), 0.9))
     file = store.path(bad.cell)
-    file.write_text(bad.to_bytes().decode().replace('"training_steps":', '"training_steps":9' + "9" * 400))
+    file.write_text(bad.to_json().decode().replace('"training_steps":', '"training_steps":9' + "9" * 400))
     ended = bench("leaderboard", "--results", tmp_path)
     assert ended.code == 0
     assert f"Warning: skipped {file}: not a record: cost.training_steps" in ended.err

@@ -150,6 +150,7 @@ def spoilt(store: Store, change: Callable[[dict[str, Any]], None], **where: Any)
     store.put(ran(cell(**where)))
     path = store.path(cell(**where))
     data = json.loads(path.read_text())
+    del data["digest"]
     change(data)
     path.write_text(json.dumps(data))
     return path

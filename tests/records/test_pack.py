@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from benchmark.records import pack as packing
 from benchmark.records.pack import pack
-from benchmark.records.record import Record, Verification
+from benchmark.records.reading import read
+from benchmark.records.record import Verification
 from benchmark.records.store import Store
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
@@ -94,14 +95,14 @@ def test_a_file_of_many_lines_keeps_every_value(store: Store) -> None:
     assert store.get(of) == record
 
 
-@given(st.floats(-1e15, 1e15), st.text(st.characters(codec="utf-8")))
+@given(st.floats(-1e14, 1e14), st.text(st.characters(codec="utf-8")))
 def test_numbers_and_texts_survive_packing_bit_for_bit(number: float, text: str) -> None:
     record = ran(cell(options={"name": text}), number).model_copy(update={"error": text})
-    for content in (record.to_bytes(), record.model_dump_json(by_alias=True, indent=1).encode()):
+    for content in (record.to_bytes(), json.dumps(json.loads(record.to_bytes()), indent=1).encode()):
         line = packing._line(content)
         assert b"\n" not in line
         assert repr(json.loads(line)) == repr(json.loads(content))
-        assert Record.model_validate_json(line) == record
+        assert read(line) == record
 
 
 # --- accidents --------------------------------------------------------------------------------------------------------

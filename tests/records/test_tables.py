@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.records.pack import pack
-from benchmark.records.record import Record
+from benchmark.records.reading import read as read_record
 from benchmark.records.sources import LONGEST, table_of
 from benchmark.records.store import Store
 from tests.support.command import Bench
@@ -53,7 +53,7 @@ def test_a_table_is_named_after_task_options_model_and_budget() -> None:
     assert table_of(of) == "cora-protocol-paper-layers-0-gcn-v2-full.jsonl"
 
 
-@pytest.mark.parametrize("model", ["../../etc", "a\nb", "\0", "é", "." * 300, "m" * 300])
+@pytest.mark.parametrize("model", ["../../etc", "a\nb", "\0", "é", "." * 200, "m" * 200])
 def test_no_name_leaves_the_folder_or_is_too_long(model: str, store: Store) -> None:
     store.put(ran(of := cell(model=model), 0.9))
     assert pack(store, write=True).refused == []
@@ -155,7 +155,7 @@ DAMAGE: dict[Callable[[bytes], bytes], str] = {
     flattered: "the key is not that of the cell",
     another_key: "the key is not that of the cell",
     with_nan: "finite number",
-    two_keys: "it tells two keys",
+    two_keys: "'key' is there twice",
 }
 
 
@@ -165,7 +165,7 @@ def test_a_bad_line_is_named_with_its_number_and_skipped(
     store: Store, table: Path, damage: Callable[[bytes], bytes], says: str, at: int
 ) -> None:
     whole = lines(table)
-    lost = Record.model_validate_json(whole[at]).cell
+    lost = read_record(whole[at]).cell
     whole[at] = damage(whole[at])
     table.write_bytes(b"\n".join(whole))
     for read in (lambda: seeds(store), lambda: {one.cell.seed for one in store.outcomes()}):

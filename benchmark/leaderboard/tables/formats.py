@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,14 +33,33 @@ def plain(value: object) -> str:
 
 
 def _plain(value: object, form: str) -> str:
-    text = plain(value)
-    return text.replace("|", "\\|") if form == "md" else text
+    return inert(plain(value)) if form == "md" else plain(value)
+
+
+_MARKUP = re.compile(
+    r"""[\\`~|] | \*(?=\S) | (?<=\S)\*   # escapes, code, columns, emphasis
+    | <(?=[A-Za-z/!?]) | &(?=[\#A-Za-z])  # tags and entities
+    | !(?=\[) | \](?=[\[(:])            # images and links
+    | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])
+    | (?<=[A-Za-z]:)/(?=/) | (?<=www)\.  # addresses that become links by themselves""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def inert(text: str) -> str:
+    """Return text as Markdown that shows it and nothing else: no tags, links, images, emphasis or further columns."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", text)
+
+
+def literal(value: object) -> object:
+    """Return a value for CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a header. A row without a column leaves it empty."""
+    """Return rows as CSV with a header. A row without a column leaves it empty; texts are no formulas (`literal`)."""
     text = io.StringIO()
-    flat_rows = [_flatten(row) for row in rows]
+    flat_rows = [{name: literal(value) for name, value in _flatten(row).items()} for row in rows]
     names = list(dict.fromkeys(name for row in flat_rows for name in row))
     writer = csv.DictWriter(text, names, lineterminator=os.linesep)
     writer.writeheader()
