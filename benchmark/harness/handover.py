@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.record import Count, Size, Status
+from benchmark.records.numbers import Count, Size
+from benchmark.records.record import Status
 
 Text = Annotated[str, Field(max_length=10_000_000)]
 
