@@ -30,6 +30,7 @@ def show(record: str, results: Path, form: str) -> None:
         "diagnosis": _pairs(shown.diagnosis),
         "density": _pairs(shown.density.model_dump(exclude_none=True)) if shown.density else "",
         "cost": _pairs(shown.cost.model_dump()),
+        "notes": "; ".join(shown.notes),
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
@@ -38,7 +39,10 @@ def show(record: str, results: Path, form: str) -> None:
     }
     layers = [
         {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / max(1, c.total):.4f}"}
-        | {"on a live path": f"{c.effective:,}", "dead outputs": "" if c.dead is None else f"{c.dead:,}"}
+        | {
+            "on a live path": "" if c.effective is None else f"{c.effective:,}",
+            "dead outputs": "" if c.dead is None else f"{c.dead:,}",
+        }
         | {"": c.note or ("collapsed" if not c.kept else "")}
         for name, c in shown.layers.items()
     ]

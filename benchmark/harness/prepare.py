@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Splits
+from benchmark.errors import Inapplicable
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -64,5 +65,7 @@ def prepare(question: Question, tick: Tick) -> Prepared:
     shared = SharedTrainings(question.shared, about, device) if question.shared else None
     recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
     state = RunState(task, model, recipe, target, train, cell.seed, tick, draw, shared)
+    if "weights" in question.algorithm.prunes and not state.weights:
+        raise Inapplicable("this network has no prunable weight")
     keeps_all = "weights" not in question.algorithm.prunes or cell.control == "dense-long"
     return Prepared(question, splits, model, start, state, Target(1.0) if keeps_all else target)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.data.splits import Data, Splits
-from benchmark.harness.effective_density import live_paths
+from benchmark.harness.effective_density import live_paths_or_reason
 from benchmark.harness.network import build, evaluate
 from benchmark.harness.prepare import Prepared
 from benchmark.harness.question import Question
@@ -45,6 +45,7 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fie
     model = build(task, cell.model, cell.seed).to(question.device)
     put(model, tensors(state.model))
     layers, edges = _layers(state, model), state.data.edges
+    live = [layer.effective for layer in layers.values() if layer.effective is not None]
     keep(model, state)
     test = _edited(splits.test, state)
     return Record(
@@ -58,11 +59,12 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fie
         density=Density(
             weights=state.masks.density,
             parameters=live_share(state.masks, dict(model.named_parameters())),
-            effective=sum(layer.effective for layer in layers.values()) / max(1, state.masks.total),
+            effective=sum(live) / max(1, state.masks.total) if live else None,
             edges=edges / splits.train.edges if edges is not None and splits.train.edges else None,
         ),
         layers=layers,
         mask_digest=digest(arrays(state.masks)),
+        notes=state.notes,
         **fields,
     )
 
@@ -80,17 +82,25 @@ def _edited(data: Data, state: RunState) -> Data:
 
 def _layers(state: RunState, model: nn.Module) -> dict[str, LayerCount]:
     notes = state.target.pattern.exempt({name: mask.shape for name, mask in state.masks.items()})
-    live = live_paths(model, state.task, state.masks, state.data.batch(torch.zeros(2, dtype=torch.int64)))
+    batch = state.data.batch(torch.zeros(2, dtype=torch.int64))
+    live = live_paths_or_reason(model, state.task, state.masks, batch)
+    if isinstance(live, str):
+        state.log.add(live)
     return {
         name: LayerCount(
             total=mask.numel(),
             kept=int(mask.sum()),
-            effective=int(live[name].sum()),
-            dead=int((~live[name].flatten(1).any(dim=1)).sum()),
+            effective=None if isinstance(live, str) else int(live[name].sum()),
+            dead=None if isinstance(live, str) else _dead(live[name]),
             note=notes.get(name, ""),
         )
         for name, mask in state.masks.items()
     }
+
+
+def _dead(live: Tensor) -> int:
+    """The number of outputs on no live path."""
+    return int((~live.reshape(len(live), -1).any(dim=1)).sum())
 
 
 def _digests(splits: Splits) -> dict[str, str]:

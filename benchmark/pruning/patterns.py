@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from benchmark.pruning.masks import Masks
+from benchmark.pruning.masks import Masks, Ties
 from benchmark.pruning.pattern_counts import counts
-from benchmark.pruning.ranking import Scores, checked, count_of, keep_each, top
+from benchmark.pruning.ranking import Cut, Scores, checked, count_of, cut, keep_each
 
 
 class Pattern(Protocol):
@@ -43,9 +43,9 @@ class Anywhere:
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
         flat = torch.cat([checked(name, s).reshape(-1) for name, s in scores.items()])
         live = None if among is None else torch.cat([among[name].reshape(-1) for name in scores])
-        chosen = top(flat, count_of(density, flat.numel()), live)
-        parts = torch.split(chosen, [s.numel() for s in scores.values()])
-        return Masks({name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)})
+        best, sizes = cut(flat, count_of(density, flat.numel()), live), [s.numel() for s in scores.values()]
+        parts = zip(scores.items(), torch.split(best.chosen, sizes), strict=True)
+        return Masks({name: part.view(s.shape) for (name, s), part in parts}, _ties(best, list(scores), sizes))
 
     def breach(self, masks: Masks, density: float) -> str | None:
         expected = count_of(density, masks.total)
@@ -55,6 +55,15 @@ class Anywhere:
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
         return {}
+
+
+def _ties(best: Cut, names: Sequence[str], sizes: Sequence[int]) -> Ties:
+    """The tied scores of tensors that were ranked together, one after the other."""
+    if not best.divides:
+        return Ties()
+    ends = torch.tensor(sizes, device=best.tied.device).cumsum(0)
+    counts = torch.bincount(torch.searchsorted(ends, best.tied, right=True), minlength=len(sizes)).tolist()
+    return Ties(best.tied_kept, {name: count for name, count in zip(names, counts, strict=True) if count})
 
 
 @dataclass(frozen=True)

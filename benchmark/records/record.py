@@ -8,6 +8,8 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
@@ -38,13 +40,13 @@ class Density(_Value):
     Args:
         weights: kept weights over prunable weights.
         parameters: kept parameters over all parameters.
-        effective: kept weights on a path from input to output, over prunable weights.
+        effective: kept weights on a path from input to output, over prunable weights; None if it is not known.
         edges: kept edges over all edges; None if the data are not graphs.
     """
 
     weights: Size
     parameters: Size
-    effective: Size
+    effective: Size | None = None
     edges: Size | None = None
 
 
@@ -54,14 +56,14 @@ class LayerCount(_Value):
     Args:
         total: number of weights.
         kept: weights that were not pruned.
-        effective: kept weights on a live path, one from input to output.
+        effective: kept weights on a live path, one from input to output; None if it is not known.
         dead: outputs (channels or units) on no live path.
         note: why the pattern left the tensor dense.
     """
 
     total: Count
     kept: Count
-    effective: Count
+    effective: Count | None = None
     dead: Count | None = None
     note: str = ""
 
@@ -135,6 +137,7 @@ class Record(_Value):
         metrics, validation: on the test split and on the validation split, by name.
         provenance: versions, machine and settings of the run; `where` in JSON.
         error: why there is no result, if the run was not successful.
+        notes: what readers have to know about the run, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -155,7 +158,14 @@ class Record(_Value):
     provenance: dict[str, JsonValue] = Field({}, alias="where")
     mask_digest: str | None = None
     error: str | None = None
+    notes: list[str] = []
     verified: Verification | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit fields that older records do not have if they are empty, so that those keep their bytes."""
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable")}
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:

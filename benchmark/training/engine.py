@@ -144,16 +144,26 @@ class Engine:
         self._warm += steps
 
     def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The gradients of this step by name. Those of a recorded step are copied, because a replay overwrites them."""
-        grads = {name: grad for name in names if (grad := self.parameters[name].grad) is not None}
+        """The gradients of this step by name; zeros for parameters that the loss does not depend on.
+
+        Those of a recorded step are copied, because a replay overwrites them.
+        """
+        given = {name: (self.parameters[name], self.parameters[name].grad) for name in names}
+        grads = {name: torch.zeros_like(p).detach() if grad is None else grad for name, (p, grad) in given.items()}
         return {name: grad.clone() for name, grad in grads.items()} if self._captured else grads
 
     def set_gradients(self, gradients: Mapping[str, Tensor]) -> None:
-        """Write gradients that may have been edited back to the parameters."""
+        """Write gradients that may have been edited back to the parameters.
+
+        A parameter that had none gets one if it is not 0: zeros would start weight decay and momentum.
+        """
         for name, gradient in gradients.items():
-            grad = self.parameters[name].grad
-            if grad is not None and grad is not gradient:
-                grad.copy_(gradient)
+            parameter = self.parameters[name]
+            if parameter.grad is None:
+                if parameter.requires_grad and bool(gradient.any()):
+                    parameter.grad = gradient
+            elif parameter.grad is not gradient:
+                parameter.grad.copy_(gradient)
 
     def _passes(self, batch: Batch) -> Tensor:
         with self.precision():

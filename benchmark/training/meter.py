@@ -39,7 +39,7 @@ class Meter:
 
     def prune(self, masks: Masks) -> None:
         """From here on, count operations on the weights that these masks keep."""
-        self._live = {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
+        self._live = {name: int(mask.sum()) / max(1, mask.numel()) for name, mask in masks.items()}
         self._refresh()
 
     def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:

@@ -20,6 +20,7 @@ from benchmark.training.cuda_graphs import recorder
 from benchmark.training.engine import Engine
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
+from benchmark.training.notes import Notes
 from benchmark.training.objective import Objective
 from benchmark.training.optimizers import norm_parameters
 from benchmark.training.order import Order
@@ -51,6 +52,7 @@ class RunState:
         origin: the snapshot that the last training of the weights started from; None for the initial network.
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
+        log: collects the notes.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class RunState:
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
         self.meter = Meter(self._profile(), self.device)
-        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter)
+        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter, self.trainable)
         self.tamper_check = TamperCheck(model)
+        self.log = Notes()
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -96,6 +99,8 @@ class RunState:
     def steps_to_go(self, steps: int | None) -> int:
         """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
         updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
+        if steps is None:
+            self.log.trained(updates)
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored
         return updates
@@ -135,6 +140,7 @@ class RunState:
             wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
             raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(wrong)}")
         self.masks = Masks({name: masks[name].to(self.device) for name in expected})
+        self.log.pruned(masks)
         self.project()
         self.meter.prune(self.masks)
 
@@ -170,6 +176,7 @@ class RunState:
             self.project()
             yield
         finally:
+            self.log.learned(self.engine.updates)
             self.engine = self.weight_engine
             for parameter in frozen:
                 parameter.requires_grad_(True)
@@ -183,6 +190,7 @@ class RunState:
         self.engine.data = self.weight_engine.data = self.data
         self.meter.profile(self._profile())
         self.edits.append(edit)
+        self.log.followed()
         self._shared_trainings = None  # the data now differ from those of other cells
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
@@ -225,6 +233,12 @@ class RunState:
     def finish(self) -> None:
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
+        self.log.complete(self.masks.kept)
+
+    @property
+    def notes(self) -> list[str]:
+        """What readers of the record have to know, a sentence each."""
+        return self.log.texts
 
     # --- private ------------------------------------------------------------------------------------------------------
 
