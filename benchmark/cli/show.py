@@ -9,6 +9,7 @@ import click
 
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.records.lookup import find_record
+from benchmark.records.record import Prunable
 from benchmark.records.store import Store
 
 
@@ -30,6 +31,7 @@ def show(record: str, results: Path, form: str) -> None:
         "diagnosis": _pairs(shown.diagnosis),
         "density": _pairs(shown.density.model_dump(exclude_none=True)) if shown.density else "",
         "cost": _pairs(shown.cost.model_dump()),
+        "prunable": _prunable(shown.prunable),
         "notes": "; ".join(shown.notes),
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
@@ -48,6 +50,14 @@ def show(record: str, results: Path, form: str) -> None:
     ]
     tables = {shown.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
     emit(form, tables | ({"layers": layers} if layers else {}), full)
+
+
+def _prunable(policy: Prunable | None) -> str:
+    if policy is None:
+        return ""
+    left_out = "; ".join(f"{name}: {reason}" for name, reason in policy.left_out.items())
+    taken = f"{len(policy.names)} tensors, {policy.share:.1%} of all parameters"
+    return f"{taken}; left out: {left_out}" if left_out else taken
 
 
 def _pairs(values: Any) -> str:

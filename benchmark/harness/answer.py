@@ -102,7 +102,7 @@ def _call(question: Question, state: RunState) -> _Ended:
     cell = question.cell
 
     def subject(run: Run) -> None:
-        question.algorithm(run, **cell.method_options)
+        question.algorithm(run, **question.algorithm.filled(cell.method_options))
 
     status: Status | None = None
     error = ""

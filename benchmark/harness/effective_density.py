@@ -61,4 +61,5 @@ def _row_stochastic(mask: Tensor, draw: torch.Generator) -> Tensor:
 def _bare(name: str, parameter: Tensor) -> Tensor:
     """What replaces a parameter that is not pruned: zeros for a bias, which carries no signal, else absolute values."""
     value = parameter.detach().double()
-    return torch.zeros_like(value) if name.rpartition(".")[2] == "bias" else value.abs()
+    own = name.rpartition(".")[2]
+    return torch.zeros_like(value) if own in ("bias", "in_proj_bias") or own.startswith("bias_") else value.abs()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Splits
-from benchmark.errors import Inapplicable
+from benchmark.harness.applicable import require_applicable
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -44,8 +44,8 @@ def prepare(question: Question, tick: Tick) -> Prepared:
     """Read the data of a question and build its network, from the seed of its cell.
 
     Raises:
-        Inapplicable: no narrower network can be built for the control `dense-small`, or the pattern is `channels` and
-            the network has none that can be removed.
+        Inapplicable: no narrower network can be built for the control `dense-small`, the pattern is `channels` and
+            the network has none that can be removed, or there is nothing to prune or to train.
     """
     cell, device = question.cell, question.device
     target = Target(cell.density, pattern_named(cell.pattern))
@@ -65,7 +65,6 @@ def prepare(question: Question, tick: Tick) -> Prepared:
     shared = SharedTrainings(question.shared, about, device) if question.shared else None
     recipe, train = task.recipe(cell.budget, cell.model), splits.train.to(device)
     state = RunState(task, model, recipe, target, train, cell.seed, tick, draw, shared)
-    if "weights" in question.algorithm.prunes and not state.weights:
-        raise Inapplicable("this network has no prunable weight")
+    require_applicable(question.algorithm, state)
     keeps_all = "weights" not in question.algorithm.prunes or cell.control == "dense-long"
     return Prepared(question, splits, model, start, state, Target(1.0) if keeps_all else target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking
+from benchmark.training.prunable import chosen
 from benchmark.training.task import Task
 
 
@@ -22,6 +23,7 @@ class Question:
     """A cell with the objects that its names refer to.
 
     Args:
+        task: its policy is narrowed to the cell's `prunable`.
         folder: the folder of the data.
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
         shared: the folder of trainings that the cells of a sweep have in common; None to share none.
@@ -34,6 +36,10 @@ class Question:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     where: dict[str, Any] | None = None
     shared: Path | None = None
+
+    def __post_init__(self) -> None:
+        policy = chosen(self.cell.prunable, self.task.prunable)
+        object.__setattr__(self, "task", replace(self.task, prunable=policy))
 
     @property
     def ranking(self) -> Ranking:

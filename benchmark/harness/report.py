@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,8 +18,9 @@ from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
 from benchmark.records.mask_files import Bits, digest
-from benchmark.records.record import Density, LayerCount, Record
+from benchmark.records.record import Density, LayerCount, Prunable, Record
 from benchmark.training.meter import live_share
+from benchmark.training.prunable import prunable_of
 from benchmark.training.run_state import RunState
 from benchmark.training.state import put, tensors
 
@@ -28,8 +30,14 @@ Keep = Callable[[nn.Module, RunState], None]
 
 def provenance_of(prepared: Prepared) -> dict[str, Any]:
     """The provenance of a record that is known before the run: software, command, recipe and digests of the data."""
-    cell = prepared.question.cell
-    facts = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (prepared.question.where or {})
+    question = prepared.question
+    cell = question.cell
+    facts = (
+        software_facts()
+        | {"command": command(cell, question.algorithm.filled(cell.options))}
+        | zoo_facts(cell.model)
+        | (question.where or {})
+    )
     return facts | {"recipe": prepared.state.recipe.describe(), "data": _digests(prepared.splits)}
 
 
@@ -65,6 +73,7 @@ def measure(question: Question, state: RunState, splits: Splits, keep: Keep, fie
         layers=layers,
         mask_digest=digest(arrays(state.masks)),
         notes=state.notes,
+        prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )
 

@@ -33,6 +33,8 @@ class Answer(Protocol):
     def made_again(self) -> bool: ...
     @property
     def edited(self) -> bool: ...
+    @property
+    def noted(self) -> bool: ...
 
 
 class Outcome(NamedTuple):
@@ -49,6 +51,7 @@ class Outcome(NamedTuple):
     own_seconds: float
     made_again: bool
     edited: bool
+    noted: bool
 
 
 def outcome(record: Record) -> Outcome:

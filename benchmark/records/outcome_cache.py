@@ -104,7 +104,7 @@ def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
     } | {name: [getattr(one, name) for one in outcomes] for name in PLAIN}
 
 
-PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited")
+PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "noted")
 """Fields of an outcome that are written as they are."""
 
 
@@ -116,10 +116,10 @@ def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
     plain = zip(*(columns[name] for name in PLAIN), strict=True)
     spent = zip(*columns["spent"], strict=True)
     by_digest = {}
-    for digest, place, seed, cost, (key, status, score, validated, seconds, again, edited) in zip(
+    for digest, place, seed, cost, (key, status, score, validated, seconds, *marks) in zip(
         columns["digest"], columns["group"], columns["seed"], spent, plain, strict=True
     ):
         group, cell, ranking = shared[place]
         cell = cell.model_copy(update={"seed": seed})
-        by_digest[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, seconds, again, edited)
+        by_digest[digest] = Outcome(key, cell, group, status, ranking, score, validated, cost, seconds, *marks)
     return by_digest

@@ -68,6 +68,22 @@ class LayerCount(_Value):
     note: str = ""
 
 
+class Prunable(_Value):
+    """What could be pruned of the network.
+
+    Args:
+        names: the tensors that could be.
+        left_out: the other matrices, each with the reason.
+        share: prunable weights as a share of all parameters.
+        matrices: prunable weights as a share of the weights of all matrices.
+    """
+
+    names: list[str]
+    left_out: dict[str, str] = {}
+    share: Size
+    matrices: Size
+
+
 class Edits(_Value):
     """How the training graphs were edited, computed by comparing them. Pairs hold values before and after.
 
@@ -137,6 +153,7 @@ class Record(_Value):
         metrics, validation: on the test split and on the validation split, by name.
         provenance: versions, machine and settings of the run; `where` in JSON.
         error: why there is no result, if the run was not successful.
+        prunable: what could be pruned of the network; older records do not say.
         notes: what readers have to know about the run, a sentence each.
     """
 
@@ -159,6 +176,7 @@ class Record(_Value):
     mask_digest: str | None = None
     error: str | None = None
     notes: list[str] = []
+    prunable: Prunable | None = None
     verified: Verification | None = None
 
     @model_serializer(mode="wrap")
@@ -209,6 +227,11 @@ class Record(_Value):
     def edited(self) -> bool:
         """Whether the run edited the graphs it trained on."""
         return self.edits is not None
+
+    @property
+    def noted(self) -> bool:
+        """Whether there is something that readers have to know about the run."""
+        return bool(self.notes)
 
     def to_bytes(self) -> bytes:
         """Return the record as a line of JSON: the content of its file, and its line in a table."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from benchmark.data.splits import Batch, Data
+from benchmark.errors import Inapplicable
 from benchmark.graphs.edit_log import Rewiring
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Inversion, Target
@@ -73,6 +74,8 @@ class RunState:
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
         self.trainable = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        if not self.trainable:
+            raise Inapplicable("this network has no parameter to train: all of them are frozen")
         self.objective = Objective(model, task)
         self.engine = self.weight_engine = self._engine_of(dict(model.named_parameters()), self._loss, recipe)
         self.engine.capture(list(model.buffers()), recorder(self.device))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.data.splits import Batch, Data
 from benchmark.errors import Inapplicable
@@ -59,15 +61,26 @@ class Scoring:
         return [Part(self.data, part, len(part) / len(chosen), len(part) / size) for part in parts]
 
     def loss(
-        self, batch: Batch | Part, weights: Mapping[str, Tensor], temperature: float, norms: Norms = "batch"
+        self,
+        batch: Batch | Part,
+        weights: Mapping[str, Tensor],
+        temperature: float,
+        norms: Norms = "batch",
+        *,
+        twice: bool = True,
     ) -> Tensor:
-        """The loss of a batch, differentiable in `weights`. The meter counts its backward passes when they happen."""
+        """The loss of a batch, differentiable in `weights`. The meter counts its backward passes when they happen.
+
+        Args:
+            twice: whether it has to be twice differentiable, which the faster kernels of attention are not.
+        """
         batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self._meter.scoring_passes)
         self._meter.score("forward", size)
         parameters = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
         used = {name: weight if name in self._trained else weight.detach() for name, weight in weights.items()}
-        value = self._objective.at(batch, parameters | used, noise, temperature, norms) * share
+        with sdpa_kernel(SDPBackend.MATH) if twice else nullcontext():
+            value = self._objective.at(batch, parameters | used, noise, temperature, norms) * share
         loss = with_zero_gradients(value, weights.values())
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
@@ -103,7 +116,7 @@ class Scoring:
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
         for batch in self.batches(count):
-            grads = torch.autograd.grad(self.loss(batch, leaves, 1.0, norms), list(leaves.values()))
+            grads = torch.autograd.grad(self.loss(batch, leaves, 1.0, norms, twice=False), list(leaves.values()))
             for name, grad in zip(sums, grads, strict=True):
                 sums[name] += grad / count
         return {name: total.detach() for name, total in sums.items()}

@@ -17,7 +17,7 @@ def with_zero_gradients(value: Tensor, weights: Iterable[Tensor]) -> Tensor:
     """
     asked = [weight for weight in weights if weight.requires_grad]
     unused = [weight for weight, used in zip(asked, _used(value, asked), strict=True) if not used]
-    return _Anchored.apply(value, *unused) if unused else value  # type: ignore[no-any-return, no-untyped-call]
+    return _Anchored.apply(value, *unused) if unused else value
 
 
 def _used(value: Tensor, weights: Sequence[Tensor]) -> list[bool]:
@@ -44,7 +44,7 @@ class _Anchored(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        return *grads, *(_Zero.apply(weight) for weight in context.saved_tensors)  # type: ignore[no-untyped-call]
+        return *grads, *(_Zero.apply(weight) for weight in context.saved_tensors)
 
 
 class _Zero(torch.autograd.Function):
@@ -58,4 +58,4 @@ class _Zero(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *grads: Tensor) -> Tensor:
         (weight,) = context.saved_tensors
-        return _Zero.apply(weight)  # type: ignore[no-any-return, no-untyped-call]
+        return _Zero.apply(weight)  # type: ignore[no-any-return]
