@@ -110,10 +110,9 @@ def command(cell: Cell, options: Mapping[str, Any]) -> str:
         "--task": cell.setting,
         "--model": cell.model,
         "--pattern": cell.pattern,
+        **({} if cell.prunable == "all" else {"--prunable": cell.prunable}),
         "--sparsity": repr(cell.sparsity),
         "--budget": cell.budget,
         "--seed": str(cell.seed),
     }
-    if cell.prunable != "all":
-        words["--prunable"] = cell.prunable
     return shlex.join(["bench", "run", *(word for pair in words.items() for word in pair)])

@@ -179,7 +179,17 @@ class Engine:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
+        self._start_late_momentum()
         self._optimizer.step()
+
+    def _start_late_momentum(self) -> None:
+        """Give a parameter whose first gradient comes after others' a momentum of 0, which torch's fused SGD misses."""
+        if not self.recipe.momentum or self.recipe.optimizer != "sgd":
+            return
+        missing = [p for p in self.parameters.values() if p.grad is not None and not self._optimizer.state[p]]
+        if missing and len(missing) < sum(p.grad is not None for p in self.parameters.values()):
+            for parameter in missing:
+                self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     def _set_rate(self) -> None:
         """Set this step's learning rate. On CUDA it is a tensor, from which a recorded update reads it."""

@@ -135,7 +135,7 @@ def _row(
         "failed": {n: count for n in ("failed", "diverged", "skipped", "timeout") if (count := getattr(row, n))},
         "verified": sum(record.verified is not None for record in group),
         "controls": controls,
-        "command": command(cell, {**names.absent(cell.algorithm), **cell.options}).rpartition(" --seed ")[0],
+        "command": command(cell, {**names.absent(cell.algorithm), **cell.options}).rpartition(" ")[0],
         "runs": [_run(record, places) for record in group],
     }
 
