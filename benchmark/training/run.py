@@ -131,13 +131,7 @@ class Run:
         return self._state.scoring.flow(weights)
 
     def gradients(self, count: int = 1, *, norms: Norms = "batch") -> dict[str, Tensor]:
-        """The dense gradient of the mean loss over the next `count` scoring batches, for every prunable tensor.
-
-        It is 0 for weights that the loss does not depend on, and for those of frozen layers.
-
-        Args:
-            norms: norm layers normalise by the statistics of the `batch`, as in training, or by their `running` ones.
-        """
+        """The dense gradient of the mean `loss` over the next `count` scoring batches, for every prunable tensor."""
         return self._state.scoring.gradients(self.weights, count, norms)
 
     def redraw(self, name: str = "redraw") -> Snapshot:

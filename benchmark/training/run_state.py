@@ -28,14 +28,9 @@ from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
 from benchmark.training.shared_trainings import SharedTrainings
-from benchmark.training.step import Snapshot, Tick
+from benchmark.training.step import Snapshot, Tick, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
-
-
-def one_draw(name: str) -> nn.Module:
-    """Of a run that has no other network than the one it begins with."""
-    raise RuntimeError("this run was made without another draw of its network")
 
 
 class RunState:
@@ -96,8 +91,6 @@ class RunState:
         """The prunable tensors themselves, by name, in the model's order."""
         parameters = dict(self.model.named_parameters())
         return {name: parameters[name] for name in self.prunable}
-
-    # --- training -----------------------------------------------------------------------------------------------------
 
     def steps_to_go(self, steps: int | None) -> int:
         """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
@@ -184,8 +177,6 @@ class RunState:
             for parameter in frozen:
                 parameter.requires_grad_(True)
 
-    # --- data ---------------------------------------------------------------------------------------------------------
-
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
         """Edit the training graphs, for training and for scoring, and count operations on the edited ones."""
         edited, shared = self.data.rewrite(self.rewiring.noting(edit)), self.scoring.data is self.data
@@ -205,8 +196,6 @@ class RunState:
 
         self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
         self._shared_trainings = None
-
-    # --- for the harness and its controls -----------------------------------------------------------------------------
 
     @property
     def weights_trained(self) -> bool:
@@ -242,8 +231,6 @@ class RunState:
     def notes(self) -> list[str]:
         """What readers of the record have to know, a sentence each."""
         return self.log.texts
-
-    # --- private ------------------------------------------------------------------------------------------------------
 
     def _engine_of(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
         spared = () if recipe.decay_norms else norm_parameters(self.model) & parameters.keys()
