@@ -106,11 +106,13 @@ class NofM:
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
         count = count_of(density, self.m)
         exempt = self.exempt({name: s.shape for name, s in scores.items()})
-        masks = {}
+        masks, tied, tied_kept = {}, {}, 0
         for name, score in scores.items():
-            live = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
-            masks[name] = live if name in exempt else self._keep_groups(checked(name, score), count, live)
-        return Masks(masks)
+            masks[name] = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
+            if name not in exempt:
+                masks[name], ties, kept = self._keep_groups(checked(name, score), count, masks[name])
+                tied, tied_kept = tied | ({name: ties} if ties else {}), tied_kept + kept
+        return Masks(masks, Ties(tied_kept, tied))
 
     def breach(self, masks: Masks, density: float) -> str | None:
         count = count_of(density, self.m)
@@ -135,13 +137,27 @@ class NofM:
         channels_last = values.movedim(1, -1)
         return channels_last.reshape(*channels_last.shape[:-1], -1, self.m)
 
-    def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> Tensor:
+    def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> tuple[Tensor, int, int]:
+        """The mask of a tensor, the number of tied scores at the cuts of its groups, and how many of these are kept."""
         grouped = self._groups(score)
         order = grouped.sort(dim=-1, descending=True, stable=True).indices
         dead_last = self._groups(~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
-        best = order.gather(-1, dead_last)[..., :count]
-        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, best, True)
+        ranked = order.gather(-1, dead_last)
+        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, ranked[..., :count], True)
         kept = mask.flatten(-2).movedim(-1, 1)
         if bool((kept & ~live).any()):
             raise ValueError(f"pattern {self.name}: a group of {self.m} has fewer than {count} live weights left")
-        return kept
+        return kept, *_tied_groups(grouped.gather(-1, ranked), self._groups(live).gather(-1, ranked), count)
+
+
+def _tied_groups(ranked: Tensor, live: Tensor, count: int) -> tuple[int, int]:
+    """How many live scores equal the lowest one kept of their group, where not all such are kept; and how many are.
+
+    Args:
+        ranked: the scores of every group, the highest live ones first, [..., m].
+        live: whether each may be kept, in the same order.
+        count: the number of kept ones of each group.
+    """
+    tied = (ranked == ranked[..., count - 1 : count]) & live
+    tied &= tied[..., count:].any(dim=-1, keepdim=True)
+    return int(tied.count_nonzero()), int(tied[..., :count].count_nonzero())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from benchmark import Masks, Target, keep_each, keep_top
 from benchmark.pruning.masks import Ties
+from benchmark.pruning.patterns import NofM
 from benchmark.training.notes import Notes
 
 
@@ -31,6 +32,14 @@ def test_ties_within_each_tensor() -> None:
 def test_equal_scores_that_are_all_kept_or_all_pruned_are_no_ties() -> None:
     assert keep_top(scores(a=[2.0, 2.0, 1.0, 1.0]), Target(0.5)).ties == Ties()
     assert keep_top(scores(a=[1.0, 1.0]), Target(1.0)).ties == Ties()
+
+
+def test_ties_within_groups() -> None:
+    """The first group is cut through three equal scores, the second through none, the third through four."""
+    rows = torch.tensor([[1.0, 1.0, 1.0, 0.0], [4.0, 3.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    assert keep_top({"a": rows}, Target(0.5, NofM(2, 4))).ties == Ties(kept=4, layers={"a": 7})
+    among = Masks({"a": torch.tensor([[True, True, False, True]]).expand(3, 4)})
+    assert keep_top({"a": rows}, Target(0.5, NofM(2, 4)), among).ties == Ties(kept=2, layers={"a": 3})
 
 
 def test_only_candidates_are_counted() -> None:
