@@ -106,7 +106,8 @@ class NofM:
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
         count = count_of(density, self.m)
         exempt = self.exempt({name: s.shape for name, s in scores.items()})
-        masks, tied, tied_kept = {}, {}, 0
+        masks, tied_kept = dict[str, Tensor](), 0
+        tied: dict[str, int] = {}
         for name, score in scores.items():
             masks[name] = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
             if name not in exempt:
