@@ -114,3 +114,26 @@ class Rows:
 
     def __init__(self, train: TensorData) -> None:
         self.train = train
+
+
+class Late(nn.Module):
+    """The second parameter takes part once it is switched on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(1, 1))
+        self.on = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first.sum() + (self.second.sum() if self.on else 0)
+
+
+def test_momentum_of_a_parameter_starts_with_its_first_gradient() -> None:
+    """Gradients of 1: the first parameter moves by rate (1 + 1.9 + 2.71), the second one later by rate (1 + 1.9)."""
+    task = replace(toy, models={"net": Late}, loss=lambda net, batch: net(batch[0]), prunable=lambda net: ["first"])
+    run = toy_run(replace(PLAIN, momentum=0.9), density=1.0, task=task)
+    run.train(1)
+    run._state.model.on = True
+    run.train(2)
+    assert torch.allclose(run.parameters["first"], torch.tensor([[-PLAIN.rate * 5.61]]))
+    assert torch.allclose(run.parameters["second"], torch.tensor([[-PLAIN.rate * 2.9]]))
