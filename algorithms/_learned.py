@@ -19,9 +19,13 @@ def signed_constant(run: Run) -> None:
     That is sign(w) sqrt(2 / fan-in). The networks of the paper have norm layers without scales, so scales are set to 1
     here, and no biases, which are left as drawn.
     """
-    fixed = {name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()}
+    put(run, {name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()} | unit_scales(run))
+
+
+def unit_scales(run: Run) -> dict[str, Tensor]:
+    """Return the scales of norm layers, all 1, for networks of which nothing but masks is trained."""
     scales = {name: value for name, value in run.parameters.items() if name.endswith("weight") and value.dim() == 1}
-    put(run, {name: torch.ones_like(value) for name, value in scales.items()} | fixed)
+    return {name: torch.ones_like(value) for name, value in scales.items()}
 
 
 def put(run: Run, values: Tensors) -> None:
@@ -34,13 +38,15 @@ def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float
     """Train one score per weight and return the masks of the largest |score| (Ramanujan et al., 2020).
 
     Scores start from a Kaiming uniform distribution. Every forward pass uses the weights with the largest |score|, the
-    same share of each layer under `global`.
+    same share of each layer under `global`. The scales of norm layers, which the papers' have not, are set to 1.
 
     Args:
         effective: maps masks and |score| to the weights of the forward pass.
         rate: initial learning rate of the scores.
         weight_decay: weight decay of the scores.
     """
+    if scales := unit_scales(run):
+        put(run, scales)
     weights = run.weights
     counts = weights_per_layer("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
     draws = noise(weights, run.rng)  # turned into Kaiming uniform with a = sqrt(5) below

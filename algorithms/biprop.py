@@ -17,10 +17,15 @@ def biprop(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None
         rate: initial learning rate of the scores, decayed to 0 along a cosine
         weight_decay: weight decay of the scores
     """
-    weights = {name: w * (2 / w[0].numel()) ** 0.5 / w.std() for name, w in run.weights.items()}
+    weights = {name: w * (2 / w[0].numel()) ** 0.5 / spread(w) for name, w in run.weights.items()}
     used = pop_up(run, lambda used, scores: straight_through(weights, used, scores), rate, weight_decay)
     put(run, binary(weights, used))
     run.prune(used)
+
+
+def spread(weight: Tensor) -> Tensor:
+    """The standard deviation of the weights of a layer; of a single one its magnitude."""
+    return weight.std() if weight.numel() > 1 else weight.abs().mean()
 
 
 def binary(weights: Tensors, used: Masks) -> dict[str, Tensor]:

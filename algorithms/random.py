@@ -9,8 +9,9 @@ def random(run: Run, *, distribution: Literal["pattern"] | Distribution = "patte
 
     Options:
         distribution: layer densities: set by the pattern (`global` draws from the whole network), uniform
-            (uniform+ spares the ends; Gale et al., 2019), Erdos-Renyi (er, erk; Evci et al., 2020), smart-ratio (Su
-            et al., 2020) or ideal-gas quotas (igq; Vysogorets & Kempe, 2023)
+            (uniform+ spares the ends; Gale et al., 2019), Erdos-Renyi (er, erk; Evci et al., 2020;
+            erk-first with the first tensor dense), smart-ratio (Su et al., 2020) or ideal-gas
+            quotas (igq; Vysogorets & Kempe, 2023)
     """
     if distribution == "pattern":
         run.prune(keep_top(noise(run.weights, run.rng), run.target))

@@ -18,18 +18,19 @@ def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
     """
 
     masks: dict[str, Tensor] = {}  # of the last forward pass
+    frozen = {name: weight for name, weight in run.weights.items() if name not in run.parameters}
 
     def used(parameters: Tensors) -> Masks:
-        return keep_top(magnitude({name: parameters[name].detach() for name in run.masks}), run.target)
+        return keep_top(magnitude({name: {**frozen, **parameters}[name].detach() for name in run.masks}), run.target)
 
     def masked(parameters: Tensors) -> Tensors:
         masks.update(used(parameters))
-        return straight_through(parameters, masks)
+        return straight_through({**frozen, **parameters}, masks)
 
     with run.learning(run.parameters, masked) as parameters:
         for step in run.steps():
-            for name, mask in masks.items():
-                step.grads[name].add_(parameters[name].detach() * ~mask, alpha=decay)
+            for name in masks.keys() - frozen.keys():
+                step.grads[name].add_(parameters[name].detach() * ~masks[name], alpha=decay)
     put(run, {name: value.detach() for name, value in parameters.items()})
     run.prune(used(parameters))
 

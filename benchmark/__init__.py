@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmark.files import file_lock, user_cache
     from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
-    from benchmark.plugins.options import Amount, Count, Fraction, Positive, Share, Sparsity
+    from benchmark.plugins.options import Absent, Amount, Count, Fraction, Positive, Share, Sparsity
     from benchmark.plugins.task import task
     from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
     from benchmark.pruning.masks import Masks
@@ -50,7 +50,7 @@ _HOME = {
     "benchmark.files": ("file_lock", "user_cache"),
     "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
-    "benchmark.plugins.options": ("Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
+    "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.plugins.task": ("task",),
     "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
     "benchmark.pruning.masks": ("Masks",),
@@ -68,6 +68,7 @@ _HOME = {
 """The names that `from benchmark import ...` offers, by the module that defines them."""
 
 __all__ = [
+    "Absent",
     "Amount",
     "Anywhere",
     "Batch",

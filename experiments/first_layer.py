@@ -46,7 +46,8 @@ def main() -> None:
             "short",
             given.sparsity,
         )
-        if asked and record.density is not None and record.score is not None and masks.exists():
+        diagnosed = record.density is not None and record.density.effective is not None
+        if asked and diagnosed and record.score is not None and masks.exists():
             first = unpack(masks.read_bytes())["fc1.weight"]
             live = record.density.effective / record.density.weights
             on_lit = first[:, lit].sum() / max(1, first.sum())

@@ -21,8 +21,9 @@ from benchmark.leaderboard.comparisons import (
     compare_rows,
     compare_with_best,
 )
+from benchmark.leaderboard.rows import shows_patterns
 from benchmark.leaderboard.tables.mask_overlap import compared
-from benchmark.leaderboard.tables.plain import Tables, chance, interval, several, titles
+from benchmark.leaderboard.tables.plain import Tables, chance, interval, titles
 from benchmark.plugins import catalog
 from benchmark.records.spelling import Choice, choices, named
 from benchmark.records.store import Store
@@ -61,7 +62,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
         raise UsageError("--against cannot be combined with names; leave out one or the other")
-    board = rows(selected(**wanted), catalog.label)
+    board = rows(selected(**wanted), catalog.label, catalog.absent)
     if everybody:
         comparisons = compare_all(board) if against == "all" else compare_with_best(board)
     else:
@@ -98,7 +99,7 @@ def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
 
 
 def _tables(comparisons: Sequence[Comparison], *, bars: bool) -> Tables:
-    patterns = several(one.place.pattern for one in comparisons)
+    patterns = shows_patterns(one.place.pattern for one in comparisons)
     width = max(15, min(41, console().width - 100))
     groups: dict[tuple[str, str, str], list[Comparison]] = defaultdict(list)
     for one in comparisons:

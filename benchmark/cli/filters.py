@@ -90,7 +90,7 @@ def _fits(
         and (not models or cell.model in models)
         and (not budgets or cell.budget in budgets)
         and (not algorithms or any(named(choice, cell.algorithm, cell.options) for choice in algorithms))
-        and (not patterns or dense or cell.pattern in patterns)
+        and (not patterns or dense or cell.pattern in patterns or cell.scope in patterns)
         and (not sparsities or dense or any(abs(cell.sparsity - level) < 1e-9 for level in sparsities))
     )
 

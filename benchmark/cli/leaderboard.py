@@ -62,16 +62,16 @@ def leaderboard(
     if view == "plain":
         print_board(records, form)
     elif view == "compute":
-        emit(form, *compute(rows(records, catalog.label), levels))
+        emit(form, *compute(rows(records, catalog.label, catalog.absent), levels))
     elif view == "controls":
-        emit(form, *controlled(rows(records, catalog.label)))
+        emit(form, *controlled(rows(records, catalog.label, catalog.absent)))
     else:
-        emit(form, *profile(rows(records, catalog.label), form))
+        emit(form, *profile(rows(records, catalog.label, catalog.absent), form))
 
 
 def print_board(records: Sequence[Answer], form: str) -> None:
     """Print the plain leaderboard of these records."""
-    board = rows(records, catalog.label)
+    board = rows(records, catalog.label, catalog.absent)
     if form in ("json", "csv"):
         emit(form, {}, board_facts(board))
     else:

@@ -61,12 +61,16 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
 def _page(records: list[Record], results: Path) -> dict[str, bytes]:
     from benchmark.leaderboard.page import Names, page  # imports jinja2 and matplotlib, which a README does not need
 
-    return {"index.html": page(records, published(results / "published"), Names(catalog.label, catalog.when)).encode()}
+    return {
+        "index.html": page(
+            records, published(results / "published"), Names(catalog.label, catalog.when, catalog.absent)
+        ).encode()
+    }
 
 
 def _readme(records: list[Outcome]) -> dict[str, bytes]:
     """Return a README with all tables, each below its figure if it has one, and the files of the figures."""
-    board = rows(records, catalog.label)
+    board = rows(records, catalog.label, catalog.absent)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
     heads = titles(board)
@@ -88,7 +92,7 @@ def _pictures(records: list[Outcome]) -> dict[str, bytes]:
     from benchmark.leaderboard.figures.style import encoded
 
     tables: dict[str, list[Outcome]] = defaultdict(list)
-    for row, group in grouped(records, catalog.label):
+    for row, group in grouped(records, catalog.label, catalog.absent):
         if row.control is None:
             tables[_picture_of(row)] += group
     drawn = {}

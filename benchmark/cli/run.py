@@ -48,6 +48,13 @@ HEARTBEAT = 30.0
     help="global, layer, N:M, blocks:RxC or channels.  [default: global]",
 )
 @click.option(
+    "--prunable",
+    "prunables",
+    type=Split(),
+    multiple=True,
+    help="all, no-first, no-last, no-ends, or names of matrices with *.  [default: all that the task prunes]",
+)
+@click.option(
     "--control",
     "controls",
     type=Split(),
@@ -86,6 +93,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     """
     ctx.with_resource(recorded())
     _warm_up([*selected["algorithms"], *selected["tasks"]], selected["device"], wanted=jobs != 0 and not dry_run)
+    from benchmark.sweep.left_out import left_out
     from benchmark.sweep.plan import Selection, plan
     from benchmark.sweep.started import Limits
 
@@ -100,6 +108,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         models=flat(selected["models"]),
         sparsities=_in_range(flat(selected["sparsities"])),
         patterns=flat(selected["patterns"]) or ["global"],
+        prunables=flat(selected["prunables"]) or ["all"],
     )
     planned, broken = plan(selection, store, rerun)
     warn(store, planned.cells)
@@ -110,6 +119,8 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     if selected["timeout"] and not jobs:
         raise UsageError("--timeout needs workers, and --jobs 0 starts none; leave out one or the other")
     _announce(planned, jobs, device)
+    for little in left_out(planned.cells, planned.tasks):
+        click.echo(f"Warning: {little}", err=True)
     if dry_run:
         for cell in planned.cells:
             click.echo(str(cell))
@@ -251,7 +262,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (
-        f"{catalog.label(cell.task, cell.task_options)}/{cell.model} {cell.pattern} {cell.sparsity:g} seed {cell.seed}"
+        f"{catalog.label(cell.task, cell.task_options)}/{cell.model} {cell.scope} {cell.sparsity:g} seed {cell.seed}"
     )
     label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"

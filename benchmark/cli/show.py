@@ -11,7 +11,7 @@ import click
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.plugins.code import changes
 from benchmark.records.lookup import find_record
-from benchmark.records.record import Record
+from benchmark.records.record import Prunable, Record
 from benchmark.records.store import Store
 
 
@@ -33,6 +33,8 @@ def show(record: str, results: Path, form: str) -> None:
         "diagnosis": _pairs(shown.diagnosis),
         "density": _pairs(shown.density.model_dump(exclude_none=True)) if shown.density else "",
         "cost": _pairs(shown.cost.model_dump()),
+        "prunable": _prunable(shown.prunable),
+        "notes": "; ".join(shown.notes),
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
@@ -42,7 +44,10 @@ def show(record: str, results: Path, form: str) -> None:
     }
     layers = [
         {"layer": name, "kept": f"{c.kept:,}", "of": f"{c.total:,}", "density": f"{c.kept / max(1, c.total):.4f}"}
-        | {"on a live path": f"{c.effective:,}", "dead outputs": "" if c.dead is None else f"{c.dead:,}"}
+        | {
+            "on a live path": "" if c.effective is None else f"{c.effective:,}",
+            "dead outputs": "" if c.dead is None else f"{c.dead:,}",
+        }
         | {"": c.note or ("collapsed" if not c.kept else "")}
         for name, c in shown.layers.items()
     ]
@@ -56,6 +61,14 @@ def _code(record: Record) -> str:
         return "no digest was recorded"
     edited = changes(record)
     return f"{' and '.join(edited)} changed since" if edited else "as it was"
+
+
+def _prunable(policy: Prunable | None) -> str:
+    if policy is None:
+        return ""
+    left_out = "; ".join(f"{name}: {reason}" for name, reason in policy.left_out.items())
+    taken = f"{len(policy.names)} tensors, {policy.share:.1%} of all parameters"
+    return f"{taken}; left out: {left_out}" if left_out else taken
 
 
 def _pairs(values: Any) -> str:

@@ -8,13 +8,14 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Batch
+from benchmark.training.objective import Norms
 from benchmark.training.run import Run
 from benchmark.training.state import fingerprint
 from benchmark.training.step import Part
@@ -39,15 +40,15 @@ class WatchedRun(Run):
     def batches(self, count: int) -> list[Batch]:
         return self._looking("batches()", lambda: super(WatchedRun, self).batches(count))
 
-    def gradients(self, count: int = 1) -> dict[str, Tensor]:
-        return self._looking("gradients()", lambda: super(WatchedRun, self).gradients(count))
+    def gradients(self, count: int = 1, *, norms: Norms = "batch") -> dict[str, Tensor]:
+        return self._looking("gradients()", lambda: super(WatchedRun, self).gradients(count, norms=norms))
 
     def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
         return self._looking("balanced()", lambda: super(WatchedRun, self).balanced(per_class, most))
 
-    def loss(self, batch: Batch | Part, weights: Tensors | None = None, *, temperature: float = 1.0) -> Tensor:
+    def loss(self, batch: Batch | Part, weights: Tensors | None = None, **settings: Any) -> Tensor:
         loss = super().loss
-        return self._looking("loss()", lambda: loss(batch, weights, temperature=temperature))
+        return self._looking("loss()", lambda: loss(batch, weights, **settings))
 
     def flow(self, weights: Tensors) -> Tensor:
         return self._looking("flow()", lambda: super(WatchedRun, self).flow(weights))

@@ -11,6 +11,23 @@ from benchmark.training.objective import Objective
 from benchmark.training.task import Task
 
 
+def live_paths_or_reason(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Masks | str:
+    """Return the live paths, or why they cannot be computed: layers of a fixed type, for example.
+
+    Raises:
+        OutOfMemoryError: the device has not enough memory.
+    """
+    if not masks:
+        return masks
+    try:
+        return live_paths(model, task, masks, batch)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as problem:  # what a network does with float64 and ones cannot be foreseen
+        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}"
+        return f"no live paths: the signal cannot be sent through this network ({reason})"
+
+
 def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Masks:
     """Return masks of the kept weights that lie on a path from an input to an output.
 
@@ -37,11 +54,12 @@ def live_paths(model: nn.Module, task: Task, masks: Masks, batch: Batch) -> Mask
 def _row_stochastic(mask: Tensor, draw: torch.Generator) -> Tensor:
     """Random positive float64 weights at the kept positions, which sum to 1 over the inputs of every unit."""
     weights = mask * (0.5 + torch.rand(mask.shape, generator=draw, dtype=torch.float64)).to(mask.device)
-    into_unit = weights.flatten(1).sum(dim=1).clamp_min(torch.finfo(weights.dtype).tiny)
+    into_unit = weights.reshape(len(weights), -1).sum(dim=1).clamp_min(torch.finfo(weights.dtype).tiny)
     return weights / into_unit.view(-1, *[1] * (mask.dim() - 1))
 
 
 def _bare(name: str, parameter: Tensor) -> Tensor:
     """What replaces a parameter that is not pruned: zeros for a bias, which carries no signal, else absolute values."""
     value = parameter.detach().double()
-    return torch.zeros_like(value) if name.rpartition(".")[2] == "bias" else value.abs()
+    own = name.rpartition(".")[2]
+    return torch.zeros_like(value) if own in ("bias", "in_proj_bias") or own.startswith("bias_") else value.abs()

@@ -34,7 +34,7 @@ class Notes(BaseModel):
         seconds: by the clock of its own process.
         peak_bytes: in its own process.
         steps: how steps were trained (`RunState.mode`).
-        written: the tensors that were not made by training (`benchmark.training.written`).
+        remarks: what readers of the record have to know (`RunState.notes`).
         edits: the number of edits of the graphs.
     """
 
@@ -47,7 +47,7 @@ class Notes(BaseModel):
     seconds: Size = 0
     peak_bytes: Count = 0
     steps: Text = "plain"
-    written: list[Text] = []
+    remarks: list[Text] = []
     edits: Count = 0
     rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}
     rewiring_asked: Count | None = None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data
+from benchmark.harness.applicable import require_applicable
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -55,8 +56,8 @@ def begin(question: Question, train: Data) -> Beginning:
         train: examples, which show the pattern `channels` how the layers are connected.
 
     Raises:
-        Inapplicable: no narrower network can be built for the control `dense-small`, or the pattern is `channels` and
-            the network has none that can be removed.
+        Inapplicable: no narrower network can be built for the control `dense-small`, the pattern is `channels` and
+            the network has none that can be removed, or there is nothing to prune or to train.
     """
     cell = question.cell
     target = Target(cell.density, pattern_named(cell.pattern))
@@ -79,5 +80,7 @@ def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
 
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
     shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
-    recipe = task.recipe(cell.budget, cell.model)
-    return RunState(task, beginning.model, recipe, beginning.target, train.to(device), cell.seed, tick, draw, shared)
+    recipe, train = task.recipe(cell.budget, cell.model), train.to(device)
+    state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared)
+    require_applicable(question.algorithm, state)
+    return state

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import torch
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.code import code
-from benchmark.records.cell import Cell
+from benchmark.records.cell import Cell, command
 from benchmark.records.record import Ranking
+from benchmark.training.prunable import chosen
 from benchmark.training.run import Run
 from benchmark.training.shared_trainings import Sharing
 from benchmark.training.task import Task
@@ -31,8 +32,15 @@ class Unloaded:
     prunes: frozenset[str] = frozenset({"weights"})
     needs: frozenset[str] = frozenset()
 
+    def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options, with those that are absent; see `Algorithm.filled`."""
+        return registry.algorithm(self.name).filled(options)
+
     def __call__(self, run: Run, **options: Any) -> None:
         registry.algorithm(self.name)(run, **options)
+
+
+Method = Algorithm | Unloaded
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,23 @@ class Question:
     """A cell with the objects that its names refer to.
 
     Args:
+        task: its policy is narrowed to the cell's `prunable`.
         folder: the folder of the data.
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
         sharing: the trainings that the cells of a sweep have in common; None to share none.
     """
 
     cell: Cell
-    algorithm: Algorithm | Unloaded
+    algorithm: Method
     task: Task
     folder: Path = Path()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     where: dict[str, Any] | None = None
     sharing: Sharing | None = None
+
+    def __post_init__(self) -> None:
+        policy = chosen(self.cell.prunable, self.task.prunable)
+        object.__setattr__(self, "task", replace(self.task, prunable=policy))
 
     @property
     def ranking(self) -> Ranking:
@@ -60,7 +73,7 @@ class Question:
         return Ranking(metric=metric, direction=direction)
 
 
-def why_not(algorithm: Algorithm | Unloaded, task: Task) -> str | None:
+def why_not(algorithm: Method, task: Task) -> str | None:
     """The reason why an algorithm cannot run on a task; None if it can."""
     missing = (algorithm.prunes | algorithm.needs) - task.prunes
     return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
@@ -81,20 +94,24 @@ class Settings:
 
 
 def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) -> Question:
-    """Load the plug-ins of a cell; of an algorithm that is given nothing is imported."""
-    origins = {
-        "algorithm": catalog.origin("algorithm", cell.algorithm),
-        "task": catalog.origin("task", cell.task),
-    }
+    """Load the plug-ins of a cell. Of an algorithm that is given nothing is imported, and its origin is not told."""
+    loaded = algorithm or registry.algorithm(cell.algorithm)
     return Question(
         cell,
-        algorithm or registry.algorithm(cell.algorithm),
+        loaded,
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        {"plugins": origins, "code": code(cell.algorithm, cell.task)},
+        None if algorithm else _origins(cell) | {"command": command(cell, loaded.filled(cell.options))},
         settings.sharing,
     )
+
+
+def _origins(cell: Cell) -> dict[str, Any]:
+    """Where the plug-ins of a cell come from, and digests of their code."""
+    kinds: tuple[tuple[catalog.Kind, str], ...] = (("algorithm", cell.algorithm), ("task", cell.task))
+    origins = {kind: catalog.origin(kind, name) for kind, name in kinds}
+    return {"plugins": origins, "code": code(cell.algorithm, cell.task)}
 
 
 @contextmanager

@@ -143,7 +143,8 @@ class _Judged:
         self.fields["edits"] = report(self.opened.splits, graphs, rewiring) if graphs else None
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
-        record = measured(self.beginning, masks, self.opened.splits, train, edited, self.fields)
+        remarks = self.handover.notes.remarks
+        record = measured(self.beginning, masks, self.opened.splits, train, edited, remarks, self.fields)
         return Verdict(record, pack(arrays(masks)))
 
     def _masks(self) -> Masks:
@@ -181,7 +182,7 @@ class _Judged:
         facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
         facts |= {"shared_steps": self._reused} if self._reused else {}
-        return facts | ({"written": notes.written} if notes.written else {})
+        return facts
 
     _reused: int = 0
 

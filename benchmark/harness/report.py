@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmark.data.splits import Data, Splits
-from benchmark.harness.effective_density import live_paths
+from benchmark.harness.effective_density import live_paths_or_reason
 from benchmark.harness.network import evaluate
 from benchmark.harness.prepare import Beginning
 from benchmark.harness.question import Question
@@ -15,20 +17,28 @@ from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
 from benchmark.records.mask_files import Bits, digest
-from benchmark.records.record import Density, LayerCount, Record
+from benchmark.records.record import Density, LayerCount, Prunable, Record
 from benchmark.training.meter import live_share
+from benchmark.training.prunable import prunable_of
 
 
 def provenance_of(question: Question, digests: dict[str, str]) -> dict[str, Any]:
     """The provenance of a record apart from its run: software, command, recipe and digests of the data."""
     cell = question.cell
-    facts = software_facts() | {"command": command(cell)} | zoo_facts(cell.model) | (question.where or {})
+    known = question.where or {"command": command(cell, question.algorithm.filled(cell.options))}
+    facts = software_facts() | zoo_facts(cell.model) | known
     recipe = question.task.recipe(cell.budget, cell.model)
     return facts | {"recipe": recipe.describe(), "data": digests}
 
 
 def measured(
-    beginning: Beginning, masks: Masks, splits: Splits, train: Data, edited: dict[str, Data], fields: dict[str, Any]
+    beginning: Beginning,
+    masks: Masks,
+    splits: Splits,
+    train: Data,
+    edited: dict[str, Data],
+    notes: list[str],
+    fields: dict[str, Any],
 ) -> Record:
     """Measure a network that has passed its audit, and return its record.
 
@@ -36,11 +46,14 @@ def measured(
         beginning: its network has the tensors that the run has left.
         train: the training data after the run.
         edited: the validation and the test split with the edits that the run made.
+        notes: what readers of the record have to know.
         fields: the fields of the record that are known already.
     """
     question, model = beginning.question, beginning.model
     cell, task, device = question.cell, question.task, question.device
-    layers = _layers(beginning, masks, train)
+    found = live_paths_or_reason(model, task, masks, train.batch(torch.zeros(2, dtype=torch.int64)))
+    layers = _layers(beginning, masks, found)
+    live = [layer.effective for layer in layers.values() if layer.effective is not None]
     return Record(
         key=cell.key,
         cell=cell,
@@ -52,11 +65,13 @@ def measured(
         density=Density(
             weights=masks.density,
             parameters=live_share(masks, dict(model.named_parameters())),
-            effective=sum(layer.effective for layer in layers.values()) / max(1, masks.total),
+            effective=sum(live) / max(1, masks.total) if live else None,
             edges=train.edges / splits.train.edges if train.edges is not None and splits.train.edges else None,
         ),
         layers=layers,
         mask_digest=digest(arrays(masks)),
+        notes=[*notes, found] if isinstance(found, str) else notes,
+        prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )
 
@@ -66,17 +81,25 @@ def arrays(masks: Masks) -> Bits:
     return {name: mask.cpu().numpy() for name, mask in masks.items()}
 
 
-def _layers(beginning: Beginning, masks: Masks, train: Data) -> dict[str, LayerCount]:
+def _layers(beginning: Beginning, masks: Masks, live: Masks | str) -> dict[str, LayerCount]:
+    """The counts of each prunable tensor.
+
+    Args:
+        live: the weights on a path from input to output, or why they cannot be found.
+    """
     notes = beginning.target.pattern.exempt({name: mask.shape for name, mask in masks.items()})
-    task, batch = beginning.question.task, train.batch(torch.zeros(2, dtype=torch.int64))
-    live = live_paths(beginning.model, task, masks, batch)
     return {
         name: LayerCount(
             total=mask.numel(),
             kept=int(mask.sum()),
-            effective=int(live[name].sum()),
-            dead=int((~live[name].flatten(1).any(dim=1)).sum()),
+            effective=None if isinstance(live, str) else int(live[name].sum()),
+            dead=None if isinstance(live, str) else _dead(live[name]),
             note=notes.get(name, ""),
         )
         for name, mask in masks.items()
     }
+
+
+def _dead(live: Tensor) -> int:
+    """The number of outputs on no live path."""
+    return int((~live.reshape(len(live), -1).any(dim=1)).sum())

@@ -16,7 +16,7 @@ from benchmark.harness.edited_graphs import edges_of, edited
 from benchmark.harness.handover import Graphs, Handover, Notes
 from benchmark.harness.prepare import begin, run_state
 from benchmark.harness.question import Question
-from benchmark.records.record import Status, encodable
+from benchmark.records.record import Status, encodable, readable
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState
 from benchmark.training.state import tensors
@@ -66,7 +66,7 @@ def _call(question: Question, state: RunState) -> tuple[Status | None, str, list
     cell = question.cell
 
     def subject(run: Run) -> None:
-        question.algorithm(run, **cell.method_options)
+        question.algorithm(run, **question.algorithm.filled(cell.method_options))
 
     status: Status | None = None
     error = ""
@@ -108,7 +108,7 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         seconds=state.meter.seconds,
         peak_bytes=state.meter.peak_bytes,
         steps=state.mode,
-        written=state.written.names,
+        remarks=[readable(text) for text in state.notes],
         edits=len(state.edits),
         **fields,
     )

@@ -22,12 +22,21 @@ Table = tuple[str, str, str]
 TaskName = Callable[[str, Mapping[str, Any]], str]
 """Maps a task and its options to the name that tables show."""
 
+Absent = Callable[[str], Mapping[str, Any]]
+"""Maps an algorithm to what the absence of its options in a cell means, by option."""
+
+
+def no_absent(algorithm: str) -> Mapping[str, Any]:
+    """No option of any algorithm is ever absent."""
+    return {}
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of a leaderboard: the runs of all cells that differ only in their seed.
 
     Args:
+        pattern: the pattern of the masks, and of which tensors if not of all prunable ones (`Cell.scope`).
         n: number of successful runs, the only ones averaged. The other runs are counted by status.
         mean, std, ci_low, ci_high: of the ranking metric on the test split, with a 95 % interval.
         verified: number of the successful runs that `bench verify` has reproduced.
@@ -38,6 +47,7 @@ class Row:
         task_label: the task with the options that distinguish it.
         edited: whether its runs edited the graphs that they trained on.
         task_name: name of the task in table titles.
+        noted: number of its records with notes.
     """
 
     task: str
@@ -67,6 +77,7 @@ class Row:
     task_label: str
     edited: bool = False
     task_name: str = ""
+    noted: int = 0
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -171,22 +182,25 @@ def _same_for_all(data: dict[int, str]) -> dict[int, str]:
     return dict.fromkeys(data, usual) if len(data) > 2 and count == len(data) - 1 else data
 
 
-def rows(records: Iterable[Answer], task_name: TaskName = spelled) -> list[Row]:
+def rows(records: Iterable[Answer], task_name: TaskName = spelled, absent: Absent = no_absent) -> list[Row]:
     """Return the rows of these records, best first within each column; rows without a result last.
 
     Args:
         task_name: gives the name of a task in table titles; by default the task with all its options.
+        absent: gives what the absence of options in a cell means, so that labels can say it.
     """
-    return [row for row, _ in grouped(records, task_name)]
+    return [row for row, _ in grouped(records, task_name, absent)]
 
 
-def grouped(records: Iterable[A], task_name: TaskName = spelled) -> list[tuple[Row, list[A]]]:
+def grouped(
+    records: Iterable[A], task_name: TaskName = spelled, absent: Absent = no_absent
+) -> list[tuple[Row, list[A]]]:
     """Return the same rows as `rows`, each with its records."""
     groups: dict[str, list[A]] = defaultdict(list)
     for record in records:
         groups[record.group].append(record)
     cells = {key: group[0].cell for key, group in groups.items()}
-    labels = _labels({key: (cell.algorithm, cell.options) for key, cell in cells.items()})
+    labels = _labels({k: (cell.algorithm, {**absent(cell.algorithm), **cell.options}) for k, cell in cells.items()})
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
     called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
     pairs = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
@@ -206,7 +220,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         budget=cell.budget,
         algorithm=cell.algorithm,
         options=dict(cell.options),
-        pattern=cell.pattern,
+        pattern=cell.scope,
         sparsity=cell.sparsity,
         metric=ranking.metric,
         direction=ranking.direction,
@@ -229,7 +243,14 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         task_label=task_label,
         edited=any(record.edited for record in group),
         task_name=task_name,
+        noted=sum(record.noted for record in group),
     )
+
+
+def shows_patterns(patterns: Iterable[str]) -> bool:
+    """Whether the rows of a table have to say their pattern: there are several, or one of some tensors alone."""
+    distinct = set(patterns)
+    return len(distinct) > 1 or any(" of " in pattern for pattern in distinct)
 
 
 def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from benchmark.plugins.options import Option, command_line_name, options_of, resolved, summary_of
+from benchmark.plugins.options import Option, absences, command_line_name, options_of, resolved, summary_of, written
 from benchmark.records.controls import CONTROLS
 from benchmark.records.spelling import unusual
 
@@ -99,6 +99,15 @@ class Algorithm:
         """
         controls = {name: option for name, option in _CONTROL.items() if name in given}
         return resolved(self.name, self.options | controls, given)
+
+    def written(self, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:
+        """The options of a cell, of resolved ones: without those at the value that their absence means."""
+        control = {name: value for name, value in values.items() if name not in self.options}
+        return written(self.options, {n: v for n, v in values.items() if n in self.options}, network) | control
+
+    def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a cell, with those that are absent."""
+        return absences(self.options) | dict(options)
 
     def unusual(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the options that are not at their default."""

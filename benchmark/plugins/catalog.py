@@ -13,7 +13,7 @@ from benchmark.errors import unknown_name
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, outside
 from benchmark.records.spelling import spelled, unusual
 
-__all__ = ["BUILT_IN", "Kind", "Plugin", "find", "kind_of", "label", "origin", "plugins", "when"]
+__all__ = ["BUILT_IN", "Kind", "Plugin", "absent", "find", "kind_of", "label", "origin", "plugins", "when"]
 
 
 @cache
@@ -66,6 +66,17 @@ def label(name: str, options: Mapping[str, Any]) -> str:
     """A task with those of its options that are not at their default; nothing is imported."""
     plugin = plugins("task").get(name)
     return spelled(name, unusual(options, plugin.defaults if plugin else {}))
+
+
+def absent(name: str) -> dict[str, Any]:
+    """What the absence of an algorithm's options in a cell means, by option. Nothing is imported."""
+    several, known = "+" in name, plugins("algorithm")
+    return {
+        f"{part}.{option}" if several else option: value
+        for part in name.split("+")
+        if part in known
+        for option, value in known[part].absent.items()
+    }
 
 
 def when(name: str) -> str:

@@ -54,18 +54,38 @@ _VALUES_IN_WORDS = {
 
 
 @dataclass(frozen=True)
+class Absent:
+    """In the annotation of an option that was added to a plug-in later: what its absence means in older cells.
+
+        norms: Annotated[Literal["batch", "running"], Absent("batch")] = "running"
+
+    A cell in which the option has this value is written without it, so that older cells keep their keys and answer for
+    it. Any other value is written, also if it is the default. It has to stand in the signature itself, as a literal:
+    readers look it up without importing the plug-in.
+
+    Args:
+        matters: whether the option makes any difference on a network; where it makes none, it is absent as well.
+    """
+
+    value: Any
+    matters: Callable[[Any], bool] | None = None
+
+
+@dataclass(frozen=True)
 class Option:
     """A keyword-only parameter of a plug-in's function.
 
     Args:
         kind: its annotation.
         meaning: what the docstring says of it, or a `Doc` in its annotation.
+        absent: what its absence in a cell means; None if every cell has it.
     """
 
     name: str
     kind: Any
     default: Any
     meaning: str
+    absent: Absent | None = None
 
     @property
     def values(self) -> str:
@@ -124,6 +144,27 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
     return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
 
 
+def written(options: Options, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:
+    """The values that a cell has: those of resolved options without the ones that are absent (`Absent`).
+
+    Args:
+        network: builds the network of the cell; None if it cannot be built.
+    """
+    return {name: value for name, value in values.items() if not _is_absent(options[name].absent, value, network)}
+
+
+def _is_absent(absent: Absent | None, value: Any, network: Callable[[], Any]) -> bool:
+    if absent is None or value == absent.value:
+        return absent is not None
+    built = network() if absent.matters else None
+    return absent.matters is not None and built is not None and not absent.matters(built)
+
+
+def absences(options: Options) -> dict[str, Any]:
+    """What the absence of options in a cell means, by name."""
+    return {name: option.absent.value for name, option in options.items() if option.absent}
+
+
 def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved: Collection[str]) -> Option:
     where = f"{function.__name__}: option '{parameter.name}'"
     if parameter.name in reserved:
@@ -135,20 +176,21 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
     kind = parameter.annotation
     if isinstance(kind, str):
         kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
-    kind, documented = _without_doc(kind)
+    kind, documented, absent = _without_metadata(kind)
     described = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
     meaning = described[1] if described else documented
-    return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()))
+    return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()), absent)
 
 
-def _without_doc(kind: Any) -> tuple[Any, str]:
-    """An annotation without its `Doc`, and what that says (PEP 727); empty if it has none."""
+def _without_metadata(kind: Any) -> tuple[Any, str, Absent | None]:
+    """An annotation without its `Doc` and `Absent`; what the first says (PEP 727), empty without; and the second."""
     if get_origin(kind) is not Annotated:
-        return kind, ""
+        return kind, "", None
     inner, *metadata = get_args(kind)
     docs = [part.documentation for part in metadata if isinstance(part, Doc)]
-    rest = [part for part in metadata if not isinstance(part, Doc)]
-    return (Annotated[inner, *rest] if rest else inner), " ".join(docs)
+    absent = [part for part in metadata if isinstance(part, Absent)]
+    rest = [part for part in metadata if not isinstance(part, Doc | Absent)]
+    return (Annotated[inner, *rest] if rest else inner), " ".join(docs), absent[0] if absent else None
 
 
 def _value(owner: str, option: Option, value: Any) -> Any:

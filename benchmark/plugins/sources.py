@@ -41,6 +41,7 @@ class Plugin:
         summary: the first line of its docstring.
         problem: why it cannot be used, as far as its source says; empty if nothing is wrong.
         defaults: of its options, those that its source writes out as literals.
+        absent: what the absence of its options in a cell means (`benchmark.plugins.options.Absent`).
         family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
     """
 
@@ -52,6 +53,7 @@ class Plugin:
     summary: str = ""
     problem: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
     family: str = ""
 
     def error(self, reason: str) -> PluginError:
@@ -163,7 +165,11 @@ def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
         return replace(plugin, problem=f"its signature must be {plugin.attribute}({signature})")
     doc = (ast.get_docstring(function) if function else None) or ast.get_docstring(tree) or ""
     plugin = replace(plugin, summary=doc.partition("\n")[0])
-    return replace(plugin, defaults=_defaults(function), family=_family(function)) if function else plugin
+    return (
+        replace(plugin, defaults=_defaults(function), absent=_absent(function), family=_family(function))
+        if function
+        else plugin
+    )
 
 
 def _family(function: ast.FunctionDef) -> str:
@@ -181,6 +187,17 @@ def _defaults(function: ast.FunctionDef) -> dict[str, Any]:
             with suppress(ValueError):
                 defaults[parameter.arg] = ast.literal_eval(default)
     return defaults
+
+
+def _absent(function: ast.FunctionDef) -> dict[str, Any]:
+    """What the absence of its keyword-only parameters means, where their annotation holds `Absent(...)`."""
+    absent = {}
+    for parameter in function.args.kwonlyargs:
+        for node in ast.walk(parameter.annotation) if parameter.annotation else ():
+            if isinstance(node, ast.Call) and _callee(node) == "Absent" and node.args:
+                with suppress(ValueError):
+                    absent[parameter.arg] = ast.literal_eval(node.args[0])
+    return absent
 
 
 def _missing_import(tree: ast.Module) -> str | None:

@@ -18,7 +18,9 @@ Shapes = Mapping[str, Size]
 Densities = dict[str, float]
 """The density of each tensor, by name. A negative one means that the rule cannot meet the total."""
 
-Distribution = Literal["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
+Distribution = Literal[
+    "uniform", "uniform-first", "uniform+", "er", "erk", "erk-first", "smart-ratio", "smart-ratio-vgg", "igq"
+]
 
 
 def weights_per_layer(distribution: Distribution, shapes: Shapes, density: float) -> dict[str, int]:
@@ -59,6 +61,15 @@ def er(shapes: Shapes, density: float) -> Densities:
 def erk(shapes: Shapes, density: float) -> Densities:
     """Erdos-Renyi-kernel: density of a tensor ~ sum(shape) / prod(shape) (Evci et al., 2020, sec. 3)."""
     return _proportional(shapes, density, {name: sum(s) / math.prod(s) for name, s in shapes.items()})
+
+
+def erk_first(shapes: Shapes, density: float) -> Densities:
+    """The first tensor dense, the others at ERK's densities for the rest (an option of Liu et al., 2021)."""
+    first, *others = shapes
+    if not others:
+        return {first: -1.0}  # it is fixed, so that the total cannot be met
+    raw = {name: sum(s) / math.prod(s) for name, s in shapes.items()}
+    return _proportional(shapes, density, raw, frozenset({first}))
 
 
 def smart_ratio(shapes: Shapes, density: float, power: int = 0) -> Densities:
@@ -117,9 +128,15 @@ def _around(shapes: Shapes, density: float, fixed: Densities) -> Densities:
     return {name: fixed.get(name, rest) for name in shapes}
 
 
-def _proportional(shapes: Shapes, density: float, raw: Mapping[str, float]) -> Densities:
-    """Densities ~ `raw` that meet the total. Tensors that would be above 1 are dense, those most above it first."""
-    sizes, dense = _sizes(shapes), set[str]()
+def _proportional(
+    shapes: Shapes, density: float, raw: Mapping[str, float], fixed: frozenset[str] = frozenset()
+) -> Densities:
+    """Densities ~ `raw` that meet the total. Tensors that would be above 1 are dense, those most above it first.
+
+    Args:
+        fixed: tensors that are dense from the start.
+    """
+    sizes, dense = _sizes(shapes), set(fixed)
     while len(dense) < len(raw):
         budget = density * sum(sizes.values()) - sum(sizes[name] for name in dense)
         scale = budget / sum(raw[name] * sizes[name] for name in raw if name not in dense)
@@ -140,6 +157,7 @@ _RULES: dict[str, Callable[[Shapes, float], Densities]] = {
     "uniform+": uniform_plus,
     "er": er,
     "erk": erk,
+    "erk-first": erk_first,
     "smart-ratio": smart_ratio,
     "smart-ratio-vgg": lambda shapes, density: smart_ratio(shapes, density, power=2),
     "igq": igq,

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ties:
+    """The weights whose score equals the lowest one that is kept, when not all of them are: position decides.
+
+    Args:
+        kept: the number of them that are kept.
+        layers: the number of them in each tensor that has any.
+    """
+
+    kept: int = 0
+    layers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Their number over all tensors."""
+        return sum(self.layers.values())
+
+    @property
+    def arbitrary(self) -> int:
+        """How many of them are kept, or pruned if that is fewer, only because of their position."""
+        return min(self.kept, self.total - self.kept)
 
 
 class Masks(Mapping[str, Tensor]):
@@ -13,15 +37,19 @@ class Masks(Mapping[str, Tensor]):
 
     Masks are immutable; the operators `&`, `|` and `~` return new ones.
 
+    Args:
+        ties: equal scores at the cut of the ranking that the masks come from.
+
     Raises:
         TypeError: a mask is not boolean. A mask of floats could scale weights.
     """
 
-    def __init__(self, masks: Mapping[str, Tensor]) -> None:
+    def __init__(self, masks: Mapping[str, Tensor], ties: Ties = Ties()) -> None:  # a frozen value
         for name, mask in masks.items():
             if mask.dtype != torch.bool:
                 raise TypeError(f"the mask of '{name}' has dtype {mask.dtype}; masks are torch.bool, True = kept")
         self._masks = {name: mask.detach().clone() for name, mask in masks.items()}
+        self.ties = ties
 
     @classmethod
     def ones(cls, weights: Mapping[str, Tensor]) -> Masks:

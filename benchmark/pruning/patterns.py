@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from benchmark.pruning.masks import Masks
+from benchmark.pruning.masks import Masks, Ties
 from benchmark.pruning.pattern_counts import counts
-from benchmark.pruning.ranking import Scores, checked, count_of, keep_each, top
+from benchmark.pruning.ranking import Cut, Scores, checked, count_of, cut, keep_each
 
 
 class Pattern(Protocol):
@@ -43,9 +43,9 @@ class Anywhere:
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
         flat = torch.cat([checked(name, s).reshape(-1) for name, s in scores.items()])
         live = None if among is None else torch.cat([among[name].reshape(-1) for name in scores])
-        chosen = top(flat, count_of(density, flat.numel()), live)
-        parts = torch.split(chosen, [s.numel() for s in scores.values()])
-        return Masks({name: part.view(s.shape) for (name, s), part in zip(scores.items(), parts, strict=True)})
+        best, sizes = cut(flat, count_of(density, flat.numel()), live), [s.numel() for s in scores.values()]
+        parts = zip(scores.items(), torch.split(best.chosen, sizes), strict=True)
+        return Masks({name: part.view(s.shape) for (name, s), part in parts}, _ties(best, list(scores), sizes))
 
     def breach(self, masks: Masks, density: float) -> str | None:
         expected = count_of(density, masks.total)
@@ -55,6 +55,15 @@ class Anywhere:
 
     def exempt(self, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
         return {}
+
+
+def _ties(best: Cut, names: Sequence[str], sizes: Sequence[int]) -> Ties:
+    """The tied scores of tensors that were ranked together, one after the other."""
+    if not best.divides:
+        return Ties()
+    ends = torch.tensor(sizes, device=best.tied.device).cumsum(0)
+    counts = torch.bincount(torch.searchsorted(ends, best.tied, right=True), minlength=len(sizes)).tolist()
+    return Ties(best.tied_kept, {name: count for name, count in zip(names, counts, strict=True) if count})
 
 
 @dataclass(frozen=True)
@@ -97,11 +106,14 @@ class NofM:
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
         count = count_of(density, self.m)
         exempt = self.exempt({name: s.shape for name, s in scores.items()})
-        masks = {}
+        masks, tied_kept = dict[str, Tensor](), 0
+        tied: dict[str, int] = {}
         for name, score in scores.items():
-            live = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
-            masks[name] = live if name in exempt else self._keep_groups(checked(name, score), count, live)
-        return Masks(masks)
+            masks[name] = torch.ones_like(score, dtype=torch.bool) if among is None else among[name]
+            if name not in exempt:
+                masks[name], ties, kept = self._keep_groups(checked(name, score), count, masks[name])
+                tied, tied_kept = tied | ({name: ties} if ties else {}), tied_kept + kept
+        return Masks(masks, Ties(tied_kept, tied))
 
     def breach(self, masks: Masks, density: float) -> str | None:
         count = count_of(density, self.m)
@@ -126,13 +138,27 @@ class NofM:
         channels_last = values.movedim(1, -1)
         return channels_last.reshape(*channels_last.shape[:-1], -1, self.m)
 
-    def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> Tensor:
+    def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> tuple[Tensor, int, int]:
+        """The mask of a tensor, the number of tied scores at the cuts of its groups, and how many of these are kept."""
         grouped = self._groups(score)
         order = grouped.sort(dim=-1, descending=True, stable=True).indices
         dead_last = self._groups(~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
-        best = order.gather(-1, dead_last)[..., :count]
-        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, best, True)
+        ranked = order.gather(-1, dead_last)
+        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, ranked[..., :count], True)
         kept = mask.flatten(-2).movedim(-1, 1)
         if bool((kept & ~live).any()):
             raise ValueError(f"pattern {self.name}: a group of {self.m} has fewer than {count} live weights left")
-        return kept
+        return kept, *_tied_groups(grouped.gather(-1, ranked), self._groups(live).gather(-1, ranked), count)
+
+
+def _tied_groups(ranked: Tensor, live: Tensor, count: int) -> tuple[int, int]:
+    """How many live scores equal the lowest one kept of their group, where not all such are kept; and how many are.
+
+    Args:
+        ranked: the scores of every group, the highest live ones first, [..., m].
+        live: whether each may be kept, in the same order.
+        count: the number of kept ones of each group.
+    """
+    tied = (ranked == ranked[..., count - 1 : count]) & live
+    tied &= tied[..., count:].any(dim=-1, keepdim=True)
+    return int(tied.count_nonzero()), int(tied[..., :count].count_nonzero())

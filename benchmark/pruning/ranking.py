@@ -6,12 +6,13 @@ Weights are counted and not compared with a threshold, so that ties do not chang
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.pruning.masks import Masks
+from benchmark.pruning.masks import Masks, Ties
 
 Scores = Mapping[str, Tensor]
 """One number per weight of every prunable tensor, by name; weights with higher scores are kept longer."""
@@ -19,11 +20,13 @@ Scores = Mapping[str, Tensor]
 
 def keep_each(scores: Scores, counts: Mapping[str, int], among: Masks | None = None) -> Masks:
     """Keep the `counts[name]` highest-scoring weights of every tensor, for methods that set the layer densities."""
-    masks = {}
+    cuts = {}
     for name, score in scores.items():
         live = None if among is None else among[name].reshape(-1)
-        masks[name] = top(checked(name, score).reshape(-1), counts[name], live).view(score.shape)
-    return Masks(masks)
+        cuts[name] = cut(checked(name, score).reshape(-1), counts[name], live)
+    tied = {name: cut.tied.numel() for name, cut in cuts.items() if cut.divides}
+    ties = Ties(sum(cut.tied_kept for cut in cuts.values() if cut.divides), tied)
+    return Masks({name: cuts[name].chosen.view(score.shape) for name, score in scores.items()}, ties)
 
 
 def noise(weights: Scores, rng: torch.Generator) -> dict[str, Tensor]:
@@ -35,9 +38,9 @@ def noise(weights: Scores, rng: torch.Generator) -> dict[str, Tensor]:
 
 
 def count_of(density: float, total: int) -> int:
-    """How many of `total` weights a density keeps. Raises ValueError if that is none."""
+    """How many of `total` weights a density keeps. Raises ValueError if that is none, though there are some."""
     count = round(density * total)
-    if count == 0:
+    if count == 0 < total:
         raise ValueError(f"density {density:g} keeps none of {total:,} weights")
     return count
 
@@ -49,8 +52,33 @@ def checked(name: str, score: Tensor) -> Tensor:
     return score.detach()
 
 
+@dataclass(frozen=True)
+class Cut:
+    """The highest scores of a ranking.
+
+    Args:
+        chosen: bool [n], whether each score is one of them.
+        tied: int64 [k], the positions of the scores that equal the lowest chosen one; empty without a ranking.
+        tied_kept: how many of these are chosen, the first ones.
+    """
+
+    chosen: Tensor
+    tied: Tensor
+    tied_kept: int
+
+    @property
+    def divides(self) -> bool:
+        """Whether some of the tied scores are chosen and others are not."""
+        return 0 < self.tied_kept < self.tied.numel()
+
+
 def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
-    """A mask of the `count` highest scores, [n] -> bool [n]; of equal scores the first ones.
+    """A mask of the `count` highest scores, as `cut` chooses them: [n] -> bool [n]."""
+    return cut(scores, count, live).chosen
+
+
+def cut(scores: Tensor, count: int, live: Tensor | None) -> Cut:
+    """Choose the `count` highest scores of [n]; of equal scores the first ones.
 
     Args:
         live: the positions to choose from, bool [n]; None for all of them.
@@ -62,18 +90,20 @@ def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
         positions = _positions(live)
         if count > positions.numel():
             raise ValueError(f"{count:,} weights were asked, only {positions.numel():,} are left to choose from")
-        chosen = torch.zeros_like(live)
-        chosen[positions] = top(scores[positions], count, None)
-        return chosen
+        inner, chosen = cut(scores[positions], count, None), torch.zeros_like(live)
+        chosen[positions] = inner.chosen
+        return Cut(chosen, positions[inner.tied], inner.tied_kept)
     if count > scores.numel():
         raise ValueError(f"{count:,} weights were asked, only {scores.numel():,} are left to choose from")
     if count == scores.numel() or count == 0:
-        return torch.full_like(scores, count > 0, dtype=torch.bool)
+        none = torch.empty(0, dtype=torch.int64, device=scores.device)
+        return Cut(torch.full_like(scores, count > 0, dtype=torch.bool), none, 0)
     lowest_kept = _kth_smallest(scores, scores.numel() - count)
     chosen = scores > lowest_kept
     ties = _positions(scores == lowest_kept)
-    chosen[ties[: count - int(chosen.count_nonzero())]] = True
-    return chosen
+    tied_kept = count - int(chosen.count_nonzero())
+    chosen[ties[:tied_kept]] = True
+    return Cut(chosen, ties, tied_kept)
 
 
 def _positions(mask: Tensor) -> Tensor:

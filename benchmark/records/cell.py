@@ -42,6 +42,7 @@ class Cell(_Value):
     task_options: Json = {}
     model: _Name
     pattern: _Name = "global"
+    prunable: str = Field(default="all", pattern=r"^[\w.*?\[\]!-]{1,200}$")
     sparsity: float = Field(ge=0, lt=1)
     budget: _Name
     seed: Count
@@ -56,12 +57,15 @@ class Cell(_Value):
         return options
 
     @model_serializer(mode="wrap")
-    def _without_empty_task_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit empty task options, so that cells written before tasks had options keep their keys."""
-        values: dict[str, Any] = dump(self)
-        if not self.task_options:
-            values.pop("task_options", None)
-        return values
+    def _without_later_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit fields that earlier cells did not have if they say nothing, so that those keep their keys."""
+        later, values = {"task_options": {}, "prunable": "all"}, dump(self)
+        return {name: value for name, value in values.items() if name not in later or value != later[name]}
+
+    @property
+    def scope(self) -> str:
+        """The pattern, and of which tensors if not of all prunable ones: cells that agree in it are compared."""
+        return self.pattern if self.prunable == "all" else f"{self.pattern} of {self.prunable}"
 
     @property
     def setting(self) -> str:
@@ -110,7 +114,7 @@ class Cell(_Value):
 
     def __str__(self) -> str:
         algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.model}"
-        return f"{algorithm} on {where} at {self.sparsity:g} {self.pattern}, {self.budget}, {self.seed}"
+        return f"{algorithm} on {where} at {self.sparsity:g} {self.scope}, {self.budget}, {self.seed}"
 
 
 def control_of(options: Mapping[str, Any]) -> str | None:
@@ -119,13 +123,18 @@ def control_of(options: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def command(cell: Cell) -> str:
-    """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults."""
+def command(cell: Cell, options: Mapping[str, Any]) -> str:
+    """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults.
+
+    Args:
+        options: those of the cell, and those that are absent in it, with the value that this means.
+    """
     words = {
-        "--algo": spelled(cell.algorithm, cell.options),
+        "--algo": spelled(cell.algorithm, options),
         "--task": cell.setting,
         "--model": cell.model,
         "--pattern": cell.pattern,
+        **({} if cell.prunable == "all" else {"--prunable": cell.prunable}),
         "--sparsity": repr(cell.sparsity),
         "--budget": cell.budget,
         "--seed": str(cell.seed),

@@ -37,6 +37,8 @@ class Answer(Protocol):
     def data(self) -> str: ...
     @property
     def code(self) -> tuple[str, str]: ...
+    @property
+    def noted(self) -> bool: ...
 
 
 class Outcome(NamedTuple):
@@ -53,6 +55,7 @@ class Outcome(NamedTuple):
     own_seconds: float
     made_again: bool
     edited: bool
+    noted: bool
     data: str
     code: tuple[str, str]
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.records.cell import Cell, _Value
 from benchmark.records.digest import with_digest
@@ -29,13 +29,13 @@ class Density(_Value):
     Args:
         weights: kept weights over prunable weights.
         parameters: kept parameters over all parameters.
-        effective: kept weights on a path from input to output, over prunable weights.
+        effective: kept weights on a path from input to output, over prunable weights; None if it is not known.
         edges: kept edges over all edges; None if the data are not graphs.
     """
 
     weights: Share
     parameters: Share
-    effective: Share
+    effective: Share | None = None
     edges: Size | None = None
 
 
@@ -45,16 +45,32 @@ class LayerCount(_Value):
     Args:
         total: number of weights.
         kept: weights that were not pruned.
-        effective: kept weights on a live path, one from input to output.
+        effective: kept weights on a live path, one from input to output; None if it is not known.
         dead: outputs (channels or units) on no live path.
         note: why the pattern left the tensor dense.
     """
 
     total: Count
     kept: Count
-    effective: Count
+    effective: Count | None = None
     dead: Count | None = None
     note: str = ""
+
+
+class Prunable(_Value):
+    """What could be pruned of the network.
+
+    Args:
+        names: the tensors that could be.
+        left_out: the other matrices, each with the reason.
+        share: prunable weights as a share of all parameters.
+        matrices: prunable weights as a share of the weights of all matrices.
+    """
+
+    names: list[str]
+    left_out: dict[str, str] = {}
+    share: Size
+    matrices: Size
 
 
 class Edits(_Value):
@@ -126,6 +142,8 @@ class Record(_Value):
         metrics, validation: on the test split and on the validation split, by name.
         provenance: versions, machine and settings of the run; `where` in JSON.
         error: why there is no result, if the run was not successful.
+        prunable: what could be pruned of the network; older records do not say.
+        notes: what readers have to know about the run, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -146,7 +164,15 @@ class Record(_Value):
     provenance: Json = Field({}, alias="where")
     mask_digest: str | None = None
     error: str | None = None
+    notes: list[str] = []
+    prunable: Prunable | None = None
     verified: Verification | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit fields that older records do not have if they are empty, so that those keep their bytes."""
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable")}
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:
@@ -201,6 +227,11 @@ class Record(_Value):
     def edited(self) -> bool:
         """Whether the run edited the graphs it trained on."""
         return self.edits is not None
+
+    @property
+    def noted(self) -> bool:
+        """Whether there is something that readers have to know about the run."""
+        return bool(self.notes)
 
     @property
     def data(self) -> str:

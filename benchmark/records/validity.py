@@ -52,19 +52,30 @@ def _answered(record: Record) -> Iterator[str]:
 def _counts(record: Record) -> Iterator[str]:
     """Check that the counts of each layer are possible, and that the densities follow from them."""
     for name, layer in record.layers.items():
-        if not 0 <= layer.effective <= layer.kept <= layer.total:
-            yield f"'{name}' has {layer.effective:,} live of {layer.kept:,} kept of {layer.total:,} weights"
+        live = 0 if layer.effective is None else layer.effective
+        if not 0 <= live <= layer.kept <= layer.total:
+            yield f"'{name}' has {live:,} live of {layer.kept:,} kept of {layer.total:,} weights"
     if record.density is None:
         yield "it has no density"
         return
     total = sum(layer.total for layer in record.layers.values())
     for what, recorded, count in (
         ("weights", record.density.weights, sum(layer.kept for layer in record.layers.values())),
-        ("effective", record.density.effective, sum(layer.effective for layer in record.layers.values())),
+        ("effective", record.density.effective, _live(record)),
     ):
+        if recorded is None or count is None:
+            if recorded is not count:
+                yield f"density.{what} is {recorded}, and its layers give {count}"
+            continue
         share = count / total if total else 1.0
         if abs(recorded - share) > 1e-12:
             yield f"density.{what} is {recorded:g}, and its layers keep {count:,} of {total:,} ({share:g})"
+
+
+def _live(record: Record) -> int | None:
+    """The weights on a live path; None if that is not known of any layer."""
+    known = [layer.effective for layer in record.layers.values() if layer.effective is not None]
+    return sum(known) if known else None
 
 
 def _target(record: Record) -> Iterator[str]:

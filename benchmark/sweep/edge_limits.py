@@ -50,9 +50,10 @@ def edge_limits(
 def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, object]]:
     """The method that edits the graphs, the first one of a chain, and its options."""
     if not isinstance(algorithm, Chain):
-        return algorithm, dict(cell.options)
+        return algorithm, algorithm.filled(cell.options)
     first = algorithm.parts[0]
-    return first, {name: cell.options[f"{first.name}.{name}"] for name in first.options}
+    options = algorithm.filled(cell.options)
+    return first, {name: options[f"{first.name}.{name}"] for name in first.options}
 
 
 def _sums(method: Algorithm, options: Mapping[str, object], cell: Cell, data: Data) -> tuple[int, int]:

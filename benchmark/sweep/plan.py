@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import product
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import rfc8785
 from pydantic import ValidationError
 
 from benchmark.errors import PluginError, UsageError
+from benchmark.harness.network import sketch
 from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
@@ -43,6 +45,7 @@ class Selection:
     patterns: Sequence[str] = ("global",)
     controls: Sequence[str] = ()
     edges: Sequence[str] = ()
+    prunables: Sequence[str] = ("all",)
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,15 @@ def _cells(
     subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
     chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
-    for (setting, task), choice, pattern in product(tasks.values(), chosen, selection.patterns):
+    network = cache(lambda setting, model: sketch(tasks[setting][1], model))
+    parts = product(tasks.values(), chosen, selection.patterns, selection.prunables)
+    for (setting, task), choice, pattern, prunable in parts:
         algorithm, values = algorithms[choice.name], options[id(choice)]
         if "weights" in algorithm.prunes:
             sparsities = _sparsities(selection, task, pattern)
         else:
-            pattern, sparsities = "global", _edge_shares(selection, algorithm, values)  # noqa: PLW2901
+            pattern, prunable = "global", "all"  # noqa: PLW2901
+            sparsities = _edge_shares(selection, algorithm, values)
         for model, sparsity, seed in product(
             selection.models or [next(iter(task.models))], sparsities, selection.seeds
         ):
@@ -160,11 +166,12 @@ def _cells(
             task.recipe(selection.budget, model)
             yield Cell(
                 algorithm=choice.name,
-                options=values,
+                options=algorithm.written(values, partial(network, spelled(setting.name, setting.options), model)),
                 task=setting.name,
                 task_options=dict(setting.options),
                 model=model,
                 pattern=pattern,
+                prunable=prunable,
                 sparsity=sparsity,
                 budget=selection.budget,
                 seed=seed,

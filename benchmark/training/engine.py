@@ -144,16 +144,26 @@ class Engine:
         self._warm += steps
 
     def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """The gradients of this step by name. Those of a recorded step are copied, because a replay overwrites them."""
-        grads = {name: grad for name in names if (grad := self.parameters[name].grad) is not None}
+        """The gradients of this step by name; zeros for parameters that the loss does not depend on.
+
+        Those of a recorded step are copied, because a replay overwrites them.
+        """
+        given = {name: (self.parameters[name], self.parameters[name].grad) for name in names}
+        grads = {name: torch.zeros_like(p).detach() if grad is None else grad for name, (p, grad) in given.items()}
         return {name: grad.clone() for name, grad in grads.items()} if self._captured else grads
 
     def set_gradients(self, gradients: Mapping[str, Tensor]) -> None:
-        """Write gradients that may have been edited back to the parameters."""
+        """Write gradients that may have been edited back to the parameters.
+
+        A parameter that had none gets one if it is not 0: zeros would start weight decay and momentum.
+        """
         for name, gradient in gradients.items():
-            grad = self.parameters[name].grad
-            if grad is not None and grad is not gradient:
-                grad.copy_(gradient)
+            parameter = self.parameters[name]
+            if parameter.grad is None:
+                if parameter.requires_grad and bool(gradient.any()):
+                    parameter.grad = gradient
+            elif parameter.grad is not gradient:
+                parameter.grad.copy_(gradient)
 
     def _passes(self, batch: Batch) -> Tensor:
         with self.precision():
@@ -169,7 +179,17 @@ class Engine:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
+        self._start_late_momentum()
         self._optimizer.step()
+
+    def _start_late_momentum(self) -> None:
+        """Give a parameter whose first gradient comes after others' a momentum of 0, which torch's fused SGD misses."""
+        if not self.recipe.momentum or self.recipe.optimizer != "sgd":
+            return
+        missing = [p for p in self.parameters.values() if p.grad is not None and not self._optimizer.state[p]]
+        if missing and len(missing) < sum(p.grad is not None for p in self.parameters.values()):
+            for parameter in missing:
+                self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     def _set_rate(self) -> None:
         """Set this step's learning rate. On CUDA it is a tensor, from which a recorded update reads it."""

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.data.splits import Batch
 from benchmark.training.objective import Objective
+from benchmark.training.prunable import owner
 
 
 def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: Any) -> int:
@@ -41,7 +42,7 @@ class Profile:
         rest: (forward, both) of all operations that involve no prunable tensor.
     """
 
-    forward: Mapping[str, int]
+    forward: Mapping[str, float]
     both: Mapping[str, float]
     rest: tuple[float, float]
 
@@ -58,13 +59,16 @@ class Profile:
         layers = {name: name.rpartition(".")[0] for name in names}
         fed: dict[str, list[bool]] = {}  # by layer and call: the gradient of an input costs as much as the forward
         noting = _noting_inputs(objective.model, set(layers.values()), fed)
+        alias = torch.ops.aten.alias.default  # the counter fails on modules that are called with a leaf
+        used = {name: alias(leaf) for name, leaf in leaves.items()}
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, noting:
-            objective.at(batch, leaves)
+            objective.at(batch, used)
         counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
-        forward = {n: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for n, at in layers.items()}
+        inside = {at: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for at in layers.values()}
+        forward = {name: _part(inside[at], objective.model, name) for name, at in layers.items()}
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-            torch.autograd.grad(objective.at(batch, leaves), wanted, allow_unused=True)
-        both = {name: forward[name] * (2 + _share(fed.get(layers[name], []))) for name in names}
+            torch.autograd.grad(objective.at(batch, used), wanted, allow_unused=True)
+        both = {name: forward[name] * (1 + (name in trained) + _share(fed.get(layers[name], []))) for name in names}
         both_all = counter.get_total_flops()
         return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))
 
@@ -85,6 +89,13 @@ def _noting_inputs(model: nn.Module, layers: set[str], fed: dict[str, list[bool]
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _part(operations: int, model: nn.Module, name: str) -> float:
+    """The operations with a tensor, of those of its module: by its share of the matrices that lie in the module."""
+    module, parameter = owner(model, name), dict(model.named_parameters())[name]
+    matrices = [p.numel() for p in module.parameters() if p.dim() > 1]
+    return operations if matrices in ([], [parameter.numel()]) else operations * parameter.numel() / sum(matrices)
 
 
 def _share(calls: list[bool]) -> float:

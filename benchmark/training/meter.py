@@ -55,7 +55,7 @@ class Tally:
     def prune(self, kept: Mapping[str, int]) -> None:
         """From here on, count operations on this number of weights of each prunable tensor."""
         self._note("prune", dict(kept))
-        self._live = {name: count / self._sizes[name] for name, count in kept.items()}
+        self._live = {name: count / max(1, self._sizes[name]) for name, count in kept.items()}
         self._refresh()
 
     def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from benchmark.data.splits import Batch
 from benchmark.training.signal_flow import (
@@ -22,6 +22,9 @@ from benchmark.training.signal_flow import (
     shifted_to_zero,
 )
 from benchmark.training.task import Task
+
+Norms = Literal["batch", "running"]
+"""What norm layers normalise by when a batch is scored: its own statistics, as in training, or the running ones."""
 
 
 class Objective(nn.Module):
@@ -38,12 +41,20 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         return self._task_loss(self.model, batch)
 
-    def at(self, batch: Batch, weights: Mapping[str, Tensor], noise: int = 0, temperature: float = 1.0) -> Tensor:
+    def at(
+        self,
+        batch: Batch,
+        weights: Mapping[str, Tensor],
+        noise: int = 0,
+        temperature: float = 1.0,
+        norms: Norms = "batch",
+    ) -> Tensor:
         """The loss of a batch with `weights` in place of the model's parameters, differentiable in them.
 
         Args:
             noise: the seed for dropout.
             temperature: the model's outputs are divided by it.
+            norms: `running` puts the norm layers that have running statistics, and nothing else, in eval mode.
         """
 
         def cool(module: nn.Module, args: Any, output: Any) -> Any:
@@ -54,7 +65,8 @@ class Objective(nn.Module):
             torch.manual_seed(noise)
             if temperature != 1:
                 handles.append(self.model.register_forward_hook(cool))
-            return self._call(state | dict(weights), batch)
+            with _in_eval_mode(self.model if norms == "running" else None):
+                return self._call(state | dict(weights), batch)
 
     def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
         """The model's outputs for inputs of 1, in eval mode, as one flat tensor.
@@ -80,8 +92,8 @@ class Objective(nn.Module):
         def ones(module: nn.Module, args: Any, kwargs: Any) -> Any:
             return tree_map(one, args), tree_map(one, kwargs)
 
-        def collect(module: nn.Module, args: Any, output: Tensor) -> None:
-            outputs.append(output.reshape(-1))
+        def collect(module: nn.Module, args: Any, output: Any) -> None:
+            outputs.extend(value.reshape(-1) for value in tree_leaves(output) if _is_float(value))
 
         modes = {module: module.training for module in self.modules()}
         with _hooked(self.model) as handles:
@@ -114,6 +126,20 @@ def _hooked(model: nn.Module) -> Iterator[list[Any]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def _in_eval_mode(model: nn.Module | None) -> Iterator[None]:
+    """The norm layers of a model with running statistics are in eval mode; None for no model."""
+    modules = model.modules() if model else ()
+    switched = [m for m in modules if m.training and getattr(m, "running_mean", None) is not None]
+    for module in switched:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in switched:
+            module.training = True
 
 
 def _is_float(value: Any) -> bool:

@@ -13,6 +13,7 @@ from benchmark.data.splits import Batch, Data
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Target
 from benchmark.training.engine import CHECK_EVERY
+from benchmark.training.objective import Norms
 from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
 from benchmark.training.step import Part, Snapshot, Step
@@ -100,18 +101,25 @@ class Run:
         return self._state.scoring.balanced(per_class, most)
 
     def loss(
-        self, batch: Batch | Part, weights: Mapping[str, Tensor] | None = None, *, temperature: float = 1.0
+        self,
+        batch: Batch | Part,
+        weights: Mapping[str, Tensor] | None = None,
+        *,
+        temperature: float = 1.0,
+        norms: Norms = "batch",
     ) -> Tensor:
         """The training loss of a batch, differentiable in `weights`.
 
+        The gradient is 0 for weights that the loss does not depend on, and for those of frozen layers.
         For a part of `balanced` it is weighted, so that the sum over all parts is the mean over all examples.
         Parameters, buffers, gradients, random state and mode of the network do not change.
 
         Args:
             weights: parameters to use in place of the model's own, by name; others are the model's.
             temperature: the model's outputs are divided by it.
+            norms: norm layers normalise by the statistics of the `batch`, as in training, or by their `running` ones.
         """
-        return self._state.scoring.loss(batch, weights or {}, temperature)
+        return self._state.scoring.loss(batch, weights or {}, temperature, norms)
 
     def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The sum of the network's outputs for an input of ones, differentiable in `weights`.
@@ -121,9 +129,9 @@ class Run:
         """
         return self._state.scoring.flow(weights)
 
-    def gradients(self, count: int = 1) -> dict[str, Tensor]:
-        """The dense gradient of the mean loss over the next `count` scoring batches, for every prunable tensor."""
-        return self._state.scoring.gradients(self.weights, count)
+    def gradients(self, count: int = 1, *, norms: Norms = "batch") -> dict[str, Tensor]:
+        """The dense gradient of the mean `loss` over the next `count` scoring batches, for every prunable tensor."""
+        return self._state.scoring.gradients(self.weights, count, norms)
 
     def redraw(self, name: str = "redraw") -> Snapshot:
         """A snapshot of the network with newly drawn initial weights, at the start of the schedule.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from benchmark.data.splits import Batch, Data
+from benchmark.errors import Inapplicable
 from benchmark.graphs.edit_log import Rewiring
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Inversion, Target
@@ -20,6 +21,7 @@ from benchmark.training.cuda_graphs import recorder
 from benchmark.training.engine import Engine
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
+from benchmark.training.notes import Notes
 from benchmark.training.objective import Objective
 from benchmark.training.optimizers import norm_parameters
 from benchmark.training.order import Order
@@ -27,15 +29,10 @@ from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.state import put, tensors
-from benchmark.training.step import Snapshot, Tick
+from benchmark.training.step import Snapshot, Tick, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
 from benchmark.training.written import WrittenTensors
-
-
-def one_draw(name: str) -> nn.Module:
-    """Of a run that has no other network than the one it begins with."""
-    raise RuntimeError("this run was made without another draw of its network")
 
 
 def trainable(model: nn.Module) -> set[str]:
@@ -67,6 +64,7 @@ class RunState:
         origin: the snapshot that the last training of the weights started from; None for the initial network.
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
+        log: collects the notes.
     """
 
     def __init__(
@@ -87,6 +85,8 @@ class RunState:
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
         self.trainable = trainable(model)
+        if not self.trainable:
+            raise Inapplicable("this network has no parameter to train: all of them are frozen")
         self.objective = Objective(model, task)
         self.engine = self.weight_engine = self._engine_of(dict(model.named_parameters()), self._loss, recipe)
         self.engine.capture(list(model.buffers()), recorder(self.device))
@@ -99,9 +99,10 @@ class RunState:
         self.rewiring = Rewiring()
         sizes = {name: weight.numel() for name, weight in self.weights.items()}
         self.meter = Meter(self._profile(), sizes, self.device, tick)
-        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter)
+        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter, self.trainable)
         self.tamper_check = TamperCheck(model)
         self.written = WrittenTensors(tensors(model))
+        self.log = Notes()
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -109,11 +110,11 @@ class RunState:
         parameters = dict(self.model.named_parameters())
         return {name: parameters[name] for name in self.prunable}
 
-    # --- training -----------------------------------------------------------------------------------------------------
-
     def steps_to_go(self, steps: int | None) -> int:
         """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
         updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
+        if steps is None:
+            self.log.trained(updates)
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored
         return updates
@@ -151,6 +152,7 @@ class RunState:
             wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
             raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(wrong)}")
         self.masks = Masks({name: masks[name].to(self.device) for name in expected})
+        self.log.pruned(masks)
         self.project()
         self.meter.prune(self.masks.counts)
 
@@ -186,6 +188,7 @@ class RunState:
             self.project()
             yield
         finally:
+            self.log.learned(self.engine.updates)
             self.engine = self.weight_engine
             for parameter in frozen:
                 parameter.requires_grad_(True)
@@ -207,6 +210,7 @@ class RunState:
         self.engine.rewind(snapshot.clock)
         self.project()
         self.restored = snapshot
+        self.log.followed()
 
     def _known(self, snapshot: Snapshot) -> Snapshot:
         self.written.know(snapshot.state)
@@ -226,6 +230,7 @@ class RunState:
         self.engine.data = self.weight_engine.data = self.data
         self.meter.profile(self._profile())
         self.edits.append(edit)
+        self.log.followed()
         self._shared_trainings = None  # the data now differ from those of other cells
 
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
@@ -237,8 +242,6 @@ class RunState:
 
         self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
         self._shared_trainings = None
-
-    # --- for the harness and its controls -----------------------------------------------------------------------------
 
     @property
     def weights_trained(self) -> bool:
@@ -268,11 +271,17 @@ class RunState:
     def finish(self) -> None:
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
+        self.log.complete(self.masks.kept)
 
     @property
     def breaches(self) -> list[str]:
         """What was found against the run while it went on."""
         return [*self.tamper_check.breaches, *self.written.breaches]
+
+    @property
+    def notes(self) -> list[str]:
+        """What readers of the record have to know, a sentence each."""
+        return [*self.log.texts, *self.written.notes]
 
     # --- private ------------------------------------------------------------------------------------------------------
 

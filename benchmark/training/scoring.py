@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.data.splits import Batch, Data
+from benchmark.errors import Inapplicable
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.meter import Meter
-from benchmark.training.objective import Objective
+from benchmark.training.objective import Norms, Objective
 from benchmark.training.order import Order
 from benchmark.training.step import Part
+from benchmark.training.unused_weights import with_zero_gradients
 
 
 class Scoring:
@@ -22,10 +26,19 @@ class Scoring:
     Args:
         data: the examples that batches are drawn from, in an order that is separate from that of training.
         batch_size: that of training.
+        trained: the names of the parameters that are trained; the gradient of the others is 0.
     """
 
-    def __init__(self, objective: Objective, data: Data, batch_size: int, seed: int, meter: Meter) -> None:
-        self.data, self.batches_drawn = data, 0
+    def __init__(
+        self,
+        objective: Objective,
+        data: Data,
+        batch_size: int,
+        seed: int,
+        meter: Meter,
+        trained: Collection[str],
+    ) -> None:
+        self.data, self.batches_drawn, self._trained = data, 0, trained
         self._objective, self._seed, self._meter = objective, seed, meter
         self._order = Order(len(data), batch_size, seed, "scoring")
 
@@ -47,13 +60,28 @@ class Scoring:
         parts = (chosen[number::count] for number in range(count))
         return [Part(self.data, part, len(part) / len(chosen), len(part) / size) for part in parts]
 
-    def loss(self, batch: Batch | Part, weights: Mapping[str, Tensor], temperature: float) -> Tensor:
-        """The loss of a batch, differentiable in `weights`. The meter counts its backward passes when they happen."""
+    def loss(
+        self,
+        batch: Batch | Part,
+        weights: Mapping[str, Tensor],
+        temperature: float,
+        norms: Norms = "batch",
+        *,
+        twice: bool = True,
+    ) -> Tensor:
+        """The loss of a batch, differentiable in `weights`. The meter counts its backward passes when they happen.
+
+        Args:
+            twice: whether it has to be twice differentiable, which the faster kernels of attention are not.
+        """
         batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self._meter.scoring_passes)
         self._meter.score("forward", size)
         parameters = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
-        loss = self._objective.at(batch, parameters | dict(weights), noise, temperature) * share
+        used = {name: weight if name in self._trained else weight.detach() for name, weight in weights.items()}
+        with sdpa_kernel(SDPBackend.MATH) if twice else nullcontext():
+            value = self._objective.at(batch, parameters | used, noise, temperature, norms) * share
+        loss = with_zero_gradients(value, weights.values())
         if loss.requires_grad:
             loss.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self._meter.score("graph" if torch.is_grad_enabled() else "backward", size)
@@ -69,19 +97,26 @@ class Scoring:
         batch = self.data.batch(torch.zeros(1, dtype=torch.int64))
         share = 1 / self._order.batch_size  # the pass has a single input
         self._meter.score("forward", share)
-        total = self._objective.flow(batch, others | dict(weights)).sum()
+        try:
+            outputs = self._objective.flow(batch, others | dict(weights))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as problem:  # layers of a fixed type, for example
+            reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+            raise Inapplicable(f"no signal can be sent through this network in {dtype}: {reason}") from problem
+        total = with_zero_gradients(outputs.sum(), weights.values())
         if total.requires_grad:
             total.register_hook(  # type: ignore[no-untyped-call]
                 lambda grad: self._meter.score("backward", share)
             )
         return total
 
-    def gradients(self, weights: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    def gradients(self, weights: Mapping[str, Tensor], count: int, norms: Norms = "batch") -> dict[str, Tensor]:
         """The gradient, with respect to `weights`, of the mean loss over the next `count` batches."""
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         sums = {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
         for batch in self.batches(count):
-            grads = torch.autograd.grad(self.loss(batch, leaves, 1.0), list(leaves.values()))
+            grads = torch.autograd.grad(self.loss(batch, leaves, 1.0, norms, twice=False), list(leaves.values()))
             for name, grad in zip(sums, grads, strict=True):
                 sums[name] += grad / count
         return {name: total.detach() for name, total in sums.items()}

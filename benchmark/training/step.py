@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.data.splits import Batch, Data
 
 Tick = Callable[[int], None]
 """Called from time to time with the number of training steps so far."""
+
+
+def one_draw(name: str) -> nn.Module:
+    """Of a run that has no other network than the one it begins with."""
+    raise RuntimeError("this run was made without another draw of its network")
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,8 @@ from torch import Tensor, nn
 from benchmark.data.source import DataSource
 from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
+from benchmark.training.prunable import Policy, conv_and_linear
 from benchmark.training.recipe import Recipe
-
-
-def conv_and_linear(model: nn.Module) -> list[str]:
-    """The names of the tensors that are prunable by default: `.weight` of every convolution and linear layer."""
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    names = [f"{name}.weight".lstrip(".") for name, module in model.named_modules() if isinstance(module, layers)]
-    return [name for name, _ in model.named_parameters() if name in names]  # tied weights count once
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Task:
     loss: Callable[[nn.Module, Batch], Tensor]
     evaluate: Callable[[nn.Module, Iterable[Batch]], dict[str, float]]
     metrics: Mapping[str, Literal["max", "min"]]
-    prunable: Callable[[nn.Module], list[str]] = conv_and_linear
+    prunable: Policy = conv_and_linear
     prunes: frozenset[str] = frozenset({"weights"})
     sparsity: float = 0.9
     model_recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)

@@ -29,6 +29,12 @@ class WrittenTensors:
         self.breaches: list[str] = []
         self.know(initial)
 
+    @property
+    def notes(self) -> list[str]:
+        """What readers of the record have to know, in a sentence; empty if nothing was written."""
+        first = ", ".join(self.names[:5]) + (f" and {len(self.names) - 5} more" if len(self.names) > 5 else "")
+        return [f"tensors were set to values that the method made, not training: {first}"] if self.names else []
+
     def know(self, state: State) -> None:
         """Remember the tensors of a snapshot."""
         self._known |= {(name, digest_of(name, [value])) for name, value in state.items()}

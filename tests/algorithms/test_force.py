@@ -39,7 +39,7 @@ def came_back(run: Notebook) -> int:
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize(("pattern", "density"), [("global", 0.2), ("layer", 0.2), ("2:4", 0.5)])
 def test_force_in_one_round_is_snip(pattern, density, batches):
-    one, other = (after(method, density, pattern, batches=batches, rounds=1) for method in (force, snip))
+    one, other = (after(method, density, pattern, batches=batches, rounds=1, norms="batch") for method in (force, snip))
     assert one.masks == other.masks
     assert same(state(one), state(other))
 
@@ -90,7 +90,7 @@ def test_a_round_scores_every_initial_weight_by_the_gradient_of_the_sparsified_n
 
 
 def test_a_round_of_iterative_snip_scores_what_is_left():
-    run, twin = written(snip, Notebook(0.05, recipe=ONLY_SCORE), rounds=5), Notebook(0.05)
+    run, twin = written(snip, Notebook(0.05, recipe=ONLY_SCORE), rounds=5, norms="batch"), Notebook(0.05)
     weights, masks = twin.weights, Masks.ones(twin.weights)
     for done, found in enumerate(masks_of(run), start=1):
         left = {name: weight * masks[name] for name, weight in weights.items()}

@@ -10,15 +10,18 @@ from itertools import pairwise
 import pytest
 import torch
 from benchmark.algorithms._learned import search_recipe, signed_constant, straight_through
+from benchmark.algorithms.biprop import spread
 from benchmark.algorithms.edge_popup import edge_popup
 from benchmark.algorithms.gem_miner import gem_miner
 from torch import Tensor, nn
 
 from benchmark import Masks, Splits, Target, Task, TensorData, keep_each, keep_top
 from benchmark.contract.toy import toy
+from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.ranking import noise
+from tests.support.networks import any_network
 from tests.support.notebook import (
     RECIPE,
     SIZES,
@@ -490,3 +493,20 @@ def test_a_search_is_a_training_on_the_bill(method):
 @BOTH
 def test_after_the_search_every_parameter_learns_again(method):
     assert all(parameter.requires_grad for parameter in after(method)._state.model.parameters())
+
+
+@pytest.mark.runs
+@pytest.mark.parametrize(("name", "options"), [("edge-popup", {"constant": False}), ("biprop", {}), ("edge-popup", {})])
+def test_scales_of_norm_layers_that_are_drawn_at_random_are_set_to_one(name, options):
+    """The recipes of CIFAR-10 draw them from [0, 1]; a method that trains masks alone would freeze them there."""
+    method, task = registry.algorithm(name), replace(any_network, models={"net": any_network.models["normed"]})
+    run = Notebook(task=task)
+    assert not bool((state(run)["2.weight"] == 1).any())
+    method(run, **method.resolve(options))
+    assert bool((state(run)["2.weight"] == 1).all())
+
+
+@pytest.mark.runs
+def test_a_layer_of_one_weight_has_a_spread():
+    assert float(spread(torch.tensor([[-3.0]]))) == 3
+    assert float(spread(torch.tensor([[1.0, 3.0]]))) == pytest.approx(2**0.5)

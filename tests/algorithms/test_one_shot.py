@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -192,17 +193,16 @@ def test_fine_tuning_is_at_the_last_rate():
 # --- SNIP -------------------------------------------------------------------------------------------------------------
 
 
-def sensitivities(run: Run, batches: int = 1) -> dict[str, Tensor]:
-    return sensitivity(run.weights, run.gradients(batches))
+def sensitivities(run: Run, batches: int = 1, norms: Literal["batch", "running"] = "running") -> dict[str, Tensor]:
+    return sensitivity(run.weights, run.gradients(batches, norms=norms))
 
 
 def by_gates(run: Run, batches: int = 1) -> dict[str, Tensor]:
     """|dL/dc| at c = 1 of the loss at c * w, by autograd: the definition in the paper."""
     weights = run.weights
     gates = {name: torch.ones_like(weight, requires_grad=True) for name, weight in weights.items()}
-    loss = torch.stack(
-        [run.loss(batch, {name: gates[name] * weights[name] for name in gates}) for batch in run.batches(batches)]
-    ).mean()
+    gated = {name: gates[name] * weights[name] for name in gates}
+    loss = torch.stack([run.loss(batch, gated, norms="running") for batch in run.batches(batches)]).mean()
     return dict(zip(gates, (g.abs() for g in torch.autograd.grad(loss, list(gates.values()))), strict=True))
 
 
@@ -226,7 +226,7 @@ def test_snip_averages_signed_gradients_over_batches():
     """The absolute value of the mean, not the mean of the absolute values."""
     run, twin = toy_run(), toy_run()
     weights = twin.weights
-    one_by_one = [twin.gradients(1) for _ in range(4)]
+    one_by_one = [twin.gradients(1, norms="running") for _ in range(4)]
     found = sensitivities(run, 4)
     for name, weight in weights.items():
         signed = torch.stack([gradients[name] for gradients in one_by_one]).mean(dim=0)
@@ -263,7 +263,7 @@ def scores_of(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
     """In float64 and on all examples at once."""
     data = TensorData(inputs.double(), torch.arange(len(inputs)) % 2, transform=lambda stored: stored)
     recipe = Recipe(steps=1, batch_size=len(inputs), rate=0.1)
-    return sensitivities(Run(RunState(toy, model, recipe, Target(0.5), data, 0)))
+    return sensitivities(Run(RunState(toy, model, recipe, Target(0.5), data, 0)), norms="batch")
 
 
 def relu_net() -> nn.Module:
@@ -347,9 +347,9 @@ class Scored(Run):
         self.scored_weights = {name: weight.detach().clone() for name, weight in weights.items()}
         return super().loss(batch, weights, **options)
 
-    def gradients(self, count=1):
+    def gradients(self, count=1, *, norms="batch"):
         self.scored_weights = self.weights
-        return super().gradients(count)
+        return super().gradients(count, norms=norms)
 
 
 @pytest.mark.parametrize("reinit", [False, True])

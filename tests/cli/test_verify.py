@@ -332,15 +332,16 @@ def test_every_algorithm_can_be_asked_by_its_command(name: str, extra: dict[str,
     algorithm = registry.algorithm(name)
     cell = Cell(
         algorithm=name,
-        options=algorithm.resolve(extra),
+        options=algorithm.written(algorithm.resolve(extra), registry.task("digits").model("cnn")),
         task="digits",
         model="cnn",
+        prunable="no-first" if extra else "all",
         pattern="layer" if algorithm.prunes else "global",
         sparsity=0.1 + 0.2 if algorithm.prunes else 0.0,
         budget="full",
         seed=17,
     )
-    given = run.make_context("run", shlex.split(command(cell))[2:]).params
+    given = run.make_context("run", shlex.split(command(cell, algorithm.filled(cell.options)))[2:]).params
     [again] = plan(
         Selection(
             algorithms=choices(given["algorithms"]),
@@ -350,6 +351,7 @@ def test_every_algorithm_can_be_asked_by_its_command(name: str, extra: dict[str,
             models=given["models"][0],
             sparsities=given["sparsities"][0],
             patterns=given["patterns"][0],
+            prunables=[*given["prunables"], ["all"]][0],
         ),
         store,
         "missing",

@@ -249,3 +249,21 @@ def test_budgets_are_exact_in_total_and_possible_in_every_layer(shapes, density,
     counts = weights_per_layer(distribution, shapes, density)
     assert sum(counts.values()) == round(density * sum(sizes(shapes).values()))
     assert all(0 <= counts[name] <= size for name, size in sizes(shapes).items())
+
+
+def test_erk_first_keeps_the_first_tensor_dense_and_the_rest_at_erk():
+    shapes = resnet20()
+    counts = weights_per_layer("erk-first", shapes, 0.1)
+    total = sum(math.prod(shape) for shape in shapes.values())
+    assert counts["stem"] == 432
+    assert sum(counts.values()) == round(0.1 * total)
+    rest = {name: shape for name, shape in shapes.items() if name != "stem"}
+    left = (round(0.1 * total) - 432) / (total - 432)
+    for name, density in erk(rest, left).items():
+        assert counts[name] == pytest.approx(density * math.prod(rest[name]), abs=1)
+
+
+def test_erk_first_is_refused_where_the_first_tensor_alone_is_too_much():
+    for shapes in (LENET, {"fc": Size((10, 10))}):
+        with pytest.raises(ValueError, match=r"'erk-first' cannot meet density 0\.1"):
+            weights_per_layer("erk-first", shapes, 0.1)

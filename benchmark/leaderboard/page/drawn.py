@@ -48,13 +48,11 @@ def _kept(records: Sequence[Record]) -> Iterable[Picture]:
 
 def _front(records: Sequence[Record]) -> Iterable[Picture]:
     """Yield the Pareto figure of the column with the most methods, including the dense network."""
-    methods = {(r.cell.pattern, r.cell.sparsity, r.cell.group) for r in records if r.cell.sparsity > 0}
+    methods = {(r.cell.scope, r.cell.sparsity, r.cell.group) for r in records if r.cell.sparsity > 0}
     columns = Counter((pattern, sparsity) for pattern, sparsity, _ in methods)
     if columns:
         (pattern, sparsity), _ = min(columns.items(), key=lambda item: (-item[1], item[0]))
-        chosen = [
-            r for r in records if r.cell.sparsity == 0 or (r.cell.pattern, r.cell.sparsity) == (pattern, sparsity)
-        ]
+        chosen = [r for r in records if r.cell.sparsity == 0 or (r.cell.scope, r.cell.sparsity) == (pattern, sparsity)]
         over = f"over everything computed, {pattern} at sparsity {sparsity:g}; line: the front"
         yield from _drawn(PICTURES["pareto"], chosen, over)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
-from benchmark.leaderboard.rows import Row, rows
+from benchmark.leaderboard.rows import Absent, Row, no_absent, rows
 from benchmark.records.cell import Cell, command
 from benchmark.records.published import Published
 from benchmark.records.record import Record
@@ -27,10 +27,12 @@ class Names:
     Args:
         label: returns the name of a task with its non-default options.
         family: returns when an algorithm prunes; empty if unknown.
+        absent: returns what the absence of an algorithm's options in a cell means.
     """
 
     label: Callable[[str, Mapping[str, Any]], str]
     family: Callable[[str], str]
+    absent: Absent = no_absent
 
 
 LONGEST = 300
@@ -58,7 +60,7 @@ def facts(
 ) -> dict[str, Any]:
     """Return everything that the page shows. The result does not depend on the order of the records."""
     records = sorted(records, key=lambda record: record.key)
-    board, places, texts = rows(records), Numbered(), Numbered()
+    board, places, texts = rows(records, absent=names.absent), Numbered(), Numbered()
     runs: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         runs[_identity(record.cell)].append(record)
@@ -78,7 +80,7 @@ def facts(
         table = tables[row.table]
         place = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
         family = "control" if row.control else names.family(row.algorithm) or "other"
-        table["rows"].append({"family": family} | _row(row, group, place, controls_of[id(row)], places))
+        table["rows"].append({"family": family} | _row(row, group, place, controls_of[id(row)], places, names))
     return {
         "tables": list(tables.values()),
         "places": places.values,
@@ -91,8 +93,9 @@ def facts(
 
 def _identity(of: Cell | Row) -> str:
     """Return a key for all fields of a cell or row but the seed, which the runs of a row share."""
-    names = ("task", "task_options", "model", "budget", "algorithm", "options", "pattern", "sparsity")
-    return json.dumps([getattr(of, name) for name in names], sort_keys=True)
+    names = ("task", "task_options", "model", "budget", "algorithm", "options", "sparsity")
+    pattern = of.scope if isinstance(of, Cell) else of.pattern
+    return json.dumps([*(getattr(of, name) for name in names), pattern], sort_keys=True)
 
 
 def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
@@ -110,7 +113,10 @@ def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, group: Sequence[Record], rank: Any, controls: list[list[Any]], places: Numbered) -> dict[str, Any]:
+def _row(
+    row: Row, group: Sequence[Record], rank: Any, controls: list[list[Any]], places: Numbered, names: Names
+) -> dict[str, Any]:
+    cell = group[0].cell
     return {
         "id": group[0].cell.group[:12],
         "label": row.label,
@@ -129,7 +135,7 @@ def _row(row: Row, group: Sequence[Record], rank: Any, controls: list[list[Any]]
         "failed": {n: count for n in ("failed", "diverged", "skipped", "timeout") if (count := getattr(row, n))},
         "verified": sum(record.verified is not None for record in group),
         "controls": controls,
-        "command": command(group[0].cell).rpartition(" ")[0],
+        "command": command(cell, {**names.absent(cell.algorithm), **cell.options}).rpartition(" ")[0],
         "runs": [_run(record, places) for record in group],
     }
 

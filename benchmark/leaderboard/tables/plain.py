@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
+from benchmark.leaderboard.rows import shows_patterns
 
 Tables = dict[str, list[dict[str, str]]]
 """Rows of formatted values, by title of the table."""
@@ -24,7 +25,7 @@ def boards(rows: Sequence[Row]) -> Tables:
     """
     tables: Tables = {}
     ranked = {row.table for row in rows if row.n > 1}
-    patterns = several(row.pattern for row in rows)
+    patterns = shows_patterns(row.pattern for row in rows)
     comparisons = compare_all(rows)
     tests, heads = _tests(comparisons), titles(rows)
     for row, standing in zip(rows, standings(rows, comparisons), strict=True):
@@ -113,6 +114,8 @@ def _notes(row: Row, standing: Standing | None) -> list[str]:
     notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
     if row.verified:
         notes.insert(0, "verified" if row.verified == row.n else f"{row.verified} of {row.n} verified")
+    if row.noted:
+        notes.append(f"{row.noted} with notes (bench show)")
     if standing and standing.missing:
         return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *notes]
     return notes
@@ -132,4 +135,4 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
 
 def _columns(row: Row) -> dict[str, Any]:
     """Return the fields of a row that are part of JSON and CSV output."""
-    return {name: value for name, value in asdict(row).items() if name not in ("edited", "task_name")}
+    return {name: value for name, value in asdict(row).items() if name not in ("edited", "task_name", "noted")}

@@ -10,7 +10,7 @@ from benchmark.leaderboard import Row
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 from benchmark.leaderboard.graph_edits import Edited, edited
-from benchmark.leaderboard.rows import TaskName
+from benchmark.leaderboard.rows import TaskName, shows_patterns
 from benchmark.leaderboard.tables.plain import Facts, Tables, chance, interval, number, place, several, titles
 from benchmark.records.record import Record
 
@@ -98,7 +98,7 @@ def controlled(rows: Sequence[Row]) -> tuple[Tables, Facts]:
     questioned = controls(rows)
     if not questioned:
         raise UsageError("no method here has a control; run: bench run --algo snip --control shuffle,reinit --task ...")
-    patterns = several(pair.subject.pattern for pair in questioned)
+    patterns = shows_patterns(pair.subject.pattern for pair in questioned)
     tables: Tables = {}
     heads = titles(pair.subject for pair in questioned)
     for pair in questioned:
