@@ -13,12 +13,12 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
+from benchmark.leaderboard.corrections import holm
 from benchmark.leaderboard.statistics import (
     ALPHA,
     compare,
     critical_difference,
     friedman,
-    holm,
     paired,
     rank_intervals,
     ranks,
