@@ -102,7 +102,8 @@ def test_dense_can_be_compared_with_every_sparsity() -> None:
 @pytest.mark.parametrize("change", [{"task": "mnist"}, {"model": "cnn"}, {"budget": "full"}, {"pattern": "layer"}])
 def test_rows_of_other_columns_are_never_compared(change: dict[str, Any]) -> None:
     assert compare_all(rows([*scored("a", 0.9), *scored("b", 0.8, **change)])) == []
-    assert compare_rows(rows([*scored("a", 0.9), *scored("b", 0.8, **change)])) == []
+    board = rows([*scored("a", 0.9), *scored("b", 0.8, **change)])
+    assert compare_rows(board, board) == []
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------
