@@ -129,18 +129,27 @@ def errors(rows: Sequence[int], seeds: Sequence[int]) -> dict[str, Case]:
 
 def powers() -> dict[str, Case]:
     sizes = ((3, 4.0), (5, 2.0), (5, 3.0), (10, 2.0))
-    return {f"{name}|{s}|{g:g}": Case(equal, 10, s, g, name) for name in LAYOUTS for s, g in sizes}
+    return {f"{name}|{s} seeds, {g:g} sd|found": Case(equal, 10, s, g, name) for name in LAYOUTS for s, g in sizes}
 
 
-def shown(names: Sequence[str], cases: Mapping[str, Case], found: Sequence[int], tables: int) -> list[dict[str, str]]:
-    rows = []
-    for key, number in zip(cases, found, strict=True):
-        low, high = bounds(number, tables)
-        row = dict(zip(names, key.split("|"), strict=True))
-        rows.append(
-            row | {"share": f"{100 * number / tables:.1f} %", "95 % interval": f"{100 * low:.1f} to {100 * high:.1f} %"}
-        )
-    return rows
+def measured(cases: Mapping[str, Case], tables: int, jobs: int) -> dict[str, str]:
+    """The share of each case in percent, and the ends of its interval."""
+    with ProcessPoolExecutor(jobs) as pool:
+        found = list(pool.map(partial(count, tables=tables), cases.values()))
+    ends = [bounds(number, tables) for number in found]
+    return {
+        name: f"{100 * number / tables:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+        for name, number, (low, high) in zip(cases, found, ends, strict=True)
+    }
+
+
+def shown(names: Sequence[str], shares: Mapping[str, str], unit: str) -> list[dict[str, str]]:
+    """One row for each case but for its last size, which goes across."""
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for case, share in shares.items():
+        *where, last = case.split("|")
+        rows.setdefault(tuple(where), dict(zip(names, where, strict=True)))[f"{last} {unit}"] = share
+    return list(rows.values())
 
 
 def main() -> None:
@@ -148,17 +157,19 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=2000, help="to draw for each case")
     parser.add_argument("--rows", type=int, nargs="+", default=[4, 10, 30])
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args()
-    wrong, right = errors(asked.rows, asked.seeds), powers()
-    with ProcessPoolExecutor(asked.jobs) as pool:
-        found = list(pool.map(partial(count, tables=asked.tables), [*wrong.values(), *right.values()]))
-    about = f"{asked.tables} tables a case, NumPy {np.__version__}, SciPy {scipy.__version__}"
-    tables = {
-        f"error; {about}": shown(("errors of rows", "rows", "seeds"), wrong, found[: len(wrong)], asked.tables),
-        f"power; 10 rows; {about}": shown(("layout", "seeds", "gap"), right, found[len(wrong) :], asked.tables),
+    parts = {
+        "error": (errors(asked.rows, asked.seeds), ("rows that are equal, with", "rows"), "seeds"),
+        "power, 10 rows": (powers(), ("means", "seeds and gap"), ""),
     }
-    print(typeset("md", tables))
+    about = f"% of {asked.tables} tables (95 % interval); NumPy {np.__version__}, SciPy {scipy.__version__}"
+    for title, (cases, names, unit) in parts.items():
+        chosen = {name: case for name, case in cases.items() if asked.only in name}
+        if chosen:
+            rows = shown(names, measured(chosen, asked.tables, asked.jobs), unit)
+            print(typeset("md", {f"{title}; {about}": rows}), flush=True)
 
 
 if __name__ == "__main__":

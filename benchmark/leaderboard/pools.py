@@ -13,7 +13,8 @@ from benchmark.leaderboard.variances import spreads
 class Pools:
     """The spreads of rows, among the methods of their column that have the seeds compared.
 
-    A dense row or a control, which is no method of the column, joins the pool of its own comparisons.
+    A dense row, which is no method of the column, joins the pool of its own comparisons. A control shares more with its
+    method than two methods do, so the noise of their difference is taken from it alone.
 
     Args:
         columns: methods by column.
@@ -25,6 +26,8 @@ class Pools:
 
     def spreads(self, a: Row, b: Row) -> tuple[Spread, Spread] | None:
         """Return the spreads of two rows over their common seeds; None where nothing can be pooled."""
+        if a.control or b.control:
+            return None
         seeds = frozenset(a.scores.keys() & b.scores.keys())
         place: tuple[Any, ...] = max(a, b, key=lambda row: row.sparsity).column
         block = {id(row): row for row in (*self._columns.get(place, ()), a, b) if seeds <= row.scores.keys()}

@@ -27,7 +27,8 @@ STRAY = 5
 """A row with more than this many times the variance of the others is compared by its own differences alone."""
 
 APART = 20
-"""A row with more than this many times the variance of the others leaves the pool, where it counts as this much."""
+"""A row with more than this many times the variance of all calmer ones, more than half of the rows, leaves the pool.
+There it counts as this much."""
 
 
 def spreads(scores: Sequence[Sequence[float]]) -> list[Spread] | None:
@@ -56,7 +57,7 @@ def spreads(scores: Sequence[Sequence[float]]) -> list[Spread] | None:
 
 
 def _pool(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Let rows leave the pool, the widest first, as long as it stands apart and more than half of the rows are left.
+    """Let rows that stand apart leave the pool, and look again: seed by seed, their noise had been in the mean of all.
 
     Returns:
         For each row: whether it is in the pool, its own variance, and that over the variance of the others.
@@ -66,11 +67,22 @@ def _pool(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inside = np.ones(len(centred), dtype=bool)
     while True:
         own = _own(centred, inside)
-        ratio = own / np.maximum([_pooled(own, inside, row) for row in range(len(own))], np.finfo(float).tiny)
-        widest = int(np.argmax(np.where(inside, ratio, -1)))
-        if ratio[widest] <= APART or inside.sum() <= max(3, len(inside) / 2):
+        apart = _apart(own, inside)
+        if not len(apart):
+            ratio = own / np.maximum([_pooled(own, inside, row) for row in range(len(own))], np.finfo(float).tiny)
             return inside, own, ratio
-        inside[widest] = False
+        inside[apart] = False
+
+
+def _apart(own: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the rows of the pool that stand apart from all calmer ones; at least three of them stay."""
+    import numpy as np
+
+    order = np.flatnonzero(inside)[np.argsort(own[inside])]
+    calm = np.arange(max(3, len(own) // 2 + 1), len(order))
+    mean = np.cumsum(own[order])[calm - 1] / calm
+    wide = calm[own[order][calm] > APART * mean]
+    return order[wide[0] :] if len(wide) else order[:0]
 
 
 def _own(centred: np.ndarray, inside: np.ndarray) -> np.ndarray:
