@@ -14,7 +14,6 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.comparisons import (
     Comparison,
-    columns,
     comparable,
     compare_all,
     compare_pairs,
@@ -23,7 +22,7 @@ from benchmark.leaderboard.comparisons import (
 )
 from benchmark.leaderboard.rows import shows_patterns
 from benchmark.leaderboard.tables.mask_overlap import compared
-from benchmark.leaderboard.tables.plain import Tables, chance, interval, titles
+from benchmark.leaderboard.tables.plain import Tables, chance, how, interval, titles
 from benchmark.plugins import catalog
 from benchmark.records.spelling import Choice, choices, named
 from benchmark.records.store import Store
@@ -50,9 +49,10 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     bench compare on leaderboard              everything against the best; --against all for every pair
     bench compare --masks snip synflow        masks, not scores; also of two records, by the first digits of their keys
 
-    Each interval is for its own difference; p is corrected over all differences of a table (Holm). The test is the
-    exact sign-flip test if there are enough seeds for it to become significant, otherwise the paired t test, and
-    Welch's test with fewer than two common seeds.
+    Each interval is for its own difference; p is corrected over all differences of a table. The test is the exact
+    sign-flip test if there are enough seeds for it to become significant; otherwise the t test whose variances are
+    pooled over the rows of the column, asked for or not; the paired t test of two rows alone; Welch's test with fewer
+    than two common seeds. The title says which (docs/statistics.md).
     """
     if masks and against:
         raise UsageError("--against compares scores; with --masks, name two records or two algorithms")
@@ -79,9 +79,10 @@ def _of(wanted: Sequence[Choice], board: Sequence[Row]) -> list[Comparison]:
     groups = [_matching(choice, board) for choice in wanted]
     chosen = list({id(row): row for group in groups for row in group}.values())
     if len(wanted) > 1:
-        return compare_rows(sorted(chosen, key=lambda row: (row.table, row.pattern)))
-    others = [row for column in columns(board) for row in column if all(row is not named_row for named_row in chosen)]
-    return compare_pairs([(a, b) for a in chosen for b in others if comparable(a, b)])
+        return compare_rows(sorted(chosen, key=lambda row: (row.table, row.pattern)), board)
+    named_rows = {id(row) for row in chosen}
+    others = [row for row in board if row.control is None and id(row) not in named_rows]
+    return compare_pairs([(a, b) for a in chosen for b in others if comparable(a, b)], board)
 
 
 def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
@@ -111,7 +112,7 @@ def _tables(comparisons: Sequence[Comparison], *, bars: bool) -> Tables:
         if bars:
             for row, bar in zip(shown, _bars(group, width), strict=True):
                 row["0".center(width, "·")] = bar
-        tables[f"{heads[table]}, p by Holm over {group[0].family}"] = shown
+        tables[f"{heads[table]}, p: {how(group)}"] = shown
     return tables
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from benchmark.leaderboard.corrections import Correction, holm, ryan
+from benchmark.leaderboard.pools import Pools
 from benchmark.leaderboard.rows import Row
-from benchmark.leaderboard.statistics import ALPHA, Difference, compare, holm, rank_intervals
+from benchmark.leaderboard.statistics import ALPHA, Difference, compare, rank_intervals
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,9 @@ class Comparison:
 
     Args:
         difference: in units of the metric, with its interval; paired by seed if the rows share enough seeds.
-        p: p-value with Holm's correction over the table's comparisons; None if there are too few seeds to test.
+        p: p-value corrected over the table's comparisons; None if there are too few seeds to test.
         family: number of comparisons in that correction.
+        correction: Ryan's if all pairs of the table's columns are compared, Holm's for any other selection.
     """
 
     a: Row
@@ -27,6 +30,7 @@ class Comparison:
     difference: Difference
     p: float | None
     family: int
+    correction: Correction
 
     @property
     def place(self) -> Row:
@@ -62,8 +66,10 @@ class Comparison:
             "ci_low": self.difference.low,
             "ci_high": self.difference.high,
             "test": self.difference.test,
+            "pooled_rows": self.difference.rows,
             "p": self.difference.p,
-            "p_holm": self.p,
+            "p_corrected": self.p,
+            "correction": self.correction,
             "family": self.family,
             "separated": self.separated,
         }
@@ -88,32 +94,49 @@ class Standing:
 
 
 def columns(rows: Iterable[Row]) -> list[list[Row]]:
-    """Group the rows that have a result and are not controls by column, best first within each."""
+    """Group the methods that have a result by column, best first within each.
+
+    Controls and dense rows are no methods: they are what methods are held against.
+    """
     by_column: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.mean is not None and row.control is None:
+        if row.mean is not None and row.control is None and not row.dense:
             by_column[row.column].append(row)
     return [sorted(column, key=lambda row: (row.loss, row.label)) for column in by_column.values()]
 
 
-def compare_pairs(pairs: Sequence[tuple[Row, Row]]) -> list[Comparison]:
-    """Compare pairs of rows with results, in the order given. P-values are corrected within each table."""
-    families: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for place, (a, _) in enumerate(pairs):
-        families[a.table].append(place)
+def compare_pairs(pairs: Sequence[tuple[Row, Row]], board: Iterable[Row]) -> list[Comparison]:
+    """Compare pairs of rows with results, in the order given. P-values are corrected within each table (Holm).
+
+    Args:
+        board: all rows of their tables; the variances of the others in a column say what noise is usual there.
+    """
+    pools = Pools(columns(board))
     comparisons: dict[int, Comparison] = {}
-    for places in families.values():
-        differences = [compare(pairs[i][0].scores, pairs[i][1].scores, len(places)) for i in places]
+    for places in _by_table(pairs):
+        differences = [_difference(pairs[i], len(places), pools) for i in places]
         corrected = holm([difference.p for difference in differences])
         tested = sum(p is not None for p in corrected)
         for i, difference, p in zip(places, differences, corrected, strict=True):
-            comparisons[i] = Comparison(*pairs[i], difference, p, tested)
+            comparisons[i] = Comparison(*pairs[i], difference, p, tested, "Holm")
     return [comparisons[place] for place in range(len(pairs))]
 
 
-def compare_rows(rows: Iterable[Row]) -> list[Comparison]:
-    """Compare every comparable pair of these rows: each row minus the ones after it."""
-    return compare_pairs([pair for pair in combinations(rows, 2) if comparable(*pair)])
+def _by_table(pairs: Sequence[tuple[Row, Row]]) -> list[list[int]]:
+    families: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, (a, _) in enumerate(pairs):
+        families[a.table].append(place)
+    return list(families.values())
+
+
+def _difference(pair: tuple[Row, Row], family: int, pools: Pools) -> Difference:
+    a, b = pair
+    return compare(a.scores, b.scores, family, pools.spreads(a, b))
+
+
+def compare_rows(chosen: Iterable[Row], board: Iterable[Row]) -> list[Comparison]:
+    """Compare every comparable pair of the chosen rows: each row minus the ones after it."""
+    return compare_pairs([pair for pair in combinations(chosen, 2) if comparable(*pair)], board)
 
 
 def comparable(a: Row, b: Row) -> bool:
@@ -123,8 +146,26 @@ def comparable(a: Row, b: Row) -> bool:
 
 
 def compare_all(rows: Iterable[Row]) -> list[Comparison]:
-    """Compare every pair of methods within each column, the better row first."""
-    return compare_pairs([pair for column in columns(rows) for pair in combinations(column, 2)])
+    """Compare every pair of methods within each column, the better row first. P-values are corrected over the table."""
+    ranked = [column for column in columns(rows) if len(column) > 1]
+    pools, comparisons = Pools(ranked), list[Comparison]()
+    pairs = Counter(column[0].table for column in ranked for _ in combinations(column, 2))
+    members = Counter(row.table for column in ranked for row in column)
+    for column in ranked:
+        table = column[0].table
+        comparisons += _compare_column(column, pairs[table], members[table], pools)
+    return comparisons
+
+
+def _compare_column(column: Sequence[Row], family: int, members: int, pools: Pools) -> list[Comparison]:
+    differences = {
+        (i, j): _difference((column[i], column[j]), family, pools) for i, j in combinations(range(len(column)), 2)
+    }
+    corrected = ryan({pair: one.p for pair, one in differences.items() if one.p is not None}, members)
+    return [
+        Comparison(column[i], column[j], one, corrected.get((i, j)), family, "Ryan")
+        for (i, j), one in differences.items()
+    ]
 
 
 def compare_with_best(rows: Sequence[Row]) -> list[Comparison]:
@@ -137,7 +178,10 @@ def compare_with_best(rows: Sequence[Row]) -> list[Comparison]:
 
 
 def standings(rows: Sequence[Row], comparisons: Iterable[Comparison] | None = None) -> list[Standing | None]:
-    """Return each row's standing; None for a control, a row without a result, or the only method of its column.
+    """Return each row's standing.
+
+    It is None for a control, a dense row, a row without a result, the only method of its column, and in a table of
+    single seeds, which have no spread to compare by.
 
     Args:
         comparisons: the result of `compare_all` for these rows, if already computed.
@@ -146,11 +190,19 @@ def standings(rows: Sequence[Row], comparisons: Iterable[Comparison] | None = No
     for comparison in compare_all(rows) if comparisons is None else comparisons:
         if comparison.separated:
             apart[comparison.a.column].append(comparison)
+    repeated = {row.table for row in rows if row.n > 1}
     by_row: dict[int, Standing] = {}
-    for column in (column for column in columns(rows) if len(column) > 1):
-        place = {id(row): i for i, row in enumerate(column)}
-        better = [(place[id(c.better)], place[id(c.worse)]) for c in apart[column[0].column]]
-        seeds = {seed for row in column for seed in row.scores}
-        for row, (best, worst) in zip(column, rank_intervals(len(column), better), strict=True):
-            by_row[id(row)] = Standing(best, worst, len(column), tuple(sorted(seeds - row.scores.keys())))
+    for column in columns(rows):
+        if len(column) > 1 and column[0].table in repeated:
+            by_row |= _standings(column, apart[column[0].column])
     return [by_row.get(id(row)) for row in rows]
+
+
+def _standings(column: Sequence[Row], apart: Iterable[Comparison]) -> Mapping[int, Standing]:
+    place = {id(row): i for i, row in enumerate(column)}
+    better = [(place[id(c.better)], place[id(c.worse)]) for c in apart]
+    seeds = {seed for row in column for seed in row.scores}
+    return {
+        id(row): Standing(best, worst, len(column), tuple(sorted(seeds - row.scores.keys())))
+        for row, (best, worst) in zip(column, rank_intervals(len(column), better), strict=True)
+    }

@@ -38,7 +38,7 @@ def controls(rows: Sequence[Row]) -> list[Questioned]:
         by_column[row.column].append(row)
     questioned = [control for subject in rows for control in _controls_of(subject, by_column[subject.column])]
     comparable = [(subject, other) for _, subject, other in questioned if subject.scores and other.scores]
-    comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(comparable)}
+    comparisons = {(id(c.a), id(c.b)): c for c in compare_pairs(comparable, rows)}
     results = []
     for name, subject, other in questioned:
         comparison = comparisons.get((id(subject), id(other)))

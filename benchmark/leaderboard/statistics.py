@@ -17,7 +17,7 @@ MAX_EXACT_PAIRS = 30
 NOISE = 1e-12
 """Differences smaller than this fraction of the values are rounding errors."""
 
-Test = Literal["paired t", "sign flip", "Welch t", ""]
+Test = Literal["paired t", "pooled t", "sign flip", "Welch t", ""]
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Difference:
 
     Args:
         n: number of common seeds, over which the groups are paired; 0 if they are compared as separate samples.
-        low, high: 95 % interval of this difference (Student's t of the pairs, or Welch's), not corrected.
+        low, high: 95 % interval of this difference (paired, pooled or Welch's t), not corrected.
         p: two-sided p-value, not corrected.
         test: the test that gave `p`.
+        rows: number of rows whose variances a pooled t rests on; 0 for other tests.
     """
 
     n: int
@@ -48,6 +49,26 @@ class Difference:
     high: float | None
     p: float | None
     test: Test
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What is known of one row's noise from all rows of its table; see `benchmark.leaderboard.variances`.
+
+    Args:
+        variance: of a single seed, after the seeds' common effect has been removed.
+        freedom: degrees of freedom of `variance`.
+        most: degrees of freedom that no comparison may exceed.
+        rows: number of rows pooled.
+        stray: whether the row stands out, so that the other rows say nothing about its noise.
+    """
+
+    variance: float
+    freedom: float
+    most: float
+    rows: int
+    stray: bool
 
 
 def summarize(values: Sequence[float]) -> Summary:
@@ -63,42 +84,62 @@ def summarize(values: Sequence[float]) -> Summary:
     return Summary(n, mean, std, mean - half, mean + half)
 
 
-def compare(a: Mapping[int, float], b: Mapping[int, float], family: int = 1) -> Difference:
+def compare(
+    a: Mapping[int, float], b: Mapping[int, float], family: int = 1, spreads: tuple[Spread, Spread] | None = None
+) -> Difference:
     """Compare two groups, a minus b, given as values by seed.
 
     They are paired by seed; with fewer than two common seeds, Welch's test compares them as separate samples.
 
     Args:
         family: number of comparisons that will be corrected together; see `paired`.
+        spreads: of a and b over their common seeds; see `paired`.
     """
     common = sorted(a.keys() & b.keys())
     if len(common) >= 2:
-        return paired([a[seed] for seed in common], [b[seed] for seed in common], family)
+        return paired([a[seed] for seed in common], [b[seed] for seed in common], family, spreads)
     return welch(list(a.values()), list(b.values()))
 
 
-def paired(a: Sequence[float], b: Sequence[float], family: int = 1) -> Difference:
-    """Compare two or more pairs of values, a minus b.
+def paired(
+    a: Sequence[float], b: Sequence[float], family: int = 1, spreads: tuple[Spread, Spread] | None = None
+) -> Difference:
+    """Compare two or more pairs of values, a minus b, by the first of these tests that has a chance.
 
-    Uses the exact sign-flip test if its smallest possible p, 2^(1 - n), remains significant after a correction over
-    `family` comparisons. Otherwise that test could never reject (3 pairs: p >= 0.25), and the paired t test is used.
-
-    Pairs that all differ by the same amount, as accuracies on a small test set may, have no variance for a t test; the
-    sign-flip test is used for them too.
+    - The exact sign-flip test, if its smallest possible p, 2^(1 - n), remains significant after a correction over
+      `family` comparisons; with 3 pairs, p >= 0.25.
+    - The pooled t test, where `spreads` tell the noise of both rows, and neither stands out.
+    - The paired t test. Pairs that all differ by the same amount, as accuracies on a small test set may, have no
+      variance for it; the sign-flip test is used for them, too.
     """
     n = len(a)
     differences = [x - y for x, y in zip(a, b, strict=True)]
     mean = statistics.fmean(differences)
     noise = NOISE * max(map(abs, [*a, *b]))
     deviation = _deviation(differences, mean)
-    error = deviation / math.sqrt(n) if deviation > noise else 0.0
+    constant = deviation <= noise
+    flips = n <= MAX_EXACT_PAIRS and family * 2 ** (1 - n) <= ALPHA
+    if spreads and not flips and not any(spread.stray for spread in spreads):
+        return _pooled(mean, n, spreads)
+    error = 0.0 if constant else deviation / math.sqrt(n)
     half = _quantile(n - 1) * error
     low, high = mean - half, mean + half
-    if not error:  # only all plus and all minus reach a sum this far from 0
+    if constant:  # only all plus and all minus reach a sum this far from 0
         return Difference(n, mean, low, high, 1.0 if abs(mean) <= noise else 2.0 ** (1 - n), "sign flip")
-    if family * 2 ** (1 - n) <= ALPHA and n <= MAX_EXACT_PAIRS:
+    if flips:
         return Difference(n, mean, low, high, sign_flip(differences), "sign flip")
     return Difference(n, mean, low, high, _two_sided(mean / error, n - 1), "paired t")
+
+
+def _pooled(mean: float, n: int, spreads: tuple[Spread, Spread]) -> Difference:
+    """Compare two means of n seeds, whose variances add, by Student's t with Satterthwaite's degrees of freedom."""
+    total = sum(spread.variance for spread in spreads)
+    freedom = total**2 / sum(spread.variance**2 / spread.freedom for spread in spreads)
+    freedom = min(freedom, *(spread.most for spread in spreads))
+    error = math.sqrt(total / n)
+    half = _quantile(freedom) * error
+    p = _two_sided(mean / error, freedom)
+    return Difference(n, mean, mean - half, mean + half, p, "pooled t", spreads[0].rows)
 
 
 def sign_flip(differences: Sequence[float]) -> float:
@@ -134,17 +175,6 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
     freedom = sum(errors) ** 2 / sum(e**2 / (size - 1) for e, size in zip(errors, sizes, strict=True))
     half = _quantile(freedom) * error
     return Difference(0, mean, mean - half, mean + half, _two_sided(mean / error, freedom), "Welch t")
-
-
-def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Return p-values corrected for one family (Holm, 1979), in the same order. None stays None and is not counted."""
-    order = sorted((p, place) for place, p in enumerate(ps) if p is not None)
-    corrected: list[float | None] = [None] * len(ps)
-    least = 0.0
-    for done, (p, place) in enumerate(order):
-        least = max(least, min(1.0, (len(order) - done) * p))
-        corrected[place] = least
-    return corrected
 
 
 def rank_intervals(n: int, better: Collection[tuple[int, int]]) -> list[tuple[int, int]]:

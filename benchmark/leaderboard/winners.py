@@ -38,7 +38,7 @@ class Region:
 def winners(rows: Iterable[Row]) -> list[Region]:
     """Return the regions of each pattern, in order of sparsity."""
     rows = list(rows)
-    first = {id(row) for row, standing in zip(rows, standings(rows), strict=True) if standing and standing.best == 1}
+    first = {id(row) for row, standing in zip(rows, standings(rows), strict=True) if not standing or standing.best == 1}
     levels: dict[tuple[str, float], list[list[Row]]] = defaultdict(list)
     for column in grid(rows).values():
         levels[column[0].pattern, column[0].sparsity].append(column)

@@ -13,12 +13,11 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
+from benchmark.leaderboard.corrections import holm
 from benchmark.leaderboard.statistics import (
-    ALPHA,
     compare,
     critical_difference,
     friedman,
-    holm,
     paired,
     rank_intervals,
     ranks,
@@ -223,70 +222,3 @@ def test_what_always_ties_has_no_friedman_test() -> None:
 def test_critical_values_are_those_of_the_paper(k: int, q: float) -> None:
     """Table 5 of Demsar (2006)."""
     assert critical_difference(k, 7) == pytest.approx(q * math.sqrt(k * (k + 1) / 42), rel=1e-3)
-
-
-# --- simulated tables -------------------------------------------------------------------------------------------------
-
-
-STD = 0.002
-"""Of the noise that `tables` gives every method of its own; what the README counts gaps in."""
-
-
-def separated(scores: np.ndarray) -> np.ndarray:
-    """Of one table [methods][seeds], which pairs are told apart after the correction."""
-    pairs = [(i, j) for i in range(len(scores)) for j in range(i)]
-    groups = [dict(enumerate(row.tolist())) for row in scores]
-    ps = holm([compare(groups[i], groups[j], len(pairs)).p for i, j in pairs])
-    found = np.zeros((len(scores), len(scores)), dtype=bool)
-    for (i, j), p in zip(pairs, ps, strict=True):
-        found[i, j] = found[j, i] = p is not None and p <= ALPHA
-    return found
-
-
-def tables(count: int, methods: int, seeds: int, gap: float = 0.0, examples: int | None = None) -> list[np.ndarray]:
-    """Tables in which a seed moves all methods, noise of 0.002 each of them, and the first one is better by `gap`.
-
-    Args:
-        examples: of the test set, on which an accuracy is then a whole number of hits.
-    """
-    rng = np.random.default_rng([methods, seeds, examples or 0])
-    made = []
-    for _ in range(count):
-        truth = 0.95 + rng.normal(0, 0.003, seeds) + rng.normal(0, STD, (methods, seeds))
-        truth[0] += gap
-        made.append(truth if examples is None else rng.binomial(examples, truth) / examples)
-    return made
-
-
-TABLES = 400
-MOST = stats.binom.ppf(0.999, TABLES, ALPHA)
-"""False alarms among so many tables that a test at 5 % exceeds once in a thousand times."""
-
-
-@pytest.mark.runs
-@pytest.mark.parametrize("examples", [None, 10_000, 360])
-@pytest.mark.parametrize("seeds", [2, 3, 5, 8, 12])
-@pytest.mark.parametrize("methods", [2, 6])
-def test_the_same_algorithm_entered_again_is_told_apart_in_at_most_one_table_of_20(
-    methods: int, seeds: int, examples: int | None
-) -> None:
-    alarms = sum(bool(separated(scores).any()) for scores in tables(TABLES, methods, seeds, examples=examples))
-    assert alarms <= MOST
-
-
-@pytest.mark.runs
-@pytest.mark.parametrize(
-    ("methods", "seeds", "gap", "power"),
-    [
-        (2, 3, 5 * STD, 0.6),
-        (2, 5, 3 * STD, 0.8),
-        (2, 10, 2 * STD, 0.9),
-        (10, 3, 32 * STD, 0.75),
-        (10, 5, 7 * STD, 0.75),
-        (10, 8, 4 * STD, 0.8),
-        (10, 11, 3 * STD, 0.8),
-    ],
-)
-def test_a_true_gap_is_found(methods: int, seeds: int, gap: float, power: float) -> None:
-    found = sum(separated(scores)[0, 1] for scores in tables(TABLES // 4, methods, seeds, gap))
-    assert found >= power * TABLES // 4

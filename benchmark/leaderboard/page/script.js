@@ -102,6 +102,9 @@ const COLUMNS = [
   { name: "seconds", title: "Seconds", by: (row) => row.seconds, cls: "minor" },
 ];
 
+/** A table without a standing, as one of single seeds, has no column of ranks. */
+const columnsOf = (table) => (table.rows.some((row) => row.rank) ? COLUMNS : COLUMNS.filter(({ name }) => name !== "rank"));
+
 function sorted(table, rows) {
   const { by } = COLUMNS.find((column) => column.name === order.column);
   const sign = order.descending ? -1 : 1;
@@ -122,7 +125,7 @@ function sort(column) {
 }
 
 function head(table, id) {
-  const cells = COLUMNS.map(({ name, title, cls }) => {
+  const cells = columnsOf(table).map(({ name, title, cls }) => {
     const falls = order.descending !== (name === "score" && table.direction === "max"); // best first: the highest
     const state = order.column !== name ? "none" : falls ? "descending" : "ascending";
     const shown = name === "score" ? table.metric : title;
@@ -152,7 +155,7 @@ function line(table, row, scale, dense) {
   const seen = row.verified && row.verified === row.runs.length;
   const mark = seen ? el("span", { class: "good", title: "every run verified", "aria-label": "verified" }, " ✓") : "";
   return el("tr", { class: row.family === "control" ? "control" : null },
-    el("td", { class: "rank" }, rankOf(row)),
+    columnsOf(table) === COLUMNS ? el("td", { class: "rank" }, rankOf(row)) : [],
     el("td", { class: "text method" }, row.label, mark),
     el("td", {}, shown),
     el("td", {}, known(row.mean) && scale.high > scale.low ? plot(row, scale, dense) : ""),
@@ -170,7 +173,7 @@ function groupOf(table, rows, dense) {
   const about = el("span", { class: "about" }, rows.length > 1 ? counted(rows.length, "method", "methods") : "");
   const title = when(rows[0].sparsity, rows[0].pattern);
   return el("tbody", {},
-    el("tr", {}, el("th", { scope: "rowgroup", colspan: COLUMNS.length + 1 }, title[0].toUpperCase() + title.slice(1), about)),
+    el("tr", {}, el("th", { scope: "rowgroup", colspan: columnsOf(table).length + 1 }, title[0].toUpperCase() + title.slice(1), about)),
     sorted(table, rows).map((row) => line(table, row, scale, dense)));
 }
 

@@ -21,17 +21,18 @@ Facts = list[dict[str, Any]]
 def boards(rows: Sequence[Row]) -> Tables:
     """Return one table for each task (with its options), model and budget, in the order of the rows.
 
-    A table of single seeds has no ranks: there is no spread to compare by.
+    A table without a standing, as one of single seeds, has no column of ranks.
     """
     tables: Tables = {}
-    ranked = {row.table for row in rows if row.n > 1}
     patterns = shows_patterns(row.pattern for row in rows)
     comparisons = compare_all(rows)
+    places = standings(rows, comparisons)
+    ranked = {row.table for row, standing in zip(rows, places, strict=True) if standing}
     tests, heads = _tests(comparisons), titles(rows)
-    for row, standing in zip(rows, standings(rows, comparisons), strict=True):
-        how = f"; {tests[row.table]}" if row.table in ranked & tests.keys() else ""
+    for row, standing in zip(rows, places, strict=True):
+        about = f"; {tests[row.table]}" if row.table in ranked else ""
         rank = {"rank": str(standing or "")} if row.table in ranked else {}
-        tables.setdefault(f"{heads[row.table]}{how}", []).append(rank | _display_row(row, standing, patterns))
+        tables.setdefault(f"{heads[row.table]}{about}", []).append(rank | _display_row(row, standing, patterns))
     return tables
 
 
@@ -121,16 +122,21 @@ def _notes(row: Row, standing: Standing | None) -> list[str]:
     return notes
 
 
+def how(comparisons: Sequence[Comparison]) -> str:
+    """Say which tests gave the p-values of a table, over how many rows variances were pooled, and the correction."""
+    tests = Counter(one.difference.test for one in comparisons if one.difference.test)
+    sizes = [one.difference.rows for one in comparisons if one.difference.rows]
+    over = f" over {min(sizes)} to {max(sizes)} rows" if several(sizes) else f" over {sizes[0]} rows" if sizes else ""
+    names = (f"{test}{over if test == 'pooled t' else ''}" for test, _ in tests.most_common())
+    return f"{', '.join(names) or 'untested'}; {comparisons[0].correction} over {tests.total()} pairs"
+
+
 def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
-    """Return, for each table, which tests its ranks are based on."""
-    tests: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    """Return, for each table, what its ranks are based on."""
+    by_table: dict[tuple[str, ...], list[Comparison]] = defaultdict(list)
     for comparison in comparisons:
-        tests[comparison.a.table][comparison.difference.test or "untested"] += 1
-    by_table = {}
-    for table, counts in tests.items():
-        names = ", ".join(name for name, _ in counts.most_common())
-        by_table[table] = f"ranks: {names}; Holm over {counts.total() - counts['untested']} pairs"
-    return by_table
+        by_table[comparison.a.table].append(comparison)
+    return {table: f"ranks: {how(of)}" for table, of in by_table.items()}
 
 
 def _columns(row: Row) -> dict[str, Any]:

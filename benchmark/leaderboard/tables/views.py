@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row
+from benchmark.leaderboard.comparisons import Comparison
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 from benchmark.leaderboard.graph_edits import Edited, edited
 from benchmark.leaderboard.rows import TaskName, shows_patterns
-from benchmark.leaderboard.tables.plain import Facts, Tables, chance, interval, number, place, several, titles
+from benchmark.leaderboard.tables.plain import Facts, Tables, chance, how, interval, number, place, several, titles
 from benchmark.records.record import Record
 
 WHERE = ("task", "task_options", "model", "budget", "pattern", "sparsity", "algorithm", "options", "label", "metric")
@@ -101,11 +103,13 @@ def controlled(rows: Sequence[Row]) -> tuple[Tables, Facts]:
     patterns = shows_patterns(pair.subject.pattern for pair in questioned)
     tables: Tables = {}
     heads = titles(pair.subject for pair in questioned)
+    compared: dict[tuple[str, ...], list[Comparison]] = defaultdict(list)
     for pair in questioned:
-        family = f"; p by Holm over {pair.comparison.family}" if pair.comparison else ""
+        compared[pair.subject.table] += [pair.comparison] if pair.comparison else []
+    for pair in questioned:
+        tests = f"; p: {how(compared[pair.subject.table])}" if compared[pair.subject.table] else ""
         name = f"{heads[pair.subject.table]}, methods minus their controls, paired by seed"
-        key = next((known for known in tables if known.startswith(name)), name + family)
-        tables.setdefault(key, []).append(_questioned(pair, patterns))
+        tables.setdefault(name + tests, []).append(_questioned(pair, patterns))
     return tables, [_questioned_facts(pair) for pair in questioned]
 
 
@@ -128,7 +132,8 @@ def _questioned(pair: Questioned, patterns: bool) -> dict[str, str]:
 
 def _questioned_facts(pair: Questioned) -> dict[str, Any]:
     row = pair.subject
-    numbers = ("a_mean", "b_mean", "n", "difference", "ci_low", "ci_high", "test", "p", "p_holm", "family", "separated")
+    tested = ("ci_low", "ci_high", "test", "pooled_rows", "p", "p_corrected", "family", "separated")
+    numbers = ("a_mean", "b_mean", "n", "difference", *tested)
     compared = pair.comparison.facts() if pair.comparison else {}
     names = {"a_mean": "mean", "b_mean": "control_mean"}
     facts = {names.get(name, name): compared.get(name) for name in numbers}
