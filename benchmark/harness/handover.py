@@ -36,6 +36,7 @@ class Notes(BaseModel):
         steps: how steps were trained (`RunState.mode`).
         remarks: what readers of the record have to know (`RunState.notes`).
         edits: the number of edits of the graphs.
+        data: the digest of the training data after the run; empty if they were edited.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,6 +50,7 @@ class Notes(BaseModel):
     steps: Text = "plain"
     remarks: list[Text] = []
     edits: Count = 0
+    data: Text = ""
     rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}
     rewiring_asked: Count | None = None
     rewiring_seconds: Size = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data, Splits
@@ -126,12 +127,13 @@ class _Judged:
     def _measured(self) -> Verdict:
         question, model, masks = self.beginning.question, self.beginning.model, self._masks()
         breaches = self.handover.notes.breaches + audit(
-            on_device(self.handover.state, model),
+            {name: value.to(question.device) for name, value in self.handover.state.items()},
             masks,
             self.beginning.expected,
             self.beginning.start,
             dict(model.named_parameters()),
         )
+        breaches += self._untrained(masks) + self._other_data()
         train, rewiring = self._train(), self.handover.notes.rewiring
         graphs = compared(self.opened.splits, train) if self.handover.notes.edits else []
         breaches += undeclared_edits(graphs, rewiring)
@@ -146,6 +148,20 @@ class _Judged:
         remarks = self.handover.notes.remarks
         record = measured(self.beginning, masks, self.opened.splits, train, edited, remarks, self.fields)
         return Verdict(record, pack(arrays(masks)))
+
+    def _untrained(self, masks: Masks) -> list[str]:
+        """Weights that have changed in a run that has counted no update, and has not said where they come from."""
+        notes, start, state = self.handover.notes, self.beginning.start, self.handover.state
+        if self._tally is None or self._tally.updates or self._tally.redraws or notes.remarks:
+            return []
+        begun = {name: value * masks[name] if name in masks else value for name, value in start.items()}
+        same = all(torch.equal(state[name].to(value.device), value) for name, value in begun.items())
+        return [] if same else ["the network has changed, and no update is counted"]
+
+    def _other_data(self) -> list[str]:
+        """Training data that are not those of the task any more. Edits of graphs are compared one by one."""
+        same = self.handover.notes.edits or self.handover.notes.data == self.opened.digests["train"]
+        return [] if same else ["the training data were changed while the algorithm ran"]
 
     def _masks(self) -> Masks:
         """The masks, in the order of the network's tensors. Raises ValueError if they are not those of its tensors."""
@@ -170,9 +186,8 @@ class _Judged:
         train = self.opened.splits.train.to(question.device)
         objective = Objective(model.train(), question.task)
         profile = profile_of(objective, train, recipe, question.cell.seed, prunable, trainable(model))
-        tally = Tally(profile, sizes)
+        self._tally = tally = Tally(profile, sizes)
         tally.replay(notes.log)
-        self._reused = tally.reused_steps
         seconds = notes.seconds if self.known.seconds is None else self.known.seconds
         peak = notes.peak_bytes if self.known.peak_bytes is None else self.known.peak_bytes
         return Cost.model_validate(tally.counts(recipe.steps) | {"seconds": seconds, "peak_bytes": peak})
@@ -181,10 +196,11 @@ class _Judged:
         notes, question = self.handover.notes, self.beginning.question
         facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
-        facts |= {"shared_steps": self._reused} if self._reused else {}
+        reused = self._tally.reused_steps if self._tally else 0
+        facts |= {"shared_steps": reused} if reused else {}
         return facts
 
-    _reused: int = 0
+    _tally: Tally | None = None
 
     def _failed(self, status: Status, error: str) -> Verdict:
         return Verdict(

@@ -105,11 +105,12 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         error=encodable(error),
         breaches=[encodable(breach) for breach in breaches],
         log=state.meter.log,
-        seconds=state.meter.seconds,
+        seconds=max(0.0, state.meter.seconds),
         peak_bytes=state.meter.peak_bytes,
         steps=state.mode,
         remarks=[readable(text) for text in state.notes],
         edits=len(state.edits),
+        data="" if state.edits or status else state.data.digest,
         **fields,
     )
     if status is not None:

@@ -48,6 +48,7 @@ class Row:
         edited: whether its runs edited the graphs that they trained on.
         task_name: name of the task in table titles.
         noted: number of its records with notes.
+        unrefereed: number of its records whose algorithm ran in the process that judged it.
     """
 
     task: str
@@ -78,6 +79,7 @@ class Row:
     edited: bool = False
     task_name: str = ""
     noted: int = 0
+    unrefereed: int = 0
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -244,6 +246,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         edited=any(record.edited for record in group),
         task_name=task_name,
         noted=sum(record.noted for record in group),
+        unrefereed=sum(record.unrefereed for record in group),
     )
 
 

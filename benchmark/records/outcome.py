@@ -39,6 +39,8 @@ class Answer(Protocol):
     def code(self) -> tuple[str, str]: ...
     @property
     def noted(self) -> bool: ...
+    @property
+    def unrefereed(self) -> bool: ...
 
 
 class Outcome(NamedTuple):
@@ -56,6 +58,7 @@ class Outcome(NamedTuple):
     made_again: bool
     edited: bool
     noted: bool
+    unrefereed: bool
     data: str
     code: tuple[str, str]
 

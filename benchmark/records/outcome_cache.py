@@ -114,7 +114,7 @@ def _shared(one: Outcome) -> tuple[Any, ...]:
     return one.group, one.ranking.metric, one.ranking.direction, one.data, one.code
 
 
-PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "noted")
+PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "noted", "unrefereed")
 """Fields of an outcome that are written as they are."""
 
 
@@ -126,12 +126,11 @@ def _outcomes(columns: dict[str, Any]) -> dict[str, Outcome]:
     plain = zip(*(columns[name] for name in PLAIN), strict=True)
     spent = zip(*columns["spent"], strict=True)
     by_digest = {}
-    for digest, place, seed, cost, (key, status, score, validated, seconds, again, edited, noted) in zip(
+    for digest, place, seed, cost, (key, status, score, validated, seconds, *marks) in zip(
         columns["digest"], columns["place"], columns["seed"], spent, plain, strict=True
     ):
         group, cell, ranking, data, code = shared[place]
         cell = cell.model_copy(update={"seed": seed})
-        by_digest[digest] = Outcome(
-            key, cell, group, status, ranking, score, validated, cost, seconds, again, edited, noted, data, code
-        )
+        values = (key, cell, group, status, ranking, score, validated, cost, seconds, *marks, data, code)
+        by_digest[digest] = Outcome._make(values)
     return by_digest

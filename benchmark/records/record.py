@@ -234,6 +234,11 @@ class Record(_Value):
         return bool(self.notes)
 
     @property
+    def unrefereed(self) -> bool:
+        """Whether its algorithm ran in the process that judged it (`bench run --jobs 0`)."""
+        return self.provenance.get("refereed") is False
+
+    @property
     def data(self) -> str:
         """A digest of the data it was made with, of all splits; empty if the record does not tell them."""
         told = self.provenance.get("data")

@@ -75,6 +75,7 @@ class Lead:
         folder, log = self.folder / f"worker-{self._workers}", self.store.log(cell)
         folder.mkdir()
         log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
         declared = Unloaded(cell.algorithm, asked.algorithm.prunes, asked.algorithm.needs)
         shared = origin_folder(self.folder, str((asked.where or {})["plugins"]["algorithm"]))
         task = Task(cell, declared, self.settings, folder, shared, log)

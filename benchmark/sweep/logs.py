@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONGEST = 10_000_000
@@ -20,3 +22,20 @@ def tidy(log: Path) -> None:
             os.truncate(log, LONGEST)
             with log.open("a") as file:
                 file.write(f"\n[{excess:,} more bytes were cut off]\n")
+
+
+@contextmanager
+def output_to(log: Path) -> Iterator[None]:
+    """Append what this process and its children print to a log."""
+    streams = (sys.stdout, sys.stderr)
+    before = [os.dup(stream.fileno()) for stream in streams]
+    with log.open("a") as file:
+        for stream in streams:
+            os.dup2(file.fileno(), stream.fileno())
+    try:
+        yield
+    finally:
+        for stream, old in zip(streams, before, strict=True):
+            stream.flush()
+            os.dup2(old, stream.fileno())
+            os.close(old)

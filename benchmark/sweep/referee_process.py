@@ -24,6 +24,7 @@ from benchmark.records.record import failure
 from benchmark.records.store import Store
 from benchmark.sweep.channel import Channel, Message
 from benchmark.sweep.confinement import die_with_parent
+from benchmark.sweep.logs import output_to
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class Court:
         verdict = self._verdict(asked, handed, known)
         return {"record": self._store.keep(verdict.record, verdict.masks).model_dump(mode="json", by_alias=True)}
 
+    def log(self, message: Message) -> Path:
+        """The log of the cell that a message is about."""
+        return self._store.log(Cell.model_validate(message["cell"]))
+
     def _verdict(self, asked: Question, handed: Handed, known: Known) -> Verdict:
         try:
             handover = unpacked(handed.handover())
@@ -112,6 +117,8 @@ def preside(settings: Settings, root: Path, connection: Connection) -> None:
         except EOFError:
             return
         try:
-            channel.send(of=message["cell"], **court.answer(message))
+            with output_to(court.log(message)):
+                answer = court.answer(message)
+            channel.send(of=message["cell"], **answer)
         except OSError as error:
             channel.send(of=message["cell"], broken=error.strerror or str(error))

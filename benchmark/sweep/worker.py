@@ -10,11 +10,9 @@ import gc
 import hashlib
 import os
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +28,7 @@ from benchmark.records.cell import Cell
 from benchmark.sweep.channel import Channel
 from benchmark.sweep.confinement import confine, die_with_parent
 from benchmark.sweep.endings import AskedLedger
+from benchmark.sweep.logs import output_to
 from benchmark.training.shared_trainings import Sharing
 
 TICK = 0.2
@@ -63,7 +62,7 @@ def work(task: Task, connection: Connection) -> None:
     torch.set_num_threads(1)
     os.environ["TMPDIR"] = tempfile.tempdir = str(task.folder)
     channel = Channel(connection)
-    with _output_to(task.log):
+    with output_to(task.log):
         confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])
         ended = _run(task, channel)
         _hand_over(task.folder, ended, channel)
@@ -123,16 +122,3 @@ def _edit(folder: Path, ended: Ended, channel: Channel) -> None:
         content = pack(joined(edges))
         (folder / f"edges-{number}").write_bytes(content)
         channel.send(edited=hashlib.sha256(content).hexdigest())
-
-
-@contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Write what this process and its children print to the log."""
-    with log.open("w") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()

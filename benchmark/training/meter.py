@@ -39,7 +39,7 @@ class Tally:
     """
 
     def __init__(self, profile: Profile, sizes: Mapping[str, int]) -> None:
-        self.training_steps = self.scoring_passes = self.updates = self.reused_steps = 0
+        self.training_steps = self.scoring_passes = self.updates = self.reused_steps = self.redraws = 0
         self.training_flops = self.scoring_flops = 0.0
         self.log: list[Entry] = []
         self._sizes, self._live = sizes, dict.fromkeys(profile.forward, 1.0)
@@ -88,6 +88,11 @@ class Tally:
         backward = self._dense - self._forward
         self.scoring_flops += share * {"forward": self._forward, "backward": backward, "graph": 3 * backward}[way]
 
+    def redraw(self) -> None:
+        """Count a network that was drawn anew."""
+        self._note("redraw")
+        self.redraws += 1
+
     def replay(self, log: Sequence[Entry]) -> None:
         """Count what another tally has counted, by its log.
 
@@ -121,6 +126,8 @@ class Tally:
                 return lambda: self.train_step(dense_gradient=dense, updated=updated, share=share)
             case "score", ["forward" | "backward" | "graph" as way, int() | float() as share] if 0 <= share <= MOST:
                 return lambda: self.score(way, share)
+            case "redraw", []:
+                return self.redraw
             case "prune", [dict(kept)] if all(0 <= kept[name] <= size for name, size in self._sizes.items()):
                 return lambda: self.prune(kept)
             case "profile", [dict(forward), dict(both), [rest_forward, rest_both]]:

@@ -101,7 +101,7 @@ class RunState:
         self.meter = Meter(self._profile(), sizes, self.device, tick)
         self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter, self.trainable)
         self.tamper_check = TamperCheck(model)
-        self.written = WrittenTensors(tensors(model))
+        self.written = WrittenTensors(tensors(model), set(self.prunable))
         self.log = Notes()
 
     @property
@@ -201,11 +201,12 @@ class RunState:
 
     def redraw(self, name: str) -> Snapshot:
         """A snapshot of the network as it is drawn from the random stream `name`."""
+        self.meter.redraw()
         return self._known(Snapshot({n: v.to(self.device) for n, v in tensors(self.draw(name)).items()}, 0))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot, with a fresh optimizer. Tensors that no snapshot has held are noted in `written`."""
-        self.written.note(snapshot.state, tensors(self.model), spared=set(self.prunable))
+        self.written.note(snapshot.state, tensors(self.model))
         put(self.model, snapshot.state)
         self.engine.rewind(snapshot.clock)
         self.project()
@@ -276,7 +277,7 @@ class RunState:
     @property
     def breaches(self) -> list[str]:
         """What was found against the run while it went on."""
-        return [*self.tamper_check.breaches, *self.written.breaches]
+        return [*self.tamper_check.breaches, *self.written.breaches(tensors(self.model))]
 
     @property
     def notes(self) -> list[str]:

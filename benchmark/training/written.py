@@ -1,7 +1,8 @@
-"""Notes which restored tensors were not made by training: those that no snapshot of the run has held."""
+"""Notes which restored tensors were not made by training: those of a state that was no snapshot of the run."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 
 from torch import Tensor
@@ -12,22 +13,53 @@ State = Mapping[str, Tensor]
 
 
 class WrittenTensors:
-    """Remembers the digest of every tensor of every snapshot, and compares with them what is restored.
+    """Remembers the digest of every snapshot, and compares with them what is restored.
 
     Args:
         initial: the tensors that the network begins with.
+        prunable: the tensors that may be pruned.
 
     Attributes:
-        names: the tensors that an algorithm has made itself and restored, in the order of the first time.
-        breaches: entries of tensors that may not be pruned, and were set to zero in this way. A bias that starts at
-            zero does not show this in the end: a bias that was never trained has zeros, too.
+        names: the tensors that an algorithm has set to values of its own, in the order of the first time.
     """
 
-    def __init__(self, initial: State) -> None:
-        self._known: set[tuple[str, str]] = set()
+    def __init__(self, initial: State, prunable: Collection[str]) -> None:
+        self._prunable = prunable
+        self._snapshots: set[str] = set()
+        self._tensors: set[tuple[str, str]] = set()
+        self._zeroed: dict[str, Tensor] = {}
         self.names: list[str] = []
-        self.breaches: list[str] = []
         self.know(initial)
+
+    def know(self, state: State) -> None:
+        """Remember a snapshot."""
+        digests = _digests(state)
+        self._tensors |= set(digests.items())
+        self._snapshots.add(_whole(digests))
+
+    def note(self, state: State, current: State) -> None:
+        """Note the tensors of a state to be restored in place of the `current` one, unless it is a snapshot.
+
+        A state that is put together from tensors of several snapshots is none.
+        """
+        digests = _digests({name: state[name] for name in current})
+        self._zeroed = {}
+        if _whole(digests) in self._snapshots:
+            return
+        changed = [name for name, digest in digests.items() if digest != digest_of(name, [current[name]])]
+        unknown = [name for name in changed if (name, digests[name]) not in self._tensors]
+        self.names += [name for name in unknown or changed if name not in self.names]
+        spared = [name for name in changed if name not in self._prunable and state[name].is_floating_point()]
+        self._zeroed = {name: (state[name] == 0) & (current[name] != 0) for name in spared}
+
+    def breaches(self, final: State) -> list[str]:
+        """Entries of tensors that may not be pruned, that were set to zero by the last `note`, and still are zero.
+
+        The network's first tensors do not show this: a bias that starts at zero may never have been trained.
+        """
+        counts = {name: int((zeroed & (final[name] == 0)).sum()) for name, zeroed in self._zeroed.items()}
+        what = "entries that were set to zero"
+        return [f"'{name}' may not be pruned and has {count:,} {what}" for name, count in counts.items() if count]
 
     @property
     def notes(self) -> list[str]:
@@ -35,20 +67,10 @@ class WrittenTensors:
         first = ", ".join(self.names[:5]) + (f" and {len(self.names) - 5} more" if len(self.names) > 5 else "")
         return [f"tensors were set to values that the method made, not training: {first}"] if self.names else []
 
-    def know(self, state: State) -> None:
-        """Remember the tensors of a snapshot."""
-        self._known |= {(name, digest_of(name, [value])) for name, value in state.items()}
 
-    def note(self, state: State, current: State, spared: Collection[str]) -> None:
-        """Note the tensors of a state to be restored that no snapshot has held.
+def _digests(state: State) -> dict[str, str]:
+    return {name: digest_of(name, [value]) for name, value in state.items()}
 
-        Args:
-            current: the tensors of the network before that.
-            spared: tensors that may be pruned.
-        """
-        for name in [name for name in current if (name, digest_of(name, [state[name]])) not in self._known]:
-            if name not in self.names:
-                self.names.append(name)
-            zeroed = int(((state[name] == 0) & (current[name] != 0)).sum())
-            if zeroed and name not in spared and state[name].is_floating_point():
-                self.breaches.append(f"'{name}' may not be pruned and has {zeroed:,} entries that were set to zero")
+
+def _whole(digests: Mapping[str, str]) -> str:
+    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.sweep import workers
 from tests.support.command import Bench, assert_one_clear_line, here
@@ -86,7 +84,7 @@ def test_a_results_folder_that_cannot_be_written_is_one_clear_error(bench: Bench
 
 
 def test_an_interrupt_ends_with_130(own: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(cells: object, settings: object, done: Callable[[Record], None]) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(workers, "run_inline", interrupted)

@@ -373,7 +373,8 @@ def test_a_validation_split_that_is_the_training_split_is_told(broken: Callable[
 
 def test_an_empty_split_is_told(broken: Callable[..., str]) -> None:
     task = data_of(lambda s: Splits(s.train, TensorData(torch.empty(0, 6), torch.empty(0)), s.test))
-    assert broken(task_rules.splits_do_not_overlap, task) == "validation is empty"
+    with pytest.raises(ValueError, match="the validation split is empty"):
+        broken(task_rules.splits_do_not_overlap, task)
 
 
 def test_splits_that_are_drawn_anew_are_told(broken: Callable[..., str]) -> None:

@@ -417,7 +417,7 @@ def test_a_layer_that_computes_with_other_weights_is_found() -> None:
     assert record.status == "failed" or record.metrics != dense.metrics, "four weights do as well as 384"
 
 
-def test_a_hook_left_on_the_network_has_no_say_when_it_is_tested() -> None:
+def test_a_hook_left_on_the_network_is_found() -> None:
     def booby_traps(run: Run) -> None:
         def raises(module: nn.Module, inputs: Any) -> None:
             raise RuntimeError("boo")
@@ -425,7 +425,7 @@ def test_a_hook_left_on_the_network_has_no_say_when_it_is_tested() -> None:
         honest(run)
         weights_of(run).register_forward_pre_hook(raises)
 
-    assert outcome(booby_traps).metrics == outcome(honest).metrics
+    assert_caught(outcome(booby_traps), "hooks", "after the last verb")
 
 
 # --- runs that end badly ----------------------------------------------------------------------------------------------

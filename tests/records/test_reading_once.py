@@ -72,6 +72,6 @@ def test_a_sign_of_life_reads_nothing(
     monkeypatch.setattr(verb, "HEARTBEAT", 0.0)
     with verb._progress(planned, 1, []) as (_, show):
         for steps in range(3):
-            show([SimpleNamespace(question=SimpleNamespace(cell=open_), since=time.monotonic(), steps=steps)])
+            show([SimpleNamespace(cell=open_, since=time.monotonic(), steps=steps)])
     assert capsys.readouterr().err.splitlines() == [f"0/1  imp 1 step {n}  about 8 s left" for n in range(3)]
     assert not read

@@ -55,6 +55,14 @@ class Numbered:
         return self._numbers[text]
 
 
+TOLD = {
+    **{status: status for status in ("failed", "diverged", "skipped", "timeout")},
+    "unrefereed": "not refereed",
+    "noted": "with notes",
+}
+"""Counts of a row that are told beside it, with their texts."""
+
+
 def facts(
     records: Sequence[Record], numbers: Sequence[Published], pictures: Mapping[tuple[str, str, str], Any], names: Names
 ) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def _row(
         "flops": _short(row.flops),
         "seconds": _short(row.cost.get("seconds")),
         "bytes": _short(row.cost.get("peak_bytes")),
-        "failed": {n: count for n in ("failed", "diverged", "skipped", "timeout") if (count := getattr(row, n))},
+        "told": {text: count for name, text in TOLD.items() if (count := getattr(row, name))},
         "verified": sum(record.verified is not None for record in group),
         "controls": controls,
         "command": command(cell, {**names.absent(cell.algorithm), **cell.options}).rpartition(" ")[0],

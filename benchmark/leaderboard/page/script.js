@@ -47,7 +47,7 @@ const rankOf = (row) => (!row.rank ? "–" : row.rank[0] === row.rank[1] ? `${ro
 const counted = (n, one, many) => `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
 
 function notes(row) {
-  const told = Object.entries(row.failed).map(([what, n]) => `${n} ${what}`);
+  const told = Object.entries(row.told).map(([what, n]) => `${n} ${what}`);
   if (row.rank && row.rank[3].length) told.unshift(`incomplete: lacks seed ${row.rank[3].join(", ")}`);
   return told.join("; ");
 }

@@ -115,6 +115,8 @@ def _notes(row: Row, standing: Standing | None) -> list[str]:
     notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
     if row.verified:
         notes.insert(0, "verified" if row.verified == row.n else f"{row.verified} of {row.n} verified")
+    if row.unrefereed:
+        notes.append(f"{row.unrefereed} not refereed")
     if row.noted:
         notes.append(f"{row.noted} with notes (bench show)")
     if standing and standing.missing:
@@ -141,4 +143,6 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
 
 def _columns(row: Row) -> dict[str, Any]:
     """Return the fields of a row that are part of JSON and CSV output."""
-    return {name: value for name, value in asdict(row).items() if name not in ("edited", "task_name", "noted")}
+    return {
+        name: value for name, value in asdict(row).items() if name not in ("edited", "task_name", "noted", "unrefereed")
+    }

@@ -1,0 +1,32 @@
+"""Rewrites what other workers have handed over."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from honest_plugin import honest
+
+from benchmark import Run, algorithm
+
+OUTCOME = "without effect"
+
+
+def sweep() -> Path:
+    """The folder of the sweep, in which every worker has its own."""
+    return Path(os.environ["TMPDIR"]).parent
+
+
+def results() -> Path:
+    """The results folder, known from the path of the log."""
+    return Path(os.readlink("/proc/self/fd/1")).parents[3]
+
+
+@algorithm()
+def rewritten_handovers(run: Run) -> None:
+    """Lie: rewrites what other workers have handed over (Nobody, 2026)."""
+    for file in sweep().glob("worker-*/*"):
+        if file.parent != Path(os.environ["TMPDIR"]):
+            with suppress(OSError):
+                file.write_bytes(b"")
+                raise RuntimeError("a handover was written")
+    honest(run)
