@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data
-from benchmark.harness.applicable import require_applicable
+from benchmark.harness.applicable import require_applicable, require_outputs
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -81,6 +81,7 @@ def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
     shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
     recipe, train = task.recipe(cell.budget, cell.model), train.to(device)
+    require_outputs(beginning.model, task, train)
     state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared)
     require_applicable(question.algorithm, state)
     return state

@@ -6,7 +6,7 @@ an algorithm changes in its own process reaches what is measured here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,8 +29,10 @@ from benchmark.machine import device_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.mask_files import pack
 from benchmark.records.record import Audit, Cost, Record, Status, failure
+from benchmark.training.flops import Profile
 from benchmark.training.meter import Tally
 from benchmark.training.objective import Objective
+from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import profile_of, trainable
 from benchmark.training.state import put, tensors
 
@@ -70,9 +72,14 @@ ITSELF = Known()
 
 @dataclass(frozen=True)
 class OpenedSplits:
-    """Splits with the digests of their content, which take longer to compute than most networks take to measure."""
+    """Splits with what takes longer to compute than most networks take to measure.
+
+    Attributes:
+        profiles: the operations of networks on these data, by what they depend on.
+    """
 
     splits: Splits
+    profiles: dict[Hashable, Profile] = field(default_factory=dict)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -183,14 +190,22 @@ class _Judged:
             return Cost()
         prunable = question.task.prunable(model)
         sizes = {name: p.numel() for name, p in model.named_parameters() if name in prunable}
-        train = self.opened.splits.train.to(question.device)
-        objective = Objective(model.train(), question.task)
-        profile = profile_of(objective, train, recipe, question.cell.seed, prunable, trainable(model))
-        self._tally = tally = Tally(profile, sizes)
+        self._tally = tally = Tally(self._profile(recipe, prunable), sizes)
         tally.replay(notes.log)
         seconds = notes.seconds if self.known.seconds is None else self.known.seconds
         peak = notes.peak_bytes if self.known.peak_bytes is None else self.known.peak_bytes
         return Cost.model_validate(tally.counts(recipe.steps) | {"seconds": seconds, "peak_bytes": peak})
+
+    def _profile(self, recipe: Recipe, prunable: list[str]) -> Profile:
+        """The operations of the network, counted once for all methods that begin with it."""
+        cell, known = self.beginning.question.cell, self.opened.profiles
+        small = cell.density if cell.control == "dense-small" else None
+        key = cell.model, cell.budget, cell.prunable, cell.seed, small
+        if key not in known:
+            train = self.opened.splits.train.to(self.beginning.question.device)
+            objective = Objective(self.beginning.model.train(), self.beginning.question.task)
+            known[key] = profile_of(objective, train, recipe, cell.seed, prunable, trainable(objective.model))
+        return known[key]
 
     def _where(self) -> dict[str, Any]:
         notes, question = self.handover.notes, self.beginning.question

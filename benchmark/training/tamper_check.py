@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import getattr_static
 
 from torch import nn
 from torch.nn.modules import module as torch_module
@@ -91,7 +92,8 @@ class TamperCheck:
 
 def parts(model: nn.Module) -> list[tuple[object, ...]]:
     """What a network computes with besides its tensors: its modules, their forward methods and their hooks."""
-    return [(name, module, type(module).forward, *_own(module)) for name, module in model.named_modules()]
+    modules = model.named_modules()
+    return [(name, module, getattr_static(type(module), "forward", None), *_own(module)) for name, module in modules]
 
 
 def global_hooks() -> bool:
