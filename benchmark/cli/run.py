@@ -136,16 +136,17 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
 def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
     """Start the workers' fork server before this process imports torch, so that both import it in parallel.
 
-    If a GPU may be used, plug-ins are imported in the workers instead of the server: importing torch-geometric
-    initialises CUDA, and CUDA that was initialised before a fork cannot be used after it.
+    It imports the built-in tasks, and no algorithm: the referee is forked from it. If a GPU may be used, tasks are
+    imported in the workers instead of the server: importing torch-geometric initialises CUDA, and CUDA that was
+    initialised before a fork cannot be used after it.
     """
     pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
     names = [name for piece in pieces for name in piece.split("+")]
     known = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if wanted and plugins and all(name in known or "=" in name for name in names):
-        built_in = [plugin.module for plugin in plugins if plugin.distribution == catalog.BUILT_IN]
-        fork_server.start([] if machine.may_be_cuda(device) else built_in)
+        tasks = [plugin for plugin in plugins if plugin.kind == "task" and plugin.distribution == catalog.BUILT_IN]
+        fork_server.start([] if machine.may_be_cuda(device) else [plugin.module for plugin in tasks])
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:

@@ -19,9 +19,9 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return started
 
 
-def test_plugins_are_imported_once_for_all_workers(imported: list[list[str]]) -> None:
+def test_tasks_are_imported_once_for_all_workers_and_no_algorithm_is(imported: list[list[str]]) -> None:
     run._warm_up(["dense,imp:rewind=0.1", "cora"], "cpu", wanted=True)
-    assert imported == [["benchmark.algorithms.dense", "benchmark.algorithms.imp", "benchmark.tasks.nodes.planetoid"]]
+    assert imported == [["benchmark.tasks.nodes.planetoid"]]
 
 
 def test_workers_that_may_use_a_gpu_import_them_after_the_fork(imported: list[list[str]]) -> None:
