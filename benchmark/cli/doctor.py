@@ -43,7 +43,16 @@ def _environment() -> list[dict[str, Any]]:
     findings.append(_finding("device", f"cpu, {machine.cores()} cores"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         findings.append(_finding("device", f"cuda:{index}, {torch.cuda.get_device_name(index)}"))
-    return findings
+    return [*findings, _confinement()]
+
+
+def _confinement() -> dict[str, Any]:
+    """Say whether workers can be confined to a folder. Where they cannot, records say so; that is no problem."""
+    from benchmark.sweep import confinement
+
+    version = confinement.version()
+    confined = f"confined to a folder of their own (Landlock {version})"
+    return _finding("workers", confined if version else "not confined: this kernel has no Landlock (Linux 5.13)")
 
 
 def _plugins() -> list[dict[str, Any]]:
