@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
@@ -120,6 +121,7 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):  # of numpy and scipy, too
+            yield
     finally:
         torch.set_num_threads(threads)
