@@ -10,8 +10,10 @@ import gc
 import hashlib
 import os
 import signal
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -63,10 +65,15 @@ def work(task: Task, connection: Connection) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(task.folder)
     channel = Channel(connection)
     with output_to(task.log):
-        confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])
-        ended = _run(task, channel)
-        _hand_over(task.folder, ended, channel)
-        _edit(task.folder, ended, channel)
+        try:
+            confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])
+            ended = _run(task, channel)
+            _hand_over(task.folder, ended, channel)
+            _edit(task.folder, ended, channel)
+        except Exception:  # its own, or the channel's, whose other end is gone when the worker is stopped
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def _run(task: Task, channel: Channel) -> Ended:
