@@ -66,7 +66,6 @@ def work(task: Task, connection: Connection) -> None:
     channel = Channel(connection)
     with output_to(task.log):
         try:
-            confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])
             ended = _run(task, channel)
             _hand_over(task.folder, ended, channel)
             _edit(task.folder, ended, channel)
@@ -83,6 +82,7 @@ def _run(task: Task, channel: Channel) -> Ended:
         train = _training_data(asked)
     except Exception as problem:  # a data set that cannot be read
         return Ended(Handover(Notes(status="failed", error=told(problem))))
+    confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])  # readers of data may write a cache
     channel.send(began=True)
     return run_algorithm(asked, train, _ticking(channel))
 
