@@ -33,11 +33,17 @@ class Channel:
         """Send a message.
 
         Raises:
-            OSError: the other process has ended, or reads none of the many messages that wait for it.
+            EOFError: the other process has ended.
+            Garbled: it reads none of the many messages that wait for it.
         """
         rest = json.dumps(message).encode() + b"\n"
-        while rest:
-            rest = rest[os.write(self.connection.fileno(), rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self.connection.fileno(), rest) :]
+        except BlockingIOError:
+            raise Garbled("no sign that it reads its messages") from None
+        except OSError:
+            raise EOFError from None
 
     def receive(self) -> Message:
         """Wait for the next message. Raises EOFError if the other process has ended."""
@@ -76,7 +82,7 @@ class Channel:
             content = os.read(self.connection.fileno(), 1 << 16)
         except BlockingIOError:
             return
-        except ConnectionResetError:
+        except OSError:
             content = b""
         if not content:
             raise EOFError

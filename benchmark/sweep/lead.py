@@ -109,7 +109,7 @@ class Lead:
                 self._act(started, message)
                 if started.judged or started not in self.running:
                     return
-        except (EOFError, OSError):
+        except EOFError:
             started.process.join()
             self._lost(started, started.process.exitcode or 0)
         except (Garbled, KeyError, TypeError) as problem:
@@ -150,7 +150,7 @@ class Lead:
         """Have workers ask again whose claim may be free now."""
         for other, seconds in waited:
             other.add(-seconds)
-            with suppress(OSError):  # it has ended: it is found out when its turn comes
+            with suppress(EOFError):  # it has ended: it is found out when its turn comes
                 other.channel.send(again=True)
 
     def _lost(self, started: Started, code: int) -> None:
@@ -187,13 +187,15 @@ class Lead:
         prunes, needs = started.question.algorithm.prunes, started.question.algorithm.needs
         declared = {"prunes": sorted(prunes), "needs": sorted(needs)}
         known = {"folder": str(started.folder), "confined": self._confined, "where": started.question.where}
-        self._referee.send(cell=started.cell.model_dump(), **declared, **known, **started.handed)
+        started.asked = True
+        with suppress(EOFError):  # it has ended: the next one is asked again
+            self._referee.send(cell=started.cell.model_dump(), **declared, **known, **started.handed)
 
     def _listen_to_referee(self) -> None:
         try:
             for message in self._referee.poll():
                 self._judged(message)
-        except (EOFError, OSError):
+        except EOFError:
             self._referee_process.join()
             self._replace_referee(self._referee_process.exitcode or 0)
 
@@ -202,6 +204,7 @@ class Lead:
         started = next((one for one in self.running if one.cell == cell), None)
         if started is None:  # it was stopped meanwhile
             return
+        started.asked = False
         if broken := message.get("broken"):
             raise OSError(broken)
         if record := message.get("record"):
@@ -210,11 +213,12 @@ class Lead:
             self.done(Record.model_validate(record))
             self._drop(started)
         else:
-            started.channel.send(edit=len(started.handed["edges"]))
+            with suppress(EOFError, Garbled):  # it has ended: it is found out when its turn comes
+                started.channel.send(edit=len(started.handed["edges"]))
 
     def _replace_referee(self, code: int) -> None:
         """Call another referee. What the last one was at fails if it has ended a referee before."""
-        before = [started for started in self.running if started.handed]
+        before = [started for started in self.running if started.asked]
         self._call_referee()
         for started in before:
             started.referees += 1

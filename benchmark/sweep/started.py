@@ -45,6 +45,7 @@ class Started:
         moved: when it last reported anything.
         handed: what the referee needs to know of the handover; empty before it.
         judged: whether the worker has nothing more to do.
+        asked: whether an answer of the referee is awaited.
         referees: the referees that have ended while they were at this cell.
     """
 
@@ -58,6 +59,7 @@ class Started:
     moved: float = field(default_factory=time.monotonic)
     handed: Message = field(default_factory=dict)
     judged: bool = False
+    asked: bool = False
     referees: int = 0
     _began: float = 0.0
     _other_seconds: float = 0.0
