@@ -111,6 +111,7 @@ class _Judged:
 
     Attributes:
         fields: the fields of its record that are known, whatever comes of it.
+        tally: what its meter counted, counted again; None if it ended before it began.
     """
 
     beginning: Beginning
@@ -119,6 +120,7 @@ class _Judged:
     editor: Editor
     known: Known
     fields: dict[str, Any] = field(default_factory=dict)
+    tally: Tally | None = field(default=None, init=False)
 
     def verdict(self) -> Verdict:
         notes = self.handover.notes
@@ -140,7 +142,7 @@ class _Judged:
             self.beginning.start,
             dict(model.named_parameters()),
         )
-        breaches += self._untrained(masks) + self._other_data()
+        breaches += self._other_data() + ([] if breaches else self._untrained(masks))
         train, rewiring = self._train(), self.handover.notes.rewiring
         graphs = compared(self.opened.splits, train) if self.handover.notes.edits else []
         breaches += undeclared_edits(graphs, rewiring)
@@ -159,7 +161,7 @@ class _Judged:
     def _untrained(self, masks: Masks) -> list[str]:
         """Weights that have changed in a run that has counted no update, and has not said where they come from."""
         notes, start, state = self.handover.notes, self.beginning.start, self.handover.state
-        if self._tally is None or self._tally.updates or self._tally.redraws or notes.remarks:
+        if self.tally is None or self.tally.updates or self.tally.redraws or notes.remarks:
             return []
         begun = {name: value * masks[name] if name in masks else value for name, value in start.items()}
         same = all(torch.equal(state[name].to(value.device), value) for name, value in begun.items())
@@ -190,7 +192,7 @@ class _Judged:
             return Cost()
         prunable = question.task.prunable(model)
         sizes = {name: p.numel() for name, p in model.named_parameters() if name in prunable}
-        self._tally = tally = Tally(self._profile(recipe, prunable), sizes)
+        self.tally = tally = Tally(self._profile(recipe, prunable), sizes)
         tally.replay(notes.log)
         seconds = notes.seconds if self.known.seconds is None else self.known.seconds
         peak = notes.peak_bytes if self.known.peak_bytes is None else self.known.peak_bytes
@@ -211,11 +213,9 @@ class _Judged:
         notes, question = self.handover.notes, self.beginning.question
         facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
-        reused = self._tally.reused_steps if self._tally else 0
+        reused = self.tally.reused_steps if self.tally else 0
         facts |= {"shared_steps": reused} if reused else {}
         return facts
-
-    _tally: Tally | None = None
 
     def _failed(self, status: Status, error: str) -> Verdict:
         return Verdict(
