@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +79,15 @@ def _commit() -> dict[str, Any]:
     except (OSError, subprocess.CalledProcessError):
         pass
     return {"commit": None, "dirty": None}
+
+
+def resident_peak(process: int | Literal["self"]) -> int | None:
+    """The peak of a process's resident memory in bytes, since it was last reset; None where Linux does not tell it."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None
 
 
 def _processor() -> str:

@@ -11,6 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from benchmark.harness.question import Question
+from benchmark.machine import resident_peak
 from benchmark.records.cell import Cell
 from benchmark.sweep.channel import Channel, Message
 
@@ -85,7 +86,7 @@ class Started:
     def hand_over(self, digest: str, edits: int) -> None:
         """The worker has written its handover, which has this SHA-256."""
         cuda = self.question.device.type == "cuda"  # its memory is known to the worker alone
-        peak = None if cuda else self.peak_bytes()
+        peak = None if cuda or not self.process.pid else resident_peak(self.process.pid)
         self.handed = {"digest": digest, "edits": edits, "edges": [], "seconds": self.seconds(), "peak_bytes": peak}
 
     def judge(self) -> None:
@@ -108,14 +109,6 @@ class Started:
             return f"stopped after {limits.timeout:g} seconds; --timeout with --rerun failed allows more"
         if not waits and now - self.moved > limits.stall:
             return f"stopped after {limits.stall:g} seconds without progress; --stall with --rerun failed allows more"
-        return None
-
-    def peak_bytes(self) -> int | None:
-        """The peak of the memory of the worker, as the kernel has counted it since the run began."""
-        with suppress(OSError):
-            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
         return None
 
     def kill(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from benchmark.machine import resident_peak
 from benchmark.pruning.masks import Masks
 from benchmark.training.flops import Profile
 from benchmark.training.step import Tick
@@ -204,11 +205,7 @@ def _peak(device: torch.device) -> int:
     """Peak memory in bytes: allocated on the GPU, or resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return resident_peak("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def live_share(masks: Masks, parameters: Mapping[str, Tensor]) -> float:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.record import Record
 from benchmark.records.store import Store
 from tests.support.command import BENCH, bench_process
+from tests.support.said import said
 
 WORDS = ["run", "--algo", "dense,magnitude,snip,imp:fraction=0.5", "--task", "digits", "--budget", "smoke"]
 WORDS += ["--seeds", "5", "--jobs", "2", "--results"]
@@ -63,18 +63,10 @@ def disturb(results: Path, kills: int, draw: random.Random) -> int:
     return done
 
 
-def content(record: Record) -> dict[str, Any]:
-    """All that a record says but times, memory, and who made a training first."""
-    said = record.model_dump()
-    said["where"].pop("shared_steps", None)
-    del said["cost"]["seconds"], said["cost"]["peak_bytes"]
-    return said
-
-
 def sweep(results: Path) -> dict[str, dict[str, Any]]:
     """The content of all records, by key. Every file of the folder is a whole record."""
     store = Store(results)
-    records = {record.key: content(record) for record in store}
+    records = {record.key: said(record) for record in store}
     assert store.problems == []
     return records
 

@@ -17,6 +17,7 @@ from benchmark.records.store import Store
 from benchmark.sweep import confinement
 from tests.support.command import Ended, bench_process
 from tests.support.outside import plant
+from tests.support.said import said
 
 LIARS = Path(__file__).parent.parent / "liars"
 
@@ -67,12 +68,9 @@ def run(folder: Path, names: tuple[str, ...], *more: str) -> tuple[dict[str, Rec
 
 
 def content(record: Record) -> dict[str, Any]:
-    """All that a record says but names, times, memory and who made a training first."""
-    said = record.model_dump(exclude={"key", "cell"})
-    for name in ("plugins", "code", "command", "shared_steps"):
-        said["where"].pop(name, None)
-    del said["cost"]["seconds"], said["cost"]["peak_bytes"]
-    return said
+    """What two methods that do the same say alike."""
+    values = said(record, "plugins", "code", "command")
+    return {name: value for name, value in values.items() if name not in ("key", "cell")}
 
 
 def judge(name: str, record: Record, honest: Record) -> None:
