@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from benchmark.pruning.regrowth import regrow, sparse_start
     from benchmark.pruning.structured import Blocks, Channels, keep_units, unit_means
     from benchmark.pruning.target import Target, keep_top
+    from benchmark.training.optimizers import Group
     from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
     from benchmark.training.step import Part, Snapshot, Step
@@ -59,6 +60,7 @@ _HOME = {
     "benchmark.pruning.regrowth": ("regrow", "sparse_start"),
     "benchmark.pruning.structured": ("Blocks", "Channels", "keep_units", "unit_means"),
     "benchmark.pruning.target": ("Target", "keep_top"),
+    "benchmark.training.optimizers": ("Group",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
     "benchmark.training.step": ("Part", "Snapshot", "Step"),
@@ -82,6 +84,7 @@ __all__ = [
     "Download",
     "Fraction",
     "Graphless",
+    "Group",
     "Inapplicable",
     "Masks",
     "Part",

@@ -35,6 +35,7 @@ def show(record: str, results: Path, form: str) -> None:
         "cost": _pairs(shown.cost.model_dump()),
         "prunable": _prunable(shown.prunable),
         "notes": "; ".join(shown.notes),
+        "noted by the method": _pairs(shown.noted),
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",

@@ -68,9 +68,19 @@ def run(name: str, density: float, model: str = "") -> WatchedRun:
 def watched(density: float, model: str) -> WatchedRun:
     """A new watched run, which no method has been called on."""
     task = _task(model)
-    network, data = build(task, model, 0), task.data(Path()).train
+    network, splits = build(task, model, 0), task.data(Path())
     recipe, target = task.recipe("full"), Target(density)
-    return WatchedRun(RunState(task, network, recipe, target, data, 0, draw=lambda _: build(task, model, 1)))
+    state = RunState(
+        task,
+        network,
+        recipe,
+        target,
+        splits.train,
+        0,
+        draw=lambda _: build(task, model, 1),
+        validation=splits.validation,
+    )
+    return WatchedRun(state)
 
 
 def models(name: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -52,6 +52,32 @@ class WatchedRun(Run):
 
     def flow(self, weights: Tensors) -> Tensor:
         return self._looking("flow()", lambda: super(WatchedRun, self).flow(weights))
+
+    def outputs(self, batch: Batch, weights: Tensors | None = None, **settings: Any) -> Tensor:
+        outputs = super().outputs
+        return self._looking("outputs()", lambda: outputs(batch, weights, **settings))
+
+    def statistics(
+        self, batches: Sequence[Batch], weights: Tensors | None = None, **settings: Any
+    ) -> dict[str, Tensor]:
+        statistics = super().statistics
+        return self._looking("statistics()", lambda: statistics(batches, weights, **settings))
+
+    def moments(self, count: int = 1, *, order: int = 2) -> dict[str, Tensor]:
+        return self._looking("moments()", lambda: super(WatchedRun, self).moments(count, order=order))
+
+    def gram(self, count: int = 1, names: Collection[str] | None = None) -> dict[str, Tensor]:
+        return self._looking("gram()", lambda: super(WatchedRun, self).gram(count, names))
+
+    def example_gradients(self, count: int, size: int = 1) -> Iterator[dict[str, Tensor]]:
+        gradients = super().example_gradients(count, size)
+        while (one := self._looking("example_gradients()", lambda: next(gradients, None))) is not None:
+            yield one
+
+    def evaluate(
+        self, split: Literal["validation", "train"] = "validation", *, whole: bool = False
+    ) -> dict[str, float]:
+        return self._looking("evaluate()", lambda: super(WatchedRun, self).evaluate(split, whole=whole))
 
     def bits(self) -> str:
         """A digest of the network's parameters and buffers."""

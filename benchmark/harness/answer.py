@@ -30,5 +30,5 @@ def verdict(question: Question, tick: Tick = lambda steps: None) -> Verdict:
         splits = question.task.source.splits(question.folder, question.cell.seed)
     except Exception as problem:  # a data set that cannot be read
         return Verdict(failure(question.cell, question.ranking, "failed", told(problem)))
-    ended = run_algorithm(question, splits.train, tick)
+    ended = run_algorithm(question, splits.train, tick, splits.validation)
     return judge(question, OpenedSplits(splits), ended.handover, ended.edit)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.numbers import Count, Size
+from benchmark.records.numbers import Count, Json, Size
 from benchmark.records.record import Status
 
 Text = Annotated[str, Field(max_length=10_000_000)]
@@ -35,6 +35,7 @@ class Notes(BaseModel):
         peak_bytes: in its own process.
         steps: how steps were trained (`RunState.mode`).
         remarks: what readers of the record have to know (`RunState.notes`).
+        noted: what the method noted of itself (`Run.note`).
         edits: the number of edits of the graphs.
         data: the digest of the training data after the run; empty if they were edited.
     """
@@ -49,6 +50,7 @@ class Notes(BaseModel):
     peak_bytes: Count = 0
     steps: Text = "plain"
     remarks: list[Text] = []
+    noted: Json = {}
     edits: Count = 0
     data: Text = ""
     rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}

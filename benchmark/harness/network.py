@@ -1,20 +1,14 @@
-"""Builds a task's network from a seed, and evaluates a network on a split."""
+"""Builds a task's network from a seed."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from benchmark.data.splits import Batch, Data
 from benchmark.errors import Inapplicable
 from benchmark.random_streams import stream_seed
 from benchmark.training.task import Task
-
-EVALUATION_BATCH = 1000
-"""Examples per batch of an evaluation, unless the data set another number as `portion`."""
 
 
 def build(task: Task, model: str, seed: int) -> nn.Module:
@@ -44,16 +38,3 @@ def sketch(task: Task, model: str) -> nn.Module | None:
         return build(task, model, 0)
     except Exception:  # whoever needs its values is told why
         return None
-
-
-def evaluate(task: Task, model: nn.Module, data: Data, device: torch.device) -> dict[str, float]:
-    """The task's metrics of a network on a split."""
-    model.eval()
-    with torch.no_grad():
-        return task.evaluate(model, _batches(data.to(device)))
-
-
-def _batches(data: Data) -> Iterator[Batch]:
-    size = getattr(data, "portion", EVALUATION_BATCH)  # large graphs set a smaller batch
-    for first in range(0, len(data), size):
-        yield data.batch(torch.arange(first, min(first + size, len(data))))

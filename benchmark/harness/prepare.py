@@ -70,7 +70,7 @@ def begin(question: Question, train: Data) -> Beginning:
     return Beginning(question, model, start, target)
 
 
-def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
+def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | None = None) -> RunState:
     """The state of the run of a cell, before its algorithm is called."""
     question = beginning.question
     cell, task, device = question.cell, question.task, question.device
@@ -82,6 +82,6 @@ def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
     shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
     recipe, train = task.recipe(cell.budget, cell.model), train.to(device)
     require_outputs(beginning.model, task, train)
-    state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared)
+    state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared, validation)
     require_applicable(question.algorithm, state)
     return state

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
-from benchmark.harness.network import evaluate
 from benchmark.harness.prepare import Beginning
 from benchmark.harness.question import Question
 from benchmark.machine import software_facts, zoo_facts
@@ -18,6 +17,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
 from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Prunable, Record
+from benchmark.training.evaluation import evaluate
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
 
@@ -38,6 +38,7 @@ def measured(
     train: Data,
     edited: dict[str, Data],
     notes: list[str],
+    noted: dict[str, Any],
     fields: dict[str, Any],
 ) -> Record:
     """Measure a network that has passed its audit, and return its record.
@@ -47,6 +48,7 @@ def measured(
         train: the training data after the run.
         edited: the validation and the test split with the edits that the run made.
         notes: what readers of the record have to know.
+        noted: what the method noted of itself.
         fields: the fields of the record that are known already.
     """
     question, model = beginning.question, beginning.model
@@ -71,6 +73,7 @@ def measured(
         layers=layers,
         mask_digest=digest(arrays(masks)),
         notes=[*notes, found] if isinstance(found, str) else notes,
+        noted=noted,
         prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )

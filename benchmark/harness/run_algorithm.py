@@ -42,12 +42,14 @@ class Ended:
         return {split: edited(shown, edit) for split, shown in graphs.items()}
 
 
-def run_algorithm(question: Question, train: Data, tick: Tick = lambda steps: None) -> Ended:
+def run_algorithm(
+    question: Question, train: Data, tick: Tick = lambda steps: None, validation: Data | None = None
+) -> Ended:
     """Run the algorithm of a cell. An exception in it is not raised; it becomes a note in the handover."""
     with reproducible(question.device):
         try:
             beginning = begin(question, train)
-            state = run_state(beginning, train, tick)
+            state = run_state(beginning, train, tick, validation)
         except Inapplicable as problem:
             return Ended(Handover(Notes(status="skipped", error=str(problem))))
         except Exception as problem:  # a model that cannot be built, or does not fit the data
@@ -109,6 +111,7 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         peak_bytes=state.meter.peak_bytes,
         steps=state.mode,
         remarks=[readable(text) for text in state.notes],
+        noted=state.log.noted,
         edits=len(state.edits),
         data="" if state.edits or status else state.data.digest,
         **fields,

@@ -245,7 +245,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         task_label=task_label,
         edited=any(record.edited for record in group),
         task_name=task_name,
-        noted=sum(record.noted for record in group),
+        noted=sum(record.remarked for record in group),
         unrefereed=sum(record.unrefereed for record in group),
     )
 

@@ -38,7 +38,7 @@ class Answer(Protocol):
     @property
     def code(self) -> tuple[str, str]: ...
     @property
-    def noted(self) -> bool: ...
+    def remarked(self) -> bool: ...
     @property
     def unrefereed(self) -> bool: ...
 
@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
     own_seconds: float
     made_again: bool
     edited: bool
-    noted: bool
+    remarked: bool
     unrefereed: bool
     data: str
     code: tuple[str, str]

@@ -114,7 +114,7 @@ def _shared(one: Outcome) -> tuple[Any, ...]:
     return one.group, one.ranking.metric, one.ranking.direction, one.data, one.code
 
 
-PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "noted", "unrefereed")
+PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "remarked", "unrefereed")
 """Fields of an outcome that are written as they are."""
 
 

@@ -144,6 +144,7 @@ class Record(_Value):
         error: why there is no result, if the run was not successful.
         prunable: what could be pruned of the network; older records do not say.
         notes: what readers have to know about the run, a sentence each.
+        noted: what the method noted of itself, by name; nothing is ranked by it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -166,13 +167,14 @@ class Record(_Value):
     error: str | None = None
     notes: list[str] = []
     prunable: Prunable | None = None
+    noted: Json = {}
     verified: Verification | None = None
 
     @model_serializer(mode="wrap")
     def _without_empty_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Omit fields that older records do not have if they are empty, so that those keep their bytes."""
         values: dict[str, Any] = dump(self)
-        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable")}
+        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable", "noted")}
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:
@@ -229,7 +231,7 @@ class Record(_Value):
         return self.edits is not None
 
     @property
-    def noted(self) -> bool:
+    def remarked(self) -> bool:
         """Whether there is something that readers have to know about the run."""
         return bool(self.notes)
 

@@ -1,6 +1,6 @@
 """The process that runs the algorithm of one cell. It hands over what the algorithm leaves behind, and answers nothing.
 
-It reads the data before it imports the algorithm, and keeps the training split alone. While the algorithm runs, the
+It reads the data before it imports the algorithm, and does not keep the test split. While the algorithm runs, the
 process can write in a folder of its own, and nowhere else.
 """
 
@@ -79,19 +79,21 @@ def _run(task: Task, channel: Channel) -> Ended:
     sharing = Sharing(task.shared, AskedLedger(channel))
     asked = question(task.cell, replace(task.settings, sharing=sharing), task.algorithm)
     try:
-        train = _training_data(asked)
+        train, validation = _shown(asked)
     except Exception as problem:  # a data set that cannot be read
         return Ended(Handover(Notes(status="failed", error=told(problem))))
     confine([task.folder, task.shared, Path("/dev"), Path("/proc/self")])  # readers of data may write a cache
     channel.send(began=True)
-    return run_algorithm(asked, train, _ticking(channel))
+    return run_algorithm(asked, train, _ticking(channel), validation)
 
 
-def _training_data(asked: Question) -> Data:
-    """The training split. Nothing keeps the others: an algorithm cannot find them in this process."""
-    train = asked.task.source.splits(asked.folder, asked.cell.seed).train
+def _shown(asked: Question) -> tuple[Data, Data]:
+    """The training and the validation split. Nothing keeps the test split: no algorithm can find it in this process."""
+    splits = asked.task.source.splits(asked.folder, asked.cell.seed)
+    shown = splits.train, splits.validation
+    del splits
     gc.collect()
-    return train
+    return shown
 
 
 def _ticking(channel: Channel) -> Callable[[int], None]:

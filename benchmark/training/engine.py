@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,7 +14,7 @@ from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable, rehearsed
-from benchmark.training.optimizers import optimizer_of
+from benchmark.training.optimizers import Group, optimizer_of
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.state import digest_of
@@ -39,7 +39,7 @@ class Engine:
 
     Args:
         loss: the differentiable training loss of a batch.
-        spared: names of parameters that get no weight decay.
+        groups: for the names of parameters that are trained otherwise than the recipe says.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Engine:
         data: Data,
         seed: int,
         device: torch.device,
-        spared: Collection[str] = (),
+        groups: Mapping[str, Group] | None = None,
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
-        self.data, self._loss, self._seed, self._device, self._spared = data, loss, seed, device, spared
+        self.data, self._loss, self._seed, self._device, self._groups = data, loss, seed, device, groups or {}
         resident = getattr(data, "index_device", torch.device("cpu"))  # data in files are indexed on the CPU
         self._order = Order(len(data), recipe.batch_size, seed, device=resident)
         self._noise = default_generator(device)
@@ -78,7 +78,7 @@ class Engine:
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
         self.clock, self._warm = clock, 0
-        self._optimizer = optimizer_of(self.parameters, self.recipe, self._spared)
+        self._optimizer = optimizer_of(self.parameters, self.recipe, self._groups)
         self._captured: Captured | None = None
 
     def project(self, masks: Masks) -> None:
@@ -95,6 +95,12 @@ class Engine:
                 for slot in self._optimizer.state[weight].values():
                     if slot.shape == weight.shape:
                         slot.masked_fill_(~mask, 0)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Clear the optimizer's memory of some parameters."""
+        for name in names:
+            self._optimizer.state.pop(self.parameters[name], None)
+        self._captured, self._warm = None, 0  # the recorded update writes to the old optimizer state
 
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
@@ -194,7 +200,7 @@ class Engine:
     def _set_rate(self) -> None:
         """Set this step's learning rate. On CUDA it is a tensor, from which a recorded update reads it."""
         for group in self._optimizer.param_groups:
-            rate = self.recipe.rate_at(self.clock)
+            rate = group["factor"] * self.recipe.rate_at(self.clock)
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
             else:

@@ -26,6 +26,9 @@ TICK_EVERY = 16
 MOST = 1e6
 """The largest share of a batch in an entry of a log."""
 
+MOST_OPERATIONS = 1e24
+"""The most operations in an entry of a log."""
+
 
 class Tally:
     """Counts steps and operations. Operations on pruned weights are not counted: a sparse engine would save them.
@@ -89,6 +92,11 @@ class Tally:
         backward = self._dense - self._forward
         self.scoring_flops += share * {"forward": self._forward, "backward": backward, "graph": 3 * backward}[way]
 
+    def products(self, operations: float) -> None:
+        """Count operations of scoring beyond the passes through the network, such as products of its inputs."""
+        self._note("products", operations)
+        self.scoring_flops += operations
+
     def redraw(self) -> None:
         """Count a network that was drawn anew."""
         self._note("redraw")
@@ -121,12 +129,14 @@ class Tally:
         else:
             self.log.append((1, method, list(arguments)))
 
-    def _counter(self, method: str, arguments: Sequence[Any]) -> Callable[[], None]:
+    def _counter(self, method: str, arguments: Sequence[Any]) -> Callable[[], None]:  # noqa: PLR0911  # one for each thing that is counted
         match method, arguments:
             case "train_step", [bool(dense), bool(updated), int() | float() as share] if 0 <= share <= MOST:
                 return lambda: self.train_step(dense_gradient=dense, updated=updated, share=share)
             case "score", ["forward" | "backward" | "graph" as way, int() | float() as share] if 0 <= share <= MOST:
                 return lambda: self.score(way, share)
+            case "products", [int() | float() as operations] if 0 <= operations <= MOST_OPERATIONS:
+                return lambda: self.products(operations)
             case "redraw", []:
                 return self.redraw
             case "prune", [dict(kept)] if all(0 <= kept[name] <= size for name, size in self._sizes.items()):

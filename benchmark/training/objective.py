@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -65,8 +65,53 @@ class Objective(nn.Module):
             torch.manual_seed(noise)
             if temperature != 1:
                 handles.append(self.model.register_forward_hook(cool))
-            with _in_eval_mode(self.model if norms == "running" else None):
+            with evaluating(self.model, only=normalises) if norms == "running" else nullcontext():
                 return self._call(state | dict(weights), batch)
+
+    def settled(self, batch: Batch, weights: Mapping[str, Tensor]) -> Tensor:
+        """The loss of a batch in eval mode: without dropout, and norm layers by their running statistics."""
+        state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        with evaluating(self):
+            return self._call(state | dict(weights), batch)
+
+    def statistics(
+        self, batches: Sequence[Batch], weights: Mapping[str, Tensor], noise: int | None = None
+    ) -> dict[str, Tensor]:
+        """The running statistics that norm layers would have after these batches alone, by the name of the buffer.
+
+        Args:
+            weights, noise: see `outputs`.
+        """
+        norms = {name: module for name, module in self.model.named_modules() if normalises(module)}
+        own = {
+            f"{name}.{kind}".lstrip("."): value for name, norm in norms.items() for kind, value in norm.named_buffers()
+        }
+        sums = {name: torch.zeros_like(value) for name, value in own.items()}
+        with torch.no_grad(), _averaging(norms.values()):
+            for batch in batches:
+                self.outputs(
+                    batch, dict(weights) | sums, "batch", noise
+                )  # a norm layer writes to the buffers it is given
+        return {name: value for name, value in sums.items() if not name.endswith("num_batches_tracked")}
+
+    def outputs(
+        self, batch: Batch, state: Mapping[str, Tensor], norms: Norms = "running", noise: int | None = None
+    ) -> list[Tensor]:
+        """The floating-point outputs of the model for a batch, without dropout: of every call that the loss makes.
+
+        Args:
+            state: parameters and buffers in place of the model's; the result is differentiable in them.
+            norms: `batch` leaves norm layers in training mode, where they normalise by the statistics of the batch.
+            noise: the seed of standard normal numbers that replace the floating-point inputs.
+        """
+        draw = torch.Generator().manual_seed(noise or 0)
+
+        def drawn(value: Any) -> Any:
+            return torch.randn(value.shape, generator=draw).to(value) if _is_float(value) else value
+
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        with evaluating(self, spared=normalises if norms == "batch" else None):
+            return self._outputs(batch, buffers | dict(state), None if noise is None else drawn)
 
     def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
         """The model's outputs for inputs of 1, in eval mode, as one flat tensor.
@@ -78,7 +123,6 @@ class Objective(nn.Module):
                 differ, norm layers that only scale, means in place of maxima, and activations shifted so that they are
                 0 at 0.
         """
-        outputs: list[Tensor] = []
         dtype = next(value.dtype for value in state.values() if value.is_floating_point())
         draw = torch.Generator().manual_seed(0)
 
@@ -89,28 +133,24 @@ class Objective(nn.Module):
                 return (0.5 + torch.rand(value.shape, generator=draw, dtype=torch.float64)).to(value.device, dtype)
             return torch.ones_like(value, dtype=dtype)
 
-        def ones(module: nn.Module, args: Any, kwargs: Any) -> Any:
-            return tree_map(one, args), tree_map(one, kwargs)
+        with evaluating(self), _simplified(self.model) if bare else nullcontext():
+            return torch.cat([output.reshape(-1) for output in self._outputs(batch, state, one)])
+
+    def _outputs(self, batch: Batch, state: Mapping[str, Tensor], change: Callable[[Any], Any] | None) -> list[Tensor]:
+        """The floating-point outputs of the model, with every leaf of its inputs changed."""
+        outputs: list[Tensor] = []
+
+        def replace(module: nn.Module, args: Any, kwargs: Any) -> Any:
+            return (tree_map(change, args), tree_map(change, kwargs)) if change else None
 
         def collect(module: nn.Module, args: Any, output: Any) -> None:
-            outputs.extend(value.reshape(-1) for value in tree_leaves(output) if _is_float(value))
+            outputs.extend(value for value in tree_leaves(output) if _is_float(value))
 
-        modes = {module: module.training for module in self.modules()}
         with _hooked(self.model) as handles:
-            handles += [self.model.register_forward_pre_hook(ones, with_kwargs=True)]
+            handles += [self.model.register_forward_pre_hook(replace, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
-            if bare:
-                hooks = ((NORMS, scaled_input), (ADAPTIVE, adaptive_mean), (NONZERO_AT_ZERO, shifted_to_zero))
-                for kinds, hook in hooks:
-                    handles += [m.register_forward_hook(hook) for m in self.model.modules() if isinstance(m, kinds)]
-            try:
-                self.eval()
-                with MeansForMaxima() if bare else nullcontext():
-                    self._call(state, batch)
-            finally:
-                for module, mode in modes.items():
-                    module.training = mode
-        return torch.cat(outputs)
+            self._call(state, batch)
+        return outputs
 
     def _call(self, state: Mapping[str, Tensor], batch: Batch) -> Tensor:
         value: Tensor = functional_call(self, {f"model.{name}": tensor for name, tensor in state.items()}, (batch,))
@@ -129,10 +169,36 @@ def _hooked(model: nn.Module) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def _in_eval_mode(model: nn.Module | None) -> Iterator[None]:
-    """The norm layers of a model with running statistics are in eval mode; None for no model."""
-    modules = model.modules() if model else ()
-    switched = [m for m in modules if m.training and getattr(m, "running_mean", None) is not None]
+def _simplified(model: nn.Module) -> Iterator[None]:
+    """Only the paths of the signal matter in the model (see `Objective.flow`)."""
+    changes = ((NORMS, scaled_input), (ADAPTIVE, adaptive_mean), (NONZERO_AT_ZERO, shifted_to_zero))
+    with _hooked(model) as handles, MeansForMaxima():
+        for kinds, hook in changes:
+            handles += [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, kinds)]
+        yield
+
+
+@contextmanager
+def _averaging(norms: Iterable[nn.Module]) -> Iterator[None]:
+    """Norm layers average their statistics over all batches, instead of forgetting earlier ones."""
+    momenta = {module: module.momentum for module in norms}
+    for module in momenta:
+        module.momentum = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for module, momentum in momenta.items():
+            module.momentum = momentum
+
+
+Which = Callable[[nn.Module], bool]
+
+
+@contextmanager
+def evaluating(model: nn.Module, only: Which | None = None, spared: Which | None = None) -> Iterator[None]:
+    """The modules of a model are in eval mode: all, only some, or all but some."""
+    chosen = (m for m in model.modules() if (not only or only(m)) and not (spared and spared(m)))
+    switched = [module for module in chosen if module.training]
     for module in switched:
         module.training = False
     try:
@@ -140,6 +206,11 @@ def _in_eval_mode(model: nn.Module | None) -> Iterator[None]:
     finally:
         for module in switched:
             module.training = True
+
+
+def normalises(module: nn.Module) -> bool:
+    """Whether a module normalises by running statistics in eval mode."""
+    return getattr(module, "running_mean", None) is not None
 
 
 def _is_float(value: Any) -> bool:

@@ -1,8 +1,9 @@
-"""The optimizer that a recipe asks for, and the parameters that get no weight decay."""
+"""The optimizer that a recipe asks for, and parameters that are trained otherwise than it says."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,23 +24,42 @@ def norm_parameters(model: nn.Module) -> set[str]:
     }
 
 
-def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, spared: Collection[str]) -> torch.optim.Optimizer:
-    """The recipe's optimizer for named parameters, without weight decay for those in `spared`."""
-    decaying = [parameter for name, parameter in named.items() if name not in spared]
-    parameters: list[Any] = [{"params": decaying}] if decaying else []
-    if spared:
-        parameters.append({"params": [named[name] for name in named if name in spared], "weight_decay": 0.0})
+@dataclass(frozen=True)
+class Group:
+    """How some of the scores of `Run.learning` are trained, where it is not as the recipe says.
+
+    Args:
+        rate: factor of the learning rate.
+        weight_decay: in place of the recipe's; None for the recipe's.
+    """
+
+    rate: float = 1.0
+    weight_decay: float | None = None
+
+
+def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[str, Group]) -> torch.optim.Optimizer:
+    """The recipe's optimizer for named parameters.
+
+    Its parameter groups have the factor of their learning rate as `factor`.
+
+    Args:
+        groups: for the names of parameters that are trained otherwise than the recipe says.
+    """
     device = next(iter(named.values())).device
     on_gpu = device.type == "cuda"
-    rate: float | Tensor = torch.tensor(recipe.rate, device=device) if on_gpu else recipe.rate
+    parameters: dict[Group, list[Tensor]] = {}
+    for name, parameter in named.items():
+        parameters.setdefault(groups.get(name, Group()), []).append(parameter)
+    given: list[Any] = [
+        {
+            "params": several,
+            "factor": group.rate,
+            "lr": torch.tensor(recipe.rate * group.rate, device=device) if on_gpu else recipe.rate * group.rate,
+            "weight_decay": recipe.weight_decay if group.weight_decay is None else group.weight_decay,
+        }
+        for group, several in parameters.items()
+    ]
     if recipe.optimizer != "sgd":
         adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-        return adam(parameters, lr=rate, weight_decay=recipe.weight_decay, fused=True, capturable=on_gpu)
-    return torch.optim.SGD(
-        parameters,
-        lr=rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+        return adam(given, fused=True, capturable=on_gpu)
+    return torch.optim.SGD(given, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)

@@ -76,7 +76,7 @@ def conv_and_linear(model: nn.Module) -> list[str]:
 
     Linear layers of PyTorch Geometric count as well. Transposed convolutions do not.
     """
-    layers = [(name, module) for name, module in model.named_modules() if _is_layer(module)]
+    layers = [(name, module) for name, module in model.named_modules() if is_layer(module)]
     names = {f"{name}.weight".lstrip(".") for name, _ in layers}
     named = model.named_parameters()  # tied weights count once
     return [name for name, parameter in named if name in names and maskable(name, parameter)]
@@ -96,6 +96,15 @@ def prunable_of(policy: Policy, model: nn.Module) -> Prunable:
     )
 
 
+def is_layer(module: nn.Module) -> bool:
+    """Whether a module is a convolution (no transposed one) or a linear layer, of torch or of PyTorch Geometric."""
+    kind = type(module)
+    return isinstance(module, LAYERS) or (kind.__module__, kind.__name__) == (
+        "torch_geometric.nn.dense.linear",
+        "Linear",
+    )
+
+
 def owner(model: nn.Module, name: str) -> nn.Module:
     """The module that a parameter belongs to. `get_submodule` does not work on scripted modules."""
     module: nn.Module = reduce(getattr, name.split(".")[:-1], model)
@@ -110,14 +119,6 @@ def maskable(name: str, parameter: Tensor) -> bool:
 def transposed(model: nn.Module, name: str) -> bool:
     """Whether a parameter has its inputs, and not its outputs, in dimension 0."""
     return isinstance(owner(model, name), _ConvTransposeNd)
-
-
-def _is_layer(module: nn.Module) -> bool:
-    kind = type(module)
-    return isinstance(module, LAYERS) or (kind.__module__, kind.__name__) == (
-        "torch_geometric.nn.dense.linear",
-        "Linear",
-    )
 
 
 def _matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

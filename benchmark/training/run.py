@@ -9,140 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.data.splits import Batch, Data
+from benchmark.data.splits import Batch
 from benchmark.pruning.masks import Masks
-from benchmark.pruning.target import Target
 from benchmark.training.engine import CHECK_EVERY
-from benchmark.training.objective import Norms
+from benchmark.training.look import Look
+from benchmark.training.optimizers import Group
 from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
-from benchmark.training.step import Part, Snapshot, Step
-from benchmark.training.task import Task
+from benchmark.training.step import Snapshot, Step
 
 
-class Run:
+class Run(Look):
     """One network to prune, the target to prune it to, and the budget of steps to train it with.
 
-    The methods are in two groups: those that look leave the network as it is, those that act train, prune or restore
+    The methods are in two groups: those of `Look` leave the network as it is, those that act train, prune or restore
     it. In a pause of `steps`, `prune` can be called; the other methods that act raise RuntimeError.
     """
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-
-    @property
-    def task(self) -> Task:
-        """The task that the network is trained for."""
-        return self._state.task
-
-    @property
-    def recipe(self) -> Recipe:
-        """How the network is trained; one training is `recipe.steps` updates."""
-        return self._state.recipe
-
-    @property
-    def target(self) -> Target:
-        """The density to prune to, and the pattern to keep."""
-        return self._state.target
-
-    @property
-    def data(self) -> Data:
-        """The training data, with the edits made so far."""
-        return self._state.data
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """Copies of the prunable tensors, by name, in the model's order. Changing them does not change the network.
-
-        Raises:
-            Diverged: the training loss was not finite.
-        """
-        self._state.engine.check()
-        return {name: weight.detach().clone() for name, weight in self._state.weights.items()}
-
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """Copies of all trained parameters, by name: prunable tensors, biases, norms.
-
-        Raises:
-            Diverged: the training loss was not finite.
-        """
-        self._state.engine.check()
-        parameters, trainable = self._state.weight_engine.parameters, self._state.trainable
-        return {name: value.detach().clone() for name, value in parameters.items() if name in trainable}
-
-    @property
-    def masks(self) -> Masks:
-        """The masks of the last `prune`; before the first one, masks that keep every weight."""
-        return self._state.masks
-
-    @property
-    def rng(self) -> torch.Generator:
-        """The algorithm's own random stream, on the CPU: draw there, so that every device gets the same numbers."""
-        return self._state.rng
-
-    @property
-    def clock(self) -> int:
-        """The position on the schedule, in updates since its start. Training, `restore` and `rewind` change it."""
-        return self._state.engine.clock
-
-    def batches(self, count: int) -> list[Batch]:
-        """The next `count` training batches for scoring. Their order is separate from that of training."""
-        return self._state.scoring.batches(count)
-
-    def balanced(self, per_class: int, most: int | None = None) -> list[Part]:
-        """Training examples for scoring, `per_class` of every class; a plain batch if the data have no classes.
-
-        Every part has the same share of every class, because batch norm computes its statistics within a part.
-
-        Args:
-            most: the largest number of examples in a part; None for a single part.
-        """
-        return self._state.scoring.balanced(per_class, most)
-
-    def loss(
-        self,
-        batch: Batch | Part,
-        weights: Mapping[str, Tensor] | None = None,
-        *,
-        temperature: float = 1.0,
-        norms: Norms = "batch",
-    ) -> Tensor:
-        """The training loss of a batch, differentiable in `weights`.
-
-        The gradient is 0 for weights that the loss does not depend on, and for those of frozen layers.
-        For a part of `balanced` it is weighted, so that the sum over all parts is the mean over all examples.
-        Parameters, buffers, gradients, random state and mode of the network do not change.
-
-        Args:
-            weights: parameters to use in place of the model's own, by name; others are the model's.
-            temperature: the model's outputs are divided by it.
-            norms: norm layers normalise by the statistics of the `batch`, as in training, or by their `running` ones.
-        """
-        return self._state.scoring.loss(batch, weights or {}, temperature, norms)
-
-    def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """The sum of the network's outputs for an input of ones, differentiable in `weights`.
-
-        It is computed in eval mode and in the floating-point type of `weights`. All other parameters and buffers are
-        replaced by their absolute values (Tanaka et al., 2020). No data are used.
-        """
-        return self._state.scoring.flow(weights)
-
-    def gradients(self, count: int = 1, *, norms: Norms = "batch") -> dict[str, Tensor]:
-        """The dense gradient of the mean `loss` over the next `count` scoring batches, for every prunable tensor."""
-        return self._state.scoring.gradients(self.weights, count, norms)
-
-    def redraw(self, name: str = "redraw") -> Snapshot:
-        """A snapshot of the network with newly drawn initial weights, at the start of the schedule.
-
-        Args:
-            name: of the random stream that the weights are drawn from.
-
-        Raises:
-            RuntimeError: the run has no function that draws another network.
-        """
-        return self._state.redraw(name)
 
     def prune(self, masks: Masks) -> None:
         """Apply masks from now on. Pruned weights are zero and stay zero; weights that come back start at zero.
@@ -192,6 +74,18 @@ class Run:
         with self._state.tamper_check.verb("restore"):
             self._state.restore(snapshot)
 
+    def write(self, values: Mapping[str, Tensor]) -> None:
+        """Set weights, other trained parameters or running statistics to values of the method's own.
+
+        Pruned weights stay zero. The optimizer forgets what it knew of the tensors; the clock does not change. The
+        record says that it was done, and controls that train again still start from the last training's beginning.
+
+        Raises:
+            ValueError: the network has no tensor of this name and shape, or a value is not finite.
+        """
+        with self._state.tamper_check.verb("write"):
+            self._state.write(values)
+
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer. The weights do not change.
 
@@ -209,25 +103,27 @@ class Run:
         scores: Mapping[str, Tensor],
         effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
         recipe: Recipe | None = None,
+        groups: Mapping[str, Group] | None = None,
     ) -> Iterator[dict[str, Tensor]]:
         """Train scores instead of parameters, on a schedule of their own. The parameters are frozen meanwhile.
 
         Args:
-            scores: the initial scores, under any names; `Step.grads` has the gradients of those that are named like
-                prunable tensors.
+            scores: the initial scores, under any names; `Step.grads` has their gradients.
             effective: a differentiable function from the scores to the parameters that the network computes with.
                 Parameters that it does not return keep their values.
             recipe: for training the scores; the run's own by default.
+            groups: learning rates and weight decays of some scores, by name.
 
         Yields:
             The scores, as training changes them.
 
         Raises:
-            ValueError: `effective` returns a name that is not a parameter (at the first update).
+            ValueError: `groups` has a name that no score has; `effective` returns one that no parameter has (at the
+                first update).
         """
         self._state.tamper_check.not_paused("learning")
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
-        with self._state.learning(learned, effective, recipe or self.recipe):
+        with self._state.learning(learned, effective, recipe or self.recipe, groups or {}):
             yield learned
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:

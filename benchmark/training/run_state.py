@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import torch
@@ -19,11 +20,12 @@ from benchmark.pruning.target import Inversion, Target
 from benchmark.random_streams import stream
 from benchmark.training.cuda_graphs import recorder
 from benchmark.training.engine import Engine
+from benchmark.training.evaluation import evaluate
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
 from benchmark.training.notes import Notes
-from benchmark.training.objective import Objective
-from benchmark.training.optimizers import norm_parameters
+from benchmark.training.objective import Objective, evaluating
+from benchmark.training.optimizers import Group, norm_parameters
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
@@ -55,6 +57,7 @@ class RunState:
         tick: called from time to time with the number of steps so far.
         draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
+        validation: the validation split, for `evaluate`.
 
     Attributes:
         engine: trains what is trained now: the weights, or scores in their place.
@@ -78,9 +81,11 @@ class RunState:
         tick: Tick = lambda steps: None,
         draw: Callable[[str], nn.Module] = one_draw,
         shared_trainings: SharedTrainings | None = None,
+        validation: Data | None = None,
     ) -> None:
         self.task, self.recipe, self.target = task, recipe, target
         self.model, self.data, self.seed = model.train(), data, seed
+        self._validation = validation
         self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
@@ -141,8 +146,9 @@ class RunState:
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
 
     def gradients(self) -> dict[str, Tensor]:
-        """The dense gradients of this step, for the prunable tensors that are in training."""
-        return self.engine.gradients(name for name in self.prunable if name in self.engine.parameters)
+        """The dense gradients of this step, for all that is in training."""
+        names = self.engine.parameters
+        return self.engine.gradients(n for n in names if self.engine is not self.weight_engine or n in self.trainable)
 
     def prune(self, masks: Masks) -> None:
         """Apply masks from now on. Raises ValueError if they do not fit the prunable tensors."""
@@ -167,6 +173,7 @@ class RunState:
         learned: Mapping[str, Tensor],
         effective: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]],
         recipe: Recipe,
+        groups: Mapping[str, Group],
     ) -> Iterator[None]:
         """Train `learned`: the parameters are frozen, and the network computes with those that `effective` returns."""
 
@@ -179,7 +186,9 @@ class RunState:
             return value
 
         frozen = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.engine = self._engine_of(learned, loss, recipe)
+        if unknown := sorted(groups.keys() - learned.keys()):
+            raise ValueError(f"no score is named {', '.join(unknown)}, which groups names")
+        self.engine = self._engine_of(learned, loss, recipe, groups)
         if self.trainable <= learned.keys():
             self._trainers.append(self.engine)
         for parameter in frozen:
@@ -213,6 +222,25 @@ class RunState:
         self.restored = snapshot
         self.log.followed()
 
+    def write(self, values: Mapping[str, Tensor]) -> None:
+        """Set parameters and running statistics to values that the algorithm has made. Pruned weights stay zero.
+
+        Raises:
+            ValueError: there is no such tensor, or it has another shape, or a value is not finite.
+        """
+        current = tensors(self.model)
+        for name, value in values.items():
+            if name not in current or value.shape != current[name].shape:
+                raise ValueError(f"the network has no tensor '{name}' of the shape {tuple(value.shape)}")
+            if not bool(value.isfinite().all()):
+                raise ValueError(f"values for '{name}' are not finite")
+        after = current | {name: value.to(current[name]) for name, value in values.items()}
+        self.written.note(after, current)
+        put(self.model, after)
+        self.weight_engine.forget(name for name in values if name in self.weight_engine.parameters)
+        self.project()
+        self.log.followed()
+
     def _known(self, snapshot: Snapshot) -> Snapshot:
         self.written.know(snapshot.state)
         return snapshot
@@ -243,6 +271,23 @@ class RunState:
 
         self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
         self._shared_trainings = None
+
+    def evaluate(self, split: str, whole: bool) -> dict[str, float]:
+        """The task's metrics of the network on a split, with the edits made so far. It leaves no trace."""
+        if self._validation is None:
+            raise RuntimeError("this run was made without a validation split")
+        if split not in ("validation", "train"):
+            raise ValueError(f"split must be 'validation' or 'train', got '{split}'")
+        if split == "train":
+            data = self.data
+            count = len(data) if whole else min(len(data), len(self._validation))
+        else:
+            data = reduce(lambda data, edit: data.rewrite(edit), self.edits, self._validation)
+            count = len(data)
+        self.meter.score("forward", count / self.engine.batch_size)
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), evaluating(self.model):
+            return evaluate(self.task, self.model, data, self.device, count)
 
     @property
     def weights_trained(self) -> bool:
@@ -286,9 +331,16 @@ class RunState:
 
     # --- private ------------------------------------------------------------------------------------------------------
 
-    def _engine_of(self, parameters: Mapping[str, Tensor], loss: Callable[[Batch], Tensor], recipe: Recipe) -> Engine:
-        spared = () if recipe.decay_norms else norm_parameters(self.model) & parameters.keys()
-        return Engine(parameters, loss, recipe, self.data, self.seed, self.device, spared)
+    def _engine_of(
+        self,
+        parameters: Mapping[str, Tensor],
+        loss: Callable[[Batch], Tensor],
+        recipe: Recipe,
+        groups: Mapping[str, Group] | None = None,
+    ) -> Engine:
+        spared = set() if recipe.decay_norms else norm_parameters(self.model) & parameters.keys()
+        groups = {name: Group(weight_decay=0.0) for name in spared} | dict(groups or {})
+        return Engine(parameters, loss, recipe, self.data, self.seed, self.device, groups)
 
     def _loss(self, batch: Batch) -> Tensor:
         return self.task.loss(self.model, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 
 import torch
@@ -13,6 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmark.data.splits import Batch, Data
 from benchmark.errors import Inapplicable
 from benchmark.random_streams import stream, stream_seed
+from benchmark.training.example_gradients import example_gradients
+from benchmark.training.layer_inputs import Means, Measure
 from benchmark.training.meter import Meter
 from benchmark.training.objective import Norms, Objective
 from benchmark.training.order import Order
@@ -38,7 +40,7 @@ class Scoring:
         meter: Meter,
         trained: Collection[str],
     ) -> None:
-        self.data, self.batches_drawn, self._trained = data, 0, trained
+        self.data, self.batches_drawn, self._groups_drawn, self._trained = data, 0, 0, trained
         self._objective, self._seed, self._meter = objective, seed, meter
         self._order = Order(len(data), batch_size, seed, "scoring")
 
@@ -77,15 +79,12 @@ class Scoring:
         batch, share, size = (batch.batch, batch.share, batch.size) if isinstance(batch, Part) else (batch, 1.0, 1.0)
         noise = stream_seed(self._seed, "scoring noise", self._meter.scoring_passes)
         self._meter.score("forward", size)
-        parameters = {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
         used = {name: weight if name in self._trained else weight.detach() for name, weight in weights.items()}
         with sdpa_kernel(SDPBackend.MATH) if twice else nullcontext():
-            value = self._objective.at(batch, parameters | used, noise, temperature, norms) * share
+            value = self._objective.at(batch, self._frozen() | used, noise, temperature, norms) * share
         loss = with_zero_gradients(value, weights.values())
         if loss.requires_grad:
-            loss.register_hook(  # type: ignore[no-untyped-call]
-                lambda grad: self._meter.score("graph" if torch.is_grad_enabled() else "backward", size)
-            )
+            self._count_backward(loss, size)
         return loss
 
     def flow(self, weights: Mapping[str, Tensor]) -> Tensor:
@@ -111,6 +110,47 @@ class Scoring:
             )
         return total
 
+    def outputs(self, batch: Batch, weights: Mapping[str, Tensor], norms: Norms, noise: int | None) -> Tensor:
+        """The network's outputs, without dropout, differentiable in `weights`."""
+        self._meter.score("forward")
+        with sdpa_kernel(SDPBackend.MATH):  # the faster kernels of attention are not twice differentiable
+            found = self._objective.outputs(batch, self._frozen() | dict(weights), norms, noise)
+        outputs = found[0] if len(found) == 1 else torch.cat([output.reshape(-1) for output in found])
+        outputs = with_zero_gradients(outputs, weights.values())
+        if outputs.requires_grad:
+            self._count_backward(outputs, 1.0)
+        return outputs
+
+    def statistics(self, batches: list[Batch], weights: Mapping[str, Tensor], noise: int | None) -> dict[str, Tensor]:
+        """The running statistics that norm layers would have after these batches alone."""
+        for _ in batches:
+            self._meter.score("forward")
+        return self._objective.statistics(batches, weights, noise)
+
+    def fed(self, count: int, measure: Measure, names: Collection[str]) -> Means:
+        """What the layers with these weights are fed by the next `count` batches."""
+        means = Means(measure)
+        with torch.no_grad(), means.watching(self._objective.model, names):
+            for batch in self.batches(count):
+                self._meter.score("forward")
+                self._objective.outputs(batch, {})
+        return means
+
+    def each(self, weights: Mapping[str, Tensor], count: int, size: int) -> Iterator[dict[str, Tensor]]:
+        """The gradient of each of the next `count` groups of `size` examples."""
+        order = Order(len(self.data), size, self._seed, "examples")
+        count = count if len(self.data) > size else 1  # the others would be the same examples again
+        groups = torch.stack([order[self._groups_drawn + number] for number in range(count)])
+        self._groups_drawn += count
+        self.batches_drawn += 1
+        share = groups.shape[1] / self._order.batch_size
+        used = {name: weight for name, weight in weights.items() if name in self._trained}
+        frozen = {name: torch.zeros_like(weight) for name, weight in weights.items() if name not in self._trained}
+        for gradients in example_gradients(self._objective, used, self.data, groups):
+            self._meter.score("forward", share)
+            self._meter.score("backward", share)
+            yield {name: frozen[name] if name in frozen else gradients[name] for name in weights}
+
     def gradients(self, weights: Mapping[str, Tensor], count: int, norms: Norms = "batch") -> dict[str, Tensor]:
         """The gradient, with respect to `weights`, of the mean loss over the next `count` batches."""
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
@@ -120,3 +160,12 @@ class Scoring:
             for name, grad in zip(sums, grads, strict=True):
                 sums[name] += grad / count
         return {name: total.detach() for name, total in sums.items()}
+
+    def _frozen(self) -> dict[str, Tensor]:
+        return {name: parameter.detach() for name, parameter in self._objective.model.named_parameters()}
+
+    def _count_backward(self, value: Tensor, size: float) -> None:
+        """Count a backward pass through `value` when it happens."""
+        value.register_hook(  # type: ignore[no-untyped-call]
+            lambda grad: self._meter.score("graph" if torch.is_grad_enabled() else "backward", size)
+        )

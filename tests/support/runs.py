@@ -30,8 +30,9 @@ ADAMW = replace(ADAM, optimizer="adamw", weight_decay=0.1, clip=0.5)
 RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM, ADAMW], ids=["plain", "momentum", "adam", "adamw"])
 
 
-def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy) -> Run:
-    return Run(RunState(task, build(task, "net", seed), recipe, Target(density), task.data(Path()).train, seed))
+def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy, model: str = "net") -> Run:
+    splits, net = task.data(Path()), build(task, model, seed)
+    return Run(RunState(task, net, recipe, Target(density), splits.train, seed, validation=splits.validation))
 
 
 def network(run: Run) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ from benchmark.training.tamper_check import TamperCheck
 from tests.support.runs import toy_run
 
 LOOKS = {"task", "recipe", "target", "data", "weights", "parameters", "masks", "rng", "clock"}
-LOOKS |= {"batches", "balanced", "loss", "flow", "gradients", "redraw"}
-VERBS = {"prune", "train", "steps", "snapshot", "restore", "rewind", "learning", "rewrite", "augment"}
+LOOKS |= {"batches", "balanced", "loss", "flow", "gradients", "redraw", "outputs", "statistics", "moments", "gram"}
+LOOKS |= {"example_gradients", "evaluate", "note"}
+VERBS = {"prune", "train", "steps", "snapshot", "restore", "write", "rewind", "learning", "rewrite", "augment"}
 
 
 def public(run: Run) -> set[str]:

@@ -54,6 +54,14 @@ LOOKS = {
     "flow": lambda run: run.flow(leaves(run)).backward(),
     "balanced": lambda run: run.balanced(2),
     "gradients": lambda run: run.gradients(2),
+    "outputs": lambda run: run.outputs(run.batches(1)[0], leaves(run), norms="batch").sum().backward(),
+    "outputs of noise": lambda run: run.outputs(run.batches(1)[0], noise=1),
+    "statistics": lambda run: run.statistics(run.batches(2)),
+    "moments": lambda run: run.moments(2),
+    "gram": lambda run: run.gram(2),
+    "example gradients": lambda run: list(run.example_gradients(3, 2)),
+    "evaluate": lambda run: (run.evaluate(), run.evaluate("train")),
+    "note": lambda run: run.note("what", [1, 2.5, "three"]),
     "snapshot": lambda run: run.snapshot(),
 }
 

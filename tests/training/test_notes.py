@@ -80,4 +80,4 @@ def test_a_record_without_notes_has_the_bytes_of_an_older_one() -> None:
     assert b"prunable" not in plain.to_bytes()
     noted = Record.model_validate({**fields, "notes": ["a word"]})
     assert Record.model_validate_json(noted.to_json()) == noted
-    assert noted.noted
+    assert noted.remarked

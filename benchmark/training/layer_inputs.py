@@ -1,0 +1,121 @@
+"""What the layers of a network are fed: means over all positions that the rows of a weight are multiplied with.
+
+A weight is [groups * rows, channels, *kernel]. A position is one place that a filter looks at, or one row of the input
+of a linear layer; what lies there is [groups, channels, *kernel], as unfolding the input gives it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.training.prunable import is_layer
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+LARGEST = 2**24
+"""The most entries of a matrix of positions, of which a Gram matrix is computed at a time: 128 MiB in float64."""
+
+Measure = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""From a layer, its input and its output to a sum over all positions."""
+
+
+def powers(order: int) -> Measure:
+    """Sums of powers: float64 [groups, channels, *kernel]."""
+
+    def measure(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
+        seen, kernel = windows(layer, inputs.double() ** order, outputs)
+        return seen.sum(dim=[0, *range(3, seen.dim() - kernel)])
+
+    return measure
+
+
+def products(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """Gram matrices: the sum of x x^T over the positions x, flattened: float64 [groups, columns, columns]."""
+    seen, kernel = windows(layer, inputs, outputs)
+    places, shape = range(3, seen.dim() - kernel), range(seen.dim() - kernel, seen.dim())
+    rows = seen.permute(1, 0, *places, 2, *shape)
+    columns = math.prod(seen.shape[dim] for dim in (2, *shape))
+    total = torch.zeros(len(rows), columns, columns, dtype=torch.float64, device=inputs.device)
+    for some in torch.split(rows, max(1, LARGEST // max(1, rows[:, :1].numel())), dim=1):
+        matrix = some.double().reshape(len(rows), -1, columns)
+        total += matrix.mT @ matrix
+    return total
+
+
+class Means:
+    """Means over all positions of what layers are fed.
+
+    Attributes:
+        positions: how many there were so far, by the name of the layer's weight.
+    """
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure, self._totals = measure, dict[str, Tensor]()
+        self.positions: dict[str, int] = {}
+
+    @contextmanager
+    def watching(self, model: nn.Module, names: Collection[str]) -> Iterator[None]:
+        """Add what the layers with these weights are fed while the model is called within this context."""
+        handles = [
+            layer.register_forward_hook(self._adding(name, channels))
+            for name, layer, channels in layers_of(model, names)
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def of(self, name: str) -> Tensor | None:
+        """The mean for a weight; None if its layer was not called, or is of a kind whose inputs are not known."""
+        return self._totals[name] / self.positions[name] if self.positions.get(name) else None
+
+    def _adding(self, name: str, channels: int) -> Callable[..., None]:
+        def add(layer: nn.Module, args: tuple[Any, ...], outputs: Tensor) -> None:
+            inputs: Tensor = args[0].detach()
+            total = self._measure(layer, inputs, outputs)
+            self._totals[name] = self._totals[name] + total if name in self._totals else total
+            self.positions[name] = self.positions.get(name, 0) + outputs.numel() // channels
+
+        return add
+
+
+def layers_of(model: nn.Module, names: Collection[str]) -> Iterator[tuple[str, nn.Module, int]]:
+    """The convolutions and linear layers with these weights, and their outputs. Layers may share a weight."""
+    by_weight = {parameter: name for name, parameter in model.named_parameters() if name in names}
+    for module in model.modules():
+        weight = getattr(module, "weight", None) if is_layer(module) else None
+        if isinstance(weight, nn.Parameter) and weight in by_weight:
+            yield by_weight[weight], module, len(weight)
+
+
+def windows(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> tuple[Tensor, int]:
+    """The input of a layer as [n, groups, channels, *places, *kernel], a view if possible, and the kernel's dimensions.
+
+    A linear layer has n positions without places.
+    """
+    if not isinstance(layer, CONVOLUTIONS):
+        return inputs.reshape(-1, 1, inputs.shape[-1]), 0
+    kernel = len(layer.kernel_size)
+    if inputs.dim() == kernel + 1:
+        inputs, outputs = inputs.unsqueeze(0), outputs.unsqueeze(0)
+    seen = _padded(layer, inputs, outputs)
+    for dim, (size, step, spacing) in enumerate(zip(layer.kernel_size, layer.stride, layer.dilation, strict=True), 2):
+        seen = seen.unfold(dim, (size - 1) * spacing + 1, step)[..., ::spacing]
+    return torch.unflatten(seen, 1, (layer.groups, -1)), kernel
+
+
+def _padded(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """The input with the padding of the layer, and with the zeros that some layers add themselves (timm's "same")."""
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    inputs = F.pad(inputs, layer._reversed_padding_repeated_twice, mode=mode)
+    shapes = zip(outputs.shape[2:], inputs.shape[2:], layer.kernel_size, layer.stride, layer.dilation, strict=True)
+    missing = [max(0, (out - 1) * step + (size - 1) * gap + 1 - length) for out, length, size, step, gap in shapes]
+    return F.pad(inputs, [part for lack in reversed(missing) for part in (lack // 2, lack - lack // 2)])
