@@ -55,6 +55,7 @@ class RunState:
         tick: called from time to time with the number of steps so far.
         draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
+        trained: whether the network comes trained for this task.
 
     Attributes:
         engine: trains what is trained now: the weights, or scores in their place.
@@ -78,8 +79,9 @@ class RunState:
         tick: Tick = lambda steps: None,
         draw: Callable[[str], nn.Module] = one_draw,
         shared_trainings: SharedTrainings | None = None,
+        trained: bool = False,
     ) -> None:
-        self.task, self.recipe, self.target = task, recipe, target
+        self.task, self.recipe, self.target, self.trained = task, recipe, target, trained
         self.model, self.data, self.seed = model.train(), data, seed
         self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
         self.device = next(model.parameters()).device
