@@ -22,6 +22,7 @@ from benchmark.plugins.algorithm import Control
 from benchmark.records.outcome import Answer
 from benchmark.records.record import Record
 from benchmark.records.spelling import choices, spelled
+from benchmark.records.starts import finetuning
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
 from benchmark.sweep.interrupts import recorded
@@ -65,6 +66,19 @@ HEARTBEAT = 30.0
     "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
 )
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
+@click.option(
+    "--start",
+    "starts",
+    multiple=True,
+    help="Begin with a trained network: the KEY of a record, files (of the task), timm:NAME, or FILE.safetensors.",
+)
+@click.option(
+    "--finetune",
+    "finetunes",
+    type=Split(),
+    multiple=True,
+    help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0, or SHARE:RATE as 0.1:0.5.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
 @click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
@@ -109,6 +123,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         sparsities=_in_range(flat(selected["sparsities"])),
         patterns=flat(selected["patterns"]) or ["global"],
         prunables=flat(selected["prunables"]) or ["all"],
+        **_starts(list(dict.fromkeys(selected["starts"])), flat(selected["finetunes"]), store, selected["data_root"]),
     )
     planned, broken = plan(selection, store, rerun)
     warn(store, planned.cells)
@@ -149,6 +164,18 @@ def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
         fork_server.start([] if machine.may_be_cuda(device) else [plugin.module for plugin in tasks])
 
 
+def _starts(starts: Sequence[str], shares: Sequence[str], store: Store, data_root: Path | None) -> dict[str, Any]:
+    """The starts of the cells, and how these are fine-tuned. Raises UsageError for fine-tuning without a start."""
+    from benchmark.data.folders import DataFolders
+    from benchmark.sweep.starts import named
+
+    if shares and not starts:
+        raise UsageError("--finetune is for networks that come trained; name one with --start")
+    folders = DataFolders(data_root)
+    chosen = [named(text, store, folders) for text in starts]
+    return {"starts": chosen or [""], "finetunes": [finetuning(text) for text in shares] or [None]}
+
+
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
     for sparsity in sparsities:
         if not 0 <= sparsity < 1:
@@ -180,7 +207,9 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
 def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, data_root: Path | None) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
+    from benchmark.sweep.again import Here
     from benchmark.sweep.edge_limits import edge_limits
+    from benchmark.sweep.starts import unfit
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
@@ -188,9 +217,11 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
         setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
     }
     store.check()
-    for limit in edge_limits(planned.run, planned.algorithms, planned.tasks, folders):
-        click.echo(f"Warning: {limit}", err=True)
-    settings = Settings(folders, device)
+    starts = Here(store, device, data_root).starts(planned.run, planned.tasks)
+    limits_of_edges = edge_limits(planned.run, planned.algorithms, planned.tasks, folders)
+    for remark in (*limits_of_edges, *unfit(starts, planned.tasks)):
+        click.echo(f"Warning: {remark}", err=True)
+    settings = Settings(folders, device, starts=starts)
     finished: list[Record] = []
     with _progress(planned, max(1, jobs), finished) as (line, show):
 
@@ -263,7 +294,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (
-        f"{catalog.label(cell.task, cell.task_options)}/{cell.model} {cell.scope} {cell.sparsity:g} seed {cell.seed}"
+        f"{catalog.label(cell.task, cell.task_options)}/{cell.network} {cell.scope} {cell.sparsity:g} seed {cell.seed}"
     )
     label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"

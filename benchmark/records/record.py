@@ -144,6 +144,8 @@ class Record(_Value):
         error: why there is no result, if the run was not successful.
         prunable: what could be pruned of the network; older records do not say.
         notes: what readers have to know about the run, a sentence each.
+        network_digest: of the tensors of the network (`benchmark.training.state.network_digest`); older records do not
+            say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -166,13 +168,18 @@ class Record(_Value):
     error: str | None = None
     notes: list[str] = []
     prunable: Prunable | None = None
+    network_digest: str | None = None
     verified: Verification | None = None
 
     @model_serializer(mode="wrap")
     def _without_empty_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Omit fields that older records do not have if they are empty, so that those keep their bytes."""
         values: dict[str, Any] = dump(self)
-        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable")}
+        return {
+            name: value
+            for name, value in values.items()
+            if value or name not in ("notes", "prunable", "network_digest")
+        }
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:

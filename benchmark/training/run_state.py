@@ -115,7 +115,7 @@ class RunState:
     def steps_to_go(self, steps: int | None) -> int:
         """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
         updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
-        if steps is None:
+        if steps is None and self.engine.recipe.steps:
             self.log.trained(updates)
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored
