@@ -209,7 +209,7 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
     from benchmark.harness.question import Settings
     from benchmark.sweep.again import Here
     from benchmark.sweep.edge_limits import edge_limits
-    from benchmark.sweep.starts import unfit
+    from benchmark.sweep.starts import remarks
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
@@ -219,7 +219,7 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
     store.check()
     starts = Here(store, device, data_root).starts(planned.run, planned.tasks)
     limits_of_edges = edge_limits(planned.run, planned.algorithms, planned.tasks, folders)
-    for remark in (*limits_of_edges, *unfit(starts, planned.tasks)):
+    for remark in (*limits_of_edges, *remarks(starts, planned.tasks)):
         click.echo(f"Warning: {remark}", err=True)
     settings = Settings(folders, device, starts=starts)
     finished: list[Record] = []

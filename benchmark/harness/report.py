@@ -36,7 +36,8 @@ def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, An
 def _start_facts(start: StartFile, fit: Fit) -> dict[str, Any]:
     """What a record says of its start: which bytes, what was taken of them, and what they cost if that is known."""
     facts = {"sha256": start.digest, "taken": list(fit.values), "drawn": list(fit.drawn)}
-    return facts | ({"cost": dict(start.cost)} if start.cost else {})
+    known = {"cost": dict(start.cost), "remark": start.remark}
+    return facts | {name: value for name, value in known.items() if value}
 
 
 def measured(

@@ -28,12 +28,14 @@ class StartFile:
         digest: SHA-256 of its bytes.
         task: that its network was trained for; empty if that is not known.
         cost: of its network, as its record tells it; empty if that is not known.
+        remark: what has to be known of it, a sentence; empty if nothing has.
     """
 
     path: Path
     digest: str
     task: str = ""
     cost: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
     def tensors(self) -> dict[str, Tensor]:
         """Its tensors, by name. Raises ValueError if the file is no longer what it was, or cannot be read."""

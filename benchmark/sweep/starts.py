@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -72,7 +72,8 @@ class Starts:
         if record.status != "ok":
             raise UsageError(f"record {record.key[:8]} has no network to begin with: it is {record.status}")
         file = kept_network(record) or keep_network(record, self.again(record))
-        return _start_file(file, record.cell.task, record.cost.model_dump())
+        remark = "" if record.network_digest else _UNTOLD.format(key=record.key[:8])
+        return replace(_start_file(file), task=record.cell.task, cost=record.cost.model_dump(), remark=remark)
 
     def _of_task(self, cell: Cell, task: Task) -> StartFile:
         if task.pretrained is None:
@@ -126,12 +127,18 @@ def named(text: str, store: Store, folders: DataFolders) -> str:
     return find_record(text, store).key
 
 
-def unfit(files: Files, tasks: Mapping[str, Task]) -> Iterator[str]:
-    """Yield a sentence for every network of which not all parameters are in its start.
+_UNTOLD = (
+    "record {key} tells no digest of its network: that trained again has its metrics and masks, as far as is known"
+)
+
+
+def remarks(files: Files, tasks: Mapping[str, Task]) -> Iterator[str]:
+    """Yield what has to be known of starts, and a sentence for every network of which some parameters are drawn.
 
     Args:
         tasks: by `Cell.setting`.
     """
+    yield from dict.fromkeys(file.remark for file in files.values() if file.remark)
     for (start, setting, name), file in files.items():
         model = sketch(tasks[setting], name)
         try:
@@ -197,8 +204,8 @@ def _ending(places: Iterable[Path], name: str) -> Iterator[Path]:
     yield from (place / f"{name}{suffix}" for place in places for suffix in SUFFIXES)
 
 
-def _start_file(file: Path, task: str = "", cost: Mapping[str, float] | None = None) -> StartFile:
-    return StartFile(file, hashed(file, "sha256").removeprefix("sha256:"), task, cost or {})
+def _start_file(file: Path) -> StartFile:
+    return StartFile(file, hashed(file, "sha256").removeprefix("sha256:"))
 
 
 def _folder() -> Path:

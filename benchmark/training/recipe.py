@@ -67,6 +67,6 @@ def finetuned(recipe: Recipe, share: float, rate: float) -> Recipe:
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The same recipe with another number of steps: milestones and warm-up are scaled with it."""
-    scale = steps / recipe.steps
+    scale = steps / max(1, recipe.steps)
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
     return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))
