@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from benchmark import machine
+from benchmark.cli.begins import begins, start_options
 from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, results_option, usable, warn
 from benchmark.errors import PluginError, UsageError
@@ -22,7 +23,6 @@ from benchmark.plugins.algorithm import Control
 from benchmark.records.outcome import Answer
 from benchmark.records.record import Record
 from benchmark.records.spelling import choices, spelled
-from benchmark.records.starts import finetuning
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
 from benchmark.sweep.interrupts import recorded
@@ -66,19 +66,7 @@ HEARTBEAT = 30.0
     "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
 )
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
-@click.option(
-    "--start",
-    "starts",
-    multiple=True,
-    help="Begin with a trained network: the KEY of a record, files (of the task), timm:NAME, or FILE.safetensors.",
-)
-@click.option(
-    "--finetune",
-    "finetunes",
-    type=Split(),
-    multiple=True,
-    help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0, or SHARE:RATE as 0.1:0.5.",
-)
+@start_options
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
 @click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
@@ -123,7 +111,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         sparsities=_in_range(flat(selected["sparsities"])),
         patterns=flat(selected["patterns"]) or ["global"],
         prunables=flat(selected["prunables"]) or ["all"],
-        **_starts(list(dict.fromkeys(selected["starts"])), flat(selected["finetunes"]), store, selected["data_root"]),
+        **begins(selected["starts"], selected["finetunes"], store, selected["data_root"]),
     )
     planned, broken = plan(selection, store, rerun)
     warn(store, planned.cells)
@@ -162,18 +150,6 @@ def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
     if wanted and plugins and all(name in known or "=" in name for name in names):
         tasks = [plugin for plugin in plugins if plugin.kind == "task" and plugin.distribution == catalog.BUILT_IN]
         fork_server.start([] if machine.may_be_cuda(device) else [plugin.module for plugin in tasks])
-
-
-def _starts(starts: Sequence[str], shares: Sequence[str], store: Store, data_root: Path | None) -> dict[str, Any]:
-    """The starts of the cells, and how these are fine-tuned. Raises UsageError for fine-tuning without a start."""
-    from benchmark.data.folders import DataFolders
-    from benchmark.sweep.starts import named
-
-    if shares and not starts:
-        raise UsageError("--finetune is for networks that come trained; name one with --start")
-    folders = DataFolders(data_root)
-    chosen = [named(text, store, folders) for text in starts]
-    return {"starts": chosen or [""], "finetunes": [finetuning(text) for text in shares] or [None]}
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:

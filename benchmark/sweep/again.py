@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -21,7 +21,8 @@ from benchmark.pruning.masks import Masks
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.sweep.starts import Files, Starts, keep_network
+from benchmark.sweep.kept_starts import keep_network
+from benchmark.sweep.starts import Files, Starts
 from benchmark.sweep.workers import run_in_processes, sweep_folder
 from benchmark.training.state import put, tensors
 from benchmark.training.task import Task
@@ -67,7 +68,8 @@ class Here:
         return Starts(self.store, DataFolders(self.data_root), self._trained).files(cells, tasks)
 
     def _trained(self, record: Record) -> dict[str, Tensor]:
-        return tensors(network_of(record, self).model)
+        cpu = record.provenance.get("device") == "cpu"  # elsewhere it has other bits
+        return tensors(network_of(record, replace(self, device="cpu") if cpu else self).model)
 
 
 def network_of(record: Record, here: Here) -> Network:

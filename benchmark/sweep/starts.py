@@ -1,7 +1,4 @@
-"""Finds the files of starts: networks of records, files that come with a task, checkpoints of timm, a user's own.
-
-They are kept in the folder `starts` of the user's cache, where workers cannot write.
-"""
+"""Finds the files of starts: networks of records, files that come with a task, checkpoints of timm, a user's own."""
 
 from __future__ import annotations
 
@@ -15,9 +12,8 @@ from torch import Tensor
 
 from benchmark.data.checksums import hashed, matches
 from benchmark.data.folders import DataFolders
-from benchmark.data.networks import SUFFIXES, read_network
-from benchmark.errors import DataMissing, Inapplicable, PluginError, UsageError, VerificationFailed
-from benchmark.files import user_cache, write
+from benchmark.data.networks import SUFFIXES
+from benchmark.errors import DataMissing, Inapplicable, UsageError
 from benchmark.harness.handover import pack
 from benchmark.harness.network import sketch
 from benchmark.harness.question import start_of
@@ -27,7 +23,7 @@ from benchmark.records.lookup import find_record
 from benchmark.records.record import Record
 from benchmark.records.starts import FILES, OF_TIMM, is_key
 from benchmark.records.store import Store
-from benchmark.training.state import network_digest
+from benchmark.sweep.kept_starts import folder, keep, keep_network, kept_network
 from benchmark.training.task import Task
 
 Files = Mapping[tuple[str, str, str], StartFile]
@@ -79,33 +75,7 @@ class Starts:
         if task.pretrained is None:
             raise UsageError(f"task '{cell.task}' comes with no trained networks; give --start KEY or a file")
         content = pack(dict(_pretrained(task.pretrained, cell.model, self.folders)))
-        return _start_file(_keep(content, f"{hashlib.sha256(content).hexdigest()}.safetensors"))
-
-
-def kept_network(record: Record) -> Path | None:
-    """The file with the network of a record, if it was made before.
-
-    Raises:
-        VerificationFailed: the file is not as it was written.
-    """
-    file = next(iter(sorted(_folder().glob(f"{record.key}-{record.network_digest or '*'}.safetensors"))), None)
-    if file is None:
-        return None
-    try:
-        sound = file.stem.endswith(network_digest(read_network(file.read_bytes(), file.name)))
-    except ValueError:
-        sound = False
-    if not sound:
-        raise VerificationFailed(
-            f"the start {file} is not the network of record {record.key[:8]}: it was changed; "
-            f"delete it, and the network is trained again"
-        )
-    return file
-
-
-def keep_network(record: Record, tensors: Mapping[str, Tensor]) -> Path:
-    """Write the network of a record, with its digest in the name, where `kept_network` finds it."""
-    return _keep(pack(dict(tensors)), f"{record.key}-{network_digest(tensors)}.safetensors")
+        return _start_file(keep(content, f"{hashlib.sha256(content).hexdigest()}.safetensors"))
 
 
 def named(text: str, store: Store, folders: DataFolders) -> str:
@@ -166,7 +136,7 @@ def _users(file: Path) -> str:
     if not file.is_file():
         raise UsageError(f"there is no file {file}; --start takes the key of a record, files, timm:NAME, or a file")
     digest = hashed(file, "sha256")
-    _keep(file.read_bytes(), f"{digest.removeprefix('sha256:')}{file.suffix}")
+    keep(file.read_bytes(), f"{digest.removeprefix('sha256:')}{file.suffix}")
     name = re.sub(r"[^\w.+-]", "_", file.name)[-100:]
     return f"{name}@{digest}"
 
@@ -190,7 +160,7 @@ def _kept_file(start: str, folders: DataFolders) -> Path:
     if name.startswith(OF_TIMM):
         places = list(_ending([root / "timm" for root in folders.roots], name.removeprefix(OF_TIMM)))
     else:
-        places = [*_folder().glob(f"{digest}.*"), *(root / "starts" / name for root in folders.roots)]
+        places = [*folder().glob(f"{digest}.*"), *(root / "starts" / name for root in folders.roots)]
     file = next((file for file in places if matches(file, f"sha256:{digest}")), None)
     if file is None:
         first = folders.roots[0] / ("timm" if name.startswith(OF_TIMM) else "starts")
@@ -206,19 +176,3 @@ def _ending(places: Iterable[Path], name: str) -> Iterator[Path]:
 
 def _start_file(file: Path) -> StartFile:
     return StartFile(file, hashed(file, "sha256").removeprefix("sha256:"))
-
-
-def _folder() -> Path:
-    return user_cache() / "starts"
-
-
-def _keep(content: bytes, name: str) -> Path:
-    """Write a file into the folder of starts, unless it is there."""
-    file = _folder() / name
-    if file.is_file() and file.read_bytes() == content:
-        return file
-    try:
-        write(content, file)
-    except OSError as error:
-        raise PluginError(f"the start {file} cannot be written: {error.strerror or error}") from None
-    return file
