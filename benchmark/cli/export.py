@@ -20,7 +20,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 
 if TYPE_CHECKING:
-    from benchmark.sweep.again import Network
+    from benchmark.sweep.again import Here, Network
 
 
 @click.command()
@@ -36,13 +36,15 @@ def export(record: str, folder: Path, device: str, data_root: Path | None, resul
     (parameters and buffers, with pruned weights zero), masks.safetensors (True = kept), record.json, and for the
     pattern `channels` smaller.safetensors, the dense network without the removed channels.
     """
+    from benchmark.sweep.again import Here
+
     wanted = find_record(record, Store(results))
     if wanted.status != "ok":
         raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
     with _whole(folder) as workshop:
-        _write(workshop, wanted, _trained(wanted, usable(device), data_root))
+        _write(workshop, wanted, _trained(wanted, Here(Store(results), usable(device), data_root)))
     click.echo(
         f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}{plain(code_note(wanted))}", err=True
     )
@@ -69,24 +71,14 @@ def _whole(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _trained(record: Record, device: str, data_root: Path | None) -> Network:
-    """Train the network of a record again.
+def _trained(record: Record, here: Here) -> Network:
+    """Train the network of a record again. Raises VerificationFailed if the result differs from the record."""
+    from benchmark.sweep.again import network_of
 
-    Raises:
-        VerificationFailed: the result differs from the record.
-    """
-    from benchmark.harness.rerun import differences
-    from benchmark.sweep.again import answered_again
-
-    second = answered_again(record, device, data_root)
-    differs = differences(record, second.record)
-    if second.network is None or differs:
-        raise VerificationFailed(
-            f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
-            f"It was made with torch {record.provenance.get('torch')} on {record.provenance.get('processor')}"
-            f"{code_note(record)}"
-        )
-    return second.network
+    try:
+        return network_of(record, here)
+    except VerificationFailed as problem:
+        raise VerificationFailed(f"{problem}{code_note(record)}") from None
 
 
 def _write(folder: Path, record: Record, network: Network) -> None:

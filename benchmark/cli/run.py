@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from benchmark import machine
+from benchmark.cli.begins import begins, start_options
 from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, results_option, usable, warn
 from benchmark.errors import PluginError, UsageError
@@ -65,6 +66,7 @@ HEARTBEAT = 30.0
     "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
 )
 @click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
+@start_options
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
 @click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
@@ -109,6 +111,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         sparsities=_in_range(flat(selected["sparsities"])),
         patterns=flat(selected["patterns"]) or ["global"],
         prunables=flat(selected["prunables"]) or ["all"],
+        **begins(selected["starts"], selected["finetunes"], store, selected["data_root"]),
     )
     planned, broken = plan(selection, store, rerun)
     warn(store, planned.cells)
@@ -180,7 +183,9 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
 def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, data_root: Path | None) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
+    from benchmark.sweep.again import Here
     from benchmark.sweep.edge_limits import edge_limits
+    from benchmark.sweep.starts import remarks
     from benchmark.sweep.workers import run_in_processes, run_inline
 
     needed = dict.fromkeys((catalog.label(cell.task, cell.task_options), cell.setting) for cell in planned.run)
@@ -188,9 +193,11 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
         setting: DataFolders(data_root).readable(label, planned.tasks[setting].source) for label, setting in needed
     }
     store.check()
-    for limit in edge_limits(planned.run, planned.algorithms, planned.tasks, folders):
-        click.echo(f"Warning: {limit}", err=True)
-    settings = Settings(folders, device)
+    starts = Here(store, device, data_root).starts(planned.run, planned.tasks)
+    limits_of_edges = edge_limits(planned.run, planned.algorithms, planned.tasks, folders)
+    for remark in (*limits_of_edges, *remarks(starts, planned.tasks)):
+        click.echo(f"Warning: {remark}", err=True)
+    settings = Settings(folders, device, starts=starts)
     finished: list[Record] = []
     with _progress(planned, max(1, jobs), finished) as (line, show):
 
@@ -263,7 +270,7 @@ def _line(record: Record, algorithm: Algorithm) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (
-        f"{catalog.label(cell.task, cell.task_options)}/{cell.model} {cell.scope} {cell.sparsity:g} seed {cell.seed}"
+        f"{catalog.label(cell.task, cell.task_options)}/{cell.network} {cell.scope} {cell.sparsity:g} seed {cell.seed}"
     )
     label = spelled(cell.algorithm, algorithm.unusual(cell.options))
     return f"{record.status:<9}{label:<11} {where}  {outcome}  {record.cost.seconds:.1f} s  {record.key[:8]}"

@@ -40,6 +40,7 @@ def show(record: str, results: Path, form: str) -> None:
         "mask digest": shown.mask_digest or "",
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
         "code": _code(shown),
+        "start": _start(shown),
         "where": _pairs({k: v for k, v in shown.provenance.items() if not isinstance(v, dict)}),
         "log": str(store.log(shown.cell)) if store.log(shown.cell).exists() else "empty",
     }
@@ -62,6 +63,17 @@ def _code(record: Record) -> str:
         return "no digest was recorded"
     edited = changes(record)
     return f"{' and '.join(edited)} changed since" if edited else "as it was"
+
+
+def _start(record: Record) -> str:
+    """Say what the network began with: how many tensors were taken, and what the start cost if that is known."""
+    facts = record.provenance.get("start")
+    if not isinstance(facts, dict):
+        return record.cell.start
+    lists = ((name, facts.get(name)) for name in ("taken", "drawn"))
+    tensors = ", ".join(f"{len(names)} tensors {name}" for name, names in lists if isinstance(names, list))
+    cost = facts.get("cost")
+    return f"{record.cell.start}: {tensors}" + (f"; it cost {_pairs(cost)}" if isinstance(cost, dict) else "")
 
 
 def _prunable(policy: Prunable | None) -> str:

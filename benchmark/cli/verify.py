@@ -130,9 +130,9 @@ def _stamp(
         VerificationFailed: the second result differs too much.
     """
     from benchmark.harness.rerun import verdict
-    from benchmark.sweep.again import answered_again
+    from benchmark.sweep.again import Here, answered_again
 
-    second = answered_again(record, device, data_root).record
+    second = answered_again(record, Here(store, device, data_root)).record
     group = [other.score for other in others if other.group == record.group and other.key != record.key]
     how = verdict(record, second, [score for score in group if score is not None], tolerance)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

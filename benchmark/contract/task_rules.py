@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
+from torch import Tensor
 
 from benchmark.contract.algorithm_rules import require_described
-from benchmark.contract.finding import Rule, require
+from benchmark.contract.finding import Broken, Rule, require
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Data
 from benchmark.data.tensors import TensorData
+from benchmark.errors import DataMissing, Inapplicable, UsageError
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
+from benchmark.harness.starts import fit
 from benchmark.plugins import catalog, registry
 from benchmark.records.cell import Cell
 from benchmark.training.state import fingerprint
+from benchmark.training.task import Task
 
 
 def is_explained(name: str) -> None:
@@ -64,14 +70,51 @@ def _do_not_overlap(one: Data, other: Data, names: str) -> None:
     require(shared <= len(other) / 100, f"{names} share {shared} examples")
 
 
+def comes_trained(task: Task, model: str) -> bool:
+    """Whether the task has a trained network of this model, be its file here or not."""
+    try:
+        return task.pretrained is not None and bool(task.pretrained(model, DataFolders().cache))
+    except DataMissing:
+        return True
+    except UsageError:
+        return False
+
+
+def starts_fit(name: str) -> None:
+    """Every trained network that the task comes with, and that is here, is the same on every load and fits its model.
+
+    What does not fit may be a head of other classes. Every parameter that is taken is finite.
+    """
+    task, roots = registry.task(name), DataFolders().roots
+    for model in task.models:
+        for root in roots:
+            with suppress(DataMissing, UsageError):
+                given = dict(task.pretrained(model, root)) if task.pretrained else {}
+                if given:
+                    _fits(task, model, given)
+
+
+def _fits(task: Task, model: str, given: dict[str, Tensor]) -> None:
+    try:
+        values = fit(given, build(task, model, 0), task).values
+    except Inapplicable as problem:
+        raise Broken(f"{model}: {problem}") from None
+    wrong = [name for name, value in values.items() if not bool(value.isfinite().all())]
+    require(not wrong, f"{model}: '{''.join(wrong[:1])}' of its trained network holds NaN or infinity")
+
+
 def models_can_be_pruned(name: str) -> None:
-    """Every model is determined by its seed, and every prunable tensor is a matrix or more and gets a gradient."""
+    """Every model is determined by its seed, and every prunable tensor is a matrix or more and gets a gradient.
+
+    A model that comes trained may be the same for every seed.
+    """
     task = registry.task(name)
     batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
     for model in task.models:
         network = build(task, model, 0)
         require(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed")
-        require(fingerprint(network) != fingerprint(build(task, model, 1)), f"{model} is the same for every seed")
+        other = comes_trained(task, model) or fingerprint(network) != fingerprint(build(task, model, 1))
+        require(other, f"{model} is the same for every seed")
         task.loss(network, batch).backward()  # type: ignore[no-untyped-call]
         prunable = {n: p for n, p in network.named_parameters() if n in task.prunable(network)}
         require(
@@ -101,5 +144,6 @@ TASK_RULES: list[Rule] = [
     has_every_budget,
     splits_do_not_overlap,
     models_can_be_pruned,
+    starts_fit,
     trains_and_measures,
 ]

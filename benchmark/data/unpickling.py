@@ -44,8 +44,11 @@ def read_pickle(file: Path, encoding: str = "ASCII") -> Any:
             raise ValueError(f"{file} is damaged: {type(error).__name__}: {error}") from error
 
 
-def read_tensors(file: Path) -> Any:
+def read_tensors(file: Path | io.BytesIO, named: str = "") -> Any:
     """The content of a file of `torch.save`: tensors, numbers, text and containers, on the CPU.
+
+    Args:
+        named: what errors call it; by default its path.
 
     Raises:
         ValueError: the file holds something else, which is not loaded, or it is damaged.
@@ -55,9 +58,9 @@ def read_tensors(file: Path) -> Any:
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it names {name[1]}" if name else "it is damaged, or not a file of tensors"
-        raise ValueError(f"{file}: {what}; {ALLOWED}") from None
+        raise ValueError(f"{named or file}: {what}; {ALLOWED}") from None
     except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f"{file} is damaged: {type(error).__name__}: {_first_line(error)}") from error
+        raise ValueError(f"{named or file} is damaged: {type(error).__name__}: {_first_line(error)}") from error
 
 
 def read_arrays(file: Path) -> dict[str, NDArray[Any]]:

@@ -109,9 +109,17 @@ def dense_long(run: Run, subject: Subject) -> None:
         run.train(min(length, updates - done))
 
 
+def relayer(run: Run, subject: Subject) -> None:
+    """The start with its tensors in the places of others of equal shape (Chen et al., 2020).
+
+    The harness has exchanged them (`benchmark.harness.starts.relayered`).
+    """
+    subject(run)
+
+
 FUNCTIONS: Mapping[str, Callable[[Run, Subject], None]] = {
     function.__name__.replace("_", "-"): function
-    for function in (retrain, shuffle, erk_random, reinit, invert, random_labels, dense_small, dense_long)
+    for function in (retrain, shuffle, erk_random, reinit, invert, random_labels, dense_small, dense_long, relayer)
 }
 """The controls by name. `benchmark.records.controls` describes them."""
 

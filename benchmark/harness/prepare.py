@@ -1,4 +1,4 @@
-"""What a cell begins with: its network, drawn from its seed, and the target that its masks must reach.
+"""What a cell begins with: its network, drawn from its seed or from a start, and the target of its masks.
 
 Both the process that runs the algorithm and the referee make it, each for itself.
 """
@@ -11,15 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data
+from benchmark.errors import Inapplicable
 from benchmark.harness.applicable import require_applicable, require_outputs
 from benchmark.harness.controls import narrowed
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
+from benchmark.harness.starts import Fit, place
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.structured import Channels
 from benchmark.pruning.target import Target
-from benchmark.random_streams import stream_seed
+from benchmark.random_streams import stream, stream_seed
 from benchmark.training.channel_tracing import trace
+from benchmark.training.recipe import Recipe, finetuned
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.state import tensors
@@ -34,12 +37,32 @@ class Beginning:
         question: its task has a narrowed network under the control `dense-small`.
         start: copies of the network's tensors.
         target: the density and the pattern that the algorithm is asked for.
+        recipe: how the network is trained.
+        whole: the recipe of the budget, of which a network that comes trained may be given a share.
+        fit: how the tensors of the start fit the network; None if it is drawn.
     """
 
     question: Question
     model: nn.Module
     start: dict[str, Tensor]
     target: Target
+    recipe: Recipe
+    whole: Recipe
+    fit: Fit | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network comes trained for this task: no parameter is drawn, nor taken from another task."""
+        start, cell = self.question.start, self.question.cell
+        if not start or not self.fit or self.fit.drawn_parameters(self.model):
+            return False
+        return start.task in ("", cell.task)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What readers of the record have to know of the start."""
+        drawn = self.fit.drawn_parameters(self.model) if self.fit else []
+        return [f"not all of the network is from its start; drawn are {', '.join(drawn)}"] if drawn else []
 
     @property
     def expected(self) -> Target:
@@ -50,24 +73,41 @@ class Beginning:
 
 
 def begin(question: Question, train: Data) -> Beginning:
-    """Build the network of a cell from its seed.
+    """Build the network of a cell from its seed, and from its start if it has one.
 
     Args:
         train: examples, which show the pattern `channels` how the layers are connected.
 
     Raises:
         Inapplicable: no narrower network can be built for the control `dense-small`, the pattern is `channels` and
-            the network has none that can be removed, or there is nothing to prune or to train.
+            the network has none that can be removed, there is nothing to prune or to train, or the start does not
+            fit.
+        ValueError: the file of the start cannot be read.
     """
     cell = question.cell
     target = Target(cell.density, pattern_named(cell.pattern))
     if cell.control == "dense-small":
         question, target = replace(question, task=narrowed(question.task, cell.model, target)), Target(1.0)
     model = build(question.task, cell.model, cell.seed).to(question.device)
+    fit = _placed(question, model)
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
         target = replace(target, pattern=trace(model, question.task, train.batch(torch.zeros(2, dtype=torch.int64))))
-    return Beginning(question, model, start, target)
+    whole = question.task.recipe(cell.budget, cell.model)
+    recipe = finetuned(whole, cell.finetune.share, cell.finetune.rate) if cell.finetune else whole
+    return Beginning(question, model, start, target, recipe, whole, fit)
+
+
+def _placed(question: Question, model: nn.Module) -> Fit | None:
+    """Begin the network with the start of its cell, if it has one."""
+    cell, start = question.cell, question.start
+    if cell.control == "relayer" and not start:
+        raise Inapplicable("this network is drawn; there are no trained tensors that could change places")
+    if not start:
+        return None
+    if cell.control == "dense-small":
+        raise Inapplicable("a narrow network is drawn; no start fits it")
+    return place(start, model, question.task, stream(cell.seed, "relayer") if cell.control == "relayer" else None)
 
 
 def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | None = None) -> RunState:
@@ -78,10 +118,22 @@ def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | 
     def draw(name: str) -> nn.Module:
         return build(task, cell.model, stream_seed(cell.seed, name))
 
-    about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
+    about = " ".join([*cell.table, cell.start, str(cell.seed)])
     shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
-    recipe, train = task.recipe(cell.budget, cell.model), train.to(device)
+    recipe, train = beginning.recipe, train.to(device)
     require_outputs(beginning.model, task, train)
-    state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared, validation)
+    state = RunState(
+        task,
+        beginning.model,
+        recipe,
+        beginning.target,
+        train,
+        cell.seed,
+        tick,
+        draw,
+        shared,
+        validation=validation,
+        trained=beginning.trained,
+    )
     require_applicable(question.algorithm, state)
     return state

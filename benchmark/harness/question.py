@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.code import code
@@ -53,6 +54,7 @@ class Question:
         folder: the folder of the data.
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
         sharing: the trainings that the cells of a sweep have in common; None to share none.
+        start: what the network begins with; None for a draw.
     """
 
     cell: Cell
@@ -62,6 +64,7 @@ class Question:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     where: dict[str, Any] | None = None
     sharing: Sharing | None = None
+    start: StartFile | None = None
 
     def __post_init__(self) -> None:
         policy = chosen(self.cell.prunable, self.task.prunable)
@@ -87,11 +90,18 @@ class Settings:
     Args:
         folders: the data folder of each task, by `Cell.setting`.
         sharing: the trainings that cells have in common (`benchmark.training.shared_trainings`).
+        starts: the files of starts, by `start_of`.
     """
 
     folders: dict[str, Path]
     device: str = "cpu"
     sharing: Sharing | None = None
+    starts: Mapping[tuple[str, str, str], StartFile] = field(default_factory=dict)
+
+
+def start_of(cell: Cell) -> tuple[str, str, str]:
+    """What the tensors of a start depend on: its name, the task and the model."""
+    return cell.start, cell.setting, cell.model
 
 
 def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) -> Question:
@@ -105,6 +115,7 @@ def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) 
         torch.device(settings.device),
         None if algorithm else _origins(cell) | {"command": command(cell, loaded.filled(cell.options))},
         settings.sharing,
+        settings.starts[start_of(cell)] if cell.start else None,
     )
 
 

@@ -155,9 +155,8 @@ class _Judged:
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
         notes = self.handover.notes
-        record = measured(
-            self.beginning, masks, self.opened.splits, train, edited, notes.remarks, notes.noted, self.fields
-        )
+        remarks = [*self.beginning.remarks, *notes.remarks]
+        record = measured(self.beginning, masks, self.opened.splits, train, edited, remarks, notes.noted, self.fields)
         return Verdict(record, pack(arrays(masks)))
 
     def _untrained(self, masks: Masks) -> list[str]:
@@ -189,16 +188,15 @@ class _Judged:
     def _cost(self) -> Cost:
         """The cost, counted again from the log of the run's meter."""
         notes, model, question = self.handover.notes, self.beginning.model, self.beginning.question
-        recipe = question.task.recipe(question.cell.budget, question.cell.model)
         if not notes.log and not notes.seconds:  # it ended before its run began
             return Cost()
         prunable = question.task.prunable(model)
         sizes = {name: p.numel() for name, p in model.named_parameters() if name in prunable}
-        self.tally = tally = Tally(self._profile(recipe, prunable), sizes)
+        self.tally = tally = Tally(self._profile(self.beginning.recipe, prunable), sizes)
         tally.replay(notes.log)
         seconds = notes.seconds if self.known.seconds is None else self.known.seconds
         peak = notes.peak_bytes if self.known.peak_bytes is None else self.known.peak_bytes
-        return Cost.model_validate(tally.counts(recipe.steps) | {"seconds": seconds, "peak_bytes": peak})
+        return Cost.model_validate(tally.counts(self.beginning.whole.steps) | {"seconds": seconds, "peak_bytes": peak})
 
     def _profile(self, recipe: Recipe, prunable: list[str]) -> Profile:
         """The operations of the network, counted once for all methods that begin with it."""
@@ -213,7 +211,7 @@ class _Judged:
 
     def _where(self) -> dict[str, Any]:
         notes, question = self.handover.notes, self.beginning.question
-        facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
+        facts = provenance_of(self.beginning, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
         reused = self.tally.reused_steps if self.tally else 0
         facts |= {"shared_steps": reused} if reused else {}

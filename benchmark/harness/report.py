@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
 from benchmark.harness.prepare import Beginning
-from benchmark.harness.question import Question
+from benchmark.harness.starts import Fit, StartFile
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
@@ -20,15 +20,24 @@ from benchmark.records.record import Density, LayerCount, Prunable, Record
 from benchmark.training.evaluation import evaluate
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
+from benchmark.training.state import network_digest, tensors
 
 
-def provenance_of(question: Question, digests: dict[str, str]) -> dict[str, Any]:
-    """The provenance of a record apart from its run: software, command, recipe and digests of the data."""
-    cell = question.cell
+def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, Any]:
+    """The provenance of a record apart from its run: software, command, recipe, start and digests of the data."""
+    question, cell = beginning.question, beginning.question.cell
     known = question.where or {"command": command(cell, question.algorithm.filled(cell.options))}
     facts = software_facts() | zoo_facts(cell.model) | known
-    recipe = question.task.recipe(cell.budget, cell.model)
-    return facts | {"recipe": recipe.describe(), "data": digests}
+    if question.start and beginning.fit:
+        facts |= {"start": {"source": cell.start, **_start_facts(question.start, beginning.fit)}}
+    return facts | {"recipe": beginning.recipe.describe(), "data": digests}
+
+
+def _start_facts(start: StartFile, fit: Fit) -> dict[str, Any]:
+    """What a record says of its start: which bytes, what was taken of them, and what they cost if that is known."""
+    facts = {"sha256": start.digest, "taken": list(fit.values), "drawn": list(fit.drawn)}
+    known = {"cost": dict(start.cost), "remark": start.remark}
+    return facts | {name: value for name, value in known.items() if value}
 
 
 def measured(
@@ -72,6 +81,7 @@ def measured(
         ),
         layers=layers,
         mask_digest=digest(arrays(masks)),
+        network_digest=network_digest(tensors(model)),
         notes=[*notes, found] if isinstance(found, str) else notes,
         noted=noted,
         prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),

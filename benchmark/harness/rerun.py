@@ -21,6 +21,8 @@ def differences(before: Record, after: Record) -> list[str]:
 
 
 def _differences(before: Record, after: Record) -> Iterator[str]:
+    if before.network_digest and before.network_digest != after.network_digest:
+        yield f"another network digest: {after.network_digest} in place of {before.network_digest}"
     if before.mask_digest != after.mask_digest:
         yield f"another mask digest: {after.mask_digest} in place of {before.mask_digest}"
     for split, old, new in (

@@ -14,7 +14,7 @@ from benchmark.harness.controls import FUNCTIONS
 from benchmark.harness.determinism import counted_updates, reproducible
 from benchmark.harness.edited_graphs import edges_of, edited
 from benchmark.harness.handover import Graphs, Handover, Notes
-from benchmark.harness.prepare import begin, run_state
+from benchmark.harness.prepare import Beginning, begin, run_state
 from benchmark.harness.question import Question
 from benchmark.records.record import Status, encodable, readable
 from benchmark.training.run import Run
@@ -54,7 +54,7 @@ def run_algorithm(
             return Ended(Handover(Notes(status="skipped", error=str(problem))))
         except Exception as problem:  # a model that cannot be built, or does not fit the data
             return Ended(Handover(Notes(status="failed", error=told(problem))))
-        return Ended(_handed_over(state, *_call(beginning.question, state)), state)
+        return Ended(_handed_over(state, *_call(beginning, state)), state)
 
 
 def told(problem: BaseException) -> str:
@@ -63,9 +63,9 @@ def told(problem: BaseException) -> str:
     return encodable(f"{type(problem).__name__}: {problem}")
 
 
-def _call(question: Question, state: RunState) -> tuple[Status | None, str, list[str]]:
+def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, list[str]]:
     """Call the algorithm, within the control of its cell if there is one. Returns how it ended and the breaches."""
-    cell = question.cell
+    question, cell = beginning.question, beginning.question.cell
 
     def subject(run: Run) -> None:
         question.algorithm(run, **question.algorithm.filled(cell.method_options))
@@ -78,6 +78,7 @@ def _call(question: Question, state: RunState) -> tuple[Status | None, str, list
                 FUNCTIONS[cell.control](Run(state), subject)
             else:
                 subject(Run(state))
+            _require_steps(beginning, state)
             state.finish()
         except Diverged as problem:
             status, error = "diverged", str(problem)
@@ -94,6 +95,12 @@ def _call(question: Question, state: RunState) -> tuple[Status | None, str, list
     if (uncounted := updates[0] - counted) > 0:
         breaches.append(f"{uncounted:,} updates were made off the meter by another optimizer")
     return status, error, breaches + state.breaches
+
+
+def _require_steps(beginning: Beginning, state: RunState) -> None:
+    """Raise Inapplicable for a method that prunes while it trains, where it may not train."""
+    if not beginning.recipe.steps and beginning.expected.density < 1 and state.masks.density == 1:
+        raise Inapplicable("this method prunes while it trains, and this cell has no step; give it a share: --finetune")
 
 
 def _handed_over(state: RunState, status: Status | None, error: str, breaches: list[str]) -> Handover:

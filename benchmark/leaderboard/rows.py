@@ -218,8 +218,8 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
     return Row(
         task=cell.task,
         task_options=dict(cell.task_options),
-        model=cell.model,
-        budget=cell.budget,
+        model=cell.network,
+        budget=cell.schedule,
         algorithm=cell.algorithm,
         options=dict(cell.options),
         pattern=cell.scope,

@@ -17,10 +17,12 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from benchmark.records.numbers import Count, Json
 from benchmark.records.spelling import LONGEST_NAME, LONGEST_TEXT, spelled
+from benchmark.records.starts import Finetuning, Start, short
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
@@ -34,7 +36,12 @@ class _Value(BaseModel):
 
 
 class Cell(_Value):
-    """One run to do: an algorithm on a task and model, to a sparsity in a pattern, with a budget and a seed."""
+    """One run to do: an algorithm on a task and model, to a sparsity in a pattern, with a budget and a seed.
+
+    Args:
+        start: what the network begins with; empty for a draw.
+        finetune: how it is trained then, in place of the budget's whole recipe.
+    """
 
     algorithm: _Name = Field(pattern=rf"^{NAME}(\+{NAME})*$")
     options: Json = {}
@@ -46,6 +53,8 @@ class Cell(_Value):
     sparsity: float = Field(ge=0, lt=1)
     budget: _Name
     seed: Count
+    start: Start = ""
+    finetune: Finetuning | None = None
 
     @field_validator("options", "task_options")
     @classmethod
@@ -56,10 +65,17 @@ class Cell(_Value):
                 raise ValueError(f"'{name[:40]}' is too long: {most}")
         return options
 
+    @model_validator(mode="after")
+    def _finetuned_from_a_start(self) -> Cell:
+        if self.finetune and not self.start:
+            raise ValueError("only a network that has a start is fine-tuned")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_later_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Omit fields that earlier cells did not have if they say nothing, so that those keep their keys."""
-        later, values = {"task_options": {}, "prunable": "all"}, dump(self)
+        later: dict[str, Any] = {"task_options": {}, "prunable": "all", "start": "", "finetune": None}
+        values = dump(self)
         return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
     @property
@@ -73,9 +89,19 @@ class Cell(_Value):
         return spelled(self.task, self.task_options)
 
     @property
+    def network(self) -> str:
+        """The model, and what it begins with if that is no draw."""
+        return f"{self.model} from {short(self.start)}" if self.start else self.model
+
+    @property
+    def schedule(self) -> str:
+        """The budget, and how much of it a network that comes trained is fine-tuned."""
+        return f"{self.budget}, {self.finetune}" if self.finetune else self.budget
+
+    @property
     def table(self) -> tuple[str, str, str]:
-        """The task with all its options, the model and the budget: cells that agree in these share a table."""
-        return self.setting, self.model, self.budget
+        """The task with all its options, the network and the schedule: cells that agree in these share a table."""
+        return self.setting, self.network, self.schedule
 
     @property
     def control(self) -> str | None:
@@ -113,8 +139,8 @@ class Cell(_Value):
         return hash(self.key)
 
     def __str__(self) -> str:
-        algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.model}"
-        return f"{algorithm} on {where} at {self.sparsity:g} {self.scope}, {self.budget}, {self.seed}"
+        algorithm, where = spelled(self.algorithm, self.options), f"{self.setting}/{self.network}"
+        return f"{algorithm} on {where} at {self.sparsity:g} {self.scope}, {self.schedule}, {self.seed}"
 
 
 def control_of(options: Mapping[str, Any]) -> str | None:
@@ -138,5 +164,7 @@ def command(cell: Cell, options: Mapping[str, Any]) -> str:
         "--sparsity": repr(cell.sparsity),
         "--budget": cell.budget,
         "--seed": str(cell.seed),
+        **({"--start": cell.start} if cell.start else {}),
+        **({"--finetune": cell.finetune.typed} if cell.finetune else {}),
     }
     return shlex.join(["bench", "run", *(word for pair in words.items() for word in pair)])

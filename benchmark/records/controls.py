@@ -53,6 +53,9 @@ CONTROLS = {
             "worse than dense training as long",
             keeps_everything=True,
         ),
+        Control(
+            "relayer", "worse from a start with its layers exchanged", "better from a start with its layers exchanged"
+        ),
     )
 }
 """All controls by name, in the order of `bench run --help`."""

@@ -78,7 +78,7 @@ def _head(content: bytes) -> bytes:
     return f"{hashlib.sha256(_code() + content).hexdigest()}\n".encode()
 
 
-READ_BY = ("cell", "spelling", "numbers", "record", "digest", "reading", "outcome", "outcome_cache")
+READ_BY = ("cell", "starts", "spelling", "numbers", "record", "digest", "reading", "outcome", "outcome_cache")
 """The modules that outcomes depend on."""
 
 

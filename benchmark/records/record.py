@@ -145,6 +145,8 @@ class Record(_Value):
         prunable: what could be pruned of the network; older records do not say.
         notes: what readers have to know about the run, a sentence each.
         noted: what the method noted of itself, by name; nothing is ranked by it.
+        network_digest: of the tensors of the network (`benchmark.training.state.network_digest`); older records do not
+            say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -168,13 +170,15 @@ class Record(_Value):
     notes: list[str] = []
     prunable: Prunable | None = None
     noted: Json = {}
+    network_digest: str | None = None
     verified: Verification | None = None
 
     @model_serializer(mode="wrap")
     def _without_empty_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Omit fields that older records do not have if they are empty, so that those keep their bytes."""
         values: dict[str, Any] = dump(self)
-        return {name: value for name, value in values.items() if value or name not in ("notes", "prunable", "noted")}
+        later = ("notes", "prunable", "noted", "network_digest")
+        return {name: value for name, value in values.items() if value or name not in later}
 
     @model_validator(mode="after")
     def _key_is_the_cells(self) -> Record:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Data
+from benchmark.errors import VerificationFailed
 from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Settings, question
 from benchmark.harness.referee import on_device
+from benchmark.harness.rerun import differences
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.masks import Masks
+from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
+from benchmark.sweep.kept_starts import keep_network
+from benchmark.sweep.starts import Files, Starts
 from benchmark.sweep.workers import run_in_processes, sweep_folder
-from benchmark.training.state import put
+from benchmark.training.state import put, tensors
+from benchmark.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -43,16 +50,57 @@ class Again:
     network: Network | None
 
 
-def answered_again(record: Record, device: str, data_root: Path | None) -> Again:
+@dataclass(frozen=True)
+class Here:
+    """What cells are answered with on this machine.
+
+    Args:
+        store: of the records whose networks are starts.
+        data_root: the folder of the data that the user names.
+    """
+
+    store: Store
+    device: str = "cpu"
+    data_root: Path | None = None
+
+    def starts(self, cells: Iterable[Cell], tasks: Mapping[str, Task]) -> Files:
+        """The files of the starts of cells. Raises what `Starts.files` does."""
+        return Starts(self.store, DataFolders(self.data_root), self._trained).files(cells, tasks)
+
+    def _trained(self, record: Record) -> dict[str, Tensor]:
+        cpu = record.provenance.get("device") == "cpu"  # elsewhere it has other bits
+        return tensors(network_of(record, replace(self, device="cpu") if cpu else self).model)
+
+
+def network_of(record: Record, here: Here) -> Network:
+    """Train the network of a record again, and keep it for cells that begin with it.
+
+    Raises:
+        VerificationFailed: the result differs from the record.
+    """
+    second = answered_again(record, here)
+    differs = differences(record, second.record)
+    if second.network is None or differs:
+        raise VerificationFailed(
+            f"trained again, record {record.key[:8]} has {'; '.join(differs)}. Nothing is written. "
+            f"It was made with torch {record.provenance.get('torch')} on {record.provenance.get('processor')}"
+        )
+    keep_network(record, tensors(second.network.model))
+    return second.network
+
+
+def answered_again(record: Record, here: Here) -> Again:
     """Train a record's cell again.
 
     Raises:
-        DataMissing: the data set is not on this machine, and cannot be downloaded.
+        DataMissing: the data set, or the start, is not on this machine, and cannot be downloaded.
     """
     cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
-    data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
-    settings, answers = Settings({cell.setting: data}, device), list[Record]()
+    task = registry.task(cell.task, cell.task_options)
+    data = DataFolders(here.data_root).readable(label, task.source)
+    starts = here.starts([cell], {cell.setting: task})
+    settings, answers = Settings({cell.setting: data}, here.device, starts=starts), list[Record]()
     with sweep_folder() as folder:
         handover = folder / "handover"
         run_in_processes([cell], settings, Store(folder / "results"), 1, answers.append, handover=handover)

@@ -22,6 +22,7 @@ from benchmark.pruning.patterns import NofM
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Outcome
 from benchmark.records.spelling import Choice, spelled
+from benchmark.records.starts import Finetuning
 from benchmark.records.store import Store
 from benchmark.training.task import Task
 
@@ -46,6 +47,8 @@ class Selection:
     controls: Sequence[str] = ()
     edges: Sequence[str] = ()
     prunables: Sequence[str] = ("all",)
+    starts: Sequence[str] = ("",)
+    finetunes: Sequence[Finetuning | None] = (None,)
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,9 @@ def _cells(
         else:
             pattern, prunable = "global", "all"  # noqa: PLW2901
             sparsities = _edge_shares(selection, algorithm, values)
-        for model, sparsity, seed in product(
-            selection.models or [next(iter(task.models))], sparsities, selection.seeds
+        begins = list(product(selection.starts, selection.finetunes))
+        for model, sparsity, seed, (start, finetune) in product(
+            selection.models or [next(iter(task.models))], sparsities, selection.seeds, begins
         ):
             task.model(model)
             task.recipe(selection.budget, model)
@@ -175,6 +179,8 @@ def _cells(
                 sparsity=sparsity,
                 budget=selection.budget,
                 seed=seed,
+                start=start,
+                finetune=finetune,
             )
 
 

@@ -94,4 +94,4 @@ def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
 
 def _training_of(cell: Cell) -> tuple[object, ...]:
     """Equal for cells that may share trainings: those that differ in the target or the control only."""
-    return cell.algorithm, str(cell.method_options), cell.setting, cell.model, cell.budget, cell.seed
+    return cell.algorithm, str(cell.method_options), *cell.table, cell.seed

@@ -41,6 +41,11 @@ class Look:
         return self._state.target
 
     @property
+    def trained(self) -> bool:
+        """Whether the network came trained for this task (`bench run --start`): a first training is then left out."""
+        return self._state.trained
+
+    @property
     def data(self) -> Data:
         """The training data, with the edits made so far."""
         return self._state.data

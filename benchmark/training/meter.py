@@ -116,7 +116,7 @@ class Tally:
     def counts(self, steps: int) -> dict[str, float]:
         """The totals, as the record has them; `trainings` is in units of one training of `steps` updates."""
         return {
-            "trainings": self.training_steps / steps,
+            "trainings": self.training_steps / max(1, steps),
             "training_steps": self.training_steps,
             "scoring_passes": self.scoring_passes,
             "training_flops": self.training_flops,

@@ -17,7 +17,7 @@ class Recipe:
     """How a task's networks are trained, the same for every algorithm. Lengths are in optimizer steps.
 
     Args:
-        steps: the length of one training.
+        steps: the length of one training; 0 for networks that come trained and are not trained further.
         rate: the learning rate, before milestones, cosine and warm-up change it.
         milestones: the steps at which the rate is multiplied by `gamma`.
         cosine: anneal the rate to zero along half a cosine, without milestones.
@@ -46,10 +46,10 @@ class Recipe:
 
     def rate_at(self, step: int) -> float:
         """The learning rate of update `step`, counted from 0. After the end it stays that of the last step."""
-        step = min(step, self.steps - 1)
+        step, steps = min(step, max(0, self.steps - 1)), max(1, self.steps)
         warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.cosine:
-            return self.rate * warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+            return self.rate * warm * (1 + math.cos(math.pi * step / steps)) / 2
         return self.rate * warm * self.gamma ** sum(step >= milestone for milestone in self.milestones)
 
     def describe(self) -> dict[str, Any]:
@@ -60,8 +60,13 @@ class Recipe:
         return values
 
 
+def finetuned(recipe: Recipe, share: float, rate: float) -> Recipe:
+    """The recipe of a network that comes trained: a share of the whole one, at a multiple of its rate."""
+    return replace(shortened(recipe, round(share * recipe.steps)), rate=rate * recipe.rate)
+
+
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The same recipe with another number of steps: milestones and warm-up are scaled with it."""
-    scale = steps / recipe.steps
+    scale = steps / max(1, recipe.steps)
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
     return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))

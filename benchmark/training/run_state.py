@@ -58,6 +58,7 @@ class RunState:
         draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
         validation: the validation split, for `evaluate`.
+        trained: whether the network comes trained for this task.
 
     Attributes:
         engine: trains what is trained now: the weights, or scores in their place.
@@ -82,8 +83,9 @@ class RunState:
         draw: Callable[[str], nn.Module] = one_draw,
         shared_trainings: SharedTrainings | None = None,
         validation: Data | None = None,
+        trained: bool = False,
     ) -> None:
-        self.task, self.recipe, self.target = task, recipe, target
+        self.task, self.recipe, self.target, self.trained = task, recipe, target, trained
         self.model, self.data, self.seed = model.train(), data, seed
         self._validation = validation
         self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
@@ -118,7 +120,7 @@ class RunState:
     def steps_to_go(self, steps: int | None) -> int:
         """How many updates a training makes: `steps`, or the rest of the recipe. Notes where the training starts."""
         updates = max(0, self.engine.recipe.steps - self.engine.clock) if steps is None else steps
-        if steps is None:
+        if steps is None and self.engine.recipe.steps:
             self.log.trained(updates)
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored

@@ -20,6 +20,12 @@ def fingerprint(model: nn.Module) -> str:
     return digest_of(list(state), state.values())
 
 
+def network_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the tensors of a network, in whatever order they come: of a record's network, as it was measured."""
+    names = sorted(state)
+    return digest_of(names, [state[name] for name in names])
+
+
 def digest_of(about: object, values: Iterable[Tensor]) -> str:
     """SHA-256 of tensors, with their shapes and types, and of `repr(about)`."""
     hashed = list(values)

@@ -35,6 +35,11 @@ class Task:
         prunable: returns the names of the tensors that may be pruned.
         prunes: what can be pruned: `weights`, and `edges` if the data are graphs.
         sparsity: the default sparsity.
+        pretrained: reads the tensors of a trained network of a model, by name, from a data folder (`--start files`). It
+            raises DataMissing, with the command that fetches them, if they are not there, and UsageError if there are
+            none of this model.
+        adapt: makes the tensors of a start fit those of a network, both by name: of a head of 1,000 outputs it takes
+            those of the task's classes, for example. What does not fit is returned as it is.
         diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
     """
 
@@ -50,6 +55,8 @@ class Task:
     model_recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     model_zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
     diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
+    pretrained: Callable[[str, Path], Mapping[str, Tensor]] | None = None
+    adapt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
 
     @property
     def source(self) -> DataSource:

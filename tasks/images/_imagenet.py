@@ -19,6 +19,7 @@ from benchmark import Download, Recipe, Splits, carved, shortened
 from ._augmentation import IMAGENET, Normalise, ResizedCrop, middle
 from ._classification import Labelled, evaluate
 from ._image_folder import Pictures, class_folders, listed, pixels_of
+from ._imagenet_starts import lite0, scaled_for
 
 Source = Literal["openlth", "rigl", "granet"]
 IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
@@ -168,26 +169,28 @@ STYLES: Mapping[Source, Style] = {
 
 
 def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
-    """Return torchvision's networks, untrained. At 96 pixels, the input of ResNet's first block is 24 by 24."""
+    """Return torchvision's networks, untrained, and one of timm. At 96 pixels, ResNet's first block gets 24 by 24."""
     return {
         "resnet-18": partial(networks.resnet18, num_classes=classes),
         "resnet-34": partial(networks.resnet34, num_classes=classes),
         "resnet-50": partial(networks.resnet50, num_classes=classes),
         "mobilenet-v2": partial(networks.mobilenet_v2, num_classes=classes),
+        "efficientnet-lite0": partial(lite0, classes),
     }
 
 
 def smoothed(model: nn.Module, batch: Labelled, *, size: int, smoothing: float) -> Tensor:
     """Return the mean cross-entropy on the centre crop of each image, which is all of a training crop."""
     images, labels = batch
-    return F.cross_entropy(model(middle(images, size)), labels, label_smoothing=smoothing)
+    return F.cross_entropy(model(scaled_for(model, middle(images, size))), labels, label_smoothing=smoothing)
 
 
 def measured(model: nn.Module, batches: Iterable[Labelled], *, size: int) -> dict[str, float]:
     """Return top-1 accuracy and mean cross-entropy, without smoothing, on the centre crop of each image."""
-    return evaluate(model, _cropped(batches, size))
+    return evaluate(model, _cropped(model, batches, size))
 
 
-def _cropped(batches: Iterable[Labelled], size: int) -> Iterator[Labelled]:
+def _cropped(model: nn.Module, batches: Iterable[Labelled], size: int) -> Iterator[Labelled]:
     for images, labels in batches:
-        yield from zip(torch.split(middle(images, size), EVALUATED), torch.split(labels, EVALUATED), strict=True)
+        cropped = scaled_for(model, middle(images, size))
+        yield from zip(torch.split(cropped, EVALUATED), torch.split(labels, EVALUATED), strict=True)

@@ -36,7 +36,10 @@ def _constructor(name: str, *, classes: int, channels: int, size: int) -> Callab
     set_fused_attn(False)  # plain attention is reproducible on GPUs, and twice differentiable (GraSP)
     if "." in name:
         plain = name.partition(".")[0]
-        raise UsageError(f"networks start untrained here, and 'timm:{name}' names trained weights; use timm:{plain}")
+        raise UsageError(
+            f"networks start untrained here, and 'timm:{name}' names trained weights; use timm:{plain}, "
+            f"and --start timm:{name} for these weights"
+        )
     if not timm.is_model(name):
         raise unknown_name("timm model", name, timm.list_models(), "python -c 'import timm; print(timm.list_models())'")
     create = partial(timm.create_model, name, pretrained=False, num_classes=classes, in_chans=channels)

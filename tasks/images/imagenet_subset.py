@@ -8,6 +8,7 @@ from benchmark import Count, DataSource, Task, UsageError, task
 
 from ._classification import METRICS
 from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from ._imagenet_starts import adapted, pretrained
 from ._timm import zoo
 
 Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="a folder's name below the data root")]
@@ -77,4 +78,6 @@ def imagenet_subset(
         evaluate=partial(measured, size=size),
         metrics=METRICS,
         model_zoos=zoo(count.classes, channels=3, size=size),
+        pretrained=pretrained,
+        adapt=partial(adapted, classes=chosen, folder=folder),
     )

@@ -8,7 +8,7 @@ from benchmark.training.run_state import RunState
 from benchmark.training.tamper_check import TamperCheck
 from tests.support.runs import toy_run
 
-LOOKS = {"task", "recipe", "target", "data", "weights", "parameters", "masks", "rng", "clock"}
+LOOKS = {"task", "recipe", "target", "trained", "data", "weights", "parameters", "masks", "rng", "clock"}
 LOOKS |= {"batches", "balanced", "loss", "flow", "gradients", "redraw", "outputs", "statistics", "moments", "gram"}
 LOOKS |= {"example_gradients", "evaluate", "note"}
 VERBS = {"prune", "train", "steps", "snapshot", "restore", "write", "rewind", "learning", "rewrite", "augment"}

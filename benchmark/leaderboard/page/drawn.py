@@ -36,7 +36,7 @@ def pictures(records: Sequence[Record]) -> dict[Table, list[Picture]]:
 
 
 def _table(cell: Cell) -> Table:
-    return cell.setting, cell.model, cell.budget
+    return cell.table
 
 
 def _kept(records: Sequence[Record]) -> Iterable[Picture]:

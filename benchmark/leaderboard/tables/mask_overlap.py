@@ -86,7 +86,7 @@ def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Re
 
 def _place(record: Record) -> Place:
     cell = record.cell
-    return cell.setting, cell.model, cell.budget, cell.scope, cell.sparsity
+    return *cell.table, cell.scope, cell.sparsity
 
 
 def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:

@@ -1,0 +1,44 @@
+"""Reads the tensors of trained networks from files: safetensors, and state dicts of torch. Nothing in them is run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from benchmark.data.unpickling import read_tensors
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+"""What the names of files of networks end with."""
+
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+"""The entries of a checkpoint under which training programs put the state dict."""
+
+
+def read_network(content: bytes, name: str) -> dict[str, Tensor]:
+    """The tensors of a network by name, from the bytes of a file.
+
+    Args:
+        name: of the file. Its ending says whether it is safetensors, or of `torch.save`.
+
+    Raises:
+        ValueError: there are no tensors in it, or what would have to be run.
+    """
+    if name.endswith(".safetensors"):
+        try:
+            return safetensors.torch.load(content)
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"{name} is no safetensors file: {error}") from None
+    read = read_tensors(io.BytesIO(content), name)
+    inner = next((read[key] for key in WRAPPERS if isinstance(read, Mapping) and key in read), read)
+    found = {str(key): value for key, value in _items(inner).items() if isinstance(value, Tensor)}
+    if not found:
+        raise ValueError(f"{name} has no tensors by name, as a state dict has")
+    return found
+
+
+def _items(read: Any) -> Mapping[Any, Any]:
+    return read if isinstance(read, Mapping) else {}
