@@ -20,6 +20,7 @@ from benchmark.pruning.structured import Channels
 from benchmark.pruning.target import Target
 from benchmark.random_streams import stream_seed
 from benchmark.training.channel_tracing import trace
+from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.state import tensors
@@ -34,12 +35,14 @@ class Beginning:
         question: its task has a narrowed network under the control `dense-small`.
         start: copies of the network's tensors.
         target: the density and the pattern that the algorithm is asked for.
+        recipe: how the network is trained.
     """
 
     question: Question
     model: nn.Module
     start: dict[str, Tensor]
     target: Target
+    recipe: Recipe
 
     @property
     def expected(self) -> Target:
@@ -53,7 +56,8 @@ def begin(question: Question, train: Data) -> Beginning:
     """Build the network of a cell from its seed.
 
     Args:
-        train: examples, which show the pattern `channels` how the layers are connected.
+        train: the training split. Its length is that of an epoch, and examples of it show the pattern `channels` how
+            the layers are connected.
 
     Raises:
         Inapplicable: no narrower network can be built for the control `dense-small`, the pattern is `channels` and
@@ -67,7 +71,8 @@ def begin(question: Question, train: Data) -> Beginning:
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
         target = replace(target, pattern=trace(model, question.task, train.batch(torch.zeros(2, dtype=torch.int64))))
-    return Beginning(question, model, start, target)
+    recipe = question.task.recipe(cell.budget, cell.model, len(train))
+    return Beginning(question, model, start, target, recipe)
 
 
 def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
@@ -80,7 +85,7 @@ def run_state(beginning: Beginning, train: Data, tick: Tick) -> RunState:
 
     about = f"{cell.setting} {cell.model} {cell.budget} {cell.seed}"
     shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
-    recipe, train = task.recipe(cell.budget, cell.model), train.to(device)
+    recipe, train = beginning.recipe, train.to(device)
     require_outputs(beginning.model, task, train)
     state = RunState(task, beginning.model, recipe, beginning.target, train, cell.seed, tick, draw, shared)
     require_applicable(question.algorithm, state)

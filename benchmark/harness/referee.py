@@ -187,7 +187,7 @@ class _Judged:
     def _cost(self) -> Cost:
         """The cost, counted again from the log of the run's meter."""
         notes, model, question = self.handover.notes, self.beginning.model, self.beginning.question
-        recipe = question.task.recipe(question.cell.budget, question.cell.model)
+        recipe = self.beginning.recipe
         if not notes.log and not notes.seconds:  # it ended before its run began
             return Cost()
         prunable = question.task.prunable(model)
@@ -211,7 +211,7 @@ class _Judged:
 
     def _where(self) -> dict[str, Any]:
         notes, question = self.handover.notes, self.beginning.question
-        facts = provenance_of(question, self.opened.digests) | device_facts(question.device)
+        facts = provenance_of(self.beginning, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
         reused = self.tally.reused_steps if self.tally else 0
         facts |= {"shared_steps": reused} if reused else {}

@@ -12,7 +12,6 @@ from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
 from benchmark.harness.network import evaluate
 from benchmark.harness.prepare import Beginning
-from benchmark.harness.question import Question
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
@@ -22,13 +21,12 @@ from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
 
 
-def provenance_of(question: Question, digests: dict[str, str]) -> dict[str, Any]:
+def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, Any]:
     """The provenance of a record apart from its run: software, command, recipe and digests of the data."""
-    cell = question.cell
+    question, cell = beginning.question, beginning.question.cell
     known = question.where or {"command": command(cell, question.algorithm.filled(cell.options))}
     facts = software_facts() | zoo_facts(cell.model) | known
-    recipe = question.task.recipe(cell.budget, cell.model)
-    return facts | {"recipe": recipe.describe(), "data": digests}
+    return facts | {"recipe": beginning.recipe.describe(), "data": digests}
 
 
 def measured(

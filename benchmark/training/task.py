@@ -13,7 +13,7 @@ from benchmark.data.source import DataSource
 from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
 from benchmark.training.prunable import Policy, conv_and_linear
-from benchmark.training.recipe import Recipe
+from benchmark.training.recipe import Recipe, shortened, steps_in
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Task:
         prunes: what can be pruned: `weights`, and `edges` if the data are graphs.
         sparsity: the default sparsity.
         diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
+        logits: the outputs [n, classes] of a model for a batch, and the classes, int64 [n], that `loss` compares them
+            with, so that the option `loss` can compare them otherwise; None if the loss is of another kind.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -50,6 +52,7 @@ class Task:
     model_recipes: Mapping[str, Mapping[str, Recipe]] = field(default_factory=dict)
     model_zoos: Mapping[str, Callable[[str], Callable[[], nn.Module]]] = field(default_factory=dict)
     diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
+    logits: Callable[[nn.Module, Batch], tuple[Tensor, Tensor]] | None = None
 
     @property
     def source(self) -> DataSource:
@@ -66,9 +69,22 @@ class Task:
         known = [*self.models, *(f"{zoo}:NAME" for zoo in self.model_zoos)]
         raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(known)}")
 
-    def recipe(self, budget: str, model: str = "") -> Recipe:
-        """The recipe of a budget for a model. Raises UsageError, with the known budgets, for an unknown one."""
+    def recipe(self, budget: str, model: str = "", examples: int | None = None) -> Recipe:
+        """The recipe of a budget for a model.
+
+        Args:
+            budget: its name; or a length, `10-epochs` or `2000-steps`, to which the recipe `full` is shortened.
+            examples: of the training split, which a length in epochs needs.
+
+        Raises:
+            UsageError: an unknown budget, with the known ones.
+        """
         recipes = self.model_recipes.get(model, self.recipes)
-        if budget not in recipes:
-            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(recipes)}")
-        return recipes[budget]
+        if budget in recipes:
+            return recipes[budget]
+        full = recipes.get("full")
+        steps = full and steps_in(budget, full.batch_size, examples)
+        if not full or not steps:
+            known = ", ".join([*recipes, *(["N-epochs", "N-steps"] if full else [])])
+            raise UsageError(f"no budget named '{budget}' for this task; it has: {known}")
+        return shortened(full, steps)

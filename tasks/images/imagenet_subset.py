@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from benchmark import Count, DataSource, Task, UsageError, task
 
 from ._classification import METRICS
-from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from ._imagenet import KNOWN, STYLES, Known, Selected, Source, logits, measured, models, smoothed
 from ._timm import zoo
 
 Folder = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$", description="a folder's name below the data root")]
@@ -77,4 +77,5 @@ def imagenet_subset(
         evaluate=partial(measured, size=size),
         metrics=METRICS,
         model_zoos=zoo(count.classes, channels=3, size=size),
+        logits=partial(logits, size=size),
     )

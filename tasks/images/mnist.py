@@ -13,7 +13,7 @@ from torchvision import datasets
 
 from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve
 
-from ._classification import METRICS, check_labels, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate, logits
 from ._idx import read_idx
 from ._models import glorot, mlp, scaled
 from ._timm import zoo
@@ -102,4 +102,5 @@ mnist = Task(
     evaluate=evaluate,
     metrics=METRICS,
     model_zoos=zoo(classes=10, channels=1, size=28),
+    logits=logits,
 )
