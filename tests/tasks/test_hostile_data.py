@@ -14,6 +14,7 @@ from tests.support.command import Bench
 from tests.support.hostile_files import HOSTILE, Runs
 
 NAMES = ["mnist", "cifar10", "cifar100", "imagenet-subset", "cora", "citeseer", "pubmed", "texas", "minesweeper"]
+NAMES += ["mutag", "enzymes", "proteins", "imdb-binary", "reddit-binary", "collab"]
 NAMES += ["peptides-func", "peptides-struct", "pcqm-contact", "pascalvoc-sp", "coco-sp"]
 PICKLE = HOSTILE["deep in containers"]
 
