@@ -237,6 +237,20 @@ def test_a_run_of_any_length(words: list[str], budget: str, steps: int, own: Sto
     assert "1 answered already, 0 to run" in bench("run", "--algo", "snip", "--task", task, *words, "--jobs", "0").err
 
 
+@pytest.mark.runs
+def test_a_record_of_them_is_made_again_from_its_cell(own: Store, bench: Bench, tmp_path: Path) -> None:
+    task = "digits:rate=0.2,examples=200,loss=label-smoothing"
+    ended = bench("run", "--algo", "snip", "--task", task, "--epochs", "3", "--jobs", "0")
+    assert ended.code == 0, ended.err
+    [record] = own
+    assert record.cost.training_steps == 9
+    verified = bench("verify", record.key[:8])
+    assert verified.code == 0, verified.err
+    assert "bit-equal" in verified.out
+    exported = bench("export", record.key[:8], "--to", tmp_path / "net")
+    assert exported.code == 0, exported.err
+
+
 def test_two_lengths_are_one_too_many(bench: Bench) -> None:
     ended = bench("run", "--algo", "dense", "--task", "digits", "--epochs", "2", "--budget", "full", "--dry-run")
     assert ended.code == 2
