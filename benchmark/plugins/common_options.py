@@ -21,6 +21,10 @@ COMMON: Mapping[str, Option] = {
 """By name."""
 
 
+RESERVED = {*COMMON, *(name for options in OPTIONS.values() for name in options)}
+"""Names that no task can give an option of its own."""
+
+
 def options_for(given: Mapping[str, Any]) -> dict[str, Option]:
     """The common options that are asked for: those that are given, and those of the loss that is given."""
     asked = {name: option for name, option in COMMON.items() if name in given}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchmark.plugins.common_options import COMMON, options_for
+from benchmark.plugins.common_options import COMMON, RESERVED, options_for
 from benchmark.plugins.options import (
     Option,
     absences,
@@ -52,7 +52,7 @@ class Family:
             TypeError: the signature is not `(*, option: type = default, ...)`, an option has the name of a common one,
                 or its absence in older cells means another value than its default.
         """
-        options = options_of(self.function, leading=0, reserved=COMMON)
+        options = options_of(self.function, leading=0, reserved=RESERVED)
         for name, value in absences(options).items():
             if value != options[name].default:
                 raise TypeError(f"{self.function.__name__}: the absence of option '{name}' must mean its default")

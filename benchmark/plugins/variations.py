@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Batch, Data, Splits
@@ -27,7 +28,7 @@ def varied(task: Task, values: Mapping[str, Any]) -> Task:
     Raises:
         UsageError: the task has no loss that can be replaced.
     """
-    for name in COMMON.keys() & values.keys():
+    for name in [name for name in COMMON if name in values]:
         task = _CHANGES[name](task, values)
     return task
 
@@ -72,7 +73,7 @@ def _first(data: Data, count: int) -> Data:
     """The examples that come first in a permutation, which depends on their number alone.
 
     Raises:
-        UsageError: there are not so many.
+        UsageError: there are not so many, or they leave out a class.
         PluginError: the data have no method `select`.
     """
     if count > len(data):
@@ -82,6 +83,10 @@ def _first(data: Data, count: int) -> Data:
         raise PluginError(f"the option examples needs a method select(index) of {type(data).__name__}")
     _, chosen = carved(len(data), count)
     fewer: Data = select(chosen)
+    if data.classes is not None and fewer.classes is not None:
+        left, whole = (len(torch.unique(part)) for part in (fewer.classes, data.classes))
+        if left < whole:
+            raise UsageError(f"examples={count:,} leave out {whole - left} of the {whole} classes; take more")
     return fewer
 
 

@@ -73,8 +73,12 @@ def test_a_tasks_own_option_cannot_have_their_names() -> None:
     def mine(*, rate: Positive = 0.1) -> Task:
         return toy
 
-    with pytest.raises(TypeError, match="'rate' has a name that every plug-in of its kind uses itself"):
-        Family(mine)
+    def of_a_loss(*, smoothing: Positive = 0.1) -> Task:
+        return toy
+
+    for function, name in ((mine, "rate"), (of_a_loss, "smoothing")):
+        with pytest.raises(TypeError, match=f"'{name}' has a name that every plug-in of its kind uses itself"):
+            Family(function)
 
 
 def test_an_option_that_came_later_leaves_the_cells_before_it_their_keys() -> None:
@@ -133,6 +137,11 @@ def test_validation_and_test_stay_whole() -> None:
 def test_more_examples_than_there_are_is_an_error() -> None:
     with pytest.raises(UsageError, match="examples=201 are more than the 200 of the training split"):
         made(examples=201).source(Path())
+
+
+def test_too_few_examples_for_all_classes_is_an_error() -> None:
+    with pytest.raises(UsageError, match="examples=1 leave out 1 of the 2 classes; take more"):
+        made(examples=1).source(Path())
 
 
 def test_every_split_of_a_seed_has_so_many() -> None:
