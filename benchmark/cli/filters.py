@@ -11,6 +11,7 @@ import click
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.leaderboard.rows import agreeing
+from benchmark.plugins import catalog
 from benchmark.records.outcome import Answer, Outcome
 from benchmark.records.record import Record
 from benchmark.records.spelling import Choice, choices, named
@@ -84,9 +85,10 @@ def _fits(
     sparsities: Sequence[float],
 ) -> bool:
     cell = record.cell
+    absent = catalog.absent(cell.task, "task")
     dense = cell.sparsity == 0
     return (
-        (not tasks or any(named(choice, cell.task, cell.task_options) for choice in tasks))
+        (not tasks or any(named(choice, cell.task, {**absent, **cell.task_options}) for choice in tasks))
         and (not models or cell.model in models)
         and (not budgets or cell.budget in budgets)
         and (not algorithms or any(named(choice, cell.algorithm, cell.options) for choice in algorithms))

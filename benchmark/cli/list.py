@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,7 @@ from benchmark.plugins import catalog, registry
 from benchmark.records.spelling import Choice, choices, spelled
 
 if TYPE_CHECKING:
-    from benchmark.plugins.algorithm import Algorithm
-    from benchmark.plugins.task import Family
+    from benchmark.plugins.options import Option
     from benchmark.training.task import Task
 
 
@@ -49,7 +49,7 @@ def info(name: str, form: str) -> None:
 
 def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     algorithm, plugins = registry.algorithm(name), [catalog.find("algorithm", part) for part in name.split("+")]
-    options = _options(algorithm)
+    options = _options(algorithm.options.values())
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     rows = {
         "name": name,
@@ -84,11 +84,24 @@ def _cost(name: str) -> str:
     return f"{trainings:g} dense {'training' if trainings == 1 else 'trainings'}{scoring} at sparsity 0.9"
 
 
-def _options(plugin: Algorithm | Family) -> list[dict[str, Any]]:
+def _options(options: Iterable[Option]) -> list[dict[str, Any]]:
     return [
         {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
-        for option in plugin.options.values()
+        for option in options
     ]
+
+
+def _common_options() -> list[dict[str, Any]]:
+    """The options of every task; those of a loss follow it."""
+    from benchmark.plugins.common_options import COMMON
+    from benchmark.plugins.losses import OPTIONS
+
+    of_losses = [
+        {**row, "meaning": f"with loss={name}: {row['meaning']}"}
+        for name, options in OPTIONS.items()
+        for row in _options(options.values())
+    ]
+    return [*_options(COMMON.values()), *of_losses]
 
 
 def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
@@ -96,7 +109,7 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
 
     name = choice.name
     task, plugin = registry.task(name, choice.options), catalog.find("task", name)
-    options = _options(registry.family(name))
+    options, common = _options(registry.family(name).options.values()), _common_options()
     folder = DataFolders().holding(task.source)
     rows = {
         "summary": plugin.summary,
@@ -115,7 +128,9 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     }
     if options:
         tables[f"options, as in --task {name}:{options[0]['option']}=VALUE"] = options
-    return tables, {"name": name, **rows, "models": models, "recipes": recipes, "options": options}
+    tables[f"options of every task, as in --task {name}:rate=0.05"] = common
+    told = {"name": name, **rows, "models": models, "recipes": recipes, "options": options, "common options": common}
+    return tables, told
 
 
 BUDGET = {

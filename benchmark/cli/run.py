@@ -65,7 +65,9 @@ HEARTBEAT = 30.0
 @click.option(
     "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
 )
-@click.option("--budget", default="short", show_default=True, help="Length of training: smoke, short or full.")
+@click.option("--budget", help="Length of training: smoke, short or full.  [default: short]")
+@click.option("--epochs", type=click.IntRange(1), help="Or so many passes through the training split.")
+@click.option("--steps", type=click.IntRange(1), help="Or so many updates.")
 @start_options
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
@@ -105,7 +107,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         controls=flat(selected["controls"]),
         edges=flat(selected["edges"]),
         tasks=choices(selected["tasks"]),
-        budget=selected["budget"],
+        budget=_budget(selected["budget"], selected["epochs"], selected["steps"]),
         seeds=flat(selected["chosen"]) or list(range(selected["seeds"])),
         models=flat(selected["models"]),
         sparsities=_in_range(flat(selected["sparsities"])),
@@ -150,6 +152,15 @@ def _warm_up(texts: Sequence[str], device: str, wanted: bool) -> None:
     if wanted and plugins and all(name in known or "=" in name for name in names):
         tasks = [plugin for plugin in plugins if plugin.kind == "task" and plugin.distribution == catalog.BUILT_IN]
         fork_server.start([] if machine.may_be_cuda(device) else [plugin.module for plugin in tasks])
+
+
+def _budget(name: str | None, epochs: int | None, steps: int | None) -> str:
+    """The budget of the cells: a name, or a length, which no leaderboard mixes with a name."""
+    lengths = [f"{count}-{unit}" for unit, count in (("epochs", epochs), ("steps", steps)) if count]
+    given = [*lengths, *([name] if name else [])]
+    if len(given) > 1:
+        raise UsageError("--budget, --epochs and --steps each say how long to train; give one of them")
+    return given[0] if given else "short"
 
 
 def _in_range(sparsities: Sequence[float]) -> Sequence[float]:

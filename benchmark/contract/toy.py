@@ -60,8 +60,12 @@ def _residual() -> nn.Module:
     return nn.Sequential(stem, nn.ReLU(), _Block(8, 8), _Block(8, 16), head)
 
 
+def _logits(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return model(batch[0]), batch[1]
+
+
 def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    return F.cross_entropy(model(batch[0]), batch[1])
+    return F.cross_entropy(*_logits(model, batch))
 
 
 def _evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
@@ -79,4 +83,5 @@ toy = Task(
     loss=_loss,
     evaluate=_evaluate,
     metrics={"accuracy": "max"},
+    logits=_logits,
 )

@@ -11,7 +11,7 @@ from benchmark.data.checksums import file_states, matches_as_before, present
 from benchmark.data.download import obtain
 from benchmark.data.source import DataSource
 from benchmark.data.splits import NotData
-from benchmark.errors import DataMissing, PluginError, one_line
+from benchmark.errors import DataMissing, PluginError, UsageError, one_line
 from benchmark.files import user_cache
 
 
@@ -42,12 +42,15 @@ class DataFolders:
         Raises:
             DataMissing: the data set is in no folder and cannot be downloaded, or it cannot be read.
             PluginError: the task gives no data that can be used.
+            UsageError: an option of the task does not fit its data.
         """
         folder = self.locate(name, source)
         try:
             source(folder)
         except NotData as error:
             raise PluginError(f"task '{name}': {error}") from error
+        except (PluginError, UsageError) as error:
+            raise type(error)(f"task '{name}': {error}") from error
         except Exception as error:  # readers of corrupt files raise many types
             raise DataMissing(f"data set '{name}' in {folder} cannot be read: {reason(error)}") from error
         return folder

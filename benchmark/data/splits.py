@@ -19,7 +19,8 @@ class Data(Protocol):
     """One split of a data set, with examples that are read by index.
 
     Data may also have a method `check`, which raises ValueError if the examples cannot be used. It is called once, when
-    a run reads its splits.
+    a run reads its splits. A method `select(index)`, which returns the examples at `index`, int64 [b], as data of their
+    own, lets the option `examples` of every task take a part of the training split.
     """
 
     def __len__(self) -> int:

@@ -58,6 +58,10 @@ class TensorData(Graphless):
         index = index.to(self.index_device)
         return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
 
+    def select(self, index: Tensor) -> TensorData:
+        """Copies of the examples at `index`, so that splits share no memory."""
+        return replace(self, inputs=self.inputs[index].clone(), targets=self.targets[index].clone())
+
     def to(self, device: torch.device) -> TensorData:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
@@ -87,11 +91,6 @@ def check_finite(what: str, values: Tensor) -> None:
     raise ValueError(f"{bad:,} of {len(values):,} {what} have NaN or infinite numbers")
 
 
-def subset(data: TensorData, index: Tensor) -> TensorData:
-    """Copies of the examples at `index`, so that splits share no memory."""
-    return replace(data, inputs=data.inputs[index].clone(), targets=data.targets[index].clone())
-
-
 def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, TensorData]:
     """Split data into train and validation: `size` examples, the same for all runs, become validation.
 
@@ -99,7 +98,7 @@ def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, Tenso
         seed: of the draw; it is not the seed of a run.
     """
     train, validation = carved(len(data), size, seed)
-    return subset(data, train), subset(data, validation)
+    return data.select(train), data.select(validation)
 
 
 def carved(count: int, size: int, seed: int = 0) -> tuple[Tensor, Tensor]:

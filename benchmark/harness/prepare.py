@@ -76,7 +76,8 @@ def begin(question: Question, train: Data) -> Beginning:
     """Build the network of a cell from its seed, and from its start if it has one.
 
     Args:
-        train: examples, which show the pattern `channels` how the layers are connected.
+        train: the training split. Its length is that of an epoch, and examples of it show the pattern `channels` how
+            the layers are connected.
 
     Raises:
         Inapplicable: no narrower network can be built for the control `dense-small`, the pattern is `channels` and
@@ -93,7 +94,7 @@ def begin(question: Question, train: Data) -> Beginning:
     start = {name: value.clone() for name, value in tensors(model).items()}
     if isinstance(target.pattern, Channels):
         target = replace(target, pattern=trace(model, question.task, train.batch(torch.zeros(2, dtype=torch.int64))))
-    whole = question.task.recipe(cell.budget, cell.model)
+    whole = question.task.recipe(cell.budget, cell.model, len(train))
     recipe = finetuned(whole, cell.finetune.share, cell.finetune.rate) if cell.finetune else whole
     return Beginning(question, model, start, target, recipe, whole, fit)
 

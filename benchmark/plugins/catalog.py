@@ -68,9 +68,9 @@ def label(name: str, options: Mapping[str, Any]) -> str:
     return spelled(name, unusual(options, plugin.defaults if plugin else {}))
 
 
-def absent(name: str) -> dict[str, Any]:
-    """What the absence of an algorithm's options in a cell means, by option. Nothing is imported."""
-    several, known = "+" in name, plugins("algorithm")
+def absent(name: str, kind: Kind = "algorithm") -> dict[str, Any]:
+    """What the absence of a plug-in's options in a cell means, by option. Nothing is imported."""
+    several, known = "+" in name, plugins(kind)
     return {
         f"{part}.{option}" if several else option: value
         for part in name.split("+")

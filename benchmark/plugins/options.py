@@ -136,12 +136,15 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
     Raises:
         UsageError: an unknown option or a wrong value, with the valid ones.
     """
-    for name in given:
-        if name not in options:
-            raise unknown_name(
-                f"option of '{owner}'", name, options, f"its options: {', '.join(options) or 'it has none'}"
-            )
+    require_known(owner, options, given)
     return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
+
+
+def require_known(owner: str, known: Collection[str], given: Collection[str]) -> None:
+    """Raise UsageError for a name that is no option, with the valid ones."""
+    for name in given:
+        if name not in known:
+            raise unknown_name(f"option of '{owner}'", name, known, f"its options: {', '.join(known) or 'it has none'}")
 
 
 def written(options: Options, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:

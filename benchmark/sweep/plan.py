@@ -135,11 +135,12 @@ def _load(names: Iterable[str], load: Any, broken: list[PluginError]) -> dict[st
 
 
 def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tuple[Choice, Task]]:
-    """Load tasks: by `Cell.setting`, the task's name with the value of every option, and the task."""
+    """Load tasks: by `Cell.setting`, the task's name with the options of a cell, and the task."""
     loaded = {}
     for choice in chosen:
         try:
-            options = registry.family(choice.name).resolve(choice.options)
+            family = registry.family(choice.name)
+            options = family.written(family.resolve(choice.options))
             loaded[spelled(choice.name, options)] = Choice(choice.name, options), registry.task(choice.name, options)
         except PluginError as error:
             broken.append(error)
@@ -167,7 +168,7 @@ def _cells(
             selection.models or [next(iter(task.models))], sparsities, selection.seeds, begins
         ):
             task.model(model)
-            task.recipe(selection.budget, model)
+            task.recipe(selection.budget, model, examples=1)  # known to be one; its length is not asked
             yield Cell(
                 algorithm=choice.name,
                 options=algorithm.written(values, partial(network, spelled(setting.name, setting.options), model)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -65,8 +66,31 @@ def finetuned(recipe: Recipe, share: float, rate: float) -> Recipe:
     return replace(shortened(recipe, round(share * recipe.steps)), rate=rate * recipe.rate)
 
 
+LENGTH = re.compile(r"([1-9][0-9]*)-(epochs|steps)")
+"""A budget that says how long it is: `10-epochs` or `2000-steps`."""
+
+
+def steps_in(budget: str, batch_size: int, examples: int | None) -> int | None:
+    """The updates of a budget that is a length; None for one that is a name.
+
+    Args:
+        examples: of the training split. An epoch leaves out the short batch at its end.
+
+    Raises:
+        ValueError: a length in epochs, and no number of examples.
+    """
+    if not (length := LENGTH.fullmatch(budget)):
+        return None
+    count, unit = int(length[1]), length[2]
+    if unit == "steps":
+        return count
+    if examples is None:
+        raise ValueError(f"{budget} has no number of steps yet: how many training examples are there?")
+    return count * (examples // min(batch_size, examples))
+
+
 def shortened(recipe: Recipe, steps: int) -> Recipe:
-    """The same recipe with another number of steps: milestones and warm-up are scaled with it."""
+    """The same recipe with another number of steps, or more: milestones and warm-up are scaled with it."""
     scale = steps / max(1, recipe.steps)
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
     return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))

@@ -13,7 +13,7 @@ from benchmark.data.source import DataSource
 from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
 from benchmark.training.prunable import Policy, conv_and_linear
-from benchmark.training.recipe import Recipe
+from benchmark.training.recipe import Recipe, shortened, steps_in
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Task:
         adapt: makes the tensors of a start fit those of a network, both by name: of a head of 1,000 outputs it takes
             those of the task's classes, for example. What does not fit is returned as it is.
         diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
+        logits: the outputs [n, classes] of a model for a batch, and the classes, int64 [n], that `loss` compares them
+            with, so that the option `loss` can compare them otherwise; None if the loss is of another kind.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -57,6 +59,7 @@ class Task:
     diagnose: Callable[[nn.Module, Any], dict[str, Any]] | None = None
     pretrained: Callable[[str, Path], Mapping[str, Tensor]] | None = None
     adapt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
+    logits: Callable[[nn.Module, Batch], tuple[Tensor, Tensor]] | None = None
 
     @property
     def source(self) -> DataSource:
@@ -73,9 +76,22 @@ class Task:
         known = [*self.models, *(f"{zoo}:NAME" for zoo in self.model_zoos)]
         raise UsageError(f"no model named '{name}' for this task; it has: {', '.join(known)}")
 
-    def recipe(self, budget: str, model: str = "") -> Recipe:
-        """The recipe of a budget for a model. Raises UsageError, with the known budgets, for an unknown one."""
+    def recipe(self, budget: str, model: str = "", examples: int | None = None) -> Recipe:
+        """The recipe of a budget for a model.
+
+        Args:
+            budget: its name; or a length, `10-epochs` or `2000-steps`, to which the recipe `full` is shortened.
+            examples: of the training split, which a length in epochs needs.
+
+        Raises:
+            UsageError: an unknown budget, with the known ones.
+        """
         recipes = self.model_recipes.get(model, self.recipes)
-        if budget not in recipes:
-            raise UsageError(f"no budget named '{budget}' for this task; it has: {', '.join(recipes)}")
-        return recipes[budget]
+        if budget in recipes:
+            return recipes[budget]
+        full = recipes.get("full")
+        steps = full and steps_in(budget, full.batch_size, examples)
+        if not full or not steps:
+            known = ", ".join([*recipes, *(["N-epochs", "N-steps"] if full else [])])
+            raise UsageError(f"no budget named '{budget}' for this task; it has: {known}")
+        return shortened(full, steps)

@@ -183,9 +183,14 @@ def inputs(batch: Graph) -> dict[str, Any]:
     return {name: batch[name] for name in INPUTS if batch.get(name) is not None}
 
 
+def logits(model: nn.Module, batch: Graph) -> tuple[Tensor, Tensor]:
+    """Return the outputs for a batch and `y`, for `y` with one class per row of the output."""
+    return model(**inputs(batch)), batch.y
+
+
 def cross_entropy(model: nn.Module, batch: Graph) -> Tensor:
     """Return the mean cross-entropy, for `y` with one class per row of the output."""
-    return F.cross_entropy(model(**inputs(batch)), batch.y)
+    return F.cross_entropy(*logits(model, batch))
 
 
 def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
@@ -193,9 +198,9 @@ def evaluate(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
     right = count = 0
     loss = 0.0
     for batch in batches:
-        logits = model(**inputs(batch))
-        right += int((logits.argmax(dim=1) == batch.y).sum())
-        loss += float(F.cross_entropy(logits.double(), batch.y, reduction="sum"))
+        outputs = model(**inputs(batch))
+        right += int((outputs.argmax(dim=1) == batch.y).sum())
+        loss += float(F.cross_entropy(outputs.double(), batch.y, reduction="sum"))
         count += len(batch.y)
     return {"accuracy": right / count, "loss": loss / count}
 

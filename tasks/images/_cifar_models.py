@@ -79,14 +79,24 @@ class PreActivated(nn.Module):
         return inner + (images if self.shortcut is None else self.shortcut(active))
 
 
-def resnet(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """ResNet-20, -32, -56 of He et al. (2016) with 1x1 shortcuts, as in OpenLTH: 270,896 weights for 20."""
-    return _started(_staged(_stem, Basic, (16, 16, 32, 64), [(depth - 2) // 6] * 3, classes, width), scale)
+def resnet(depth: int, classes: int, scale: Scale, *, stem: int = 16, width: float = 1.0) -> nn.Module:
+    """ResNet-20, -32, -56, -110 of He et al. (2016) with 1x1 shortcuts, as in OpenLTH: 270,896 weights for 20.
+
+    Args:
+        stem: channels before the first block; 16 in the paper.
+    """
+    widths = (stem, stem, 2 * stem, 4 * stem)
+    return _started(_staged(_stem, Basic, widths, [(depth - 2) // 6] * 3, classes, width), scale)
 
 
-def resnet18(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """ImageNet's ResNet-18 with a 3x3 stem and no pooling before the first block: 11,164,352 weights."""
-    return _started(_staged(_stem, Basic, (64, 64, 128, 256, 512), [2] * 4, classes, width), scale)
+def resnet18(classes: int, scale: Scale, *, widen: int = 1, width: float = 1.0) -> nn.Module:
+    """ImageNet's ResNet-18 with a 3x3 stem and no pooling before the first block: 11,164,352 weights.
+
+    Args:
+        widen: factor of the channels of all blocks; the stem keeps its 64.
+    """
+    widths = (64, *(widen * channels for channels in (64, 128, 256, 512)))
+    return _started(_staged(_stem, Basic, widths, [2] * 4, classes, width), scale)
 
 
 def resnet50(classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
@@ -102,6 +112,7 @@ def wide_resnet(depth: int, widen: int, classes: int, scale: Scale, *, width: fl
 
 
 VGG = {
+    11: (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512),
     16: (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512),
     19: (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512),
 }
@@ -109,7 +120,7 @@ VGG = {
 
 
 def vgg(depth: int, classes: int, scale: Scale, *, width: float = 1.0) -> nn.Module:
-    """VGG with batch norm and one linear layer, as in OpenLTH: 14,715,584 weights for 16, 20,024,000 for 19."""
+    """VGG with batch norm and one linear layer, as in OpenLTH: 9,222,848 weights for 11, 14,715,584 for 16."""
     layers: list[nn.Module] = []
     inputs = 3
     for channels in VGG[depth]:

@@ -29,10 +29,15 @@ def check_labels(where: str, examples: int, labels: Tensor, classes: int) -> Non
         raise ValueError(f"{where}: {wrong:,} of {len(labels):,} labels are none of the {classes} classes")
 
 
+def logits(model: nn.Module, batch: Labelled) -> tuple[Tensor, Tensor]:
+    """Return the outputs for a batch, [b, classes], and its labels."""
+    inputs, labels = batch
+    return model(inputs), labels
+
+
 def cross_entropy(model: nn.Module, batch: Labelled) -> Tensor:
     """Return the mean cross-entropy."""
-    inputs, labels = batch
-    return F.cross_entropy(model(inputs), labels)
+    return F.cross_entropy(*logits(model, batch))
 
 
 def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:
@@ -40,8 +45,8 @@ def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:
     right = count = 0
     loss = 0.0
     for inputs, labels in batches:
-        logits = model(inputs)
-        right += int((logits.argmax(dim=1) == labels).sum())
-        loss += float(F.cross_entropy(logits.double(), labels, reduction="sum"))
+        outputs = model(inputs)
+        right += int((outputs.argmax(dim=1) == labels).sum())
+        loss += float(F.cross_entropy(outputs.double(), labels, reduction="sum"))
         count += len(labels)
     return {"accuracy": right / count, "loss": loss / count}

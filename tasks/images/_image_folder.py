@@ -8,20 +8,20 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import Batch, Graphless, cores, file_lock, user_cache
+from benchmark import cores, file_lock, user_cache
 
 from ._decoding import DECODER, decoded, is_image
+from ._pictures import Pixels
 
 LIMIT = "PRUNEBENCH_IMAGE_CACHE"
 """Environment variable: gigabytes a task's decoded images may take. Larger data sets are decoded batch by batch."""
@@ -100,24 +100,6 @@ def say(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-class Pixels(Protocol):
-    """Images that can be read by index."""
-
-    @property
-    def checksum(self) -> str:
-        """Checksum of the images."""
-
-    @property
-    def count(self) -> int:
-        """The number of images."""
-
-    def read(self, index: Tensor) -> Tensor:
-        """Return the images at `index` (int64 [b], on the CPU) as uint8 [b, 3, size, size]."""
-
-    def to(self, device: torch.device) -> Pixels:
-        """Return the same images, stored on `device` if they fit."""
-
-
 @dataclass(frozen=True)
 class Resident:
     """Images as one tensor, memory-mapped from a file or on a GPU."""
@@ -157,47 +139,6 @@ class Streamed:
 
     def to(self, device: torch.device) -> Streamed:
         return self
-
-
-@dataclass(frozen=True)
-class Pictures(Graphless):
-    """A split of labelled images.
-
-    Args:
-        labels: int64 [n], on the CPU.
-        transform: maps uint8 [b, 3, size, size] to the input of the loss.
-    """
-
-    pixels: Pixels
-    labels: Tensor
-    transform: Callable[[Tensor], Tensor]
-    device: torch.device
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, index: Tensor) -> Batch:
-        return self.transform(self.pixels.read(index).to(self.device)), self.labels[index].to(self.device)
-
-    def to(self, device: torch.device) -> Pictures:
-        return replace(self, pixels=self.pixels.to(device), device=device)
-
-    def relabelled(self, draw: torch.Generator) -> Pictures:
-        return replace(self, labels=self.labels[torch.randperm(len(self), generator=draw)])
-
-    def check(self) -> None:
-        """Raise ValueError if there is not one label for each image."""
-        if self.pixels.count != len(self.labels):
-            raise ValueError(f"{self.pixels.count:,} images, {len(self.labels):,} labels")
-
-    @property
-    def classes(self) -> Tensor | None:
-        return self.labels
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of labels and decoded images; for streamed images, of their files' names and lengths instead."""
-        return hashlib.sha256(self.pixels.checksum.encode() + self.labels.numpy().tobytes()).hexdigest()
 
 
 def pixels_of(listings: Sequence[Listing]) -> list[Pixels]:

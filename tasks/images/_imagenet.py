@@ -18,8 +18,9 @@ from benchmark import Download, Recipe, Splits, carved, shortened
 
 from ._augmentation import IMAGENET, Normalise, ResizedCrop, middle
 from ._classification import Labelled, evaluate
-from ._image_folder import Pictures, class_folders, listed, pixels_of
+from ._image_folder import class_folders, listed, pixels_of
 from ._imagenet_starts import lite0, scaled_for
+from ._pictures import Pictures
 
 Source = Literal["openlth", "rigl", "granet"]
 IMAGENETTE = "https://s3.amazonaws.com/fast-ai-imageclas"
@@ -179,10 +180,15 @@ def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
     }
 
 
-def smoothed(model: nn.Module, batch: Labelled, *, size: int, smoothing: float) -> Tensor:
-    """Return the mean cross-entropy on the centre crop of each image, which is all of a training crop."""
+def logits(model: nn.Module, batch: Labelled, *, size: int) -> tuple[Tensor, Tensor]:
+    """Return the outputs for the centre crop of each image, which is all of a training crop, and the labels."""
     images, labels = batch
-    return F.cross_entropy(model(scaled_for(model, middle(images, size))), labels, label_smoothing=smoothing)
+    return model(scaled_for(model, middle(images, size))), labels
+
+
+def smoothed(model: nn.Module, batch: Labelled, *, size: int, smoothing: float) -> Tensor:
+    """Return the mean cross-entropy of `logits`."""
+    return F.cross_entropy(*logits(model, batch, size=size), label_smoothing=smoothing)
 
 
 def measured(model: nn.Module, batches: Iterable[Labelled], *, size: int) -> dict[str, float]:

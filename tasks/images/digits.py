@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmark import Recipe, Splits, Task, TensorData, carve
 
-from ._classification import METRICS, check_labels, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate, logits
 from ._models import glorot, mlp, scaled
 from ._timm import zoo
 
@@ -68,4 +68,5 @@ digits = Task(
     evaluate=evaluate,
     metrics=METRICS,
     model_zoos=zoo(classes=10, channels=1, size=8),
+    logits=logits,
 )

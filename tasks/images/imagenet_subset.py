@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from benchmark import Count, DataSource, Task, UsageError, task
 
 from ._classification import METRICS
-from ._imagenet import KNOWN, STYLES, Known, Selected, Source, measured, models, smoothed
+from ._imagenet import KNOWN, STYLES, Known, Selected, Source, logits, measured, models, smoothed
 from ._imagenet_starts import adapted, pretrained
 from ._timm import zoo
 
@@ -80,4 +80,5 @@ def imagenet_subset(
         model_zoos=zoo(count.classes, channels=3, size=size),
         pretrained=pretrained,
         adapt=partial(adapted, classes=chosen, folder=folder),
+        logits=partial(logits, size=size),
     )

@@ -1,22 +1,24 @@
-"""MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun et al., 1998)."""
-
 from __future__ import annotations
 
 import gzip
 import shutil
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 from torchvision import datasets
 
-from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve
+from benchmark import Absent, DataSource, Download, Recipe, Splits, Task, TensorData, carve, shortened, task
 
-from ._classification import METRICS, check_labels, cross_entropy, evaluate
+from ._classification import METRICS, check_labels, cross_entropy, evaluate, logits
 from ._idx import read_idx
 from ._models import glorot, mlp, scaled
 from ._timm import zoo
+
+Source = Literal["openlth", "snip"]
 
 EPOCH = 55_000 // 128
 MD5 = {
@@ -78,28 +80,43 @@ def lenet5(width: float = 1.0) -> nn.Module:
     return glorot(nn.Sequential(OrderedDict(layers)))
 
 
-# The recipe of OpenLTH for LeNet-300-100: 40 epochs of plain SGD.
 sgd = partial(Recipe, batch_size=128, rate=0.1)
 
-mnist = Task(
-    models={"lenet-300-100": partial(mlp, 784, 300, 100, 10), "lenet-5": lenet5},
-    recipes={
-        "smoke": sgd(steps=50),
-        "short": sgd(steps=4 * EPOCH),
-        "full": sgd(steps=40 * EPOCH),
-    },
-    data=DataSource(
-        load,
-        files=tuple(f"MNIST/raw/{name}" for name in MD5),
-        fetch=_unpack,
-        downloads=tuple(
-            Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
-            for name, digest in datasets.MNIST.resources
-        ),
-        checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
-    ),
-    loss=cross_entropy,
-    evaluate=evaluate,
-    metrics=METRICS,
-    model_zoos=zoo(classes=10, channels=1, size=28),
+_lee = Recipe(
+    steps=100_000, batch_size=100, rate=0.1, momentum=0.9, weight_decay=5e-4, milestones=(25_000, 50_000, 75_000)
 )
+
+RECIPES: Mapping[Source, Mapping[str, Recipe]] = {
+    "openlth": {"smoke": sgd(steps=50), "short": sgd(steps=4 * EPOCH), "full": sgd(steps=40 * EPOCH)},
+    "snip": {"smoke": shortened(_lee, 50), "short": shortened(_lee, 10_000), "full": _lee},
+}
+
+
+@task
+def mnist(*, recipe: Annotated[Source, Absent("openlth")] = "openlth") -> Task:
+    """MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun et al., 1998).
+
+    Options:
+        recipe: its source: openlth (Frankle et al.: 40 epochs of plain SGD), or snip (Lee et al., 2019: batches of 100,
+            momentum and weight decay, the rate divided by ten every 25,000 steps; the paper does not say how many
+            there are, here 100,000)
+    """
+    return Task(
+        models={"lenet-300-100": partial(mlp, 784, 300, 100, 10), "lenet-5": lenet5},
+        recipes=RECIPES[recipe],
+        data=DataSource(
+            load,
+            files=tuple(f"MNIST/raw/{name}" for name in MD5),
+            fetch=_unpack,
+            downloads=tuple(
+                Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
+                for name, digest in datasets.MNIST.resources
+            ),
+            checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
+        ),
+        loss=cross_entropy,
+        evaluate=evaluate,
+        metrics=METRICS,
+        model_zoos=zoo(classes=10, channels=1, size=28),
+        logits=logits,
+    )

@@ -20,7 +20,7 @@ from torch_geometric.data import Data as Graph
 
 from benchmark import Count, Doc, Recipe, Splits, Task, task
 
-from ..graphs.data import GraphData, cross_entropy, evaluate
+from ..graphs.data import GraphData, cross_entropy, evaluate, logits
 from ..graphs.diagnosis import diagnose
 from ..graphs.models import LAYERS, GraphNet, Head, Normed, unchanged
 from ..images._classification import METRICS
@@ -113,6 +113,7 @@ def transfer(nodes: int, edges: Sequence[Pair], target: int, layers: int) -> Tas
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
+        logits=logits,
     )
 
 

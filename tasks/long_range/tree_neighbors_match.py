@@ -17,7 +17,7 @@ from torch_geometric.data import Data as Graph
 
 from benchmark import Recipe, Splits, Task, task
 
-from ..graphs.data import GraphData, cross_entropy, evaluate
+from ..graphs.data import GraphData, cross_entropy, evaluate, logits
 from ..graphs.diagnosis import diagnose
 from ..graphs.messages import Edges
 from ..graphs.models import LAYERS, Embeddings, GraphNet, Layer
@@ -49,6 +49,7 @@ def tree_neighbors_match(*, depth: Depth = 3) -> Task:
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
+        logits=logits,
     )
 
 

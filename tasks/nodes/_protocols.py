@@ -129,6 +129,7 @@ def _task(
         metrics={"roc_auc" if ranks else "accuracy": "max", "loss": "min"},
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
+        logits=None if ranks else logits,
     )
 
 
@@ -137,26 +138,27 @@ def _task(
 
 def loss(model: nn.Module, batch: Graph) -> Tensor:
     """Return the mean cross-entropy over the nodes of the split; the logistic loss for a single output."""
-    return _loss(*_of_split(model, batch))
+    return _loss(*logits(model, batch))
 
 
 def classification(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
     """Return top-1 accuracy and loss over the nodes of the split."""
     (batch,) = batches
-    logits, labels = _of_split(model, batch)
-    right = float((logits.argmax(dim=1) == labels).double().mean())
-    return {"accuracy": right, "loss": float(_loss(logits.double(), labels))}
+    outputs, labels = logits(model, batch)
+    right = float((outputs.argmax(dim=1) == labels).double().mean())
+    return {"accuracy": right, "loss": float(_loss(outputs.double(), labels))}
 
 
 def ranking(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
     """Return the area under the ROC curve and the loss over the nodes of the split."""
     (batch,) = batches
-    logits, labels = _of_split(model, batch)
-    area = roc_auc_score(labels.cpu().numpy(), logits.squeeze(1).cpu().numpy())
-    return {"roc_auc": float(area), "loss": float(_loss(logits.double(), labels))}
+    outputs, labels = logits(model, batch)
+    area = roc_auc_score(labels.cpu().numpy(), outputs.squeeze(1).cpu().numpy())
+    return {"roc_auc": float(area), "loss": float(_loss(outputs.double(), labels))}
 
 
-def _of_split(model: nn.Module, batch: Graph) -> tuple[Tensor, Tensor]:
+def logits(model: nn.Module, batch: Graph) -> tuple[Tensor, Tensor]:
+    """Return the outputs for the nodes of the split, and their labels."""
     return model(**inputs(batch))[batch.mask], batch.y[batch.mask]
 
 

@@ -11,7 +11,7 @@ from torch_geometric.data import Data as Graph
 
 from benchmark import Recipe, Splits, Task, task
 
-from ..graphs.data import GraphData, cross_entropy, evaluate
+from ..graphs.data import GraphData, cross_entropy, evaluate, logits
 from ..graphs.diagnosis import diagnose
 from ..images._classification import METRICS
 from ._models import plain
@@ -46,6 +46,7 @@ def braess(*, graph: Literal["base", "minus", "plus", "tilde"] = "base") -> Task
         metrics=METRICS,
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
+        logits=logits,
     )
 
 

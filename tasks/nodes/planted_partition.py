@@ -13,7 +13,7 @@ from benchmark import Count, DataSource, Fraction, Positive, Recipe, Splits, Tas
 from ..graphs.data import for_nodes
 from ..graphs.diagnosis import diagnose
 from ._models import residual
-from ._protocols import classification, loss
+from ._protocols import classification, logits, loss
 
 CLASSES, FEATURES = 4, 16
 
@@ -44,6 +44,7 @@ def planted_partition(
         metrics={"accuracy": "max", "loss": "min"},
         prunes=frozenset({"weights", "edges"}),
         diagnose=diagnose,
+        logits=logits,
     )
 
 

@@ -110,6 +110,7 @@ def test_the_catalogue_knows_it_without_an_import() -> None:
     assert catalog.absent("snip") == {"norms": "batch"}
     assert catalog.absent("spectral+granet") == {"granet.distribution": "auto"}
     assert catalog.absent("unknown") == {}
+    assert catalog.absent("mnist", "task") == {"recipe": "openlth"}
     for name, plugin in catalog.plugins("algorithm").items():
         if not plugin.problem:
             options = registry.algorithm(name).options.items()

@@ -13,7 +13,9 @@ from benchmark.plugins import catalog, registry
 from tests.support.command import Bench
 from tests.support.hostile_files import HOSTILE, Runs
 
-NAMES = ["mnist", "cifar10", "cifar100", "imagenet-subset", "cora", "citeseer", "pubmed", "texas", "minesweeper"]
+NAMES = ["mnist", "cifar10", "cifar100", "imagenet-subset", "tiny-imagenet"]
+NAMES += ["cora", "citeseer", "pubmed", "texas", "minesweeper"]
+NAMES += ["mutag", "enzymes", "proteins", "imdb-binary", "reddit-binary", "collab"]
 NAMES += ["peptides-func", "peptides-struct", "pcqm-contact", "pascalvoc-sp", "coco-sp"]
 PICKLE = HOSTILE["deep in containers"]
 
@@ -63,7 +65,7 @@ def test_no_reader_runs_what_lies_in_the_files(name: str, kind: str, proof: Path
     else:
         content = HOSTILE[kind](proof)
     lay(source, tmp_path / "root", content)
-    with pytest.raises(ValueError, match=str(tmp_path / "root") if "imagenet" not in name else "imagenette"):
+    with pytest.raises(ValueError, match=str(tmp_path / "root") if name != "imagenet-subset" else "imagenette"):
         source(tmp_path / "root")
     assert not proof.exists()
 

@@ -18,7 +18,7 @@ from benchmark.contract.toy import toy
 from benchmark.data.folders import DataFolders
 from benchmark.data.source import DataSource
 from benchmark.data.splits import sealed
-from benchmark.data.tensors import carve, subset
+from benchmark.data.tensors import carve
 from benchmark.errors import Breach, DataMissing, UsageError
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.order import Order
@@ -51,6 +51,28 @@ def rates(*steps: int, **schedule: object) -> list[float]:
 )
 def test_the_rate_follows_its_schedule(schedule, steps, expected):
     assert rates(*steps, **schedule) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("budget", "steps"), [("7-steps", 7), ("2000-steps", 2000), ("1-epochs", 6), ("3-epochs", 18)])
+def test_a_budget_can_be_a_length(budget, steps):
+    """200 training points in batches of 32 are six steps an epoch, and the eight left over are none."""
+    assert toy.recipe(budget, "net", examples=200) == shortened(toy.recipe("full"), steps)
+
+
+def test_an_epoch_of_fewer_examples_than_a_batch_is_one_step():
+    assert toy.recipe("4-epochs", "net", examples=5).steps == 4
+
+
+def test_a_length_in_epochs_needs_the_number_of_examples():
+    assert toy.recipe("4-steps").steps == 4
+    with pytest.raises(ValueError, match="how many training examples"):
+        toy.recipe("4-epochs")
+
+
+@pytest.mark.parametrize("budget", ["0-steps", "07-steps", "-1-steps", "1.5-epochs", "5-step", "steps", "10-epochs "])
+def test_what_is_no_length_is_no_budget(budget):
+    with pytest.raises(UsageError, match="no budget named"):
+        toy.recipe(budget, examples=200)
 
 
 def test_a_shortened_recipe_falls_at_the_same_places_on_the_way():
@@ -229,7 +251,7 @@ def test_tensors_are_no_graph():
 
 def test_a_subset_is_a_copy():
     data = squares()
-    part = subset(data, torch.tensor([4, 2]))
+    part = data.select(torch.tensor([4, 2]))
     part.inputs.zero_()
     part.targets.zero_()
     assert data.digest == squares().digest
@@ -409,7 +431,7 @@ def test_the_default_policy_names_parameters_of_the_model_in_its_order():
     ("look", "message"),
     [
         (toy.model, "no model named 'nett' for this task; it has: net, residual"),
-        (toy.recipe, "no budget named 'nett' for this task; it has: smoke, short, full"),
+        (toy.recipe, "no budget named 'nett' for this task; it has: smoke, short, full, N-epochs, N-steps"),
     ],
     ids=["model", "budget"],
 )

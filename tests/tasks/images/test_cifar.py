@@ -21,11 +21,15 @@ pytestmark = pytest.mark.runs
 
 WEIGHTS = {
     "resnet-20": 270_896,  # 272,474 parameters, as published for 1x1 shortcuts
+    "resnet-20-half": 67_992,
     "resnet-32": 464_432,
     "resnet-56": 851_504,
+    "resnet-110": 1_722_416,
     "resnet-18": 11_164_352,
+    "wide-resnet-18": 44_576_448,
     "resnet-50": 23_467_712,  # 23,520,842 parameters
     "wrn-22-2": 1_076_912,
+    "vgg-11-bn": 9_222_848,
     "vgg-16-bn": 14_715_584,
     "vgg-19-bn": 20_024_000,
     "conv-2": 4_300_992,
@@ -92,6 +96,16 @@ def test_a_recipe_is_the_one_it_is_named_for(
     assert (full.rate_at(0), full.rate_at(full.steps - 1)) == (pytest.approx(rate), pytest.approx(last))
     assert full.augment is not None
     assert full.decay_norms == (source != "renda")
+
+
+def test_the_recipe_for_cpus_warms_up_for_two_epochs_and_falls_to_zero_in_ten() -> None:
+    full = registry.task("cifar10", {"recipe": "cpu"}).recipe("full", "resnet-20-half")
+    assert (full.steps, full.warmup, full.cosine, full.milestones) == (10 * 351, 2 * 351, True, ())
+    assert (full.batch_size, full.momentum, full.weight_decay, full.nesterov) == (128, 0.9, 5e-4, True)
+    peak = max(range(full.steps), key=full.rate_at)
+    assert (peak, full.rate_at(peak) / full.rate) == (2 * 351 - 1, pytest.approx(0.905, abs=1e-3))
+    assert full.rate_at(0) < full.rate / 700
+    assert full.rate_at(full.steps - 1) < 1e-6 * full.rate
 
 
 @pytest.mark.parametrize("source", _cifar.STYLES)

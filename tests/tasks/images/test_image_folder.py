@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from benchmark.tasks.images import _image_folder
-from benchmark.tasks.images._image_folder import Listing, Pictures, Resident, Streamed, decoded, listed, pixels_of
+from benchmark.tasks.images._image_folder import Listing, Resident, Streamed, decoded, listed, pixels_of
+from benchmark.tasks.images._pictures import Pictures
 from PIL import Image
 
 
@@ -145,6 +146,18 @@ def test_a_split_is_read_by_index_and_its_labels_can_be_permuted(listing: Listin
         assert other.digest != data.digest
         with pytest.raises(TypeError, match="no graph"):
             data.rewrite(lambda graph: graph)
+
+
+def test_some_of_a_split_are_read_by_their_own_numbers(listing: Listing) -> None:
+    for pixels in (*pixels_of([listing]), Streamed(listing)):
+        data = Pictures(pixels, listing.labels, torch.Tensor.float, torch.device("cpu"))
+        some = data.select(torch.tensor([2, 5, 8]))
+        some.check()
+        images, labels = some.batch(torch.tensor([2, 0]))
+        assert len(some) == 3
+        assert torch.equal(images, everything(listing)[[8, 2]].float())
+        assert labels.tolist() == listing.labels[[8, 2]].tolist()
+        assert len({data.digest, some.digest, data.select(torch.tensor([2, 5, 9])).digest}) == 3
 
 
 def test_the_digest_is_of_the_content(listing: Listing, tmp_path: Path) -> None:

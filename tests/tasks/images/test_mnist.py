@@ -45,6 +45,19 @@ def test_the_networks_have_the_published_sizes(model: str, weights: int) -> None
     assert sum(sizes[name] for name in task.prunable(network)) == weights
 
 
+def test_the_recipe_of_snip_is_the_papers() -> None:
+    full = registry.task("mnist", {"recipe": "snip"}).recipe("full")
+    assert (full.batch_size, full.momentum, full.weight_decay, full.nesterov) == (100, 0.9, 5e-4, False)
+    assert [full.rate_at(step) for step in (0, 24_999, 25_000, 99_999)] == pytest.approx([0.1, 0.1, 0.01, 1e-4])
+
+
+def test_cells_of_the_first_recipe_keep_their_keys() -> None:
+    family = registry.family("mnist")
+    assert family.written(family.resolve({})) == {}
+    assert family.written(family.resolve({"recipe": "snip"})) == {"recipe": "snip"}
+    assert family().recipe("full") == registry.task("mnist", {"recipe": "openlth"}).recipe("full")
+
+
 @pytest.mark.slow
 def test_four_epochs_learn_and_pruning_costs_less_than_chance_does(real_data: Path) -> None:
     dense, snip, random = (

@@ -1,0 +1,1 @@
+"""Graph tasks in which a whole graph has a class."""
