@@ -11,13 +11,15 @@ from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Data
 from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
-from benchmark.harness.question import Settings, question
+from benchmark.harness.question import Settings, Unloaded, question
 from benchmark.harness.referee import on_device
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.masks import Masks
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.sweep.workers import run_in_processes, sweep_folder
+from benchmark.sweep.apart import declaration
+from benchmark.sweep.folder import sweep_folder
+from benchmark.sweep.workers import run_in_processes
 from benchmark.training.state import put
 
 
@@ -53,15 +55,17 @@ def answered_again(record: Record, device: str, data_root: Path | None) -> Again
     label = catalog.label(cell.task, cell.task_options)
     data = DataFolders(data_root).readable(label, registry.task(cell.task, cell.task_options).source)
     settings, answers = Settings({cell.setting: data}, device), list[Record]()
+    algorithm = declaration(cell.algorithm)
     with sweep_folder() as folder:
-        handover = folder / "handover"
-        run_in_processes([cell], settings, Store(folder / "results"), 1, answers.append, handover=handover)
-        network = _network(record, settings, handover.read_bytes()) if answers[0].status == "ok" else None
+        store, handover, known = Store(folder / "results"), folder / "handover", {cell.algorithm: algorithm}
+        run_in_processes([cell], settings, store, 1, answers.append, handover=handover, algorithms=known)
+        well = answers[0].status == "ok"
+        network = _network(record, settings, algorithm, handover.read_bytes()) if well else None
     return Again(answers[0], network)
 
 
-def _network(record: Record, settings: Settings, handover: bytes) -> Network:
-    asked = question(record.cell, settings)
+def _network(record: Record, settings: Settings, algorithm: Unloaded, handover: bytes) -> Network:
+    asked = question(record.cell, settings, algorithm)
     train = asked.task.source.splits(asked.folder, record.cell.seed).train
     beginning, left = begin(asked, train), unpacked(handover)
     put(beginning.model, on_device(left.state, beginning.model))
