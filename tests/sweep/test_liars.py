@@ -41,8 +41,8 @@ OUTCOMES = {file.stem: outcome_of(file) for file in sorted(LIARS.glob("*.py")) i
 
 FIRST = ("patched_evaluate", "patched_audit", "global_hook", "found_by_collector", "rewritten_records", "cleared_log")
 
-AT_IMPORT = ("writing_import", "rewriting_at_exit", "patched_at_import", "killing_import")
-"""Those that lie as soon as they are imported."""
+AT_IMPORT = ("writing_import", "rewriting_at_exit", "patched_at_import", "killing_import", "unconfined_process")
+"""Those that lie as soon as they are imported, and one that asks for a process beside its own."""
 
 """One liar of each kind."""
 
