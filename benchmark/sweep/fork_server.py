@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 from benchmark.errors import PluginError
 
@@ -58,7 +59,7 @@ def _hide() -> None:
 
     This process keeps a handle of it, through which a confined process cannot go (Linux).
     """
-    server = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     address = str(server._forkserver_address)
     if hasattr(os, "O_PATH") and not address.startswith("/proc/"):
         server._forkserver_address = f"/proc/self/fd/{os.open(address, os.O_PATH)}"
