@@ -78,21 +78,21 @@ class Plan:
 
 
 def plan(
-    selection: Selection, store: Store, rerun: Rerun, load: Callable[[str], Declared] = registry.algorithm
+    selection: Selection, store: Store, rerun: Rerun, load: Callable[[str], Declared] | None = None
 ) -> tuple[Plan, list[PluginError]]:
     """Return the plan for a selection, and the errors of the plug-ins that could not be loaded.
 
     The store is read once, here.
 
     Args:
-        load: an algorithm of a name; `Declarations.algorithm` imports none from outside.
+        load: gives the algorithm of a name, by default imported; `Declarations.algorithm` imports none from outside.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.
         PluginError: no cell is left without the plug-ins that could not be loaded.
     """
     broken: list[PluginError] = []
-    algorithms = _load([choice.name for choice in selection.algorithms], load, broken)
+    algorithms = _load([choice.name for choice in selection.algorithms], load or registry.algorithm, broken)
     tasks = _tasks(selection.tasks, broken)
     try:  # sorted by seed, so that every row of a table has its first seed before any has its second
         cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
