@@ -62,7 +62,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
         raise UsageError("--against cannot be combined with names; leave out one or the other")
-    board = rows(selected(**wanted), catalog.label, catalog.absent)
+    board = rows(selected(**wanted), catalog.label, catalog.absent, catalog.defaults)
     if everybody:
         comparisons = compare_all(board) if against == "all" else compare_with_best(board)
     else:

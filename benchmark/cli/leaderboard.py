@@ -62,16 +62,16 @@ def leaderboard(
     if view == "plain":
         print_board(records, form)
     elif view == "compute":
-        emit(form, *compute(rows(records, catalog.label, catalog.absent), levels))
+        emit(form, *compute(rows(records, catalog.label, catalog.absent, catalog.defaults), levels))
     elif view == "controls":
-        emit(form, *controlled(rows(records, catalog.label, catalog.absent)))
+        emit(form, *controlled(rows(records, catalog.label, catalog.absent, catalog.defaults)))
     else:
-        emit(form, *profile(rows(records, catalog.label, catalog.absent), form))
+        emit(form, *profile(rows(records, catalog.label, catalog.absent, catalog.defaults), form))
 
 
 def print_board(records: Sequence[Answer], form: str) -> None:
     """Print the plain leaderboard of these records."""
-    board = rows(records, catalog.label, catalog.absent)
+    board = rows(records, catalog.label, catalog.absent, catalog.defaults)
     if form in ("json", "csv"):
         emit(form, {}, board_facts(board))
     else:

@@ -63,14 +63,16 @@ def _page(records: list[Record], results: Path) -> dict[str, bytes]:
 
     return {
         "index.html": page(
-            records, published(results / "published"), Names(catalog.label, catalog.when, catalog.absent)
+            records,
+            published(results / "published"),
+            Names(catalog.label, catalog.when, catalog.absent, catalog.defaults),
         ).encode()
     }
 
 
 def _readme(records: list[Outcome]) -> dict[str, bytes]:
     """Return a README with all tables, each below its figure if it has one, and the files of the figures."""
-    board = rows(records, catalog.label, catalog.absent)
+    board = rows(records, catalog.label, catalog.absent, catalog.defaults)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
     heads = titles(board)
@@ -92,7 +94,7 @@ def _pictures(records: list[Outcome]) -> dict[str, bytes]:
     from benchmark.leaderboard.figures.style import encoded
 
     tables: dict[str, list[Outcome]] = defaultdict(list)
-    for row, group in grouped(records, catalog.label, catalog.absent):
+    for row, group in grouped(records, catalog.label, catalog.absent, catalog.defaults):
         if row.control is None:
             tables[_picture_of(row)] += group
     drawn = {}

@@ -18,7 +18,7 @@ from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import Split, console, flat, results_option, usable, warn
 from benchmark.errors import PluginError, UsageError
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.plugins import catalog
+from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Control
 from benchmark.records.outcome import Answer
 from benchmark.records.record import Record
@@ -28,7 +28,7 @@ from benchmark.sweep import fork_server
 from benchmark.sweep.interrupts import recorded
 
 if TYPE_CHECKING:
-    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.sweep.apart import Declarations, Declared
     from benchmark.sweep.plan import Plan
     from benchmark.sweep.started import Limits, Started
 
@@ -97,6 +97,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
     """
     ctx.with_resource(recorded())
     _warm_up([*selected["algorithms"], *selected["tasks"]], selected["device"], wanted=jobs != 0 and not dry_run)
+    from benchmark.sweep.apart import Declarations
     from benchmark.sweep.left_out import left_out
     from benchmark.sweep.plan import Selection, plan
     from benchmark.sweep.started import Limits
@@ -115,7 +116,9 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
         prunables=flat(selected["prunables"]) or ["all"],
         **begins(selected["starts"], selected["finetunes"], store, selected["data_root"]),
     )
-    planned, broken = plan(selection, store, rerun)
+    declared = ctx.with_resource(Declarations())
+    load = registry.algorithm if jobs == 0 and not dry_run else declared.algorithm
+    planned, broken = plan(selection, store, rerun, load)
     warn(store, planned.cells)
     for problem in broken:
         click.echo(f"Warning: {problem}", err=True)
@@ -131,7 +134,7 @@ def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, r
             click.echo(str(cell))
         return
     limits = Limits(selected["timeout"], selected["stall"])
-    finished = _run(planned, store, jobs, device, limits, selected["data_root"]) if planned.run else []
+    finished = _run(planned, store, jobs, device, limits, selected["data_root"], declared) if planned.run else []
     records: list[Answer] = [*planned.reused, *finished]
     print_board(records, "table")
     unsuccessful = [record for record in records if record.status not in ("ok", "skipped")]
@@ -191,7 +194,15 @@ def _announce(planned: Plan, jobs: int, device: str) -> None:
         click.echo(f"{len(planned.stale)} answered by other code (bench run --rerun stale)", err=True)
 
 
-def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, data_root: Path | None) -> list[Record]:
+def _run(
+    planned: Plan,
+    store: Store,
+    jobs: int,
+    device: str,
+    limits: Limits,
+    data_root: Path | None,
+    declared: Declarations,
+) -> list[Record]:
     from benchmark.data.folders import DataFolders
     from benchmark.harness.question import Settings
     from benchmark.sweep.again import Here
@@ -208,6 +219,7 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
     limits_of_edges = edge_limits(planned.run, planned.algorithms, planned.tasks, folders)
     for remark in (*limits_of_edges, *remarks(starts, planned.tasks)):
         click.echo(f"Warning: {remark}", err=True)
+    declared.close()
     settings = Settings(folders, device, starts=starts)
     finished: list[Record] = []
     with _progress(planned, max(1, jobs), finished) as (line, show):
@@ -218,7 +230,7 @@ def _run(planned: Plan, store: Store, jobs: int, device: str, limits: Limits, da
 
         try:
             if jobs:
-                run_in_processes(planned.run, settings, store, jobs, done, show, limits)
+                run_in_processes(planned.run, settings, store, jobs, done, show, limits, algorithms=planned.algorithms)
             else:
                 run_inline(planned.run, settings, store, done)
         except OSError as error:
@@ -277,7 +289,7 @@ def _progress(
         yield line, show
 
 
-def _line(record: Record, algorithm: Algorithm) -> str:
+def _line(record: Record, algorithm: Declared) -> str:
     cell, score = record.cell, record.score
     outcome = f"{record.ranking.metric} {score:.4f}" if score is not None else plain(record.error)
     where = (

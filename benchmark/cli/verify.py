@@ -69,7 +69,8 @@ def verify(
             name = f"{record.key[:8]}  {record.cell}"
             how = "sound" if no_training else _stamp(record, source, store, others, tolerance, device, data_root)
         except VerificationFailed as error:
-            name, how, failed = str(source), f"FAILED: {error}", failed + 1
+            note = code_note(judged) if isinstance(judged, Record) else ""
+            name, how, failed = str(source), f"FAILED: {error}{note}", failed + 1
         except BenchError as error:  # its data or plug-in is missing
             name, how = str(source), f"not checked: {error}"
             unfit.append(error.exit_code)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from benchmark.errors import Inapplicable
+from benchmark.plugins import registry
 from benchmark.random_streams import stream_seed
+from benchmark.records.spelling import Choice
 from benchmark.training.task import Task
 
 
@@ -38,3 +45,32 @@ def sketch(task: Task, model: str) -> nn.Module | None:
         return build(task, model, 0)
     except Exception:  # whoever needs its values is told why
         return None
+
+
+@dataclass(frozen=True)
+class Sketched:
+    """The network of cells, sketched when it is asked for.
+
+    Args:
+        task: with its options; it is loaded then.
+    """
+
+    task: Choice
+    model: str
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> Sketched:
+        """From what `described` says, in another process."""
+        return cls(Choice(described["task"], described["options"]), described["model"])
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What it takes to sketch it in another process, as JSON."""
+        return {"task": self.task.name, "options": dict(self.task.options), "model": self.model}
+
+    def __call__(self) -> nn.Module | None:
+        return self._network
+
+    @cached_property
+    def _network(self) -> nn.Module | None:
+        return sketch(registry.task(self.task.name, self.task.options), self.model)

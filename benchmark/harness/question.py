@@ -27,16 +27,27 @@ from benchmark.training.task import Task
 class Unloaded:
     """An algorithm that is not imported before it is called, and what its declaration says.
 
-    The process that runs it reads the data first, and lets go of the test split. The referee never imports it.
+    The process that runs it reads the data first, and lets go of the test split. The referee never imports it, nor does
+    the process that leads a sweep, if it is from outside.
+
+    Args:
+        prunes, needs: as of `Algorithm`.
+        absent: the options that are absent in a cell, with what this means.
     """
 
     name: str
     prunes: frozenset[str] = frozenset({"weights"})
     needs: frozenset[str] = frozenset()
+    absent: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, algorithm: Method) -> Unloaded:
+        """What an algorithm declares, for another process."""
+        return Unloaded(algorithm.name, algorithm.prunes, algorithm.needs, algorithm.filled({}))
 
     def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options, with those that are absent; see `Algorithm.filled`."""
-        return registry.algorithm(self.name).filled(options)
+        return {**self.absent, **options}
 
     def __call__(self, run: Run, **options: Any) -> None:
         registry.algorithm(self.name)(run, **options)
@@ -104,26 +115,26 @@ def start_of(cell: Cell) -> tuple[str, str, str]:
     return cell.start, cell.setting, cell.model
 
 
-def question(cell: Cell, settings: Settings, algorithm: Unloaded | None = None) -> Question:
-    """Load the plug-ins of a cell. Of an algorithm that is given nothing is imported, and its origin is not told."""
-    loaded = algorithm or registry.algorithm(cell.algorithm)
+def question(cell: Cell, settings: Settings, algorithm: Method | None = None) -> Question:
+    """Load the plug-ins of a cell; an algorithm that is given is not loaded."""
     return Question(
         cell,
-        loaded,
+        algorithm or registry.algorithm(cell.algorithm),
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
-        None if algorithm else _origins(cell) | {"command": command(cell, loaded.filled(cell.options))},
-        settings.sharing,
-        settings.starts[start_of(cell)] if cell.start else None,
+        sharing=settings.sharing,
+        start=settings.starts[start_of(cell)] if cell.start else None,
     )
 
 
-def _origins(cell: Cell) -> dict[str, Any]:
-    """Where the plug-ins of a cell come from, and digests of their code."""
+def with_origins(asked: Question) -> Question:
+    """The question with where its plug-ins come from, digests of their code, and the command that asks it."""
+    cell = asked.cell
     kinds: tuple[tuple[catalog.Kind, str], ...] = (("algorithm", cell.algorithm), ("task", cell.task))
     origins = {kind: catalog.origin(kind, name) for kind, name in kinds}
-    return {"plugins": origins, "code": code(cell.algorithm, cell.task)}
+    asks = command(cell, asked.algorithm.filled(cell.options))
+    return replace(asked, where={"plugins": origins, "code": code(cell.algorithm, cell.task), "command": asks})
 
 
 @contextmanager

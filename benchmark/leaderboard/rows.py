@@ -22,12 +22,12 @@ Table = tuple[str, str, str]
 TaskName = Callable[[str, Mapping[str, Any]], str]
 """Maps a task and its options to the name that tables show."""
 
-Absent = Callable[[str], Mapping[str, Any]]
-"""Maps an algorithm to what the absence of its options in a cell means, by option."""
+OptionValues = Callable[[str], Mapping[str, Any]]
+"""Maps an algorithm to values of its options: what their absence in a cell means, or their defaults."""
 
 
-def no_absent(algorithm: str) -> Mapping[str, Any]:
-    """No option of any algorithm is ever absent."""
+def no_values(algorithm: str) -> Mapping[str, Any]:
+    """Nothing is known of any option."""
     return {}
 
 
@@ -184,25 +184,35 @@ def _same_for_all(data: dict[int, str]) -> dict[int, str]:
     return dict.fromkeys(data, usual) if len(data) > 2 and count == len(data) - 1 else data
 
 
-def rows(records: Iterable[Answer], task_name: TaskName = spelled, absent: Absent = no_absent) -> list[Row]:
+def rows(
+    records: Iterable[Answer],
+    task_name: TaskName = spelled,
+    absent: OptionValues = no_values,
+    defaults: OptionValues = no_values,
+) -> list[Row]:
     """Return the rows of these records, best first within each column; rows without a result last.
 
     Args:
         task_name: gives the name of a task in table titles; by default the task with all its options.
         absent: gives what the absence of options in a cell means, so that labels can say it.
+        defaults: gives the defaults of options, as far as they are known; labels say what differs from them.
     """
-    return [row for row, _ in grouped(records, task_name, absent)]
+    return [row for row, _ in grouped(records, task_name, absent, defaults)]
 
 
 def grouped(
-    records: Iterable[A], task_name: TaskName = spelled, absent: Absent = no_absent
+    records: Iterable[A],
+    task_name: TaskName = spelled,
+    absent: OptionValues = no_values,
+    defaults: OptionValues = no_values,
 ) -> list[tuple[Row, list[A]]]:
     """Return the same rows as `rows`, each with its records."""
     groups: dict[str, list[A]] = defaultdict(list)
     for record in records:
         groups[record.group].append(record)
     cells = {key: group[0].cell for key, group in groups.items()}
-    labels = _labels({k: (cell.algorithm, {**absent(cell.algorithm), **cell.options}) for k, cell in cells.items()})
+    filled = {key: {**absent(cell.algorithm), **cell.options} for key, cell in cells.items()}
+    labels = _labels({key: (cell.algorithm, filled[key]) for key, cell in cells.items()}, defaults)
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
     called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
     pairs = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
@@ -256,14 +266,19 @@ def shows_patterns(patterns: Iterable[str]) -> bool:
     return len(distinct) > 1 or any(" of " in pattern for pattern in distinct)
 
 
-def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """Return a label for each group: its name, with the options in which the groups of that name differ."""
+def _labels(named: Mapping[str, tuple[str, Mapping[str, Any]]], defaults: OptionValues = no_values) -> dict[str, str]:
+    """Return a label for each group: its name, with the options that are not at their default, or differ from others'.
+
+    Others are the groups of the same name.
+    """
     values = Counter((name, key, str(value)) for name, options in named.values() for key, value in options.items())
     groups = Counter(name for name, _ in named.values())
     labels = {}
     for group, (name, options) in named.items():
-        telling = {key: value for key, value in options.items() if values[name, key, str(value)] != groups[name]}
-        labels[group] = spelled(name, telling)
+        usual = defaults(name)
+        shared = {key: value for key, value in options.items() if values[name, key, str(value)] == groups[name]}
+        silent = {key for key, value in shared.items() if usual.get(key, value) == value}
+        labels[group] = spelled(name, {key: value for key, value in options.items() if key not in silent})
     return labels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,7 @@ from benchmark.errors import unknown_name
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, outside
 from benchmark.records.spelling import spelled, unusual
 
-__all__ = ["BUILT_IN", "Kind", "Plugin", "absent", "find", "kind_of", "label", "origin", "plugins", "when"]
+__all__ = ["BUILT_IN", "Kind", "Plugin", "absent", "defaults", "find", "kind_of", "label", "origin", "plugins", "when"]
 
 
 @cache
@@ -70,12 +70,30 @@ def label(name: str, options: Mapping[str, Any]) -> str:
 
 def absent(name: str, kind: Kind = "algorithm") -> dict[str, Any]:
     """What the absence of a plug-in's options in a cell means, by option. Nothing is imported."""
+    return _of_options(name, lambda plugin: plugin.absent, kind)
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """The defaults of an algorithm's options, or of a chain's, that its source writes out. Nothing is imported.
+
+    Without those of options of whose absence only the network can tell whether it differs from the default.
+    """
+    return _of_options(name, _certain_defaults)
+
+
+def _certain_defaults(plugin: Plugin) -> dict[str, Any]:
+    unsure = {option for option in plugin.depends if plugin.absent[option] != plugin.defaults.get(option)}
+    return {option: value for option, value in plugin.defaults.items() if option not in unsure}
+
+
+def _of_options(name: str, values: Callable[[Plugin], Mapping[str, Any]], kind: Kind = "algorithm") -> dict[str, Any]:
+    """Values of the options of a plug-in, or of a chain, by their full name."""
     several, known = "+" in name, plugins(kind)
     return {
         f"{part}.{option}" if several else option: value
         for part in name.split("+")
         if part in known
-        for option, value in known[part].absent.items()
+        for option, value in values(known[part]).items()
     }
 
 

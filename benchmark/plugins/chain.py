@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
-from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.algorithm import Algorithm, EditLimit
 from benchmark.plugins.options import Option
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Chain(Algorithm):
 
     def __call__(self, run: Run, **options: Any) -> None:
         for part in self.parts[:-1]:
-            part.function(run, **self._own(part, options))
-        self.parts[-1](run, **self._own(self.parts[-1], options))
+            part.function(run, **_own(part, options))
+        self.parts[-1](run, **_own(self.parts[-1], options))
 
     @cached_property
     def options(self) -> dict[str, Option]:
@@ -63,8 +63,16 @@ class Chain(Algorithm):
         known = [full for full in self.options if full.partition(".")[2] == name]
         return known[0] if len(known) == 1 else name
 
-    def _own(self, part: Algorithm, options: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: options[f"{part.name}.{name}"] for name in part.options}
+
+def _own(part: Algorithm, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a part, of those of the chain."""
+    return {name: options[f"{part.name}.{name}"] for name in part.options}
+
+
+def _edit_limit(part: Algorithm) -> EditLimit | None:
+    """The limit of a part, from the options of the chain."""
+    limit = part.edit_limit
+    return limit and (lambda options, graph: limit(_own(part, options), graph))
 
 
 def chain(parts: Sequence[Algorithm]) -> Chain:
@@ -83,6 +91,7 @@ def chain(parts: Sequence[Algorithm]) -> Chain:
         paper=", ".join(part.paper for part in parts if part.paper),
         prunes=frozenset().union(*(part.prunes for part in parts)),
         trains_once=parts[-1].trains_once,
+        edit_limit=_edit_limit(parts[0]),
         edges=next((f"{part.name}.{part.edges}" for part in parts if part.edges), ""),
         parts=tuple(parts),
     )

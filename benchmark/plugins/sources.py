@@ -42,6 +42,7 @@ class Plugin:
         problem: why it cannot be used, as far as its source says; empty if nothing is wrong.
         defaults: of its options, those that its source writes out as literals.
         absent: what the absence of its options in a cell means (`benchmark.plugins.options.Absent`).
+        depends: the options among these whose absence also means that they make no difference on a network.
         family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
     """
 
@@ -54,6 +55,7 @@ class Plugin:
     problem: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
     absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    depends: frozenset[str] = frozenset()
     family: str = ""
 
     def error(self, reason: str) -> PluginError:
@@ -165,11 +167,10 @@ def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
         return replace(plugin, problem=f"its signature must be {plugin.attribute}({signature})")
     doc = (ast.get_docstring(function) if function else None) or ast.get_docstring(tree) or ""
     plugin = replace(plugin, summary=doc.partition("\n")[0])
-    return (
-        replace(plugin, defaults=_defaults(function), absent=_absent(function), family=_family(function))
-        if function
-        else plugin
-    )
+    if not function:
+        return plugin
+    absent, depends = _absent(function)
+    return replace(plugin, defaults=_defaults(function), absent=absent, depends=depends, family=_family(function))
 
 
 def _family(function: ast.FunctionDef) -> str:
@@ -189,15 +190,19 @@ def _defaults(function: ast.FunctionDef) -> dict[str, Any]:
     return defaults
 
 
-def _absent(function: ast.FunctionDef) -> dict[str, Any]:
-    """What the absence of its keyword-only parameters means, where their annotation holds `Absent(...)`."""
-    absent = {}
+def _absent(function: ast.FunctionDef) -> tuple[dict[str, Any], frozenset[str]]:
+    """What the absence of its keyword-only parameters means, where their annotation holds `Absent(...)`.
+
+    And those of them for which this depends on the network: `Absent(..., matters=...)`.
+    """
+    absent, depends = {}, set()
     for parameter in function.args.kwonlyargs:
         for node in ast.walk(parameter.annotation) if parameter.annotation else ():
             if isinstance(node, ast.Call) and _callee(node) == "Absent" and node.args:
                 with suppress(ValueError):
                     absent[parameter.arg] = ast.literal_eval(node.args[0])
-    return absent
+                    depends |= {parameter.arg} if node.keywords or len(node.args) > 1 else set()
+    return absent, frozenset(depends)
 
 
 def _missing_import(tree: ast.Module) -> str | None:

@@ -13,7 +13,7 @@ from benchmark.data.splits import Data
 from benchmark.errors import VerificationFailed
 from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
-from benchmark.harness.question import Settings, question
+from benchmark.harness.question import Settings, Unloaded, question
 from benchmark.harness.referee import on_device
 from benchmark.harness.rerun import differences
 from benchmark.plugins import catalog, registry
@@ -21,9 +21,11 @@ from benchmark.pruning.masks import Masks
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
+from benchmark.sweep.apart import declaration
+from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.kept_starts import keep_network
 from benchmark.sweep.starts import Files, Starts
-from benchmark.sweep.workers import run_in_processes, sweep_folder
+from benchmark.sweep.workers import run_in_processes
 from benchmark.training.state import put, tensors
 from benchmark.training.task import Task
 
@@ -101,15 +103,17 @@ def answered_again(record: Record, here: Here) -> Again:
     data = DataFolders(here.data_root).readable(label, task.source)
     starts = here.starts([cell], {cell.setting: task})
     settings, answers = Settings({cell.setting: data}, here.device, starts=starts), list[Record]()
+    algorithm = declaration(cell.algorithm)
     with sweep_folder() as folder:
-        handover = folder / "handover"
-        run_in_processes([cell], settings, Store(folder / "results"), 1, answers.append, handover=handover)
-        network = _network(record, settings, handover.read_bytes()) if answers[0].status == "ok" else None
+        store, handover, known = Store(folder / "results"), folder / "handover", {cell.algorithm: algorithm}
+        run_in_processes([cell], settings, store, 1, answers.append, handover=handover, algorithms=known)
+        well = answers[0].status == "ok"
+        network = _network(record, settings, algorithm, handover.read_bytes()) if well else None
     return Again(answers[0], network)
 
 
-def _network(record: Record, settings: Settings, handover: bytes) -> Network:
-    asked = question(record.cell, settings)
+def _network(record: Record, settings: Settings, algorithm: Unloaded, handover: bytes) -> Network:
+    asked = question(record.cell, settings, algorithm)
     train = asked.task.source.splits(asked.folder, record.cell.seed).train
     beginning, left = begin(asked, train), unpacked(handover)
     put(beginning.model, on_device(left.state, beginning.model))

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from benchmark.data.splits import Data
 from benchmark.graphs.edges import asked, graph_of
-from benchmark.plugins.algorithm import Algorithm
-from benchmark.plugins.chain import Chain
 from benchmark.records.cell import Cell
+from benchmark.sweep.apart import Declared
 from benchmark.training.task import Task
 
 GRAPHS_LOOKED_AT = 200
@@ -17,7 +16,7 @@ GRAPHS_LOOKED_AT = 200
 
 
 def edge_limits(
-    cells: Iterable[Cell], algorithms: Mapping[str, Algorithm], tasks: Mapping[str, Task], folders: Mapping[str, Path]
+    cells: Iterable[Cell], algorithms: Mapping[str, Declared], tasks: Mapping[str, Task], folders: Mapping[str, Path]
 ) -> Iterator[str]:
     """Yield a sentence for every edge method that is asked for more edits than it can make on a data set.
 
@@ -27,13 +26,13 @@ def edge_limits(
     """
     data: dict[str, Data] = {}
     for cell in {(cell.group, cell.setting): cell for cell in cells}.values():
-        method, options = _editor(algorithms[cell.algorithm], cell)
+        method = algorithms[cell.algorithm]
         if method.edit_limit is None:
             continue
         if cell.setting not in data:
             data[cell.setting] = tasks[cell.setting].source.splits(folders[cell.setting], cell.seed).train
         try:
-            wanted, allowed = _sums(method, options, cell, data[cell.setting])
+            wanted, allowed = _sums(method, cell, data[cell.setting])
         except ValueError:  # graphs that cannot be edited, directed ones for example: the run fails with the reason
             continue
         if allowed < wanted:
@@ -47,17 +46,9 @@ def edge_limits(
             )
 
 
-def _editor(algorithm: Algorithm, cell: Cell) -> tuple[Algorithm, dict[str, object]]:
-    """The method that edits the graphs, the first one of a chain, and its options."""
-    if not isinstance(algorithm, Chain):
-        return algorithm, algorithm.filled(cell.options)
-    first = algorithm.parts[0]
-    options = algorithm.filled(cell.options)
-    return first, {name: options[f"{first.name}.{name}"] for name in first.options}
-
-
-def _sums(method: Algorithm, options: Mapping[str, object], cell: Cell, data: Data) -> tuple[int, int]:
+def _sums(method: Declared, cell: Cell, data: Data) -> tuple[int, int]:
     """How many edits are asked of the graphs, and how many of these the method can make."""
+    options = method.filled(cell.options)
     wanted = allowed = 0
     edges = options.get(method.edges)
     assert edges is None or isinstance(edges, int | float)

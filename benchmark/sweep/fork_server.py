@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 from benchmark.errors import PluginError
 
@@ -41,6 +42,7 @@ def start(modules: Iterable[str]) -> ForkServerContext:
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the server: Ctrl-C must not end it
     try:
         forkserver.ensure_running()
+        _hide()
     except OSError as error:
         raise PluginError(
             f"no worker can be started: {error} (in {tempfile.gettempdir()}; TMPDIR says where)"
@@ -50,3 +52,15 @@ def start(modules: Iterable[str]) -> ForkServerContext:
         for name in (name for name, value in before.items() if value is None):
             del os.environ[name]
     return context
+
+
+def _hide() -> None:
+    """Take the server's socket out of the file system: a worker that finds it could ask for an unconfined process.
+
+    This process keeps a handle of it, through which a confined process cannot go (Linux).
+    """
+    server: Any = forkserver._forkserver
+    address = str(server._forkserver_address)
+    if hasattr(os, "O_PATH") and not address.startswith("/proc/"):
+        server._forkserver_address = f"/proc/self/fd/{os.open(address, os.O_PATH)}"
+        os.unlink(address)

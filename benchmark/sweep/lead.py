@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import PluginError
-from benchmark.harness.question import Settings, Unloaded, question, why_not
+from benchmark.harness.question import Method, Settings, Unloaded, question, why_not, with_origins
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record, failure
 from benchmark.records.store import Store
 from benchmark.sweep import confinement, fork_server
+from benchmark.sweep.apart import declaration
 from benchmark.sweep.channel import Channel, Garbled, Message
 from benchmark.sweep.endings import Endings, Waited
+from benchmark.sweep.folder import graphs_beside
 from benchmark.sweep.logs import tidy
 from benchmark.sweep.referee_process import preside
 from benchmark.sweep.started import Limits, Started
@@ -40,6 +42,7 @@ class Lead:
     Args:
         folder: of the sweep; every worker gets a folder in it.
         handover: where to keep what the last cell has handed over.
+        algorithms: those whose declarations are known already, by name.
 
     Attributes:
         running: the cells that a worker is running, or that the referee is judging.
@@ -51,6 +54,7 @@ class Lead:
     done: Done
     limits: Limits
     handover: Path | None = None
+    algorithms: Mapping[str, Method] = field(default_factory=dict)
     running: list[Started] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,8 @@ class Lead:
 
     def start(self, cell: Cell, attempt: int = 1) -> None:
         """Start a worker for a cell; one that cannot be run is answered at once."""
-        asked = question(cell, self.settings)
+        declared = self.algorithms.get(cell.algorithm) or declaration(cell.algorithm)
+        asked = with_origins(question(cell, self.settings, Unloaded.of(declared)))
         if reason := why_not(asked.algorithm, asked.task):
             self.done(self.store.keep(failure(cell, asked.ranking, "skipped", reason)))
             return
@@ -76,9 +81,8 @@ class Lead:
         folder.mkdir()
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        declared = Unloaded(cell.algorithm, asked.algorithm.prunes, asked.algorithm.needs)
         shared = origin_folder(self.folder, str((asked.where or {})["plugins"]["algorithm"]))
-        task = Task(cell, declared, self.settings, folder, shared, log)
+        task = Task(cell, Unloaded.of(declared), self.settings, folder, shared, log)
         process, channel = self._process(work, task)
         self.running.append(Started(asked, process, channel, folder, time.monotonic(), attempt))
 
@@ -173,6 +177,7 @@ class Lead:
         self.running.remove(started)
         self._wake(self._endings.ended(started))
         shutil.rmtree(started.folder, ignore_errors=True)
+        graphs_beside(started.folder).unlink(missing_ok=True)
         tidy(self.store.log(started.cell))
 
     # --- the referee --------------------------------------------------------------------------------------------------

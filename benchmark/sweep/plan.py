@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from typing import Any, Literal
 
@@ -12,10 +12,9 @@ import rfc8785
 from pydantic import ValidationError
 
 from benchmark.errors import PluginError, UsageError
-from benchmark.harness.network import sketch
+from benchmark.harness.network import Sketched
 from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
-from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.code import changes
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import NofM
@@ -24,6 +23,7 @@ from benchmark.records.outcome import Outcome
 from benchmark.records.spelling import Choice, spelled
 from benchmark.records.starts import Finetuning
 from benchmark.records.store import Store
+from benchmark.sweep.apart import Declared
 from benchmark.training.task import Task
 
 Rerun = Literal["missing", "failed", "stale", "all"]
@@ -66,7 +66,7 @@ class Plan:
     run: list[Cell]
     reused: list[Outcome]
     known: list[Outcome]
-    algorithms: Mapping[str, Algorithm]
+    algorithms: Mapping[str, Declared]
     tasks: Mapping[str, Task]
 
     @property
@@ -80,17 +80,22 @@ class Plan:
         return [record.cell for record in self.reused] + self.run
 
 
-def plan(selection: Selection, store: Store, rerun: Rerun) -> tuple[Plan, list[PluginError]]:
+def plan(
+    selection: Selection, store: Store, rerun: Rerun, load: Callable[[str], Declared] | None = None
+) -> tuple[Plan, list[PluginError]]:
     """Return the plan for a selection, and the errors of the plug-ins that could not be loaded.
 
     The store is read once, here.
+
+    Args:
+        load: gives the algorithm of a name, by default imported; `Declarations.algorithm` imports none from outside.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.
         PluginError: no cell is left without the plug-ins that could not be loaded.
     """
     broken: list[PluginError] = []
-    algorithms = _load([choice.name for choice in selection.algorithms], registry.algorithm, broken)
+    algorithms = _load([choice.name for choice in selection.algorithms], load or registry.algorithm, broken)
     tasks = _tasks(selection.tasks, broken)
     try:  # sorted by seed, so that every row of a table has its first seed before any has its second
         cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
@@ -148,13 +153,13 @@ def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tup
 
 
 def _cells(
-    selection: Selection, algorithms: Mapping[str, Algorithm], tasks: Mapping[str, tuple[Choice, Task]]
+    selection: Selection, algorithms: Mapping[str, Declared], tasks: Mapping[str, tuple[Choice, Task]]
 ) -> Iterable[Cell]:
     chosen = list(_with_edges(selection, algorithms))
     subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
     chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
     options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
-    network = cache(lambda setting, model: sketch(tasks[setting][1], model))
+    network = cache(lambda setting, model: Sketched(tasks[setting][0], model))
     parts = product(tasks.values(), chosen, selection.patterns, selection.prunables)
     for (setting, task), choice, pattern, prunable in parts:
         algorithm, values = algorithms[choice.name], options[id(choice)]
@@ -171,7 +176,7 @@ def _cells(
             task.recipe(selection.budget, model, examples=1)  # known to be one; its length is not asked
             yield Cell(
                 algorithm=choice.name,
-                options=algorithm.written(values, partial(network, spelled(setting.name, setting.options), model)),
+                options=algorithm.written(values, network(spelled(setting.name, setting.options), model)),
                 task=setting.name,
                 task_options=dict(setting.options),
                 model=model,
@@ -185,7 +190,7 @@ def _cells(
             )
 
 
-def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> Iterable[Choice]:
+def _with_edges(selection: Selection, algorithms: Mapping[str, Declared]) -> Iterable[Choice]:
     """The chosen algorithms; each one that edits edges, once for every value of `--edges`."""
     for choice in selection.algorithms:
         if choice.name in algorithms:
@@ -193,7 +198,7 @@ def _with_edges(selection: Selection, algorithms: Mapping[str, Algorithm]) -> It
             yield from [choice.having(f"{option}={edges}") for edges in selection.edges if option] or [choice]
 
 
-def _edge_shares(selection: Selection, algorithm: Algorithm, options: Mapping[str, Any]) -> Sequence[float]:
+def _edge_shares(selection: Selection, algorithm: Declared, options: Mapping[str, Any]) -> Sequence[float]:
     """The sparsities of a method that does not prune weights: shares of edges, unless an option gives their number.
 
     A method that prunes nothing has one cell, for any selection.
@@ -217,7 +222,7 @@ def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
     return [fixed]
 
 
-def _nothing_fits(cell: Cell, algorithms: Mapping[str, Algorithm]) -> str:
+def _nothing_fits(cell: Cell, algorithms: Mapping[str, Declared]) -> str:
     """The message for a selection in which no algorithm can run on any task, for its first cell."""
     algorithm = algorithms[cell.algorithm]
     loadable = [name for name, p in catalog.plugins("task").items() if not p.problem]

@@ -24,6 +24,7 @@ from benchmark.records.record import failure
 from benchmark.records.store import Store
 from benchmark.sweep.channel import Channel, Message
 from benchmark.sweep.confinement import die_with_parent
+from benchmark.sweep.folder import graphs_beside
 from benchmark.sweep.logs import output_to
 
 
@@ -93,7 +94,7 @@ class Court:
         done = len(handed.edges)
         edited = applied(self._splits(asked).splits, done, lambda number, _: handed.edited(number))
         without_labels = {split: shown(data) for split, data in edited.items()}
-        (handed.folder / "graphs").write_bytes(pack(joined(without_labels)))
+        graphs_beside(handed.folder).write_bytes(pack(joined(without_labels)))
         return "graphs"
 
     def _splits(self, asked: Question) -> OpenedSplits:

@@ -30,6 +30,7 @@ from benchmark.records.cell import Cell
 from benchmark.sweep.channel import Channel
 from benchmark.sweep.confinement import confine, die_with_parent
 from benchmark.sweep.endings import AskedLedger
+from benchmark.sweep.folder import graphs_beside
 from benchmark.sweep.logs import output_to
 from benchmark.training.shared_trainings import Sharing
 
@@ -122,7 +123,7 @@ def _edit(folder: Path, ended: Ended, channel: Channel) -> None:
             number = channel.receive()["edit"]
         except EOFError:
             return
-        graphs = grouped(unpack((folder / "graphs").read_bytes()), SPLITS)
+        graphs = grouped(unpack(graphs_beside(folder).read_bytes()), SPLITS)
         try:
             edges = ended.edit(number, graphs)
         except Exception as problem:

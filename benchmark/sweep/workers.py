@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 
 from benchmark.harness.answer import verdict
-from benchmark.harness.question import Settings, one_thread, question
+from benchmark.harness.question import Method, Settings, one_thread, question, with_origins
 from benchmark.records.cell import Cell
 from benchmark.records.store import Store
+from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.interrupts import recorded
 from benchmark.sweep.lead import Done, Lead
 from benchmark.sweep.started import Limits, Started
@@ -24,6 +21,8 @@ Progress = Callable[[Sequence[Started]], None]
 
 NO_LIMITS = Limits()
 
+NONE_DECLARED: Mapping[str, Method] = {}
+
 
 def run_inline(cells: Sequence[Cell], settings: Settings, store: Store, done: Done) -> None:
     """Answer the cells one after the other in this process, for debugging; in one thread, as workers do."""
@@ -32,7 +31,7 @@ def run_inline(cells: Sequence[Cell], settings: Settings, store: Store, done: Do
         for cell in cells:
             if interrupted():
                 raise KeyboardInterrupt
-            judged = verdict(question(cell, common))
+            judged = verdict(with_origins(question(cell, common)))
             done(store.keep(judged.record, judged.masks))
 
 
@@ -45,6 +44,7 @@ def run_in_processes(
     progress: Progress = lambda running: None,
     limits: Limits = NO_LIMITS,
     handover: Path | None = None,
+    algorithms: Mapping[str, Method] = NONE_DECLARED,
 ) -> None:
     """Answer the cells in up to `jobs` worker processes, and call `done` with each record.
 
@@ -53,10 +53,11 @@ def run_in_processes(
 
     Args:
         handover: where to keep what the last cell has handed over.
+        algorithms: those whose declarations are known already.
     """
     waiting = list(cells)
     with sweep_folder() as folder, recorded() as interrupted:
-        lead = Lead(settings, store, folder, done, limits, handover)
+        lead = Lead(settings, store, folder, done, limits, handover, algorithms)
         try:
             while waiting or lead.running:
                 if interrupted():
@@ -67,20 +68,6 @@ def run_in_processes(
                 progress(lead.running)
         finally:
             lead.end()
-
-
-@contextmanager
-def sweep_folder() -> Iterator[Path]:
-    """Yield a folder for a sweep, and delete it at the end.
-
-    Folders of sweeps that were killed before their end are deleted here, too.
-    """
-    for left in Path(gettempdir()).glob("prunebench-*-*"):
-        _, owner, _ = left.name.split("-", 2)
-        if owner.isdigit() and not Path("/proc", owner).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(prefix=f"prunebench-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:

@@ -198,10 +198,6 @@ class Meter(Tally):
         """Peak memory since the start."""
         return _peak(self._device)
 
-    def cost(self, steps: int) -> dict[str, float]:
-        """The totals, as the record has them; `trainings` is in units of one training of `steps` updates."""
-        return self.counts(steps) | {"seconds": self.seconds, "peak_bytes": self.peak_bytes}
-
 
 def _reset_peak(device: torch.device) -> None:
     if device.type == "cuda":

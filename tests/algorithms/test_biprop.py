@@ -135,6 +135,6 @@ def test_a_search_finds_better_subnetworks():
 
 def test_a_search_is_a_training_on_the_bill_and_follows_the_seed():
     first, again, other = (written(biprop, Notebook(seed=seed)) for seed in (1, 1, 2))
-    assert first._state.meter.cost(RECIPE.steps)["trainings"] == 1
+    assert first._state.meter.counts(RECIPE.steps)["trainings"] == 1
     assert same(first.weights, again.weights)
     assert first.masks != other.masks

@@ -209,13 +209,15 @@ def test_every_pattern_is_kept_and_the_initial_weights_are_trained(pattern, dens
 
 @pytest.mark.runs
 def test_one_pass_and_one_training_are_on_the_bill():
-    cost = after(grasp)._state.meter.cost(RECIPE.steps)
+    cost = after(grasp)._state.meter.counts(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (1, 1)
 
 
 @pytest.mark.runs
 def test_the_bill_grows_with_the_examples():
-    few, many = (after(grasp, samples=samples)._state.meter.cost(RECIPE.steps)["scoring_flops"] for samples in (2, 10))
+    few, many = (
+        after(grasp, samples=samples)._state.meter.counts(RECIPE.steps)["scoring_flops"] for samples in (2, 10)
+    )
     assert many == 5 * few
 
 

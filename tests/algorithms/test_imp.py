@@ -280,7 +280,7 @@ def test_the_three_ways_of_training_again_give_three_networks_with_masks_of_equa
 def test_every_training_is_on_the_bill(retrain, rewind):
     run = diary(0.4, retrain=retrain, rewind=rewind)
     assert len(run.rounds) == 4
-    assert run._state.meter.cost(RECIPE.steps)["trainings"] == 1 + 4 * (1 - rewind)
+    assert run._state.meter.counts(RECIPE.steps)["trainings"] == 1 + 4 * (1 - rewind)
 
 
 def test_a_larger_fraction_takes_fewer_rounds():

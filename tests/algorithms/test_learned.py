@@ -369,7 +369,7 @@ def test_fine_tuning_starts_from_the_frozen_weights_and_keeps_the_zeros():
 def test_fine_tuning_is_a_whole_training_on_the_recipe_of_the_task():
     run = after(gem_miner, rounds=3)
     assert run.clock == RECIPE.steps
-    assert run._state.meter.cost(RECIPE.steps)["trainings"] == 2
+    assert run._state.meter.counts(RECIPE.steps)["trainings"] == 2
     assert run._state.engine.recipe == RECIPE
 
 
@@ -487,7 +487,7 @@ def test_masks_follow_the_seed(method):
 @BOTH
 def test_a_search_is_a_training_on_the_bill(method):
     trainings = {edge_popup: 1, gem_miner: 2}[method]
-    assert after(method)._state.meter.cost(RECIPE.steps)["trainings"] == trainings
+    assert after(method)._state.meter.counts(RECIPE.steps)["trainings"] == trainings
 
 
 @BOTH

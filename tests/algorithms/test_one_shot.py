@@ -78,7 +78,7 @@ def test_every_method_keeps_exactly_what_every_pattern_asks(algorithm, options, 
     ],
 )
 def test_every_training_is_on_the_bill(algorithm, options, trainings):
-    assert after(algorithm, **options)._state.meter.cost(RECIPE.steps)["trainings"] == trainings
+    assert after(algorithm, **options)._state.meter.counts(RECIPE.steps)["trainings"] == trainings
 
 
 def test_dense_prunes_nothing_and_trains_once():
@@ -312,7 +312,7 @@ def test_iterative_snip_prunes_along_the_schedule_and_never_brings_back(pattern,
         assert twin.masks & before == twin.masks
     run = after(snip, density, pattern, rounds=3)
     assert run.masks == twin.masks
-    assert run._state.meter.cost(RECIPE.steps)["scoring_passes"] == 3
+    assert run._state.meter.counts(RECIPE.steps)["scoring_passes"] == 3
 
 
 @PATTERNS
@@ -334,10 +334,10 @@ def test_snip_trains_the_weights_that_it_scored():
 
 
 def test_scoring_is_on_the_bill():
-    cost = after(snip, batches=5)._state.meter.cost(RECIPE.steps)
+    cost = after(snip, batches=5)._state.meter.counts(RECIPE.steps)
     assert cost["scoring_passes"] == 5
     assert cost["scoring_flops"] > 0
-    assert after(random)._state.meter.cost(RECIPE.steps)["scoring_flops"] == 0
+    assert after(random)._state.meter.counts(RECIPE.steps)["scoring_flops"] == 0
 
 
 class Scored(Run):

@@ -156,7 +156,7 @@ def test_biases_and_norms_learn_too():
 
 def test_it_is_one_training_on_the_bill_and_follows_the_seed():
     first, again, other = (written(sr_ste, Notebook(seed=seed)) for seed in (1, 1, 2))
-    assert first._state.meter.cost(RECIPE.steps)["trainings"] == 1
+    assert first._state.meter.counts(RECIPE.steps)["trainings"] == 1
     assert same(first.weights, again.weights)
     assert first.masks != other.masks
 

@@ -215,7 +215,7 @@ def test_what_is_kept_is_trained_from_there():
 @pytest.mark.runs
 def test_every_round_is_on_the_bill_as_one_example():
     run = after(synflow, rounds=7)
-    cost = run._state.meter.cost(RECIPE.steps)
+    cost = run._state.meter.counts(RECIPE.steps)
     assert (cost["scoring_passes"], cost["trainings"]) == (7, 1)
     one_batch = Notebook()
     one_batch.gradients(1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.leaderboard.figures.by_name import PICTURES
 from benchmark.records.store import Store
 from tests.support.command import Bench
 from tests.support.mutants import honest, mutants, score
@@ -28,6 +29,8 @@ VERBS = [
     ("list",),
 ]  # fmt: skip
 """What is run on the folder with all mutants."""
+
+FIGURES = [*PICTURES, "overlap"]
 
 
 @pytest.fixture(params=["files", "lines"])
@@ -50,7 +53,7 @@ def planted(store: Store, step: int, *, digest: bool, packed: bool) -> dict[int,
     return chosen
 
 
-def shown(bench: Bench) -> dict[int, float]:
+def scores(bench: Bench) -> dict[int, float]:
     """The scores on the leaderboard, by seed."""
     rows = json.loads(bench("leaderboard", "--format", "json").out)
     return {int(seed): value for row in rows for seed, value in row["scores"].items()}
@@ -68,11 +71,17 @@ def battery(own: Store, bench: Bench, tmp_path: Path, step: int, packed: bool, d
         ("merge", own.root, "--results", tmp_path / "o"),
     ):
         assert bench(*words).code in (0, 5)
-    assert bench("plot", "accuracy-sparsity", "--out", tmp_path / "x.svg").code in (0, 2)
+    for figure in FIGURES if step == 1 else FIGURES[::2]:
+        ended = bench("plot", figure, "--out", tmp_path / f"{figure}.svg")
+        assert ended.code in (0, 2), (figure, ended.err[-500:])
     for seed in [*chosen][:: max(1, len(chosen) // 10)]:
         for words in (("show",), ("show", "--format", "json")):
-            assert bench(words[0], honest(seed).key, *words[1:]).code in (0, 2, 5) or digest is False
-    values = shown(bench)
+            shown = bench(words[0], honest(seed).key, *words[1:])
+            assert shown.code in (0, 2, 5) or digest is False
+        if shown.code:  # one that is shown is whole, and would be trained
+            assert bench("export", honest(seed).key, "--to", tmp_path / "network").code in (2, 5)
+            assert not (tmp_path / "network").exists()
+    values = scores(bench)
     assert {seed: values[seed] for seed in HONEST} == {seed: score(seed) for seed in HONEST}
     for seed, (what, content) in chosen.items():
         if seed in values:

@@ -25,6 +25,12 @@ def results() -> Path:
     return Path(os.readlink("/proc/self/fd/1")).parents[3]
 
 
+def results_at_import() -> Path:
+    """The results folder as it is known when a plug-in is imported, in whatever process."""
+    temporary = Path(os.environ["TMPDIR"])
+    return next(place / "results" for place in (temporary, *temporary.parents) if (place / "plugins").is_dir())
+
+
 def unseen(thing: object) -> bool:
     """Whether this is a tensor of as many images as the test split has."""
     return isinstance(thing, torch.Tensor) and thing.dim() > 1 and len(thing) == 360

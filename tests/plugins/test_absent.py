@@ -129,3 +129,25 @@ def test_networks_without_running_statistics_are_told_apart() -> None:
 
     assert matter(nn.Sequential(nn.BatchNorm1d(2)))
     assert not matter(nn.Sequential(nn.LayerNorm(2), nn.BatchNorm1d(2, track_running_stats=False)))
+
+
+def test_a_row_alone_says_what_is_not_at_its_default() -> None:
+    erk = ran(cell("random", options={"distribution": "erk"}), 0.8)
+    assert [row.label for row in rows([erk], absent=catalog.absent, defaults=catalog.defaults)] == [
+        "random:distribution=erk"
+    ]
+    usual = ran(cell("random", options={"distribution": "pattern"}), 0.8)
+    assert [row.label for row in rows([usual], absent=catalog.absent, defaults=catalog.defaults)] == ["random"]
+
+
+def test_where_only_the_network_can_tell_a_label_does_not() -> None:
+    """Without norm layers `norms` makes no difference, and the cells of all its values are one."""
+    assert "norms" not in catalog.defaults("snip"), "its default is running, and absent it is batch or nothing"
+    assert catalog.defaults("grasp")["norms"] == "batch"
+    explicit = ran(cell("grasp", options={"norms": "running"}), 0.8)
+    [row] = rows([explicit], absent=catalog.absent, defaults=catalog.defaults)
+    assert row.label == "grasp:norms=running"
+
+
+def test_defaults_of_a_chain_have_the_method_before_them() -> None:
+    assert catalog.defaults("spectral+granet")["granet.distribution"] == "auto"

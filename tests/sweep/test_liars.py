@@ -40,6 +40,10 @@ def outcome_of(file: Path) -> str:
 OUTCOMES = {file.stem: outcome_of(file) for file in sorted(LIARS.glob("*.py")) if file.stem != "honest"}
 
 FIRST = ("patched_evaluate", "patched_audit", "global_hook", "found_by_collector", "rewritten_records", "cleared_log")
+
+AT_IMPORT = ("writing_import", "rewriting_at_exit", "patched_at_import", "killing_import", "unconfined_process")
+"""Those that lie as soon as they are imported, and one that asks for a process beside its own."""
+
 """One liar of each kind."""
 
 
@@ -122,6 +126,23 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
 @pytest.mark.parametrize("name", FIRST)
 def test_a_lie_of_each_kind(few: dict[str, Record], name: str) -> None:
     judge(name, few[name], few["honest"])
+
+
+@pytest.mark.runs
+def test_the_process_that_leads_imports_no_algorithm_from_outside(tmp_path: Path) -> None:
+    if not confinement.version():
+        pytest.skip("this kernel has no Landlock: workers are not confined")
+    records, ended = run(tmp_path, ("honest", *AT_IMPORT))
+    assert ended.code == 0, ended.err
+    assert not (tmp_path / "results" / "planted.json").exists()
+    for name in AT_IMPORT:
+        judge(name, records[name], records["honest"])
+    words = ("--results", tmp_path / "results", "--format", "json")
+    again = bench_process(
+        "verify", records["writing_import"].key, *words, PYTHONPATH=tmp_path / "plugins", TMPDIR=tmp_path
+    )
+    assert again.code == 0, again.err
+    assert not (tmp_path / "results" / "planted.json").exists()
 
 
 @pytest.mark.slow

@@ -159,7 +159,7 @@ def flops(train: Callable[[Run], object], masks: Masks | None = HALF) -> float:
     if masks is not None:
         run.prune(masks)
     train(run)
-    return run._state.meter.cost(run.recipe.steps)["training_flops"]
+    return run._state.meter.counts(run.recipe.steps)["training_flops"]
 
 
 DENSE = 2 * MLP["0.weight"] + 3 * MLP["2.weight"]
@@ -212,7 +212,7 @@ def test_what_cannot_be_pruned_always_costs_the_same():
     meter = Meter(profile(model, torch.ones(8, 4), task), {"2.weight": 6}, torch.device("cpu"))
     meter.prune({"2.weight": 2})
     meter.train_step(dense_gradient=False)
-    assert meter.cost(1)["training_flops"] == pytest.approx(2 * MLP["0.weight"] + 3 * MLP["2.weight"] / 3)
+    assert meter.counts(1)["training_flops"] == pytest.approx(2 * MLP["0.weight"] + 3 * MLP["2.weight"] / 3)
 
 
 # --- scoring ----------------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def scoring(score: Callable[[Run], object]) -> tuple[float, float]:
     run = mlp_run()
     run.prune(HALF)
     score(run)
-    cost = run._state.meter.cost(run.recipe.steps)
+    cost = run._state.meter.counts(run.recipe.steps)
     assert cost["training_flops"] == cost["training_steps"] == 0
     return cost["scoring_passes"], cost["scoring_flops"]
 
@@ -262,7 +262,7 @@ def test_scoring_is_counted_beside_training():
     run.train()
     for _ in run.steps(2):
         run.gradients(1)
-    cost = run._state.meter.cost(run.recipe.steps)
+    cost = run._state.meter.counts(run.recipe.steps)
     assert cost["scoring_passes"] == 3
     assert cost["training_steps"] == 8
     assert cost["training_flops"] == 8 * DENSE
@@ -286,7 +286,7 @@ def test_scoring_is_counted_beside_training():
 def test_cost_is_in_units_of_one_training(train, trainings):
     run = mlp_run(steps=6)
     train(run)
-    cost = run._state.meter.cost(run.recipe.steps)
+    cost = run._state.meter.counts(run.recipe.steps)
     assert cost["trainings"] == trainings
     assert cost["training_steps"] == 6 * trainings
 
@@ -296,28 +296,28 @@ def test_learning_scores_is_training_too():
     run = mlp_run(steps=6)
     with run.learning(run.weights, lambda scores: scores):
         run.train()
-    assert run._state.meter.cost(6)["trainings"] == 1
+    assert run._state.meter.counts(6)["trainings"] == 1
 
 
 def test_learning_on_smaller_batches_costs_fewer_operations():
     run = mlp_run()
     with run.learning(run.weights, lambda scores: scores, recipe=replace(run.recipe, batch_size=4)):
         run.train(1)
-    assert run._state.meter.cost(6)["training_flops"] == DENSE / 2
+    assert run._state.meter.counts(6)["training_flops"] == DENSE / 2
 
 
 def test_time_and_memory_are_counted():
-    run = mlp_run()
-    early, late = run._state.meter.cost(6), run._state.meter.cost(6)
-    assert 0 <= early["seconds"] <= late["seconds"]
-    assert early["peak_bytes"] > 1e6
+    meter = mlp_run()._state.meter
+    early, late = meter.seconds, meter.seconds
+    assert 0 <= early <= late
+    assert meter.peak_bytes > 1e6
 
 
 def test_the_toy_profile_covers_every_operation():
     run = Run(RunState(toy, toy.model("net")(), toy.recipe("smoke"), Target(0.5), toy.data(Path()).train, 0))
     run.train(1)
     forward = [2 * 32 * 6 * 16, 2 * 32 * 16 * 16, 2 * 32 * 16 * 2]
-    assert run._state.meter.cost(24)["training_flops"] == 2 * forward[0] + 3 * (forward[1] + forward[2])
+    assert run._state.meter.counts(24)["training_flops"] == 2 * forward[0] + 3 * (forward[1] + forward[2])
 
 
 def test_live_share_counts_all_parameters():

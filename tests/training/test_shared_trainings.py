@@ -178,7 +178,7 @@ def test_training_goes_on_with_the_memory_of_the_optimizer(
     assert state(plain.snapshot()) == state(first.snapshot()) == state(second.snapshot())
     assert plain.clock == first.clock == second.clock
     assert first._state.meter.reused_steps == 0 < second._state.meter.reused_steps
-    assert plain._state.meter.cost(24)["training_flops"] == second._state.meter.cost(24)["training_flops"]
+    assert plain._state.meter.counts(24)["training_flops"] == second._state.meter.counts(24)["training_flops"]
 
 
 def test_a_rewound_run_does_not_take_the_training_of_one_with_momentum(sharing: Sharing) -> None:

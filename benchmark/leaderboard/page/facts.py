@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
-from benchmark.leaderboard.rows import Absent, Row, no_absent, rows
+from benchmark.leaderboard.rows import OptionValues, Row, no_values, rows
 from benchmark.records.cell import Cell, command
 from benchmark.records.published import Published
 from benchmark.records.record import Record
@@ -28,11 +28,13 @@ class Names:
         label: returns the name of a task with its non-default options.
         family: returns when an algorithm prunes; empty if unknown.
         absent: returns what the absence of an algorithm's options in a cell means.
+        defaults: returns the defaults of an algorithm's options, as far as they are known.
     """
 
     label: Callable[[str, Mapping[str, Any]], str]
     family: Callable[[str], str]
-    absent: Absent = no_absent
+    absent: OptionValues = no_values
+    defaults: OptionValues = no_values
 
 
 LONGEST = 300
@@ -68,7 +70,7 @@ def facts(
 ) -> dict[str, Any]:
     """Return everything that the page shows. The result does not depend on the order of the records."""
     records = sorted(records, key=lambda record: record.key)
-    board, places, texts = rows(records, absent=names.absent), Numbered(), Numbered()
+    board, places, texts = rows(records, absent=names.absent, defaults=names.defaults), Numbered(), Numbered()
     runs: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         runs[_identity(record.cell)].append(record)
