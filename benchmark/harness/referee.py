@@ -154,8 +154,10 @@ class _Judged:
         self.fields["edits"] = report(self.opened.splits, graphs, rewiring) if graphs else None
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
-        remarks = self.handover.notes.remarks
-        record = measured(self.beginning, masks, self.opened.splits, train, edited, remarks, self.fields)
+        notes = self.handover.notes
+        record = measured(
+            self.beginning, masks, self.opened.splits, train, edited, notes.remarks, self.fields, notes.ever
+        )
         return Verdict(record, pack(arrays(masks)))
 
     def _untrained(self, masks: Masks) -> list[str]:

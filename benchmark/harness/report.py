@@ -39,6 +39,7 @@ def measured(
     edited: dict[str, Data],
     notes: list[str],
     fields: dict[str, Any],
+    ever: float | None = None,
 ) -> Record:
     """Measure a network that has passed its audit, and return its record.
 
@@ -48,6 +49,7 @@ def measured(
         edited: the validation and the test split with the edits that the run made.
         notes: what readers of the record have to know.
         fields: the fields of the record that are known already.
+        ever: the share of weights that were ever trained, if the run says it.
     """
     question, model = beginning.question, beginning.model
     cell, task, device = question.cell, question.task, question.device
@@ -67,6 +69,7 @@ def measured(
             parameters=live_share(masks, dict(model.named_parameters())),
             effective=sum(live) / max(1, masks.total) if live else None,
             edges=train.edges / splits.train.edges if train.edges is not None and splits.train.edges else None,
+            ever=ever,
         ),
         layers=layers,
         mask_digest=digest(arrays(masks)),

@@ -111,6 +111,7 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         remarks=[readable(text) for text in state.notes],
         edits=len(state.edits),
         data="" if state.edits or status else state.data.digest,
+        ever=state.trained.share,
         **fields,
     )
     if status is not None:

@@ -32,6 +32,7 @@ from benchmark.training.state import put, tensors
 from benchmark.training.step import Snapshot, Tick, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
+from benchmark.training.trained_weights import TrainedWeights
 from benchmark.training.written import WrittenTensors
 
 
@@ -65,6 +66,7 @@ class RunState:
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
         log: collects the notes.
+        trained: the weights that were ever trained.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class RunState:
         self.tamper_check = TamperCheck(model)
         self.written = WrittenTensors(tensors(model), set(self.prunable))
         self.log = Notes()
+        self.trained = TrainedWeights()
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -122,6 +125,8 @@ class RunState:
     def train(self, steps: int | None) -> None:
         """Train without pauses. If another cell has made the same training, load its result."""
         updates = self.steps_to_go(steps)
+        if updates:
+            self.trained.updated(self.masks)
         if self._shared_trainings and updates and self.engine is self.weight_engine:
             self._shared_trainings.train_or_load(self.engine, self.meter, updates, self._train)
         else:
@@ -136,6 +141,7 @@ class RunState:
         """
         if not skip:
             self.engine.update()
+            self.trained.updated(self.masks)
         self.engine.advance()
         share = self.engine.batch_size / self.weight_engine.batch_size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
