@@ -12,6 +12,8 @@ from torch import Tensor
 from benchmark import Anywhere, Masks, Recipe, Run, keep_each, keep_top, noise, weights_per_layer
 from benchmark.scores import Tensors, magnitude
 
+from ._written import put
+
 
 def signed_constant(run: Run) -> None:
     """Set every weight to the Kaiming standard deviation with its own sign (Ramanujan et al., 2020).
@@ -26,12 +28,6 @@ def unit_scales(run: Run) -> dict[str, Tensor]:
     """Return the scales of norm layers, all 1, for networks of which nothing but masks is trained."""
     scales = {name: value for name, value in run.parameters.items() if name.endswith("weight") and value.dim() == 1}
     return {name: torch.ones_like(value) for name, value in scales.items()}
-
-
-def put(run: Run, values: Tensors) -> None:
-    """Set the named parameters to these values and leave the others unchanged."""
-    snapshot = run.snapshot()
-    run.restore(replace(snapshot, state={**snapshot.state, **values}))
 
 
 def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float, weight_decay: float) -> Masks:

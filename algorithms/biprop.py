@@ -3,7 +3,8 @@ from torch import Tensor
 from benchmark import Amount, Masks, Run, algorithm
 from benchmark.scores import Tensors
 
-from ._learned import pop_up, put
+from ._learned import pop_up
+from ._written import put
 
 
 @algorithm(paper="arXiv:2103.09377", trains_once=False, family="learned masks")

@@ -4,8 +4,8 @@ from benchmark import Amount, Fraction, Run, algorithm, keep_top, noise
 from benchmark.schedules import cubic, progress, window
 from benchmark.scores import Tensors
 
-from ._learned import put
 from ._masked import frozen, straight_through
+from ._written import put
 
 
 @algorithm(paper="arXiv:2005.07683", trains_once=False, family="during training")

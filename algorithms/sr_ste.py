@@ -3,8 +3,8 @@ from torch import Tensor
 from benchmark import Amount, Masks, Run, algorithm, keep_top
 from benchmark.scores import Tensors, magnitude
 
-from ._learned import put
 from ._masked import frozen, straight_through
+from ._written import put
 
 
 @algorithm(paper="arXiv:2102.04010", trains_once=False, family="during training")

@@ -4,8 +4,8 @@ from torch import Tensor
 from benchmark import Amount, Count, Masks, Run, Sparsity, algorithm, keep_top
 from benchmark.scores import Tensors, magnitude
 
-from ._learned import put
 from ._masked import frozen, straight_through
+from ._written import put
 
 
 @algorithm(paper="arXiv:2106.03517", trains_once=False, family="during training")
