@@ -14,8 +14,8 @@ def acdc(run: Run, *, warmup: Fraction = 0.1, phase: Share = 0.05, settle: Fract
         warmup: dense training before the first compressed phase, as a share of training
         phase: length of a phase, as a share of training; the last dense one ends where the last compressed one begins
         settle: beginning of the last compressed phase, as a share of training
-        reset: begin every dense phase with a fresh optimizer, as in all of the authors' scripts; otherwise kept
-            weights keep their momentum
+        reset: begin every dense phase with a fresh optimizer, as the authors' scripts ask; otherwise kept weights keep
+            their momentum
     """
     steps, dense = run.recipe.steps, run.masks
     for begin, compressed in phases(warmup, phase, settle):

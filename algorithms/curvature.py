@@ -24,7 +24,7 @@ def curvature(
     temperature: Positive = 1.0,
     warm: Steps = 0,
 ) -> None:
-    """Curvature: rank initial weights by the diagonal of the Fisher matrix or the Hessian (Gollini et al., 2025).
+    """Curvature: rank initial weights by the diagonal of the Fisher matrix or the Hessian (Gollini Navarrete et al., 2025).
 
     The Fisher matrix is the empirical one, of gradients of single examples. Norm layers use their running statistics,
     as in the authors' code (Gollini/Scalable_Second_Order_PaI, compressors.py).
@@ -35,8 +35,8 @@ def curvature(
         samples: training examples per class
         draws: random sign vectors for each group of examples, for Hutchinson's
         temperature: divisor of the outputs in the loss; the authors' code takes 200 for Hutchinson's
-        warm: training batches that norm layers see before, while all weights are frozen; the authors find that an epoch
-            of them prevents layer collapse
+        warm: training batches that norm layers see before, while all weights are frozen; the authors find that an
+            epoch of them mitigates layer collapse
     """
     if warm:
         warm_up(run, warm)

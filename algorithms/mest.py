@@ -75,7 +75,7 @@ def falling(mutation: float, progress: float) -> float:
 
 
 def importance(weights: Tensors, gradients: Tensors, strength: float) -> dict[str, Tensor]:
-    """|w| + strength |dL/dw| (sec. 3.1)."""
+    """|w| + strength |dL/dw|."""
     return {name: weight.abs() + strength * gradients[name].abs() for name, weight in weights.items()}
 
 

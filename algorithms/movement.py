@@ -13,7 +13,7 @@ def movement(run: Run, *, pretrain: Amount = 1.0, begin: Fraction = 0.1, end: Fr
     """Movement: keep the weights that training moves away from 0 (Sanh, Wolf & Rush, 2020).
 
     A trained network is trained again through the mask of the largest S = - sum of rate w dL/dw', where w' is what the
-    network computes with (hard movement pruning, sec. 4). The gradient of w' is known for masked weights, too, so that
+    network computes with (hard movement pruning). The gradient of w' is known for masked weights, too, so that
     their S moves on, while they only decay. The paper ranks each matrix by itself, which is `--pattern layer`; the
     authors train S by AdamW (huggingface/block_movement_pruning), here it is the sum of the paper's analysis.
 

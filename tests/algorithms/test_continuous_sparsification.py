@@ -10,7 +10,7 @@ import torch
 from benchmark.algorithms.continuous_sparsification import continuous_sparsification, harden, slope, softly
 
 from benchmark import Masks, Target, keep_top
-from tests.support.notebook import RECIPE, SIZES, Notebook, after, same, smooth, spying, state, written
+from tests.support.notebook import RECIPE, SIZES, Notebook, after, same, smooth, spying, written
 
 LONG = replace(RECIPE, steps=40)
 
