@@ -24,7 +24,7 @@ def curvature(
     temperature: Positive = 1.0,
     warm: Steps = 0,
 ) -> None:
-    """Curvature: rank initial weights by the diagonal of the Fisher matrix or the Hessian (Gollini Navarrete et al., 2025).
+    """Curvature: rank initial weights by the diagonal of Fisher matrix or Hessian (Gollini Navarrete et al., 2025).
 
     The Fisher matrix is the empirical one, of gradients of single examples. Norm layers use their running statistics,
     as in the authors' code (Gollini/Scalable_Second_Order_PaI, compressors.py).
