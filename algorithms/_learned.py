@@ -19,19 +19,13 @@ def signed_constant(run: Run) -> None:
     That is sign(w) sqrt(2 / fan-in). The networks of the paper have norm layers without scales, so scales are set to 1
     here, and no biases, which are left as drawn.
     """
-    put(run, {name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()} | unit_scales(run))
+    run.write({name: w.sign() * math.sqrt(2 / w[0].numel()) for name, w in run.weights.items()} | unit_scales(run))
 
 
 def unit_scales(run: Run) -> dict[str, Tensor]:
     """Return the scales of norm layers, all 1, for networks of which nothing but masks is trained."""
     scales = {name: value for name, value in run.parameters.items() if name.endswith("weight") and value.dim() == 1}
     return {name: torch.ones_like(value) for name, value in scales.items()}
-
-
-def put(run: Run, values: Tensors) -> None:
-    """Set the named parameters to these values and leave the others unchanged."""
-    snapshot = run.snapshot()
-    run.restore(replace(snapshot, state={**snapshot.state, **values}))
 
 
 def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float, weight_decay: float) -> Masks:
@@ -46,7 +40,7 @@ def pop_up(run: Run, effective: Callable[[Masks, Tensors], Tensors], rate: float
         weight_decay: weight decay of the scores.
     """
     if scales := unit_scales(run):
-        put(run, scales)
+        run.write(scales)
     weights = run.weights
     counts = weights_per_layer("uniform", {name: w.shape for name, w in weights.items()}, run.target.density)
     draws = noise(weights, run.rng)  # turned into Kaiming uniform with a = sqrt(5) below

@@ -3,7 +3,7 @@ from torch import Tensor
 from benchmark import Amount, Masks, Run, algorithm
 from benchmark.scores import Tensors
 
-from ._learned import pop_up, put
+from ._learned import pop_up
 
 
 @algorithm(paper="arXiv:2103.09377", trains_once=False, family="learned masks")
@@ -19,7 +19,7 @@ def biprop(run: Run, *, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None
     """
     weights = {name: w * (2 / w[0].numel()) ** 0.5 / spread(w) for name, w in run.weights.items()}
     used = pop_up(run, lambda used, scores: straight_through(weights, used, scores), rate, weight_decay)
-    put(run, binary(weights, used))
+    run.write(binary(weights, used))
     run.prune(used)
 
 

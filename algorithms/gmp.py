@@ -1,11 +1,21 @@
-from benchmark import Count, Fraction, Run, Sparsity, algorithm, keep_top
+from typing import Annotated
+
+from benchmark import Absent, Count, Fraction, Run, Sparsity, algorithm, keep_top
 from benchmark.schedules import cubic, due, progress, starting_density, window
 from benchmark.scores import magnitude
+
+from ._powered import Power, powered
 
 
 @algorithm(paper="arXiv:1710.01878", family="during training")
 def gmp(
-    run: Run, *, initial: Sparsity = 0.0, begin: Fraction = 0.0, end: Fraction = 0.5, interval: Count = 100
+    run: Run,
+    *,
+    initial: Sparsity = 0.0,
+    begin: Fraction = 0.0,
+    end: Fraction = 0.5,
+    interval: Count = 100,
+    power: Annotated[Power, Absent(1.0)] = 1.0,
 ) -> None:
     """GMP: prune the smallest weights little by little while training, along a cubic (Zhu & Gupta, 2017).
 
@@ -17,10 +27,12 @@ def gmp(
         begin: start of the schedule, as a share of training
         end: when the target is reached exactly, as a share of training; the rest of training is for recovery
         interval: steps between two pruning steps
+        power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
     start = starting_density(initial, run.target.density)
     first, last = window(begin, end, run.recipe.steps)
-    for step in run.steps():
-        if due(step.index, first, last, interval) or (initial and step.index == first):
-            density = cubic(start, run.target.density, progress(step.index, first, last))
-            run.prune(keep_top(magnitude(run.weights), run.target.with_density(density), among=run.masks))
+    with powered(run, power) as trained:
+        for step in run.steps():
+            if due(step.index, first, last, interval) or (initial and step.index == first):
+                density = cubic(start, run.target.density, progress(step.index, first, last))
+                run.prune(keep_top(magnitude(trained.weights), run.target.with_density(density), among=run.masks))

@@ -1,11 +1,13 @@
 import math
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from scipy.optimize import brentq
 
-from benchmark import Anywhere, Fraction, Masks, Run, Share, algorithm, allocate, keep_each, keep_top
-from benchmark.scores import magnitude
+from benchmark import Absent, Anywhere, Fraction, Masks, Run, Share, algorithm, allocate, keep_each, keep_top
+from benchmark.scores import Tensors, magnitude
+
+from ._powered import Power, powered
 
 
 @algorithm(paper="arXiv:1803.03635", trains_once=False, family="after training")
@@ -16,6 +18,7 @@ def imp(
     rewind: Fraction = 0.0,
     retrain: Literal["weights", "rate", "finetune"] = "weights",
     scope: Literal["pattern", "layer"] = "pattern",
+    power: Annotated[Power, Absent(1.0)] = 1.0,
 ) -> None:
     """IMP: train, prune the smallest weights, rewind, repeat (Frankle & Carbin, 2019; Frankle et al., 2020).
 
@@ -27,28 +30,30 @@ def imp(
         retrain: rewind weights and schedule; rewind the schedule only (learning-rate rewinding); or train equally
             long at the last learning rate (Renda et al., 2020)
         scope: rank as the pattern says; or within each layer, where the output layer loses half as much per round
+        power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
     if scope == "layer" and not isinstance(run.target.pattern, Anywhere):
         raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
     start = round(rewind * run.recipe.steps)
-    run.train(start)
-    early = run.snapshot()
-    run.train()
-    for counts in rounds(run, fraction, scope):
-        masks = largest(run, counts, scope)
-        if masks == run.masks:
-            continue  # a pattern such as N:M may have no density between these two rounds
-        run.prune(masks)
-        if retrain == "finetune":
-            run.train(run.recipe.steps - start)
-        else:
-            run.restore(early) if retrain == "weights" else run.rewind(start)
-            run.train()
+    with powered(run, power) as trained:
+        run.train(start)
+        early = trained.snapshot()
+        run.train()
+        for counts in rounds(run, fraction, scope):
+            masks = largest(run, trained.weights, counts, scope)
+            if masks == run.masks:
+                continue  # a pattern such as N:M may have no density between these two rounds
+            run.prune(masks)
+            if retrain == "finetune":
+                run.train(run.recipe.steps - start)
+            else:
+                trained.restore(early) if retrain == "weights" else run.rewind(start)
+                run.train()
 
 
-def largest(run: Run, counts: Mapping[str, int], scope: str) -> Masks:
+def largest(run: Run, weights: Tensors, counts: Mapping[str, int], scope: str) -> Masks:
     """Return the masks of the largest weights after a round, as many as `counts` says."""
-    scores = magnitude(run.weights)
+    scores = magnitude(weights)
     if scope == "layer":
         return keep_each(run.target.oriented(scores), counts, among=run.masks)
     share = sum(counts.values()) / run.masks.total

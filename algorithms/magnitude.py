@@ -1,6 +1,8 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from benchmark import Amount, Run, algorithm, keep_top, scores
+from benchmark import Absent, Amount, Run, algorithm, keep_top, scores
+
+from ._powered import Power, powered
 
 
 @algorithm(paper="arXiv:1506.02626", trains_once=False, family="after training")
@@ -10,6 +12,7 @@ def magnitude(
     when: Literal["end", "init"] = "end",
     finetune: Amount = 1.0,
     score: Literal["magnitude", "lamp"] = "magnitude",
+    power: Annotated[Power, Absent(1.0)] = 1.0,
 ) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
 
@@ -21,9 +24,11 @@ def magnitude(
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning, as a multiple of a training; only with `end`
         score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
+        power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
     rank = {"magnitude": scores.magnitude, "lamp": scores.lamp}[score]
-    if when == "end" and not run.trained:
-        run.train()
-    run.prune(keep_top(rank(run.weights), run.target))
-    run.train(round(finetune * run.recipe.steps) if when == "end" else None)
+    with powered(run, power) as trained:
+        if when == "end" and not run.trained:
+            run.train()
+        run.prune(keep_top(rank(trained.weights), run.target))
+        run.train(round(finetune * run.recipe.steps) if when == "end" else None)

@@ -3,7 +3,7 @@ from torch import Tensor
 from benchmark import Amount, Masks, Run, algorithm, keep_top
 from benchmark.scores import Tensors, magnitude
 
-from ._learned import put
+from ._masked import frozen, straight_through
 
 
 @algorithm(paper="arXiv:2102.04010", trains_once=False, family="during training")
@@ -18,24 +18,18 @@ def sr_ste(run: Run, *, decay: Amount = 2e-4) -> None:
     """
 
     masks: dict[str, Tensor] = {}  # of the last forward pass
-    frozen = {name: weight for name, weight in run.weights.items() if name not in run.parameters}
+    fixed = frozen(run)
 
     def used(parameters: Tensors) -> Masks:
-        return keep_top(magnitude({name: {**frozen, **parameters}[name].detach() for name in run.masks}), run.target)
+        return keep_top(magnitude({name: {**fixed, **parameters}[name].detach() for name in run.masks}), run.target)
 
     def masked(parameters: Tensors) -> Tensors:
         masks.update(used(parameters))
-        return straight_through({**frozen, **parameters}, masks)
+        return straight_through({**fixed, **parameters}, masks)
 
     with run.learning(run.parameters, masked) as parameters:
         for step in run.steps():
-            for name in masks.keys() - frozen.keys():
+            for name in masks.keys() - fixed.keys():
                 step.grads[name].add_(parameters[name].detach() * ~masks[name], alpha=decay)
-    put(run, {name: value.detach() for name, value in parameters.items()})
+    run.write({name: value.detach() for name, value in parameters.items()})
     run.prune(used(parameters))
-
-
-def straight_through(parameters: Tensors, used: Tensors) -> dict[str, Tensor]:
-    """Return the masked parameters. Masked weights receive the gradient of their position, as if they were used."""
-    hidden = {name: (parameters[name] * ~mask).detach() for name, mask in used.items()}
-    return {name: value - hidden[name] if name in hidden else value for name, value in parameters.items()}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Absent, Amount, Count, Fraction, Positive, Share, Sparsity
     from benchmark.plugins.task import task
+    from benchmark.pruning.fan_in import FanIn
     from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
     from benchmark.pruning.masks import Masks
     from benchmark.pruning.patterns import Anywhere
@@ -55,6 +56,7 @@ _HOME = {
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.plugins.task": ("task",),
+    "benchmark.pruning.fan_in": ("FanIn",),
     "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
     "benchmark.pruning.masks": ("Masks",),
     "benchmark.pruning.patterns": ("Anywhere",),
@@ -84,6 +86,7 @@ __all__ = [
     "Distribution",
     "Doc",
     "Download",
+    "FanIn",
     "Fraction",
     "Graphless",
     "Group",

@@ -46,7 +46,7 @@ HEARTBEAT = 30.0
     "patterns",
     type=Split(),
     multiple=True,
-    help="global, layer, N:M, blocks:RxC or channels.  [default: global]",
+    help="global, layer, N:M, blocks:RxC, channels or fan-in.  [default: global]",
 )
 @click.option(
     "--prunable",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.numbers import Count, Json, Size
+from benchmark.records.numbers import Count, Json, Share, Size
 from benchmark.records.record import Status
 
 Text = Annotated[str, Field(max_length=10_000_000)]
@@ -38,6 +38,7 @@ class Notes(BaseModel):
         noted: what the method noted of itself (`Run.note`).
         edits: the number of edits of the graphs.
         data: the digest of the training data after the run; empty if they were edited.
+        ever: the share of weights that were ever trained, where pruned ones came back (`TrainedWeights`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -53,6 +54,7 @@ class Notes(BaseModel):
     noted: Json = {}
     edits: Count = 0
     data: Text = ""
+    ever: Share | None = None
     rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}
     rewiring_asked: Count | None = None
     rewiring_seconds: Size = 0

@@ -155,8 +155,7 @@ class _Judged:
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
         notes = self.handover.notes
-        remarks = [*self.beginning.remarks, *notes.remarks]
-        record = measured(self.beginning, masks, self.opened.splits, train, edited, remarks, notes.noted, self.fields)
+        record = measured(self.beginning, masks, self.opened.splits, train, edited, notes, self.fields)
         return Verdict(record, pack(arrays(masks)))
 
     def _untrained(self, masks: Masks) -> list[str]:

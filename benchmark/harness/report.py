@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
+from benchmark.harness.handover import Notes
 from benchmark.harness.prepare import Beginning
 from benchmark.harness.starts import Fit, StartFile
 from benchmark.machine import software_facts, zoo_facts
@@ -46,8 +47,7 @@ def measured(
     splits: Splits,
     train: Data,
     edited: dict[str, Data],
-    notes: list[str],
-    noted: dict[str, Any],
+    notes: Notes,
     fields: dict[str, Any],
 ) -> Record:
     """Measure a network that has passed its audit, and return its record.
@@ -56,8 +56,7 @@ def measured(
         beginning: its network has the tensors that the run has left.
         train: the training data after the run.
         edited: the validation and the test split with the edits that the run made.
-        notes: what readers of the record have to know.
-        noted: what the method noted of itself.
+        notes: what the run says about itself.
         fields: the fields of the record that are known already.
     """
     question, model = beginning.question, beginning.model
@@ -78,12 +77,13 @@ def measured(
             parameters=live_share(masks, dict(model.named_parameters())),
             effective=sum(live) / max(1, masks.total) if live else None,
             edges=train.edges / splits.train.edges if train.edges is not None and splits.train.edges else None,
+            ever=notes.ever,
         ),
         layers=layers,
         mask_digest=digest(arrays(masks)),
         network_digest=network_digest(tensors(model)),
-        notes=[*notes, found] if isinstance(found, str) else notes,
-        noted=noted,
+        notes=[*beginning.remarks, *notes.remarks, *([found] if isinstance(found, str) else [])],
+        noted=notes.noted,
         prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )

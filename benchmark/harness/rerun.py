@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.errors import VerificationFailed
 from benchmark.leaderboard.statistics import summarize
-from benchmark.records.record import Record
+from benchmark.records.record import Density, Record
 
 ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
@@ -33,7 +33,7 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
             if old.get(name) != new.get(name):
                 yield f"another {split} {name}: {new.get(name)} in place of {old.get(name)}"
     for what, then, now in (
-        ("density", before.density, after.density),
+        ("density", before.density, _density(before, after)),
         ("diagnosis", before.diagnosis, after.diagnosis),
         ("cost", _costs(before), _costs(after)),
         ("account of its edits", _edits(before), _edits(after)),
@@ -44,6 +44,12 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
         old_layer, new_layer = before.layers.get(name), after.layers.get(name)
         if old_layer != new_layer:
             yield f"other counts of '{name}': {new_layer} in place of {old_layer}"
+
+
+def _density(before: Record, after: Record) -> Density | None:
+    """The second density, without the share of weights that were ever trained where the first does not tell it."""
+    silent = before.density is None or before.density.ever is None
+    return after.density.model_copy(update={"ever": None}) if after.density and silent else after.density
 
 
 def _costs(record: Record) -> dict[str, object]:

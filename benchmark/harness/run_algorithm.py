@@ -121,6 +121,7 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         noted=state.log.noted,
         edits=len(state.edits),
         data="" if state.edits or status else state.data.digest,
+        ever=state.ever_trained.share,
         **fields,
     )
     if status is not None:

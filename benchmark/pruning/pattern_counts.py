@@ -21,7 +21,7 @@ class Counts:
 
 
 def counts(pattern: str, sizes: Mapping[str, int], density: float, exempt: Collection[str] = ()) -> Counts:
-    """The numbers of weights that a pattern keeps at a density. They are not known in advance for blocks and channels.
+    """The numbers of weights that a pattern keeps at a density. Blocks, channels and fan-in do not fix them.
 
     Args:
         pattern: its name on the command line: `global`, `layer`, `2:4`, ...

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmark.pruning.masks import Masks, Ties
 from benchmark.pruning.pattern_counts import counts
-from benchmark.pruning.ranking import Cut, Scores, checked, count_of, cut, keep_each
+from benchmark.pruning.ranking import Cut, Scores, checked, count_of, cut, cut_rows, keep_each
 
 
 class Pattern(Protocol):
@@ -140,25 +140,8 @@ class NofM:
 
     def _keep_groups(self, score: Tensor, count: int, live: Tensor) -> tuple[Tensor, int, int]:
         """The mask of a tensor, the number of tied scores at the cuts of its groups, and how many of these are kept."""
-        grouped = self._groups(score)
-        order = grouped.sort(dim=-1, descending=True, stable=True).indices
-        dead_last = self._groups(~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
-        ranked = order.gather(-1, dead_last)
-        mask = torch.zeros_like(grouped, dtype=torch.bool).scatter_(-1, ranked[..., :count], True)
+        mask, tied, tied_kept = cut_rows(self._groups(score), count, self._groups(live))
         kept = mask.flatten(-2).movedim(-1, 1)
         if bool((kept & ~live).any()):
             raise ValueError(f"pattern {self.name}: a group of {self.m} has fewer than {count} live weights left")
-        return kept, *_tied_groups(grouped.gather(-1, ranked), self._groups(live).gather(-1, ranked), count)
-
-
-def _tied_groups(ranked: Tensor, live: Tensor, count: int) -> tuple[int, int]:
-    """How many live scores equal the lowest one kept of their group, where not all such are kept; and how many are.
-
-    Args:
-        ranked: the scores of every group, the highest live ones first, [..., m].
-        live: whether each may be kept, in the same order.
-        count: the number of kept ones of each group.
-    """
-    tied = (ranked == ranked[..., count - 1 : count]) & live
-    tied &= tied[..., count:].any(dim=-1, keepdim=True)
-    return int(tied.count_nonzero()), int(tied[..., :count].count_nonzero())
+        return kept, tied, tied_kept

@@ -106,6 +106,26 @@ def cut(scores: Tensor, count: int, live: Tensor | None) -> Cut:
     return Cut(chosen, ties, tied_kept)
 
 
+def cut_rows(scores: Tensor, count: int, live: Tensor) -> tuple[Tensor, int, int]:
+    """Choose the `count` highest live scores of every row of [..., m]; of equal ones the first, and dead ones last.
+
+    Args:
+        live: whether each score may be chosen, bool [..., m]. A row with too few of them gets dead ones as well.
+
+    Returns:
+        The chosen scores, bool [..., m]; how many live scores equal the lowest chosen one of their row, where not all
+        such are chosen; and how many of these are.
+    """
+    order = scores.sort(dim=-1, descending=True, stable=True).indices
+    dead_last = (~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices
+    ranked = order.gather(-1, dead_last)
+    chosen = torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, ranked[..., :count], True)
+    ordered = scores.gather(-1, ranked)
+    tied = (ordered == ordered[..., count - 1 : count]) & live.gather(-1, ranked)
+    tied &= tied[..., count:].any(dim=-1, keepdim=True)
+    return chosen, int(tied.count_nonzero()), int(tied[..., :count].count_nonzero())
+
+
 def _positions(mask: Tensor) -> Tensor:
     """The indices at which a mask is true. On a CPU, numpy finds them several times as fast as torch."""
     return torch.from_numpy(np.flatnonzero(mask.numpy())) if mask.device.type == "cpu" else mask.nonzero().squeeze(1)

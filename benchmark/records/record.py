@@ -31,12 +31,21 @@ class Density(_Value):
         parameters: kept parameters over all parameters.
         effective: kept weights on a path from input to output, over prunable weights; None if it is not known.
         edges: kept edges over all edges; None if the data are not graphs.
+        ever: weights that were kept in any update over prunable weights, as the run tells it; None if no pruned weight
+            came back.
     """
 
     weights: Share
     parameters: Share
     effective: Share | None = None
     edges: Size | None = None
+    ever: Share | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `ever` if it is None: older records do not have it, and keep their bytes."""
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if value is not None or name != "ever"}
 
 
 class LayerCount(_Value):

@@ -58,6 +58,8 @@ def _counts(record: Record) -> Iterator[str]:
     if record.density is None:
         yield "it has no density"
         return
+    if record.density.ever is not None and record.density.ever < record.density.weights:
+        yield f"density.ever is {record.density.ever:g}, and {record.density.weights:g} of the weights are kept"
     total = sum(layer.total for layer in record.layers.values())
     for what, recorded, count in (
         ("weights", record.density.weights, sum(layer.kept for layer in record.layers.values())),

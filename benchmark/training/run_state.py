@@ -34,6 +34,7 @@ from benchmark.training.state import put, tensors
 from benchmark.training.step import Snapshot, Tick, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
+from benchmark.training.trained_weights import TrainedWeights
 from benchmark.training.written import WrittenTensors
 
 
@@ -69,6 +70,7 @@ class RunState:
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
         log: collects the notes.
+        trained: the weights that were ever trained.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class RunState:
         self.tamper_check = TamperCheck(model)
         self.written = WrittenTensors(tensors(model), set(self.prunable))
         self.log = Notes()
+        self.ever_trained = TrainedWeights()
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -129,6 +132,8 @@ class RunState:
     def train(self, steps: int | None) -> None:
         """Train without pauses. If another cell has made the same training, load its result."""
         updates = self.steps_to_go(steps)
+        if updates:
+            self.ever_trained.updated(self.masks)
         if self._shared_trainings and updates and self.engine is self.weight_engine:
             self._shared_trainings.train_or_load(self.engine, self.meter, updates, self._train)
         else:
@@ -143,6 +148,7 @@ class RunState:
         """
         if not skip:
             self.engine.update()
+            self.ever_trained.updated(self.masks)
         self.engine.advance()
         share = self.engine.batch_size / self.weight_engine.batch_size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)

@@ -213,7 +213,7 @@ def test_a_live_weight_that_is_exactly_zero_is_kept_before_a_dead_one(scope):
     run.restore(replace(start, state={**start.state, **zeros}))
     run.prune(Masks({name: torch.arange(w.numel()).view(w.shape) >= w.numel() // 2 for name, w in zeros.items()}))
     counts = {name: w.numel() // 4 for name, w in zeros.items()}
-    left = largest(run, counts, scope)
+    left = largest(run, run.weights, counts, scope)
     assert left & run.masks == left
     assert left.kept == 96
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark.algorithms.sr_ste import sr_ste, straight_through
+from benchmark.algorithms._masked import straight_through
+from benchmark.algorithms.sr_ste import sr_ste
 from torch import Tensor
 
 from benchmark import Masks, Target, keep_top

@@ -343,7 +343,7 @@ def test_keep_each_refuses_nan():
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["global", "layer", "2:4", "1:1", "1:16", "4:8"])
+@pytest.mark.parametrize("name", ["global", "layer", "fan-in", "2:4", "1:1", "1:16", "4:8"])
 def test_a_pattern_is_found_by_its_own_name(name):
     assert pattern_named(name).name == name
     assert pattern_named(pattern_named(name).name) == pattern_named(name)

@@ -1,0 +1,48 @@
+from collections import deque
+from typing import Literal
+
+from benchmark import Count, Fraction, Masks, Run, algorithm, keep_top
+from benchmark.scores import magnitude
+
+
+@algorithm(paper="arXiv:1909.11957", family="during training")
+def early_bird(
+    run: Run,
+    *,
+    interval: Count = 100,
+    window: Count = 5,
+    distance: Fraction = 0.1,
+    latest: Fraction = 0.5,
+    then: Literal["continue", "rewind"] = "continue",
+) -> None:
+    """Early-bird: train until the mask of the largest weights hardly changes, then prune to it (You et al., 2020).
+
+    The paper prunes channels by the scales of their norm layers; here weights, and units of the pattern, rank by |w|.
+
+    Options:
+        interval: steps between two looks at the mask; the authors' is an epoch
+        window: number of masks in a row that have to agree
+        distance: largest share of the kept weights in which the newest mask may differ from each of the others. Where
+            half is kept, as in the paper, that is the authors' Hamming distance over all (RICE-EIC/Early-Bird-Tickets)
+        latest: when to prune at the latest, as a share of training
+        then: train on with the rest of the schedule, or rewind to the initial weights and train once more in full
+    """
+    initial, last = run.snapshot(), round(latest * run.recipe.steps)
+    masks: deque[Masks] = deque(maxlen=window)
+    while run.clock < last and not settled(masks, window, distance):
+        run.train(min(interval, last - run.clock))
+        masks.append(keep_top(magnitude(run.weights), run.target))
+    run.prune(keep_top(magnitude(run.weights), run.target))
+    if then == "rewind":
+        run.restore(initial)
+    run.train()
+
+
+def settled(masks: deque[Masks], window: int, distance: float) -> bool:
+    """Whether there are `window` masks, and the newest is nearer to all others than `distance`."""
+    return len(masks) == window and all(difference(mask, masks[-1]) < distance for mask in list(masks)[:-1])
+
+
+def difference(one: Masks, other: Masks) -> float:
+    """The share of the weights that one mask keeps which the other does not."""
+    return (one & ~other).kept / max(1, one.kept)
