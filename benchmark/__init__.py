@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from benchmark.pruning.fan_in import FanIn
     from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
     from benchmark.pruning.masks import Masks
-    from benchmark.pruning.patterns import Anywhere
+    from benchmark.pruning.patterns import Anywhere, Layer, NofM
     from benchmark.pruning.ranking import keep_each, noise
     from benchmark.pruning.regrowth import regrow, sparse_start
-    from benchmark.pruning.structured import Blocks, Channels, keep_units, unit_means
+    from benchmark.pruning.structured import Blocks, Channels, keep_units, unit_means, unit_sums
     from benchmark.pruning.target import Target, keep_top
     from benchmark.training.optimizers import Group
     from benchmark.training.recipe import Recipe, shortened
@@ -59,10 +59,10 @@ _HOME = {
     "benchmark.pruning.fan_in": ("FanIn",),
     "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
     "benchmark.pruning.masks": ("Masks",),
-    "benchmark.pruning.patterns": ("Anywhere",),
+    "benchmark.pruning.patterns": ("Anywhere", "Layer", "NofM"),
     "benchmark.pruning.ranking": ("keep_each", "noise"),
     "benchmark.pruning.regrowth": ("regrow", "sparse_start"),
-    "benchmark.pruning.structured": ("Blocks", "Channels", "keep_units", "unit_means"),
+    "benchmark.pruning.structured": ("Blocks", "Channels", "keep_units", "unit_means", "unit_sums"),
     "benchmark.pruning.target": ("Target", "keep_top"),
     "benchmark.training.optimizers": ("Group",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
@@ -91,7 +91,9 @@ __all__ = [
     "Graphless",
     "Group",
     "Inapplicable",
+    "Layer",
     "Masks",
+    "NofM",
     "Part",
     "Positive",
     "Recipe",
@@ -127,6 +129,7 @@ __all__ = [
     "sparse_start",
     "task",
     "unit_means",
+    "unit_sums",
     "unknown_name",
     "user_cache",
     "weights_per_layer",

@@ -133,6 +133,13 @@ def unit_means(values: Scores, target: Target) -> Tensor:
     return _means(values, pattern.units(_shapes(values)))
 
 
+def unit_sums(values: Scores, target: Target) -> Tensor:
+    """The sum of `values` over the weights of every unit, otherwise like `unit_means`."""
+    pattern = _with_units(target)
+    total, _ = _totals(values, pattern.units(_shapes(values)))
+    return total
+
+
 def keep_units(scores: Tensor, target: Target, among: Masks) -> Masks:
     """Keep the blocks or channels with the highest scores, for methods that score units and not weights.
 
@@ -174,13 +181,19 @@ def _keep(
 
 
 def _means(values: Scores, units: Units) -> Tensor:
+    total, size = _totals(values, units)
+    return total / size
+
+
+def _totals(values: Scores, units: Units) -> tuple[Tensor, Tensor]:
+    """The sum of values over each unit, and how many they are; float64 [units]."""
     total, size = torch.zeros(units.count, dtype=torch.float64), torch.zeros(units.count, dtype=torch.float64)
     for name, numbers in _each(units.members):
         value = checked(name, values[name]).cpu()
         inside, at = _inside(numbers, value.shape)
         total.index_add_(0, at, value.double()[inside])
         size.index_add_(0, at, torch.ones(len(at), dtype=torch.float64))
-    return total / size
+    return total, size
 
 
 def _choose(scores: Tensor, units: Units, kept: int, live: Tensor) -> Tensor:
