@@ -118,7 +118,7 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
             raise DataMissing(f"{folders.missing(label, source)}\n{how_to_get(label, source)}")
         rows = [{"file": file, "is": status} for file, status in file_states(source, folder).items()]
         corrupt = any(row["is"] in BAD for row in rows)
-        what = "unread, since files are corrupt" if corrupt else _as_read(source, folder)
+        what = "unread, since files are corrupt" if corrupt else _as_read(label, source, folder)
         rows.append({"file": "as the task reads it", "is": what})
         if what.startswith("unread"):
             broken[label] = f"'{label}' in {folder}"
@@ -130,13 +130,14 @@ def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
         raise DataMissing("\n".join([f"not sound: {', '.join(broken.values())}; {delete}", *dict.fromkeys(mend)]))
 
 
-def _as_read(source: DataSource, folder: Path) -> str:
+def _as_read(label: str, source: DataSource, folder: Path) -> str:
     """The sizes of the splits, or the number of tensors of a network, or why they are unreadable."""
     from benchmark.data.folders import reason
     from benchmark.data.networks import read_network
+    from benchmark.data.wheels import WHEELS
 
     try:
-        if source.files[0].startswith("starts/"):
+        if label in WHEELS:
             file = folder / source.files[0]
             return f"{len(read_network(file.read_bytes(), file.name)):,} tensors"
         splits = source(folder)

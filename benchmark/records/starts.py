@@ -18,9 +18,6 @@ OF_TIMM = "timm:"
 NAMES = rf"^(|{FILES}|[0-9a-f]{{64}}|({OF_TIMM})?[\w.+-]{{1,100}}@sha256:[0-9a-f]{{64}})$"
 """Pattern of starts: none, files of the task, the key of a record, or the name and the digest of a file."""
 
-NAMED = r"[\w.+-]{1,100}"
-"""Pattern of the name of a file that can be a start."""
-
 Start = Annotated[str, Field(pattern=NAMES)]
 
 USUAL_RATE = 0.1
