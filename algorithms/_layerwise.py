@@ -13,8 +13,8 @@ from benchmark.scores import Tensors
 Finetune = Annotated[
     Amount,
     Doc(
-        "training after pruning, as a multiple of a training, at the last learning rate; a network that comes trained is "
-        "trained by the recipe of its cell instead"
+        "training after pruning, as a multiple of a training, at the last learning rate; a network that comes trained "
+        "is trained by the recipe of its cell instead"
     ),
 ]
 
