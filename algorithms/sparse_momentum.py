@@ -50,8 +50,8 @@ def sparse_momentum(
     velocity = {name: torch.zeros_like(weight) for name, weight in run.weights.items()}
     update = redistributed if isinstance(run.target.pattern, Anywhere) else regrow
     for step in run.steps():
-        for name, gradient in step.grads.items():
-            velocity[name].mul_(momentum).add_(gradient)
+        for name, speed in velocity.items():
+            speed.mul_(momentum).add_(step.grads[name])
         if step.index > 0 and step.index % interval == 0:
             share = cosine(fraction, 0.0, step.index / run.recipe.steps)
             run.prune(update(run.masks, magnitude(run.weights), magnitude(velocity), share, run.target))

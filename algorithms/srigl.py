@@ -61,7 +61,8 @@ def srigl(
     for step in run.steps():
         if 0 < step.index < last and step.index % interval == 0 and moves:
             share = cosine(fraction, 0.0, step.index / last)
-            run.prune(update(run.masks, magnitude(run.weights), magnitude(step.grads), share, ablation, target, counts))
+            weights, grads = run.weights, {name: step.grads[name] for name in run.masks}
+            run.prune(update(run.masks, magnitude(weights), magnitude(grads), share, ablation, target, counts))
             step.skip()
 
 

@@ -64,7 +64,10 @@ class Step:
 
     @property
     def grads(self) -> Mapping[str, Tensor]:
-        """The dense gradients, pruned positions included. Editing them in place changes the update."""
+        """The dense gradients of all that is trained, by name: weights with their pruned positions, biases, norms.
+
+        Editing them in place changes the update.
+        """
         if not self._grads:
             self._grads = self._read()
         return self._grads
