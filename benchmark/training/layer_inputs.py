@@ -30,7 +30,12 @@ def powers(order: int) -> Measure:
     """Sums of powers: float64 [groups, channels, *kernel]."""
 
     def measure(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
-        seen, kernel = windows(layer, inputs.double() ** order, outputs)
+        if isinstance(layer, CONVOLUTIONS) and inputs.dim() == len(layer.kernel_size) + 2:
+            inputs = inputs.pow(order).sum(dim=0, keepdim=True, dtype=torch.float64)  # so that one image is unfolded
+            outputs = outputs[:1]
+        else:
+            inputs = inputs.double() ** order
+        seen, kernel = windows(layer, inputs, outputs)
         return seen.sum(dim=[0, *range(3, seen.dim() - kernel)])
 
     return measure
