@@ -72,6 +72,8 @@ def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, li
 
     status: Status | None = None
     error = ""
+    if points := cell.options.get("curve"):
+        state.follow(int(str(points)))
     with sealed() as breaches, counted_updates() as updates:
         try:
             if cell.control:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from benchmark.plugins.options import Option, absences, command_line_name, options_of, resolved, summary_of, written
+from benchmark.plugins.options import (
+    Count,
+    Option,
+    absences,
+    command_line_name,
+    options_of,
+    resolved,
+    summary_of,
+    written,
+)
 from benchmark.records.controls import CONTROLS
 from benchmark.records.spelling import unusual
 
@@ -28,7 +37,11 @@ EditLimit = Callable[[Mapping[str, Any], Any], int | None]
 """From the options of a method and a graph to the most edits it can make there; None if there is no limit."""
 
 
-_CONTROL = {"control": Option("control", Control, None, "run the method with one thing changed (bench run --control)")}
+_RESERVED = {
+    "control": Option("control", Control, None, "run the method with one thing changed (bench run --control)"),
+    "curve": Option("curve", Count, None, "note loss and validation metrics at so many steps of the last training"),
+}
+"""Options that every algorithm has. They are in a cell only when given."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ class Algorithm:
         run, *_ = inspect.signature(self.function).parameters.values()
         if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the run")
-        return options_of(self.function, leading=1, reserved=_CONTROL)
+        return options_of(self.function, leading=1, reserved=_RESERVED)
 
     @property
     def summary(self) -> str:
@@ -97,8 +110,8 @@ class Algorithm:
         Raises:
             UsageError: an unknown option or a wrong value, with the valid ones.
         """
-        controls = {name: option for name, option in _CONTROL.items() if name in given}
-        return resolved(self.name, self.options | controls, given)
+        reserved = {name: option for name, option in _RESERVED.items() if name in given}
+        return resolved(self.name, self.options | reserved, given)
 
     def written(self, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:
         """The options of a cell, of resolved ones: without those at the value that their absence means."""

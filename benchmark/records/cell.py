@@ -31,6 +31,10 @@ NAME = r"[a-z0-9][a-z0-9_-]*"
 _Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 
 
+RESERVED = ("control", "curve")
+"""Options that every algorithm has."""
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -110,8 +114,8 @@ class Cell(_Value):
 
     @property
     def method_options(self) -> dict[str, JsonValue]:
-        """The options of the algorithm, without `control`."""
-        return {name: value for name, value in self.options.items() if name != "control"}
+        """The options of the algorithm, without those that every algorithm has."""
+        return {name: value for name, value in self.options.items() if name not in RESERVED}
 
     @property
     def density(self) -> float:

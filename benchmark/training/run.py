@@ -58,7 +58,7 @@ class Run(Look):
                 with state.tamper_check.pause(thorough=step.index % CHECK_EVERY == 0):
                     yield step
                 state.engine.set_gradients(step._grads)
-                state.update(skip=step._skipped, looked=bool(step._grads))
+                state.update(loss, skip=step._skipped, looked=bool(step._grads))
             state.engine.check()
 
     def snapshot(self) -> Snapshot:

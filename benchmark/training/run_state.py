@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Inversion, Target
 from benchmark.random_streams import stream
 from benchmark.training.cuda_graphs import recorder
+from benchmark.training.curve import Curve
 from benchmark.training.engine import Engine
 from benchmark.training.evaluation import evaluate
 from benchmark.training.flops import Profile
@@ -89,7 +89,7 @@ class RunState:
     ) -> None:
         self.task, self.recipe, self.target, self.trained = task, recipe, target, trained
         self.model, self.data, self.seed = model.train(), data, seed
-        self._validation = validation
+        self._validation, self._validation_edits = validation, 0
         self.draw, self._tick, self._shared_trainings = draw, tick, shared_trainings
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
@@ -113,6 +113,7 @@ class RunState:
         self.written = WrittenTensors(tensors(model), set(self.prunable))
         self.log = Notes()
         self.ever_trained = TrainedWeights()
+        self.curve: Curve | None = None
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -127,6 +128,8 @@ class RunState:
             self.log.trained(updates)
         if updates and self.engine is self.weight_engine:
             self.origin = self.restored
+            if self.curve:
+                self.curve.begin(updates)
         return updates
 
     def train(self, steps: int | None) -> None:
@@ -139,10 +142,11 @@ class RunState:
         else:
             self._train(updates)
 
-    def update(self, *, skip: bool, looked: bool) -> None:
+    def update(self, loss: Tensor, *, skip: bool, looked: bool) -> None:
         """End a step, and count it.
 
         Args:
+            loss: of this step's batch.
             skip: do not update what is trained.
             looked: whether the algorithm has read the dense gradients, which cost more than sparse ones.
         """
@@ -152,6 +156,8 @@ class RunState:
         self.engine.advance()
         share = self.engine.batch_size / self.weight_engine.batch_size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
+        if self.curve and self.engine is self.weight_engine:
+            self.curve.follow(loss)
 
     def gradients(self) -> dict[str, Tensor]:
         """The dense gradients of this step, for all that is in training."""
@@ -290,12 +296,19 @@ class RunState:
             data = self.data
             count = len(data) if whole else min(len(data), len(self._validation))
         else:
-            data = reduce(lambda data, edit: data.rewrite(edit), self.edits, self._validation)
-            count = len(data)
+            for edit in self.edits[self._validation_edits :]:
+                self._validation = self._validation.rewrite(edit)
+            self._validation_edits = len(self.edits)
+            data, count = self._validation, len(self._validation)
         self.meter.score("forward", count / self.engine.batch_size)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), evaluating(self.model):
             return evaluate(self.task, self.model, data, self.device, count)
+
+    def follow(self, points: int) -> None:
+        """Note the curve of the last training of the weights, with so many points. No training is shared then."""
+        self.curve = Curve(points, lambda: self.evaluate("validation", whole=True))
+        self._shared_trainings = None
 
     @property
     def weights_trained(self) -> bool:
@@ -326,6 +339,9 @@ class RunState:
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
         self.log.complete(self.masks.kept)
+        if self.curve:
+            self.log.note("curve", self.curve.noted())
+            self.log.note("train", self.evaluate("train", whole=False))
 
     @property
     def breaches(self) -> list[str]:
@@ -358,6 +374,5 @@ class RunState:
 
     def _train(self, steps: int) -> None:
         for _ in range(steps):
-            self.engine.backward()
-            self.update(skip=False, looked=False)
+            self.update(self.engine.backward(), skip=False, looked=False)
         self.engine.check()
