@@ -48,6 +48,12 @@ class Rows:
         hessian.diagonal(dim1=1, dim2=2).add_(damping * hessian.diagonal(dim1=1, dim2=2).mean(dim=1, keepdim=True))
         return cls(rows, hessian, order, weight.shape)
 
+    @property
+    def inverse(self) -> Tensor:
+        """The inverse of the Hessian."""
+        inverse: Tensor = torch.linalg.inv(self.hessian)
+        return inverse
+
     def shaped(self, values: Tensor) -> Tensor:
         """Values [groups, rows, columns] in the shape of the weight."""
         return values.flatten(0, 1)[:, self.order.argsort()].view(self.shape)

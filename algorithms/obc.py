@@ -9,6 +9,9 @@ from ._obs import Rows, counts_of
 WIDEST = 1024
 """Columns of the widest layer; the cost grows with their cube."""
 
+COMPACT = 64
+"""Steps between two times that the matrix is made smaller."""
+
 
 @algorithm(paper="arXiv:2208.11580", trains_once=False, family="after training")
 def obc(run: Run, *, batches: Count = 8, damping: Positive = 0.01, finetune: Finetune = 0.0) -> None:
@@ -37,39 +40,43 @@ def obc(run: Run, *, batches: Count = 8, damping: Positive = 0.01, finetune: Fin
 def removed(layer: Rows, count: int) -> tuple[Tensor, Tensor]:
     """The corrected weights of a layer, and which of them are kept; both [groups, rows, columns].
 
-    Every row is pruned to nothing, and the losses of all rows together say how many steps each of them makes.
+    Every row is pruned to nothing, and the losses of all rows together say how many steps each of them makes. What is
+    left of it then is the least squares solution, which the steps would have led to.
     """
-    weights, kept = torch.empty_like(layer.weights), torch.empty_like(layer.weights, dtype=torch.bool)
-    for group, (rows, hessian) in enumerate(zip(layer.weights, layer.hessian, strict=True)):
-        inverse = torch.linalg.inv(hessian)
-        losses = torch.stack([trace(row, inverse)[0] for row in rows])
-        steps = (~keep_each({"": losses}, {"": _share(count, len(layer.weights), group)})[""]).sum(dim=1)
-        for number, row in enumerate(rows):
-            _, order, path = trace(row, inverse, int(steps[number]))
-            weights[group, number], kept[group, number] = path, ~torch.isin(torch.arange(len(row)), order)
-    return weights * kept, kept
+    kept, weights = torch.ones_like(layer.weights, dtype=torch.bool), torch.zeros_like(layer.weights)
+    traces = [[trace(row, inverse) for row in rows] for rows, inverse in zip(layer.weights, layer.inverse, strict=True)]
+    losses = torch.stack([torch.stack([losses for losses, _ in rows]) for rows in traces])
+    steps = (~keep_each({"": losses}, {"": count})[""]).sum(dim=2)
+    for group, rows in enumerate(traces):
+        hessian = layer.hessian[group]
+        for number, (_, order) in enumerate(rows):
+            mask = kept[group, number]
+            mask[order[: steps[group, number]]] = False
+            weights[group, number, mask] = solved(layer.weights[group, number], hessian, mask)
+    return weights, kept
 
 
-def trace(row: Tensor, inverse: Tensor, steps: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Remove weights of a row one by one: the loss of each step, the positions removed, and the weights that are left.
+def trace(row: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Remove all weights of a row one by one: the losses up to each step, and the positions in their order.
 
     Losses are made to rise: a step that costs less than one before it cannot be made without that.
     """
-    row, inverse, steps = row.clone(), inverse.clone(), len(row) if steps is None else steps
-    losses, order = torch.zeros(steps, dtype=row.dtype), torch.zeros(steps, dtype=torch.int64)
-    live = torch.ones_like(row, dtype=torch.bool)
-    for step in range(steps):
+    losses, order = torch.zeros_like(row), torch.zeros(len(row), dtype=torch.int64)
+    places, live = torch.arange(len(row)), torch.ones_like(row, dtype=torch.bool)
+    for step in range(len(order)):
+        if step % COMPACT == 0:  # rows and columns of removed weights cost time
+            row, inverse, places, live = row[live], inverse[live][:, live], places[live], live[live]
         scores = torch.where(live, row**2 / inverse.diagonal(), torch.inf)
         at = int(scores.argmin())
-        losses[step], order[step] = scores[at], at
-        row -= row[at] / inverse[at, at] * inverse[at]
-        inverse -= torch.outer(inverse[:, at], inverse[at]) / inverse[at, at]
-        inverse[at, at] = 1  # it is removed; no more division by 0
-        live[at] = False
-        row[at] = 0
-    return losses.cummax(dim=0).values if steps else losses, order, row
+        losses[step], order[step] = scores[at], places[at]
+        column = inverse[:, at] / inverse[at, at]
+        row = row - row[at] * column
+        inverse.addr_(column, inverse[at].clone(), alpha=-1)
+        inverse[at, at], live[at] = 1, False  # it is removed; no more division by 0
+    return losses.cummax(dim=0).values, order
 
 
-def _share(count: int, groups: int, group: int) -> int:
-    """How many of the weights that are kept lie in a group of a convolution."""
-    return count * (group + 1) // groups - count * group // groups
+def solved(row: Tensor, hessian: Tensor, mask: Tensor) -> Tensor:
+    """The weights of a row that are kept, with the least error for those that are not."""
+    left: Tensor = torch.linalg.solve(hessian[mask][:, mask], hessian[mask] @ row)
+    return left

@@ -46,7 +46,7 @@ def swept(layer: Rows, count: int, block: int, target: Target) -> tuple[Tensor, 
         count: weights that are kept; under N:M the pattern says it.
     """
     weights, kept = layer.weights.clone(), torch.ones_like(layer.weights, dtype=torch.bool)
-    inverse = torch.linalg.cholesky(torch.linalg.inv(layer.hessian), upper=True)
+    inverse = torch.linalg.cholesky(layer.inverse, upper=True)
     diagonal, columns = inverse.diagonal(dim1=1, dim2=2)[:, None], weights.shape[2]
     compared = target.pattern.m if isinstance(target.pattern, NofM) else block
     for first in range(0, columns, compared):

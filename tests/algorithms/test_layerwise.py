@@ -117,7 +117,7 @@ def test_each_step_of_obc_is_the_best_one_and_its_correction_the_least_squares_s
     """Against brute force: for a row, all positions are tried, and the rest is solved for."""
     weight, gram = drawn(3, rows=1, columns=5)
     hessian, row = 2 * gram[0], weight[0].double()
-    losses, order, left = obc.trace(row, torch.linalg.inv(hessian), 2)
+    losses, order = obc.trace(row, torch.linalg.inv(hessian))
 
     def solved(gone: list[int]) -> tuple[float, Tensor]:
         kept = [at for at in range(5) if at not in gone]
@@ -127,9 +127,19 @@ def test_each_step_of_obc_is_the_best_one_and_its_correction_the_least_squares_s
 
     first = min(range(5), key=lambda at: solved([at])[0])
     second = min((at for at in range(5) if at != first), key=lambda at: solved([first, at])[0])
-    assert order.tolist() == [first, second]
-    torch.testing.assert_close(left, solved([first, second])[1])
+    assert order[:2].tolist() == [first, second]
+    mask = torch.tensor([at not in (first, second) for at in range(5)])
+    torch.testing.assert_close(obc.solved(row, hessian, mask), solved([first, second])[1][mask])
     assert float(losses[0]) == pytest.approx(solved([first])[0])
+
+
+def test_making_the_matrix_smaller_on_the_way_changes_nothing(monkeypatch):
+    weight, gram = drawn(11, rows=1, columns=12)
+    once = obc.trace(weight[0].double(), torch.linalg.inv(gram[0]))
+    monkeypatch.setattr(obc, "COMPACT", 2)
+    often = obc.trace(weight[0].double(), torch.linalg.inv(gram[0]))
+    torch.testing.assert_close(often[0], once[0])
+    assert often[1].equal(once[1])
 
 
 def test_the_last_column_gets_no_correction_and_the_first_gives_all_its_error_away():
