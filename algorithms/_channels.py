@@ -16,6 +16,11 @@ def channels(run: Run) -> Channels:
     return run.target.pattern
 
 
+def belonging(pattern: Channels) -> dict[str, tuple[Tensor, ...]]:
+    """The channels that weights, and scales of norm layers, belong to, by name."""
+    return {**pattern.members, **{name: (numbers,) for name, numbers in pattern.norms.items()}}
+
+
 def spread(values: Tensor, numbers: Tensor) -> Tensor:
     """The values of the units with these numbers, 0 for no unit (-1)."""
     return torch.cat([values, values.new_zeros(1)])[numbers]
@@ -33,8 +38,7 @@ def within_layers(scores: Tensor, pattern: Channels) -> Tensor:
 def squares(values: Tensors, pattern: Channels) -> Tensor:
     """The sum of squares over all that belongs to a channel, scales of norm layers included: float64 [channels]."""
     total = torch.zeros(len(pattern.layers) + 1, dtype=torch.float64)  # the last is of no channel
-    members = {**pattern.members, **{name: (numbers,) for name, numbers in pattern.norms.items()}}
-    for name, several in members.items():
+    for name, several in belonging(pattern).items():
         if name in values:
             square = values[name].cpu().double().square()
             for numbers in several:

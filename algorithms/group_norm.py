@@ -4,7 +4,7 @@ from torch import Tensor
 from benchmark import Amount, Channels, Run, algorithm, keep_units
 from benchmark.scores import Tensors
 
-from ._channels import channels, spread, squares
+from ._channels import belonging, channels, spread, squares
 
 
 @algorithm(paper="arXiv:2301.12900", trains_once=False, family="after training", only="channels")
@@ -38,11 +38,10 @@ def decays(parameters: Tensors, pattern: Channels, contrast: float) -> dict[str,
         inside = pattern.layers == layer
         behind = length[inside].max() - length[inside]
         strength[inside] = 2 ** (contrast * behind / behind.max().clamp_min(torch.finfo(behind.dtype).tiny))
-    several = {**pattern.members, **{name: (numbers,) for name, numbers in pattern.norms.items()}}
     return {
-        name: sum((spread(strength, numbers) for numbers in several[name]), start=torch.zeros(()))
-        for name in parameters
-        if name in several
+        name: sum((spread(strength, numbers) for numbers in several), start=torch.zeros(()))
+        for name, several in belonging(pattern).items()
+        if name in parameters
     }
 
 

@@ -1,4 +1,6 @@
-from benchmark import Amount, Channels, Run, algorithm, keep_units, norm_scales
+from benchmark import Amount, Run, algorithm, keep_units, norm_scales
+
+from ._channels import channels
 
 
 @algorithm(paper="arXiv:1708.06519", trains_once=False, family="after training", only="channels")
@@ -25,5 +27,5 @@ def slimming(run: Run, *, penalty: Amount = 1e-4) -> None:
 
 def trained_scales(run: Run) -> list[str]:
     """The names of the scales of norm layers behind channels, of those that are trained."""
-    pattern = run.target.pattern
-    return [name for name in run.parameters if name in pattern.norms] if isinstance(pattern, Channels) else []
+    norms = channels(run).norms
+    return [name for name in run.parameters if name in norms]
