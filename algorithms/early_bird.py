@@ -1,7 +1,7 @@
 from collections import deque
-from typing import Literal
+from typing import Annotated, Literal
 
-from benchmark import Count, Fraction, Masks, Run, algorithm, keep_top
+from benchmark import Absent, Count, Fraction, Masks, Run, algorithm, keep_top, keep_units, norm_scales
 from benchmark.scores import magnitude
 
 
@@ -14,10 +14,11 @@ def early_bird(
     distance: Fraction = 0.1,
     latest: Fraction = 0.5,
     then: Literal["continue", "rewind"] = "continue",
+    score: Annotated[Literal["magnitude", "norm"], Absent("magnitude")] = "magnitude",
 ) -> None:
     """Early-bird: train until the mask of the largest weights hardly changes, then prune to it (You et al., 2020).
 
-    The paper prunes channels by the scales of their norm layers; here weights, and units of the pattern, rank by |w|.
+    The paper prunes channels by the scales of their norm layers, which is `score=norm`; by |w|, any pattern is pruned.
 
     Options:
         interval: steps between two looks at the mask; the authors' is an epoch
@@ -26,16 +27,24 @@ def early_bird(
             half is kept, as in the paper, that is the authors' Hamming distance over all (RICE-EIC/Early-Bird-Tickets)
         latest: when to prune at the latest, as a share of training
         then: train on with the rest of the schedule, or rewind to the initial weights and train once more in full
+        score: |w|, or for the pattern `channels` the mean |scale| of the norm layers behind a channel
     """
     initial, last = run.snapshot(), round(latest * run.recipe.steps)
     masks: deque[Masks] = deque(maxlen=window)
     while run.clock < last and not settled(masks, window, distance):
         run.train(min(interval, last - run.clock))
-        masks.append(keep_top(magnitude(run.weights), run.target))
-    run.prune(keep_top(magnitude(run.weights), run.target))
+        masks.append(largest(run, score))
+    run.prune(largest(run, score))
     if then == "rewind":
         run.restore(initial)
     run.train()
+
+
+def largest(run: Run, score: str) -> Masks:
+    """The masks of the largest weights, or of the channels with the largest scales."""
+    if score == "norm":
+        return keep_units(norm_scales(run.parameters, run.target), run.target, run.masks)
+    return keep_top(magnitude(run.weights), run.target)
 
 
 def settled(masks: deque[Masks], window: int, distance: float) -> bool:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from benchmark.pruning.patterns import Anywhere, Layer, NofM
     from benchmark.pruning.ranking import keep_each, noise
     from benchmark.pruning.regrowth import regrow, sparse_start
-    from benchmark.pruning.structured import Blocks, Channels, keep_units, unit_means, unit_sums
+    from benchmark.pruning.structured import Blocks, Channels
     from benchmark.pruning.target import Target, keep_top
+    from benchmark.pruning.unit_scores import keep_units, norm_scales, unit_means, unit_sums
     from benchmark.training.optimizers import Group
     from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
@@ -62,8 +63,9 @@ _HOME = {
     "benchmark.pruning.patterns": ("Anywhere", "Layer", "NofM"),
     "benchmark.pruning.ranking": ("keep_each", "noise"),
     "benchmark.pruning.regrowth": ("regrow", "sparse_start"),
-    "benchmark.pruning.structured": ("Blocks", "Channels", "keep_units", "unit_means", "unit_sums"),
+    "benchmark.pruning.structured": ("Blocks", "Channels"),
     "benchmark.pruning.target": ("Target", "keep_top"),
+    "benchmark.pruning.unit_scores": ("keep_units", "norm_scales", "unit_means", "unit_sums"),
     "benchmark.training.optimizers": ("Group",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
@@ -119,6 +121,7 @@ __all__ = [
     "keep_top",
     "keep_units",
     "noise",
+    "norm_scales",
     "read_arrays",
     "read_pickle",
     "read_tensors",

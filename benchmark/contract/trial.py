@@ -20,26 +20,33 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.pruning.patterns import Anywhere
 from benchmark.pruning.target import Target
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
+from benchmark.training.channel_tracing import trace
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState
 from benchmark.training.task import Task
 
 
 def record(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
+    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
 ) -> Record:
-    """The record of a method on a toy task, with its default options except those given."""
+    """The record of a method on a toy task, with its default options except those given.
+
+    Args:
+        pattern: the method's only one by default, and otherwise the global one.
+    """
     return answer(question(name, pattern, sparsity, model, budget, **options))
 
 
 def question(
-    name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
+    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
 ) -> Question:
     """The question that such a record answers. For a method that prunes nothing, the sparsity is 0."""
     algorithm, model = registry.algorithm(name), model or models(name)[0]
+    pattern = pattern or algorithm.only or "global"
     if not algorithm.prunes:
         pattern, sparsity = "global", 0.0
     cell = Cell(
@@ -57,7 +64,8 @@ def question(
 
 def run(name: str, density: float, model: str = "") -> WatchedRun:
     """Call a method on a watched run, and return the run."""
-    algorithm, watched_run = registry.algorithm(name), watched(density, model or models(name)[0])
+    algorithm = registry.algorithm(name)
+    watched_run = watched(density, model or models(name)[0], algorithm.only)
     with torch.random.fork_rng(devices=[]):
         watched_run.begin()
         algorithm(watched_run, **algorithm.resolve({}))
@@ -65,11 +73,12 @@ def run(name: str, density: float, model: str = "") -> WatchedRun:
     return watched_run
 
 
-def watched(density: float, model: str) -> WatchedRun:
-    """A new watched run, which no method has been called on."""
+def watched(density: float, model: str, only: str = "") -> WatchedRun:
+    """A new watched run, which no method has been called on, with the pattern `global` or `channels`."""
     task = _task(model)
     network, splits = build(task, model, 0), task.data(Path())
-    recipe, target = task.recipe("full"), Target(density)
+    channels = trace(network, task, splits.train.batch(torch.arange(2))) if only else None
+    recipe, target = task.recipe("full"), Target(density, channels or Anywhere())
     state = RunState(
         task,
         network,
@@ -84,8 +93,14 @@ def watched(density: float, model: str) -> WatchedRun:
 
 
 def models(name: str) -> list[str]:
-    """The toy networks that a method can prune. One that prunes or needs edges has the graph network only."""
+    """The toy networks that a method can prune.
+
+    One that prunes or needs edges has the graph network only; one for channels alone has the residual one, where all of
+    them have norm layers.
+    """
     method = registry.algorithm(name)
+    if method.only:
+        return ["residual"]
     return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
 
 

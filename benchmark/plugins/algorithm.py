@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from benchmark.errors import Inapplicable
 from benchmark.plugins.options import (
     Count,
     Option,
@@ -31,6 +32,10 @@ Control = Literal[tuple(CONTROLS)]  # type: ignore[valid-type]
 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
 """Families of methods, by when they prune; what readers filter by."""
+
+
+Only = Literal["", "channels"]
+"""Patterns that a method may be alone for."""
 
 
 EditLimit = Callable[[Mapping[str, Any], Any], int | None]
@@ -58,6 +63,7 @@ class Algorithm:
         edges: the name of the option that says how many edges are edited (`bench run --edges`); empty if none does.
         edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
         family: when it prunes, for readers to filter by; empty if it does not say.
+        only: the one pattern that it prunes in, `channels`; empty for any.
     """
 
     function: Callable[..., None]
@@ -69,6 +75,7 @@ class Algorithm:
     needs: frozenset[str] = frozenset()
     edit_limit: EditLimit | None = None
     edges: str = ""
+    only: Only = ""
     name: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -79,8 +86,11 @@ class Algorithm:
         self._check("prunes", self.prunes, {"weights", "edges"})
         self._check("needs", self.needs, {"weights", "edges"})
         self._check("family", {self.family}, set(get_args(When)))
+        self._check("only", {self.only}, set(get_args(Only)))
 
     def __call__(self, run: Run, **options: Any) -> None:
+        if self.only and run.target.pattern.name != self.only:
+            raise Inapplicable(f"{self.name} prunes whole {self.only}; ask for --pattern {self.only}")
         self.function(run, **options)
         if self.edits_only:
             run.train()
@@ -137,12 +147,13 @@ def algorithm(
     needs: str | None = None,
     edit_limit: EditLimit | None = None,
     edges: str = "",
+    only: Only = "",
 ) -> Callable[[Callable[..., None]], Algorithm]:
     """Make a function `(run, *, option: type = default, ...) -> None` an algorithm; see `Algorithm`."""
     what = frozenset([prunes] if isinstance(prunes, str) else prunes or ())
     further = frozenset([needs] if needs else [])
 
     def decorate(function: Callable[..., None]) -> Algorithm:
-        return Algorithm(function, paper, what, trains_once, edits_only, family, further, edit_limit, edges)
+        return Algorithm(function, paper, what, trains_once, edits_only, family, further, edit_limit, edges, only)
 
     return decorate

@@ -21,6 +21,9 @@ from benchmark.training.task import Task
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
+NORMS = (nn.modules.batchnorm._NormBase,)
+"""Norm layers that treat every channel by itself: batch and instance norm."""
+
 
 def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
     """Return the channels of a network that can be removed without a change of its input and output shapes.
@@ -55,6 +58,8 @@ def _trace_sets(model: nn.Module, task: Task, batch: Batch, allowed: Container[i
     shapes = {name: p.shape for name, p in body.named_parameters() if name in names}
     outputs = {name: torch.full((shape[0],), -1) for name, shape in shapes.items()}
     inputs = {name: torch.full((shape[1],), -1) for name, shape in shapes.items()}
+    norms = _scales(body)
+    behind = {name: torch.full(p.shape, -1) for name, p in body.named_parameters() if name in norms.values()}
     sets: list[int] = []
     graph = _graph(body, task, batch)
     for number, (root, prune, width) in enumerate(_groups(graph, layers)):
@@ -66,6 +71,8 @@ def _trace_sets(model: nn.Module, task: Task, batch: Batch, allowed: Container[i
                 if name in shapes:
                     side = outputs if graph.is_out_channel_pruning_fn(dependency.handler) else inputs
                     side[name][torch.tensor(places)] = len(sets)
+                if dependency.target.module in norms:
+                    behind[norms[dependency.target.module]][torch.tensor(places)] = len(sets)
             sets.append(number)
     if not sets:
         raise Inapplicable("this network has no channel that could be removed")
@@ -77,7 +84,14 @@ def _trace_sets(model: nn.Module, task: Task, batch: Batch, allowed: Container[i
         )
         for name in shapes
     }
-    return Channels({name: several for name, several in members.items() if several}, torch.tensor(sets))
+    behind = {name: numbers for name, numbers in behind.items() if bool((numbers >= 0).any())}
+    return Channels({name: several for name, several in members.items() if several}, torch.tensor(sets), behind)
+
+
+def _scales(body: nn.Module) -> dict[nn.Module, str]:
+    """The names of the scales of norm layers, by layer."""
+    norms = {module: name for name, module in body.named_modules() if isinstance(module, NORMS)}
+    return {module: f"{name}.weight".lstrip(".") for module, name in norms.items() if module.weight is not None}
 
 
 def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:

@@ -10,7 +10,8 @@ import torch
 from benchmark.algorithms.early_bird import difference, early_bird, settled
 from benchmark.algorithms.magnitude import magnitude
 
-from benchmark import Masks, keep_top
+from benchmark import Inapplicable, Masks, keep_top, keep_units, norm_scales
+from benchmark.contract.toy import toy
 from tests.support.notebook import RECIPE, Notebook, after, same, state, written
 
 
@@ -88,3 +89,19 @@ def test_at_density_one_it_is_dense_training_bit_for_bit():
     run, dense = after(early_bird, 1.0, interval=1), Notebook(1.0)
     dense.train()
     assert same(state(run), state(dense))
+
+
+@pytest.mark.runs
+def test_channels_may_rank_by_the_scales_of_their_norm_layers():
+    task = replace(toy, models={"net": toy.models["residual"]})
+    run, twin = (Notebook(0.5, "channels", RECIPE, task=task) for _ in range(2))
+    written(early_bird, run, score="norm", latest=0.5, distance=0.0)
+    twin.train(6)
+    (change,) = run.changes
+    assert change.after == keep_units(norm_scales(twin.parameters, twin.target), twin.target, twin.masks)
+    assert change.after != keep_top({name: w.abs() for name, w in twin.weights.items()}, twin.target)
+
+
+def test_other_patterns_have_no_scales():
+    with pytest.raises(Inapplicable, match="pattern layer has no norm layers behind its units"):
+        early_bird(Notebook(0.5, "layer"), score="norm", latest=0.0)

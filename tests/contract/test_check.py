@@ -44,9 +44,9 @@ IN_ONE_PROCESS = [rule for rule in ALGORITHM_RULES if rule is not algorithm_rule
 real_record = trial.record
 
 
-def record(name: str, pattern: str = "global", sparsity: float = 0.8, model: str = "") -> Record:
-    """Of a whole training under the global pattern, and else of one that is over soon."""
-    return real_record(name, pattern, sparsity, model, "full" if pattern == "global" else "smoke")
+def record(name: str, pattern: str = "", sparsity: float = 0.8, model: str = "") -> Record:
+    """Of a whole training under its first pattern, and else of one that is over soon."""
+    return real_record(name, pattern, sparsity, model, "full" if pattern in ("", "global") else "smoke")
 
 
 _run, _record, _whole_run, _whole_record = cache(trial.run), cache(record), cache(trial.run), cache(real_record)

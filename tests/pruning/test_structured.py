@@ -17,8 +17,9 @@ from benchmark.contract.toy import toy
 from benchmark.errors import Inapplicable
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.pattern_names import pattern_named
-from benchmark.pruning.structured import Blocks, Channels, masks_of
+from benchmark.pruning.structured import Blocks, Channels
 from benchmark.pruning.target import Target, keep_top
+from benchmark.pruning.units import masks_of
 from benchmark.training.channel_tracing import cut, trace
 
 BATCH = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
