@@ -22,7 +22,8 @@ Plan = Callable[[Graph, int, np.random.Generator], Sequence[Edit]]
 
 def guarded(options: Mapping[str, Any], graph: Graph) -> int | None:
     """Return the largest number of edits if they are deletions that must keep components connected; otherwise None."""
-    return graph.removable if options["connectivity"] == "keep" and options["mode"] == "delete" else None
+    deletes = options.get("mode", "delete") == "delete"
+    return graph.removable if deletes and options["connectivity"] == "keep" else None
 
 
 def rewrite(run: Run, edges: Edges, plan: Plan, *, random: bool = False) -> None:

@@ -1,12 +1,11 @@
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from benchmark import Run, algorithm
 from benchmark.graphs.edges import Edit, Graph
 
+from ._deletions import Connectivity, deleted
 from ._rewriting import Edges, guarded, rewrite
 
 
@@ -16,7 +15,7 @@ def random_edges(
     *,
     edges: Edges = None,
     mode: Literal["delete", "add"] = "delete",
-    connectivity: Literal["keep", "free"] = "keep",
+    connectivity: Connectivity = "keep",
 ) -> None:
     """Random edges: delete or add edges drawn at random (the null of every claim about edges).
 
@@ -31,21 +30,12 @@ def random_edges(
 
 def deletions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:
     """Return deletions of edges drawn uniformly without replacement."""
-    return [(int(i), int(j), -1) for i, j in graph.ends[draws.permutation(graph.size)[:count]]]
+    return deleted(graph, draws.permutation(graph.size), count, "free")
 
 
 def guarded_deletions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:
-    """Return deletions as `deletions` does, skipping every edge that is a bridge when its turn comes.
-
-    The skipped edges are those of the spanning forest that is last in the order (Kruskal's reverse-delete).
-    """
-    order = draws.permutation(graph.size)
-    turn = np.empty(graph.size, np.int64)
-    turn[order] = np.arange(graph.size)
-    i, j = graph.ends.T.astype(np.int32)  # older versions of SciPy need int32 for a spanning tree
-    forest = minimum_spanning_tree(coo_array((graph.size - turn, (i, j)), (graph.nodes, graph.nodes)).tocsr())
-    bridge = np.isin(turn, graph.size - forest.data)
-    return [(int(i), int(j), -1) for i, j in graph.ends[order[~bridge[order]][:count]]]
+    """Return deletions as `deletions` does, skipping every edge that is a bridge when its turn comes."""
+    return deleted(graph, draws.permutation(graph.size), count, "keep")
 
 
 def additions(graph: Graph, count: int, draws: np.random.Generator) -> list[Edit]:

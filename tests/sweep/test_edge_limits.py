@@ -34,7 +34,7 @@ def answered(asked: Cell) -> Record:
 
 
 @pytest.mark.runs
-@pytest.mark.parametrize("name", ["spectral", "random-edges"])
+@pytest.mark.parametrize("name", ["spectral", "random-edges", "dspar"])
 def test_more_than_connectivity_allows_is_said_before_and_recorded_after(name: str) -> None:
     asked = cell(name, 0.9)
     wanted, allowed = round(0.9 * EDGES.size), EDGES.removable
