@@ -65,7 +65,7 @@ class Inverse:
         g = self._blocked(gradient)
         product = torch.einsum("bij,bj->bi", self.blocks, g)
         scale = count + (g * product).sum(dim=1)
-        self.blocks -= product[:, :, None] * (product / scale[:, None])[:, None]
+        self.blocks.baddbmm_(product[:, :, None], (product / scale[:, None])[:, None], alpha=-1)
 
     def saliency(self, weight: Tensor) -> Tensor:
         """The loss that removing each weight costs: w^2 / (2 [F^-1]_qq)."""
