@@ -82,8 +82,8 @@ def random_labels(run: Run, subject: Subject) -> None:
     """The labels of the batches for scoring are permuted, those for training are not (Su et al., 2020)."""
     state_of(run).permute_scoring_labels()
     subject(run)
-    if not state_of(run).scoring.batches_drawn:
-        raise Inapplicable("this method scores no batch; its labels cannot be randomised")
+    if not state_of(run).scoring.labels_drawn:
+        raise Inapplicable("this method scores no batch by its labels; there are none to permute")
 
 
 def dense_small(run: Run, subject: Subject) -> None:

@@ -29,6 +29,10 @@ class Scoring:
         data: the examples that batches are drawn from, in an order that is separate from that of training.
         batch_size: that of training.
         trained: the names of the parameters that are trained; the gradient of the others is 0.
+
+    Attributes:
+        batches_drawn: how far the order has gone.
+        labels_drawn: whether any examples were given out with their labels, and not only their inputs looked at.
     """
 
     def __init__(
@@ -41,11 +45,16 @@ class Scoring:
         trained: Collection[str],
     ) -> None:
         self.data, self.batches_drawn, self._groups_drawn, self._trained = data, 0, 0, trained
+        self.labels_drawn = False
         self._objective, self._seed, self._meter = objective, seed, meter
         self._order = Order(len(data), batch_size, seed, "scoring")
 
     def batches(self, count: int) -> list[Batch]:
         """The next `count` batches."""
+        self.labels_drawn = self.labels_drawn or count > 0
+        return self._next(count)
+
+    def _next(self, count: int) -> list[Batch]:
         self.batches_drawn += count
         steps = range(self.batches_drawn - count, self.batches_drawn)
         return [self.data.batch(self._order[step]) for step in steps]
@@ -54,6 +63,7 @@ class Scoring:
         """`per_class` examples of every class, in parts of at most `most` with the same share of every class."""
         classes = self.data.classes
         self.batches_drawn += 1
+        self.labels_drawn = True
         if classes is None:
             return [Part(self.data, self._order[self.batches_drawn - 1])]
         order = torch.randperm(len(self.data), generator=stream(self._seed, "balanced", self.batches_drawn))
@@ -131,7 +141,7 @@ class Scoring:
         """What the layers with these weights are fed by the next `count` batches."""
         means = Means(measure)
         with torch.no_grad(), means.watching(self._objective.model, names):
-            for batch in self.batches(count):
+            for batch in self._next(count):
                 self._meter.score("forward")
                 self._objective.outputs(batch, {})
         return means
@@ -142,7 +152,7 @@ class Scoring:
         count = count if len(self.data) > size else 1  # the others would be the same examples again
         groups = torch.stack([order[self._groups_drawn + number] for number in range(count)])
         self._groups_drawn += count
-        self.batches_drawn += 1
+        self.labels_drawn = True
         share = groups.shape[1] / self._order.batch_size
         used = {name: weight for name, weight in weights.items() if name in self._trained}
         frozen = {name: torch.zeros_like(weight) for name, weight in weights.items() if name not in self._trained}

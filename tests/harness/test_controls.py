@@ -283,6 +283,7 @@ def test_random_labels_are_the_same_labels_in_another_order() -> None:
     [
         ("synflow", "random-labels", "scores no batch"),
         ("imp", "random-labels", "scores no batch"),
+        ("wanda", "random-labels", "scores no batch"),
         ("dense", "invert", "ranks nothing through its target"),
     ],
 )
