@@ -33,8 +33,8 @@ from benchmark.training.flops import Profile
 from benchmark.training.meter import Tally
 from benchmark.training.objective import Objective
 from benchmark.training.recipe import Recipe
-from benchmark.training.run_state import profile_of, trainable
 from benchmark.training.state import put, tensors
+from benchmark.training.trainer import profile_of, trainable
 
 
 @dataclass(frozen=True)
