@@ -140,8 +140,10 @@ class Trainer:
 
     def gradients(self) -> dict[str, Tensor]:
         """The dense gradients of this step, for all that is in training."""
-        names = self.engine.parameters
-        return self.engine.gradients(n for n in names if self.engine is not self.weight_engine or n in self.trainable)
+        in_training = self.engine.parameters.keys()
+        if self.engine is self.weight_engine:  # frozen weights that may be pruned have the gradient 0
+            in_training &= self.trainable | set(self.prunable)
+        return self.engine.gradients(name for name in self.engine.parameters if name in in_training)
 
     def prune(self, masks: Masks) -> None:
         """Apply masks from now on. Raises ValueError if they do not fit the prunable tensors."""

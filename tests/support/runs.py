@@ -32,7 +32,9 @@ RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM, ADAMW], ids=["pla
 
 def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy, model: str = "net") -> Run:
     splits, net = task.data(Path()), build(task, model, seed)
-    return Run(RunState(task, net, recipe, Target(density), splits.train, seed, validation=splits.validation))
+    return Run(
+        RunState(task, net, recipe, Target(density), splits.train, seed, validation=getattr(splits, "validation", None))
+    )
 
 
 def network(run: Run) -> dict[str, Tensor]:

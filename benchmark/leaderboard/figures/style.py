@@ -26,7 +26,7 @@ DENSE = (7, "s")
 """Palette index and marker of dense networks: grey squares."""
 
 SALT = 10170
-"""Colour and marker come from the SHA-256 of a name. This salt gives prunebench's own methods distinct looks."""
+"""Colour and marker come from the SHA-256 of a name. Most of prunebench's own methods have distinct looks by this salt."""
 
 MARKERS = "oDs^vPX<>*hpd"
 
