@@ -140,7 +140,7 @@ class Trainer:
 
     def gradients(self) -> dict[str, Tensor]:
         """The dense gradients of this step, for all that is in training."""
-        in_training = self.engine.parameters.keys()
+        in_training = set(self.engine.parameters)
         if self.engine is self.weight_engine:  # frozen weights that may be pruned have the gradient 0
             in_training &= self.trainable | set(self.prunable)
         return self.engine.gradients(name for name in self.engine.parameters if name in in_training)

@@ -26,7 +26,7 @@ DENSE = (7, "s")
 """Palette index and marker of dense networks: grey squares."""
 
 SALT = 10170
-"""Colour and marker come from the SHA-256 of a name. Most of prunebench's own methods have distinct looks by this salt."""
+"""Colour and marker come from the SHA-256 of a name. By this salt most of our own methods have distinct looks."""
 
 MARKERS = "oDs^vPX<>*hpd"
 
