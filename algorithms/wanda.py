@@ -36,17 +36,16 @@ def wanda(
     """
     train_if_drawn(run)
     rank = {"wanda": product, "ria": relative}[score]
-    inputs = run.moments(batches)
+    weights, inputs = run.weights, run.moments(batches)
+    scores = {name: rank(weight, inputs[name]) for name, weight in weights.items()}
     if scope == "pattern" or isinstance(run.target.pattern, Blocks | Channels):
-        run.prune(keep_top({name: rank(w, inputs[name]) for name, w in run.weights.items()}, run.target))
+        run.prune(keep_top(scores, run.target))
     else:
-        scores = {name: rank(w, inputs[name]) for name, w in run.weights.items()}
         counts = outliers(run, scores) if budget == "owl" else equal_shares(run)
-        for number, (name, weight) in enumerate(run.weights.items()):
+        for number, name in enumerate(scores):
             if sequential and number:
-                inputs = run.moments(batches)
-            values = rank(weight, inputs[name])
-            values = within_outputs(values) if scope == "output" else values
+                scores[name] = rank(weights[name], run.moments(batches)[name])
+            values = within_outputs(scores[name]) if scope == "output" else scores[name]
             run.prune(replaced(run.masks, {name: keep_in_layer(run, name, values, counts[name])}))
     fine_tune(run, finetune)
 

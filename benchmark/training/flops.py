@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.data.splits import Batch
-from benchmark.training.objective import Objective
+from benchmark.training.objective import Objective, hooked
 from benchmark.training.prunable import owner
 
 
@@ -83,12 +83,9 @@ def _noting_inputs(model: nn.Module, layers: set[str], fed: dict[str, list[bool]
 
         return hook
 
-    handles = [m.register_forward_pre_hook(look(name)) for name, m in model.named_modules() if name in layers]
-    try:
+    with hooked() as handles:
+        handles += [m.register_forward_pre_hook(look(name)) for name, m in model.named_modules() if name in layers]
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _part(operations: int, model: nn.Module, name: str) -> float:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmark.training.objective import hooked
 from benchmark.training.prunable import is_layer
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -68,15 +69,10 @@ class Means:
     @contextmanager
     def watching(self, model: nn.Module, names: Collection[str]) -> Iterator[None]:
         """Add what the layers with these weights are fed while the model is called within this context."""
-        handles = [
-            layer.register_forward_hook(self._adding(name, channels))
-            for name, layer, channels in layers_of(model, names)
-        ]
-        try:
+        with hooked() as handles:
+            for name, layer, channels in layers_of(model, names):
+                handles.append(layer.register_forward_hook(self._adding(name, channels)))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def of(self, name: str) -> Tensor | None:
         """The mean for a weight; None if its layer was not called, or is of a kind whose inputs are not known."""

@@ -61,7 +61,7 @@ class Objective(nn.Module):
             return tree_map(lambda value: value / temperature if _is_float(value) else value, output)
 
         state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        with torch.random.fork_rng(devices=_cuda_devices(self.model)), _hooked(self.model) as handles:
+        with torch.random.fork_rng(devices=_cuda_devices(self.model)), hooked() as handles:
             torch.manual_seed(noise)
             if temperature != 1:
                 handles.append(self.model.register_forward_hook(cool))
@@ -146,7 +146,7 @@ class Objective(nn.Module):
         def collect(module: nn.Module, args: Any, output: Any) -> None:
             outputs.extend(value for value in tree_leaves(output) if _is_float(value))
 
-        with _hooked(self.model) as handles:
+        with hooked() as handles:
             handles += [self.model.register_forward_pre_hook(replace, with_kwargs=True)]
             handles += [self.model.register_forward_hook(collect)]
             self._call(state, batch)
@@ -158,7 +158,7 @@ class Objective(nn.Module):
 
 
 @contextmanager
-def _hooked(model: nn.Module) -> Iterator[list[Any]]:
+def hooked() -> Iterator[list[Any]]:
     """Give a list for the handles of hooks, and remove those hooks at the end."""
     handles: list[Any] = []
     try:
@@ -172,7 +172,7 @@ def _hooked(model: nn.Module) -> Iterator[list[Any]]:
 def _simplified(model: nn.Module) -> Iterator[None]:
     """Only the paths of the signal matter in the model (see `Objective.flow`)."""
     changes = ((NORMS, scaled_input), (ADAPTIVE, adaptive_mean), (NONZERO_AT_ZERO, shifted_to_zero))
-    with _hooked(model) as handles, MeansForMaxima():
+    with hooked() as handles, MeansForMaxima():
         for kinds, hook in changes:
             handles += [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, kinds)]
         yield
