@@ -73,7 +73,7 @@ def battery(own: Store, bench: Bench, tmp_path: Path, step: int, packed: bool, d
         assert bench(*words).code in (0, 5)
     for figure in FIGURES if step == 1 else FIGURES[::2]:
         ended = bench("plot", figure, "--out", tmp_path / f"{figure}.svg")
-        assert ended.code in (0, 2), (figure, ended.err[-500:])
+        assert ended.code == 4 if figure == "overlap" else ended.code in (0, 2), (figure, ended.err[-500:])
     for seed in [*chosen][:: max(1, len(chosen) // 10)]:
         for words in (("show",), ("show", "--format", "json")):
             shown = bench(words[0], honest(seed).key, *words[1:])

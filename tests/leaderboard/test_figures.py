@@ -176,6 +176,20 @@ def test_records_without_masks_have_no_overlap() -> None:
         overlap([ran(cell("a"), 0.5)], lambda record: {})
 
 
+def test_masks_of_different_networks_are_an_error() -> None:
+    with pytest.raises(UsageError, match="different networks"):
+        overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "kk-")])
+
+
+def test_a_layer_that_a_run_lacks_has_the_shares_of_the_other_runs() -> None:
+    def run(seed: int, **kept: int) -> Record:
+        layers = {name: LayerCount(kept=count, total=4 * (count > 0)) for name, count in kept.items()}
+        return ran(cell("a", seed), 0.5).model_copy(update={"layers": layers})
+
+    [row] = shares([run(0, first=1, second=2), run(1, first=3, third=1), run(2, empty=0)])
+    assert row.layers == {"first": [0.25, 0.75], "second": [0.5], "third": [0.25]}
+
+
 # --- colours and names ------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from benchmark.leaderboard.figures.labels import Labelled, label_ends
 from benchmark.leaderboard.figures.panels import check, panels, percents, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, grouped
-from benchmark.records.record import Record
+from benchmark.records.record import LayerCount, Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,18 @@ def shares(records: Iterable[Record]) -> list[Shares]:
     for row, runs in grouped(records):
         by_seed = [run.layers for run in runs if run.status == "ok" and run.layers]
         if by_seed and row.sparsity > 0:
-            results.append(
-                Shares(row, {name: [run[name].kept / run[name].total for run in by_seed] for name in by_seed[0]})
-            )
+            results.append(Shares(row, _of_each_layer(by_seed)))
     return results
+
+
+def _of_each_layer(runs: Sequence[Mapping[str, LayerCount]]) -> dict[str, list[float]]:
+    """Return the shares kept by layer name. A layer that some runs lack has those of the others."""
+    shares: dict[str, list[float]] = {}
+    for run in runs:
+        for name, count in run.items():
+            if count.total:
+                shares.setdefault(name, []).append(count.kept / count.total)
+    return shares
 
 
 def layers(records: Iterable[Record]) -> Figure:

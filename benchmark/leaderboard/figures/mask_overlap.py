@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.panels import check, panels, title
 from benchmark.leaderboard.figures.style import styled
 from benchmark.leaderboard.mask_overlap import overlaps, whole
@@ -32,7 +33,7 @@ def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
         masks: reads the masks of a record.
 
     Raises:
-        UsageError: there is nothing to draw, or too much for one figure.
+        UsageError: there is nothing to draw, too much for one figure, or masks of different networks in one panel.
     """
     import seaborn
 
@@ -80,6 +81,9 @@ def _matrix(group: Sequence[Sequence[Record]], masks: MasksOf) -> list[list[floa
 
 
 def _mean(pairs: Iterable[tuple[Bits, Bits]]) -> float:
-    beyond = [whole(overlaps(first, second)).beyond_chance for first, second in pairs]
+    try:
+        beyond = [whole(overlaps(first, second)).beyond_chance for first, second in pairs]
+    except ValueError as error:
+        raise UsageError(f"overlap cannot be drawn: {error}; choose records of one network with --model") from None
     known = [value for value in beyond if value is not None]
     return round(fmean(known), 2) + 0.0 if known else float("nan")  # no -0.00
