@@ -75,8 +75,19 @@ LONGER = [
 """Rules that look at every network."""
 
 
-@pytest.mark.parametrize("rule", IN_ONE_PROCESS, ids=rule_name)
-@pytest.mark.parametrize("name", ALGORITHMS)
+COSTLY = {"continuous-sparsification", "fisher", "soft-threshold", "taylor"}
+"""Algorithms whose runs on every network take more than five seconds."""
+
+CASES = [
+    pytest.param(
+        name, rule, id=f"{name}-{rule_name(rule)}", marks=[pytest.mark.slow] * (name in COSTLY and rule in LONGER)
+    )
+    for name in ALGORITHMS
+    for rule in IN_ONE_PROCESS
+]
+
+
+@pytest.mark.parametrize(("name", "rule"), CASES)
 def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
     rule(name)
 
@@ -112,6 +123,7 @@ def fresh_process() -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_built_in_algorithm_gives_the_same_bits_again(fresh_process: dict[str, str], name: str, shared: None) -> None:
     assert _run(name, 0.2).everything() == fresh_process[name]

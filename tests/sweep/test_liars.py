@@ -128,7 +128,7 @@ def test_a_lie_of_each_kind(few: dict[str, Record], name: str) -> None:
     judge(name, few[name], few["honest"])
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_the_process_that_leads_imports_no_algorithm_from_outside(tmp_path: Path) -> None:
     if not confinement.version():
         pytest.skip("this kernel has no Landlock: workers are not confined")
