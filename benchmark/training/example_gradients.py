@@ -17,8 +17,7 @@ AT_ONCE = 2**23
 """The most numbers in the gradients that are computed at once: 32 MiB of float32.
 
 What backward passes keep takes many times as much where the network has convolutions, and a large network is no faster
-for being vectorised: EfficientNet-Lite0's gradients of eight images took 0.35 s of one core one at a time, 0.70 s and
-0.5 GB more for each where eight were computed together.
+for being vectorised.
 """
 
 Gradients = dict[str, Tensor]
@@ -61,9 +60,10 @@ def _together(
         return None
     parts = tree_map(lambda value: value.unflatten(0, groups.shape), batch)
     try:
-        found: Gradients = vmap(grad(lambda used, one: objective.settled(one, used)), in_dims=(None, 0))(
-            dict(leaves), parts
-        )
+        with torch.no_grad():  # or the gradients keep the graph by which they depend on parameters that are no leaves
+            found: Gradients = vmap(grad(lambda used, one: objective.settled(one, used)), in_dims=(None, 0))(
+                dict(leaves), parts
+            )
         return found
     except torch.OutOfMemoryError:
         raise

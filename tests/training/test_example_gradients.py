@@ -29,6 +29,7 @@ def test_many_at_once_are_those_of_the_loop(model, size, monkeypatch):
     slow = stacked(toy_run(model=model), 5, size)
     for name, value in slow.items():
         torch.testing.assert_close(fast[name], value, rtol=1e-4, atol=1e-6)
+        assert not fast[name].requires_grad, "what is added up from it would keep the graphs of all examples"
 
 
 def test_their_mean_over_an_epoch_is_the_gradient_over_all_examples():
