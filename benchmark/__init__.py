@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from benchmark.data.wheels import fetched
     from benchmark.errors import Inapplicable, UsageError, unknown_name
     from benchmark.files import file_lock, user_cache
+    from benchmark.leaderboard.figures.panels import panels
     from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Absent, Amount, Count, Fraction, Positive, Share, Sparsity
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from benchmark.pruning.structured import Blocks, Channels
     from benchmark.pruning.target import Target, keep_top
     from benchmark.pruning.unit_scores import keep_units, norm_scales, unit_means, unit_sums
+    from benchmark.studies.experiment import experiment
+    from benchmark.studies.findings import Finding, difference, wilson
+    from benchmark.studies.frames import by_seed, without_result
+    from benchmark.studies.study import Study
     from benchmark.training.optimizers import Group
     from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
@@ -53,8 +58,10 @@ _HOME = {
     "benchmark.data.wheels": ("fetched",),
     "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
     "benchmark.files": ("file_lock", "user_cache"),
+    "benchmark.leaderboard.figures.panels": ("panels",),
     "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
+    "benchmark.studies.experiment": ("experiment",),
     "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
     "benchmark.plugins.task": ("task",),
     "benchmark.pruning.fan_in": ("FanIn",),
@@ -66,6 +73,9 @@ _HOME = {
     "benchmark.pruning.structured": ("Blocks", "Channels"),
     "benchmark.pruning.target": ("Target", "keep_top"),
     "benchmark.pruning.unit_scores": ("keep_units", "norm_scales", "unit_means", "unit_sums"),
+    "benchmark.studies.findings": ("Finding", "difference", "wilson"),
+    "benchmark.studies.frames": ("by_seed", "without_result"),
+    "benchmark.studies.study": ("Study",),
     "benchmark.training.optimizers": ("Group",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
@@ -89,6 +99,7 @@ __all__ = [
     "Doc",
     "Download",
     "FanIn",
+    "Finding",
     "Fraction",
     "Graphless",
     "Group",
@@ -105,15 +116,19 @@ __all__ = [
     "Sparsity",
     "Splits",
     "Step",
+    "Study",
     "Target",
     "Task",
     "TensorData",
     "UsageError",
     "algorithm",
     "allocate",
+    "by_seed",
     "carve",
     "carved",
     "cores",
+    "difference",
+    "experiment",
     "fetched",
     "file_lock",
     "graphs",
@@ -122,6 +137,7 @@ __all__ = [
     "keep_units",
     "noise",
     "norm_scales",
+    "panels",
     "read_arrays",
     "read_pickle",
     "read_tensors",
@@ -136,6 +152,8 @@ __all__ = [
     "unknown_name",
     "user_cache",
     "weights_per_layer",
+    "wilson",
+    "without_result",
 ]
 
 if not (Path(__file__).parent / "algorithms").is_dir():  # a checkout: `algorithms/` and `tasks/` lie beside this folder

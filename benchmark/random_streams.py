@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def stream_seed(seed: int, *path: str | int) -> int:
@@ -20,4 +22,6 @@ def stream_seed(seed: int, *path: str | int) -> int:
 
 def stream(seed: int, *path: str | int) -> torch.Generator:
     """A new generator at the start of a stream. It is on the CPU, so that every device gets the same numbers."""
+    import torch
+
     return torch.Generator().manual_seed(stream_seed(seed, *path))

@@ -1,4 +1,4 @@
-"""Where masks of LeNet-300-100 put their first-layer weights: `python experiments/first_layer.py --data-root DIR`.
+"""Where masks of LeNet-300-100 put their first-layer weights: `python results/first_layer.py --data-root DIR`.
 
 For each method and control at one sparsity, means over seeds: the share of kept first-layer weights that lie on pixels
 which are lit in more than 1 % of the training images (chance: their share of the pixels), the hidden units with any,

@@ -1,4 +1,4 @@
-"""How many weights SNIP keeps under both statistics of norm layers: `python experiments/norm_statistics.py`.
+"""How many weights SNIP keeps under both statistics of norm layers: `python results/norm_statistics.py`.
 
 For each seed, at initialisation: the share of the weights kept with the statistics of the scored batch that are also
 kept with the running ones (`snip:norms=batch` and `norms=running`). Nothing is trained.

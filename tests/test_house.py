@@ -21,11 +21,11 @@ from benchmark.records.record import Ranking, failure
 from benchmark.records.store import Store
 from tests.support.command import ROOT, bench_process
 
-PACKAGES = ("benchmark", "algorithms", "tasks")
+PACKAGES = ("benchmark", "algorithms", "tasks", "experiments")
 
 
 def module_name(file: Path) -> str:
-    """As it is imported: `algorithms/` and `tasks/` are parts of `benchmark`, too."""
+    """As it is imported: the folders of plug-ins are parts of `benchmark`, too."""
     parts = [part for part in file.relative_to(ROOT).with_suffix("").parts if part != "__init__"]
     return ".".join(parts if parts[0] == "benchmark" else ["benchmark", *parts])
 
@@ -99,7 +99,7 @@ def part(module: str) -> str:
 # --- the layering -----------------------------------------------------------------------------------------------------
 
 GROUND = {"errors", "files", "machine", "random_streams"}
-PLUGINS = {"algorithms", "tasks"}
+PLUGINS = {"algorithms", "tasks", "experiments"}
 FACE = {"face", "graphs", "scores", "schedules"}
 """What is public. `scores` and `schedules` are files of their own."""
 
@@ -107,12 +107,14 @@ TRAINING = {"data", "pruning", "graphs", *GROUND}
 BELOW_PLUGINS = {"training", "records", *TRAINING}
 BELOW_HARNESS = {"plugins", "leaderboard", *BELOW_PLUGINS}
 BELOW_SWEEP = {"harness", *BELOW_HARNESS}
+BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"sweep", "contract", *BELOW_SWEEP},
+    "cli": {"studies", "contract", *BELOW_STUDIES},
+    "studies": BELOW_STUDIES,
     "sweep": BELOW_SWEEP,
-    "contract": BELOW_SWEEP,
+    "contract": {"studies", *BELOW_STUDIES},
     "harness": BELOW_HARNESS,
     "plugins": BELOW_PLUGINS,
     "leaderboard": {"records", "errors", "files"},
@@ -125,11 +127,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "machine": {"errors"},
     "random_streams": {"errors"},
-    "face": {"plugins", "training", "data", "pruning", "graphs", "scores", "schedules", "errors", "files", "machine"},
+    "face": {
+        "studies",
+        "leaderboard",
+        "plugins",
+        "training",
+        "data",
+        "pruning",
+        "graphs",
+        "scores",
+        "schedules",
+        "errors",
+        "files",
+        "machine",
+    },
     "scores": {"pruning", "errors"},
     "schedules": {"errors"},
     "algorithms": FACE,
     "tasks": FACE,
+    "experiments": FACE,
 }
 """The folders of the house, from the top, and the ground: which others each may import, be it for types alone."""
 

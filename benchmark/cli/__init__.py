@@ -12,6 +12,7 @@ from benchmark.cli.check import check
 from benchmark.cli.compare import compare
 from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
+from benchmark.cli.experiment import experiment
 from benchmark.cli.export import export
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import info, list_
@@ -65,5 +66,21 @@ def main() -> None:
     """
 
 
-for command in (run, leaderboard, compare, plot, show, list_, info, data, verify, merge, pack, export, check, doctor):
+for command in (
+    run,
+    experiment,
+    leaderboard,
+    compare,
+    plot,
+    show,
+    list_,
+    info,
+    data,
+    verify,
+    merge,
+    pack,
+    export,
+    check,
+    doctor,
+):
     main.add_command(command)

@@ -14,6 +14,7 @@ from benchmark import machine
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import BenchError
 from benchmark.plugins import catalog, registry
+from benchmark.studies import experiment
 
 
 @click.command()
@@ -57,7 +58,11 @@ def _confinement() -> dict[str, Any]:
 
 def _plugins() -> list[dict[str, Any]]:
     findings = []
-    load: dict[catalog.Kind, Any] = {"algorithm": registry.algorithm, "task": registry.task}
+    load: dict[catalog.Kind, Any] = {
+        "algorithm": registry.algorithm,
+        "task": registry.task,
+        "experiment": experiment.named,
+    }
     for kind, loader in load.items():
         good = []
         for name in catalog.plugins(kind):

@@ -1,4 +1,4 @@
-"""`bench list` and `bench info`: list and describe algorithms and tasks."""
+"""`bench list` and `bench info`: list and describe algorithms, tasks and experiments."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmark.cli.output import emit, format_option
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog, registry
 from benchmark.records.spelling import Choice, choices, spelled
+from benchmark.studies.experiment import named
 
 if TYPE_CHECKING:
     from benchmark.plugins.options import Option
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(["algorithms", "tasks"]), required=False)
+@click.argument("kind", type=click.Choice(["algorithms", "tasks", "experiments"]), required=False)
 @format_option
 def list_(kind: str | None, form: str) -> None:
-    """Algorithms and tasks, built-in and installed."""
-    kinds: tuple[catalog.Kind, ...] = ("algorithm", "task")
+    """Algorithms, tasks and experiments, built-in and installed."""
+    kinds: tuple[catalog.Kind, ...] = ("algorithm", "task", "experiment")
     listed = [p for k in kinds if kind in (None, f"{k}s") for p in catalog.plugins(k).values()]
     tables: dict[str, list[dict[str, Any]]] = {}
     for plugin in listed:
@@ -37,12 +38,15 @@ def list_(kind: str | None, form: str) -> None:
 @click.argument("name")
 @format_option
 def info(name: str, form: str) -> None:
-    """What an algorithm or a task is, and the options it has; a task may have options, as for run."""
+    """What an algorithm, a task or an experiment is, and its options; a task may have options, as for run."""
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
-    if "+" not in asked[0].name and catalog.kind_of(asked[0].name) == "task":
+    kind = "algorithm" if "+" in asked[0].name else catalog.kind_of(asked[0].name)
+    if kind == "task":
         emit(form, *_task_info(asked[0]))
+    elif kind == "experiment":
+        emit(form, *_experiment_info(name))
     else:
         emit(form, *_algorithm_info(name))
 
@@ -89,6 +93,26 @@ def _options(options: Iterable[Option]) -> list[dict[str, Any]]:
         {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
         for option in options
     ]
+
+
+def _experiment_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    experiment, plugin = named(name), catalog.find("experiment", name)
+    options = _options(experiment.options.values())
+    full = {option: str(value) for option, value in experiment.full.items()}
+    rows = {
+        "summary": experiment.summary,
+        "paper": experiment.paper,
+        "from": plugin.distribution,
+        "source": plugin.module,
+    }
+    tables = {name: [{"": key, "what": value} for key, value in rows.items()]}
+    if options:
+        sized = [
+            {"option": o["option"], "tiny": o["default"], "full": full.get(o["option"], o["default"])} for o in options
+        ]
+        told = [size | {key: o[key] for key in ("values", "meaning")} for size, o in zip(sized, options, strict=True)]
+        tables[f"options, as in bench experiment {name}:{options[0]['option']}=VALUE"] = told
+    return tables, {"name": name, **rows, "options": options, "full": full}
 
 
 def _common_options() -> list[dict[str, Any]]:

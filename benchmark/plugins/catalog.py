@@ -54,12 +54,13 @@ def _versioned(distribution: str) -> str:
 
 
 def kind_of(name: str) -> Kind:
-    """Whether a name is a task's or an algorithm's. Raises UsageError, with the nearest name there is."""
-    kinds: tuple[Kind, ...] = ("task", "algorithm")
+    """Of which kind the plug-in of a name is. Raises UsageError, with the nearest name there is."""
+    kinds: tuple[Kind, ...] = ("task", "algorithm", "experiment")
     for kind in kinds:
         if name in plugins(kind):
             return kind
-    raise unknown_name("algorithm or task", name, plugins("task").keys() | plugins("algorithm").keys(), "bench list")
+    known = {known for kind in kinds for known in plugins(kind)}
+    raise unknown_name("algorithm, task or experiment", name, known, "bench list")
 
 
 def label(name: str, options: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ def algorithm(name: str) -> Algorithm:
         return chain([algorithm(part) for part in name.split("+")])
 
     plugin = find("algorithm", name)
-    loaded = _load(plugin)
+    loaded = load(plugin)
     if not isinstance(loaded, Algorithm):
         raise plugin.error(f"{plugin.module}:{plugin.attribute} is not an algorithm; decorate it with @algorithm(...)")
     if loaded.name != name:
@@ -43,7 +43,7 @@ def family(name: str) -> Family:
     from benchmark.training.task import Task
 
     plugin = find("task", name)
-    loaded = _load(plugin)
+    loaded = load(plugin)
     if isinstance(loaded, Task):
         return Family(lambda: loaded, name)
     if not isinstance(loaded, Family):
@@ -75,7 +75,8 @@ def task(name: str, options: Mapping[str, Any] | None = None) -> Task:
     return loaded
 
 
-def _load(plugin: Plugin) -> object:
+def load(plugin: Plugin) -> object:
+    """Import a plug-in. Raises PluginError, whatever goes wrong."""
     if plugin.problem:
         raise plugin.error(plugin.problem)
     try:

@@ -1,8 +1,9 @@
 """What source files and metadata say of plug-ins: none is imported.
 
-A built-in is a public name in a file of `algorithms/` or `tasks/`: a function under `@algorithm(...)` or `@task`, or a
-`Task(...)`; a file may hold several. One from outside is an entry point in the group `prunebench.algorithms` or
-`prunebench.tasks`. What is broken has a problem, and takes nothing else with it.
+A built-in is a public name in a file of `algorithms/`, `tasks/` or `experiments/`: a function under `@algorithm(...)`,
+`@task` or `@experiment(...)`, or a `Task(...)`; a file may hold several. One from outside is an entry point in the
+group `prunebench.algorithms`, `prunebench.tasks` or `prunebench.experiments`. What is broken has a problem, and takes
+nothing else with it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmark.errors import PluginError
 from benchmark.records.cell import NAME
 from benchmark.records.spelling import LONGEST_NAME
 
-Kind = Literal["algorithm", "task"]
+Kind = Literal["algorithm", "task", "experiment"]
 
 
 BUILT_IN = "prunebench"
@@ -29,6 +30,10 @@ BUILT_IN = "prunebench"
 
 PACKAGE = Path(__file__).parent.parent
 """The folder `benchmark`. Plug-ins lie in it where it is installed, and beside it in a checkout."""
+
+
+LEADING: dict[Kind, list[str]] = {"algorithm": ["run"], "task": [], "experiment": ["study"]}
+"""What the function of a plug-in is handed, before its options."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
     if missing := _missing_import(tree):
         return replace(plugin, problem=f"it imports '{missing}', which is not installed")
     function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == plugin.attribute), None)
-    leading = ["run"] if plugin.kind == "algorithm" else []
+    leading = LEADING[plugin.kind]
     if function and len(function.args.args) != len(leading):
         signature = ", ".join([*leading, "*", "option: type = default", "..."])
         return replace(plugin, problem=f"its signature must be {plugin.attribute}({signature})")

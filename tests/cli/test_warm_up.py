@@ -9,7 +9,7 @@ import pytest
 from benchmark import machine
 from benchmark.sweep import fork_server
 
-run = import_module("benchmark.cli.run")
+sweeping = import_module("benchmark.cli.sweeping")
 
 
 @pytest.fixture
@@ -20,18 +20,18 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_tasks_are_imported_once_for_all_workers_and_no_algorithm_is(imported: list[list[str]]) -> None:
-    run._warm_up(["dense,imp:rewind=0.1", "cora"], "cpu", wanted=True)
+    sweeping.warm_up(["dense,imp:rewind=0.1", "cora"], "cpu")
     assert imported == [["benchmark.tasks.nodes.planetoid"]]
 
 
 def test_workers_that_may_use_a_gpu_import_them_after_the_fork(imported: list[list[str]]) -> None:
     """torch-geometric starts CUDA as it is imported, and CUDA that runs before a fork cannot be used after it."""
-    run._warm_up(["dense", "cora"], "cuda:0", wanted=True)
+    sweeping.warm_up(["dense", "cora"], "cuda:0")
     assert imported == [[]]
 
 
 def test_no_server_is_started_for_unknown_names(imported: list[list[str]]) -> None:
-    run._warm_up(["dense", "coora"], "cpu", wanted=True)
+    sweeping.warm_up(["dense", "coora"], "cpu")
     assert imported == []
 
 

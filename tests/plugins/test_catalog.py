@@ -46,10 +46,17 @@ def stripes(*, width: int = 2) -> Task:
 """
 
 
+ASKED = """
+@experiment(paper="arXiv:0000.00000")
+def first_question(study, *, seeds: int = 3):
+    \"\"\"First: a question.\"\"\"
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder in which `algorithms/` and `tasks/` are looked for, with some plug-ins in it."""
-    for name, source in {"algorithms/inner/rows": ROWS, "tasks/both": TASKS}.items():
+    """The folder in which the folders of plug-ins are looked for, with some plug-ins in it."""
+    for name, source in {"algorithms/inner/rows": ROWS, "tasks/both": TASKS, "experiments/asked": ASKED}.items():
         file = tmp_path / f"{name}.py"
         file.parent.mkdir(parents=True)
         file.write_text(source)
@@ -91,6 +98,12 @@ def test_a_broken_file_is_listed_with_its_problem(source: bytes, problem: str, f
     assert bench("list").code == 0
     with pytest.raises(PluginError, match="algorithm 'broken-file' of prunebench cannot be used: "):
         registry.algorithm("broken-file")
+
+
+def test_an_experiment_is_listed_with_its_question(folder: Path) -> None:
+    listed = catalog.plugins("experiment")["first-question"]
+    assert (listed.summary, listed.problem, listed.defaults) == ("First: a question.", "", {"seeds": 3})
+    assert catalog.kind_of("first-question") == "experiment"
 
 
 def test_a_file_that_imports_what_is_not_installed_is_listed_with_its_problem(folder: Path) -> None:

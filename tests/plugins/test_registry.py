@@ -309,5 +309,5 @@ def test_info_and_check_know_no_broken_names(bench: Bench) -> None:
         ended = bench(verb, "magnitud")
         assert ended.code == 2
         assert ended.err.strip() == (
-            "Error: no algorithm or task named 'magnitud'. Did you mean 'magnitude'? (bench list)"
+            "Error: no algorithm, task or experiment named 'magnitud'. Did you mean 'magnitude'? (bench list)"
         )

@@ -68,7 +68,7 @@ def test_a_sign_of_life_reads_nothing(
     store.put(known)
     planned = Plan([open_], [outcome(known)], store.outcomes(), {}, {})
     read.clear()
-    verb = sys.modules["benchmark.cli.run"]
+    verb = sys.modules["benchmark.cli.sweeping"]
     monkeypatch.setattr(verb, "HEARTBEAT", 0.0)
     with verb._progress(planned, 1, []) as (_, show):
         for steps in range(3):

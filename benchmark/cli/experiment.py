@@ -1,0 +1,166 @@
+"""`bench experiment`: ask a question again, and write its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import Progress
+
+from benchmark.cli.output import console, emit, format_option, results_option, usable
+from benchmark.cli.sweeping import announce, jobs_for, sweep
+from benchmark.errors import UsageError
+from benchmark.machine import cores
+from benchmark.plugins import catalog, registry
+from benchmark.records.record import Record
+from benchmark.records.spelling import choices
+from benchmark.records.store import Store
+from benchmark.studies.experiment import SIZES, Experiment, named
+from benchmark.sweep.interrupts import recorded
+
+if TYPE_CHECKING:
+    from benchmark.studies.points import Drawn, Point, Points
+    from benchmark.studies.study import Study
+    from benchmark.sweep.plan import Selection
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is asked.")
+@click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print what would be run, up to the first answers that are missing.")
+@click.option(
+    "--data-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
+)
+@results_option
+@format_option
+@click.pass_context
+def experiment(ctx: click.Context, /, name: str | None, size: Any, results: Path, form: str, **settings: Any) -> None:
+    """Ask the question of an experiment: NAME, or NAME:OPTION=VALUE,...; without a name, list them.
+
+    Its runs and points are kept, and a second call runs nothing. The answer, a table with claims, figures and all rows,
+    is written to experiments/NAME/ of the results folder. A claim that does not hold is an answer like any other.
+    """
+    if name is None:
+        listed = catalog.plugins("experiment").values()
+        emit(form, {"experiments": [{"name": one.name, "asks": one.problem or one.summary} for one in listed]})
+        return
+    ctx.with_resource(recorded())
+    [choice, *others] = choices([name])
+    if others:
+        raise UsageError(f"'{name}' names {1 + len(others)} experiments; ask one at a time")
+    asked = named(choice.name)
+    options = asked.resolve(choice.options, size)
+    by = Asking(Store(results), **settings)
+    from benchmark.studies.study import Study
+
+    study = Study(asked.name, by.answer, by.compute)
+    try:
+        asked(study, **options)
+    except Pending:
+        click.echo("... and what follows from their answers", err=True)
+        return
+    _tell(asked, study, options, results, form)
+    ctx.exit(1 if by.unsuccessful else 0)
+
+
+def _tell(asked: Experiment, study: Study, options: dict[str, Any], results: Path, form: str) -> None:
+    """Write the result, and print its claims and tables."""
+    from benchmark.studies.result import claims_rows, files, folder, put, table_rows
+
+    into = folder(results, asked.name, asked.spelled(options))
+    changed = put(files(study, asked.spelled(options)), into)
+    claims = study.guards + study.claims
+    tables = {title or "table": table_rows(rows) for title, rows in study.tables}
+    emit(form, {"claims": claims_rows(claims), **tables}, [one.to_json() for one in claims])
+    click.echo(f"{'written to' if changed else 'nothing has changed in'} {into}", err=True)
+
+
+class Pending(Exception):
+    """What a dry run asks for next has no answer yet."""
+
+
+@dataclass
+class Asking:
+    """Answers what a study asks with the records and points of a results folder, and runs what is missing.
+
+    Args:
+        jobs: cells, and points, at a time; 0: in this process; None: one per core.
+    """
+
+    store: Store
+    jobs: int | None
+    device: str
+    rerun: Any
+    dry_run: bool
+    data_root: Path | None
+    unsuccessful: int = 0
+    _run_here: set[str] = field(default_factory=set)
+    _points: Points | None = None
+
+    def answer(self, selection: Selection) -> list[Record]:
+        """The records of all cells of a selection, in the order of its cells."""
+        from benchmark.sweep.apart import Declarations
+        from benchmark.sweep.plan import plan
+        from benchmark.sweep.started import Limits
+
+        with Declarations() as declared:
+            load = registry.algorithm if self.jobs == 0 and not self.dry_run else declared.algorithm
+            planned, broken = plan(selection, self.store, self.rerun, load)
+            if broken:
+                raise broken[0]
+            cells = planned.cells
+            planned.run[:] = [cell for cell in planned.run if cell.key not in self._run_here]
+            device = usable(self.device)
+            jobs = jobs_for(self.jobs, device, len(planned.run))
+            if planned.run or self.dry_run:
+                announce(planned, jobs, device)
+            if planned.run and self.dry_run:
+                click.echo("".join(f"{cell}\n" for cell in planned.run), nl=False)
+                raise Pending
+            if planned.run:
+                sweep(planned, self.store, jobs, device, Limits(None, 900.0), self.data_root, declared)
+        self._run_here |= {cell.key for cell in planned.run}
+        records = [record for cell in sorted(cells, key=str) if (record := self.store.get(cell))]
+        self.unsuccessful += sum(record.status not in ("ok", "skipped") for record in records)
+        return records
+
+    def compute(self, asked: Sequence[Point], draws: int) -> Iterable[tuple[Point, Drawn]]:
+        """Every point with at least so many draws."""
+        from benchmark.studies.points import Points, completed, missing
+
+        points = self._points = self._points or Points(self.store.root, self.rerun)
+        lacking = missing(points, asked, draws)
+        if lacking and self.dry_run:
+            click.echo(f"{len(asked)} points of {draws} draws: {len(asked) - len(lacking)} answered already", err=True)
+            click.echo("".join(f"{one}\n" for one in lacking), nl=False)
+            raise Pending
+        found = []
+        with _counted(lacking) as count:
+            for one, drawn in completed(points, asked, draws, cores() if self.jobs is None else self.jobs):
+                found.append((one, drawn))
+                count(one)
+                self.unsuccessful += bool(drawn.error)
+                if drawn.error:
+                    click.echo(f"Warning: {one}: {drawn.error}", err=True)
+        for problem in points.problems:
+            click.echo(f"Warning: {problem}", err=True)
+        points.problems.clear()
+        return found
+
+
+@contextmanager
+def _counted(lacking: Sequence[Point]) -> Iterator[Callable[[Point], None]]:
+    """Show, on a terminal, how many of these points are drawn. Yields a function to report one that is."""
+    screen, names = console(err=True), set(lacking)
+    with Progress(console=screen, transient=True, disable=not (screen.is_terminal and names)) as progress:
+        bar = progress.add_task("points", total=len(names))
+        yield lambda one: progress.update(bar, advance=one in names)

@@ -1,0 +1,161 @@
+"""A number with its interval, and what it says of a claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from benchmark.errors import UsageError
+from benchmark.leaderboard.corrections import holm
+from benchmark.leaderboard.statistics import ALPHA, compare
+
+Verdict = Literal["holds", "does not hold", "not told apart", "uninformative", "incomplete"]
+
+LEAST_SEEDS = 3
+"""Claims over fewer seeds are never said to hold."""
+
+POWERFUL = 1.43
+"""An effect that is found in 80 % of the cases, in half widths of the 95 % interval: (1.96 + 0.84) / 1.96."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number, its 95 % interval, and the bound that the claim puts it above or below.
+
+    Args:
+        n: what the interval rests on: seeds, draws or cells.
+        p: two-sided p-value of the number against the bound, for the correction over all claims of an experiment; None
+            where the interval alone decides.
+        says: where and of what it was found, as in "at sparsity 0.98".
+        missing: cells and points without a result that the number needs.
+        misses: why the number says nothing, whatever it is: "the grid misses the transition".
+        least: the smallest `n` for which anything can hold.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    side: Literal["above", "below"] = "above"
+    bound: float = 0.0
+    p: float | None = None
+    says: str = ""
+    missing: tuple[str, ...] = ()
+    misses: str = ""
+    least: int = LEAST_SEEDS
+
+    @classmethod
+    def counted(cls, found: int, of: int, *, says: str = "") -> Self:
+        """A claim about every one of so many cells, of which `found` break it."""
+        return cls(found, found, found, of, "below", 0.5, says=says, least=1)
+
+    @classmethod
+    def incomplete(cls, missing: Sequence[str]) -> Self:
+        """Nothing can be said without these cells."""
+        return cls(math.nan, math.nan, math.nan, 0, missing=tuple(missing))
+
+    @classmethod
+    def uninformative(cls, reason: str) -> Self:
+        """The runs cannot answer the question."""
+        return cls(math.nan, math.nan, math.nan, 0, misses=reason)
+
+    @property
+    def detectable(self) -> float:
+        """How far from the bound a value is found in 80 % of the cases."""
+        return POWERFUL * (self.high - self.low) / 2
+
+    def verdict(self, p: float | None) -> tuple[Verdict, str]:
+        """What it says of its claim, and why.
+
+        Args:
+            p: corrected for all claims that are tested together.
+        """
+        if self.missing:
+            return "incomplete", f"no result of {', '.join(self.missing)}"
+        if self.misses:
+            return "uninformative", self.misses
+        if math.isnan(self.estimate):
+            return "incomplete", "there is no number"
+        if self.n < self.least:
+            return "not told apart", f"n is {self.n}; {self.least} are needed"
+        right = self.estimate > self.bound if self.side == "above" else self.estimate < self.bound
+        straddles = self.low <= self.bound <= self.high and self.low < self.high
+        if straddles or (p is not None and p > ALPHA):
+            return "not told apart", f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
+        return ("holds", "") if right else ("does not hold", "")
+
+    def __str__(self) -> str:
+        where = f" {self.says}" if self.says else ""
+        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}], n = {self.n}{where}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what was found, and the verdict."""
+
+    sentence: str
+    finding: Finding
+    verdict: Verdict
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """With None for what is no number."""
+        found = self.finding
+        numbers = {"estimate": found.estimate, "low": found.low, "high": found.high, "bound": found.bound}
+        known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        told = {"claim": self.sentence, "verdict": self.verdict, "reason": self.reason, **known}
+        return told | {"side": found.side, "n": found.n, "where": found.says}
+
+
+def judged(sentences: Sequence[tuple[str, Finding, str]]) -> list[Claim]:
+    """Judge the claims of one experiment, with Holm's correction over those that have a p-value.
+
+    Args:
+        sentences: each with its finding, and the reason of a guard that failed before it; empty if none did.
+    """
+    corrected = holm([finding.p for _, finding, _ in sentences])
+    claims = []
+    for (sentence, finding, failed), p in zip(sentences, corrected, strict=True):
+        verdict, reason = finding.verdict(p)
+        judgement = Claim(sentence, finding, verdict, reason)
+        claims.append(replace(judgement, verdict="uninformative", reason=failed) if failed else judgement)
+    return claims
+
+
+def difference(
+    a: Mapping[int, float],
+    b: Mapping[int, float],
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    says: str = "",
+) -> Finding:
+    """How far a lies above b, both by seed: the mean of the paired differences, with Student's t interval.
+
+    Args:
+        above, below: the claim is that the difference lies above, or below, this number; by default above 0.
+
+    Raises:
+        UsageError: both bounds are given.
+    """
+    if above is not None and below is not None:
+        raise UsageError("a claim has one bound; give above or below")
+    bound = above if above is not None else below if below is not None else 0.0
+    found = compare(dict(a), dict(b))
+    shifted = compare({seed: value - bound for seed, value in a.items()}, dict(b))
+    low, high = (found.mean if end is None else end for end in (found.low, found.high))
+    n = found.n or min(len(a), len(b))
+    return Finding(found.mean, low, high, n, "above" if below is None else "below", bound, shifted.p, says)
+
+
+def wilson(hits: int, draws: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927); of no draws, [0, 1]."""
+    if not draws:
+        return 0.0, 1.0
+    z2 = 1.959963984540054**2
+    share = hits / draws
+    middle = (share + z2 / (2 * draws)) / (1 + z2 / draws)
+    half = math.sqrt(z2 * (share * (1 - share) / draws + z2 / (4 * draws**2))) / (1 + z2 / draws)
+    return (0.0 if hits == 0 else middle - half), (1.0 if hits == draws else middle + half)

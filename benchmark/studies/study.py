@@ -1,0 +1,185 @@
+"""What an experiment is handed: it asks for runs and points, and tells claims, tables and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import UsageError
+from benchmark.records.record import Record
+from benchmark.records.spelling import choices
+from benchmark.records.starts import finetuning
+from benchmark.studies import frames
+from benchmark.studies.findings import Claim, Finding, judged
+from benchmark.studies.points import Drawn, Function, Point, point
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from benchmark.sweep.plan import Selection
+
+Answer = Callable[["Selection"], Sequence[Record]]
+"""Gives the records of all cells of a selection, in the order of its cells."""
+
+Compute = Callable[[Sequence[Point], int], Iterable[tuple[Point, Drawn]]]
+"""Gives every point with at least so many draws."""
+
+Values = str | float | Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What `runs` asks for where it is not told otherwise."""
+
+    task: str | Sequence[str] = ""
+    model: str = ""
+    budget: str = "short"
+    seeds: int = 1
+    start: str = ""
+    pattern: str = "global"
+
+
+@dataclass
+class Study:
+    """What an experiment asks with (`on`, `runs`, `each`), and tells with (`guard`, `claim`, `table`, `figure`).
+
+    It owns no training loop: its runs are cells like any others, on leaderboards, shown, verified and exported.
+
+    Args:
+        name: of the experiment.
+        answer: gives the records of a selection, and runs what is missing.
+        compute: gives points, and draws what is missing.
+    """
+
+    name: str
+    answer: Answer
+    compute: Compute
+    asked: list[DataFrame] = field(default_factory=list)
+    tables: list[tuple[str, DataFrame]] = field(default_factory=list)
+    figures: dict[str, Figure] = field(default_factory=dict)
+    _defaults: Defaults = Defaults()
+    _told: list[tuple[str, Finding, str]] = field(default_factory=list)
+    _guards: list[tuple[str, Finding]] = field(default_factory=list)
+    _failed: str = ""
+
+    # --- to ask -------------------------------------------------------------------------------------------------------
+
+    def on(self, task: str | Sequence[str], **defaults: Any) -> None:
+        """Set what following `runs` ask for: `task`, `model`, `budget`, `seeds`, `start`, `pattern`."""
+        self._defaults = replace(Defaults(), task=task, **defaults)
+
+    def runs(
+        self,
+        *algorithms: str,
+        sparsity: float | Sequence[float] = (),
+        control: str | Sequence[str] = (),
+        seeds: int | Sequence[int] | None = None,
+        finetune: float | str | None = None,
+        **settings: Any,
+    ) -> DataFrame:
+        """Return a row per run (`benchmark.studies.frames.of_records`); what has no record yet is run.
+
+        Args:
+            algorithms: as after `--algo`: `imp:scope=layer,rounds=1`.
+            sparsity: as after `--sparsity`; without, the task's.
+            control: as after `--control`: each method also with one thing changed.
+            seeds: how many, or which.
+            finetune: as after `--finetune`.
+            settings: `task`, `model`, `budget`, `start`, `pattern` in place of those set by `on`.
+
+        Raises:
+            UsageError: an unknown name, a wrong option, or nothing that can run.
+        """
+        from benchmark.sweep.plan import Selection
+
+        wanted = replace(self._defaults, **settings)
+        if not wanted.task:
+            raise UsageError(f"experiment '{self.name}' asks for runs on no task; say study.on(TASK) first")
+        count = wanted.seeds if seeds is None else seeds
+        selection = Selection(
+            algorithms=choices(algorithms),
+            tasks=choices(_several(wanted.task)),
+            budget=wanted.budget,
+            seeds=list(range(count)) if isinstance(count, int) else list(count),
+            models=_several(wanted.model),
+            sparsities=_several(sparsity),
+            patterns=_several(wanted.pattern),
+            controls=_several(control),
+            starts=_several(wanted.start) or ("",),
+            finetunes=(None if finetune is None else finetuning(str(finetune)),),
+        )
+        frame = frames.of_records(self.answer(selection))
+        self.asked.append(frame)
+        return frame
+
+    def each(self, function: Function, *, draws: int = 1, over: DataFrame | None = None, **grid: Any) -> DataFrame:
+        """Return a row per draw of a function at every point of a grid; what is missing is drawn.
+
+        Args:
+            function: of a module, pure: `f(rng, **values) -> {name: number, truth value or text}`.
+            draws: how many at each point; draw 17 is the same whether 50 or 500 are asked for.
+            over: points to compute, a row each, in place of a grid or times it.
+            grid: parameters; a list, tuple or range has a point for each of its values.
+        """
+        axes = [[{name: value} for value in _several(values)] for name, values in grid.items()]
+        rows = [[_plain_row(row) for row in over.to_dict("records")]] if over is not None else []
+        places = [{k: v for part in parts for k, v in part.items()} for parts in product(*rows, *axes)]
+        asked = list(dict.fromkeys(point(self.name, function, place) for place in places))
+        found = dict(self.compute(asked, draws))
+        frame = frames.of_points([(one, found[one]) for one in asked], draws)
+        self.asked.append(frame)
+        return frame
+
+    # --- to tell ------------------------------------------------------------------------------------------------------
+
+    def guard(self, what: str, finding: Finding) -> bool:
+        """A precondition of all claims that follow: where it does not hold, they are uninformative.
+
+        Returns:
+            whether it holds.
+        """
+        [judgement] = judged([(what, finding, "")])
+        self._guards.append((what, finding))
+        if judgement.verdict != "holds" and not self._failed:
+            needed = (
+                f"{finding.side} {finding.bound:g} is needed" if not math.isnan(finding.estimate) else judgement.reason
+            )
+            self._failed = f"{what}: {finding}; {needed}" if not math.isnan(finding.estimate) else f"{what}: {needed}"
+        return judgement.verdict == "holds"
+
+    def claim(self, sentence: str, finding: Finding) -> None:
+        """A sentence that its number may bear out or not. All claims of an experiment are corrected together (Holm)."""
+        self._told.append((sentence, finding, self._failed))
+
+    def table(self, rows: DataFrame, title: str = "") -> None:
+        """A table of the result, as it stands."""
+        self.tables.append((title, rows))
+
+    def figure(self, name: str, figure: Figure) -> None:
+        """A figure of the result, under the name of its file."""
+        self.figures[name] = figure
+
+    @property
+    def guards(self) -> list[Claim]:
+        """The preconditions, judged one by one."""
+        return [judged([(what, finding, "")])[0] for what, finding in self._guards]
+
+    @property
+    def claims(self) -> list[Claim]:
+        """All claims, judged together."""
+        return judged(self._told)
+
+
+def _several(values: Any) -> list[Any]:
+    if isinstance(values, str):
+        return [values] if values else []
+    return list(values) if isinstance(values, Iterable) else [values]
+
+
+def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of a frame in Python's own numbers, which alone make a key."""
+    return {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}

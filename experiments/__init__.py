@@ -1,0 +1,1 @@
+"""Questions that can be asked again, one per file: `bench experiment NAME`."""
