@@ -165,6 +165,16 @@ def test_columns_that_are_never_fed_are_pruned_first():
     assert not kept[0, :, 2].any()
 
 
+def test_the_unit_of_the_inputs_changes_nothing_though_a_column_is_never_fed():
+    """Damping is a share of the mean of the diagonal; the number that stands for an absent input must not count."""
+    weight, gram = drawn(7)
+    gram[:, 2], gram[:, :, 2] = 0, 0
+    layers = [_obs.Rows.of(weight, gram * scale, 0.1, Target(0.5)) for scale in (1e-6, 1.0)]
+    (small, kept_small), (one, kept_one) = (sparsegpt.swept(layer, 12, 128, Target(0.5)) for layer in layers)
+    assert kept_small.equal(kept_one)
+    torch.testing.assert_close(small, one)
+
+
 @pytest.mark.runs
 @pytest.mark.parametrize("method", ["sparsegpt", "obc"])
 @pytest.mark.parametrize("pattern", [Anywhere(), Layer(), NofM(2, 4)], ids=["global", "layer", "2:4"])
