@@ -39,6 +39,21 @@ def test_blocks_are_those_of_an_explicit_inverse(block):
     torch.testing.assert_close(found.correction(weight, gone), correction.float())
 
 
+def test_scores_and_weights_of_the_released_code():
+    """IST-DASLab/WoodFisher@d4b1a96, pruners/woodfisherblock.py, in blocks of 3 and 2; its scores are twice as large.
+
+    At sparsity .2 its threshold removes int(.2 * 5) + 1 weights, whose corrections are added up.
+    """
+    weight, gone = torch.tensor([2.0, -1.0, 0.5, 3.0, -1.5]), torch.tensor([False, True, True, False, False])
+    found = fisher.begun(weight, 3, 0.1)
+    for gradient in ([1.0, 2, 0, -1, 1], [0.0, 1, -1, 2, 1], [2.0, -1, 1, 0, -2], [1.0, 1, 1, -2, 0]):
+        found.add(torch.tensor(gradient), 4)
+    scores = torch.tensor([3.2543, 1.54044, 0.106, 20.79844, 3.54016], dtype=torch.float64)
+    torch.testing.assert_close(2 * found.saliency(weight), scores, rtol=1e-4, atol=1e-4)
+    corrected = torch.tensor([1.74865, -0.10138, 0.73668, 3.0, -1.5])
+    torch.testing.assert_close(weight + found.correction(weight, gone), corrected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_weight_that_goes_alone_is_corrected_to_zero():
     found = fisher.begun(torch.zeros(4), 4, 0.1)
     for gradient in gradients(6, 4):
