@@ -29,7 +29,7 @@ def obc(run: Run, *, batches: Count = 8, damping: Positive = 0.01, finetune: Fin
     wait for it, as in the greedy order over all rows.
 
     Options:
-        batches: training batches whose inputs are looked at; the authors use 1,024 images
+        batches: training batches in every look at inputs; the authors use 1,024 images, the same for all layers
         damping: added to the diagonal of X X^T, as a share of its mean
     """
     train_if_drawn(run)

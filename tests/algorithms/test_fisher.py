@@ -105,6 +105,20 @@ def test_the_square_of_a_sum_is_not_the_sum_of_squares():
     assert kept["w"].tolist() == [[False, False], [True, True]]
 
 
+def test_the_changes_of_a_channel_add_up_to_twice_the_gradient_of_a_gate_behind_it():
+    """The gate of NVlabs/Taylor_pruning@4b70120, layers/gate_layer.py; without biases."""
+    draw = torch.Generator().manual_seed(0)
+    weights = {
+        name: torch.randn(shape, generator=draw).requires_grad_() for name, shape in (("a", (3, 2)), ("b", (2, 3)))
+    }
+    gate, inputs = torch.ones(3, requires_grad=True), torch.randn(5, 2, generator=draw)
+    (gate * (inputs @ weights["a"].T).relu() @ weights["b"].T).square().mean().backward()
+    members = {"a": (torch.tensor([[0], [1], [2]]),), "b": (torch.tensor([[0, 1, 2]]),)}
+    changes = {name: weight.detach() * weight.grad for name, weight in weights.items()}
+    sums = unit_sums(changes, Target(0.5, Channels(members, torch.zeros(3, dtype=torch.int64))))
+    torch.testing.assert_close(sums, 2 * gate.grad.double(), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.runs
 def test_taylor_scores_are_mean_squares_of_gate_gradients():
     run, twin = toy_run(density=0.3), toy_run(density=0.3)

@@ -235,6 +235,14 @@ def test_scores_of_the_released_code():
     torch.testing.assert_close(wanda.relative(WEIGHT, squares), torch.tensor(relative), rtol=1e-5, atol=1e-5)
 
 
+def test_budgets_of_the_released_code_of_owl():
+    """luuyin/OWL@dddb7a4 makes .41429, .50571, .50571 and .57429 of shares of 0, 4, 4 and 7 % at density .5."""
+    scores = {str(number): torch.ones(10, 10) for number in range(4)}
+    for score, outliers in zip(scores.values(), (0, 4, 4, 7), strict=True):
+        score.view(-1)[:outliers] = 1000.0
+    assert list(wanda.outliers(toy_run(density=0.5), scores).values()) == [41, 51, 51, 57]
+
+
 @pytest.mark.parametrize(
     ("pattern", "count", "expected"),
     [
