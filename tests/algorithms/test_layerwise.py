@@ -192,9 +192,11 @@ def test_density_one_leaves_the_weights_of_dense_training(method, pattern):
 
 
 @pytest.mark.runs
-def test_the_record_says_that_weights_were_corrected():
-    record = trial.record("sparsegpt", sparsity=0.5)
-    assert record.status == "ok"
+@pytest.mark.parametrize("method", ["sparsegpt", "obc"])
+@pytest.mark.parametrize("pattern", ["global", "2:4"])
+def test_the_record_says_that_weights_were_corrected(method, pattern):
+    record = trial.record(method, pattern, 0.5)
+    assert (record.status, record.error) == ("ok", None)
     assert any("tensors were set to values that the method made" in note for note in record.notes)
 
 
