@@ -42,10 +42,11 @@ class Rows:
         if isinstance(target.pattern, NofM):
             order = order.view(weight.shape[1:]).movedim(0, -1).flatten()
         hessian = 2 * inputs[:, order][:, :, order]
-        dead = hessian.diagonal(dim1=1, dim2=2) == 0
-        hessian.diagonal(dim1=1, dim2=2)[dead] = 1
+        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        dead = diagonal == 0
+        diagonal.add_(damping * diagonal.mean(dim=1, keepdim=True))
+        diagonal[dead] = 1  # after the mean, which would depend on the unit of the inputs
         rows = weight.double().flatten(1)[:, order].view(len(inputs), -1, len(order)).masked_fill(dead[:, None], 0)
-        hessian.diagonal(dim1=1, dim2=2).add_(damping * hessian.diagonal(dim1=1, dim2=2).mean(dim=1, keepdim=True))
         return cls(rows, hessian, order, weight.shape)
 
     @property

@@ -48,8 +48,8 @@ def largest(run: Run, score: str) -> Masks:
 
 
 def settled(masks: deque[Masks], window: int, distance: float) -> bool:
-    """Whether there are `window` masks, and the newest is nearer to all others than `distance`."""
-    return len(masks) == window and all(difference(mask, masks[-1]) < distance for mask in list(masks)[:-1])
+    """Whether there are `window` masks, and the newest is no farther from any other than `distance`."""
+    return len(masks) == window and all(difference(mask, masks[-1]) <= distance for mask in list(masks)[:-1])
 
 
 def difference(one: Masks, other: Masks) -> float:

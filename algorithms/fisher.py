@@ -25,8 +25,9 @@ def fisher(
 
     WoodFisher's and oBERT's optimal brain surgeon, with the Fisher matrix in blocks of consecutive weights (Kurtic et
     al., 2022, whose defaults these are); `block=1,correct=false` is optimal brain damage (LeCun et al., 1990). The
-    corrections of weights that go together are added up, as in both papers' code. A network that comes trained is
-    pruned at once; else it is trained first.
+    corrections of weights that go together are added up, as in both papers' code. Counts are exact; the threshold of
+    WoodFisher's code (IST-DASLab/WoodFisher) removes one weight more. A network that comes trained is pruned at once;
+    else it is trained first.
 
     Options:
         block: weights in a block; the memory is that of so many networks

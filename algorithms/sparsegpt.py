@@ -20,10 +20,11 @@ def sparsegpt(
     """SparseGPT: prune column by column, and correct those to the right for the error (Frantar & Alistarh, 2023).
 
     All layers keep the same share, and each is fed by layers that are pruned already. A network that comes trained is
-    pruned at once; else it is trained first. Biases are not corrected.
+    pruned at once; else it is trained first. Biases are not corrected. Counts are exact; the threshold of the authors'
+    code (IST-DASLab/sparsegpt) removes one weight more of every block.
 
     Options:
-        batches: training batches whose inputs are looked at; the authors use 128 sequences
+        batches: training batches in every look at inputs; the authors use 128 sequences, the same for all layers
         damping: added to the diagonal of X X^T, as a share of its mean
         block: columns whose weights are compared with each other
         statistics: after pruning, estimate the statistics of norm layers again, on as many batches
@@ -53,9 +54,11 @@ def swept(layer: Rows, count: int, block: int, target: Target) -> tuple[Tensor, 
         last = min(first + compared, columns)
         losses = (weights[..., first:last] / diagonal[..., first:last]) ** 2
         kept[..., first:last] = best(losses, count * last // columns - count * first // columns, target)
+        errors = torch.zeros_like(losses)
         for at in range(first, last):
-            error = weights[..., at] * ~kept[..., at] / diagonal[..., at]
-            weights[..., at:] -= error[..., None] * inverse[:, None, at, at:]
+            errors[..., at - first] = error = weights[..., at] * ~kept[..., at] / diagonal[..., at]
+            weights[..., at:last] -= error[..., None] * inverse[:, None, at, at:last]
+        weights[..., last:] -= errors @ inverse[:, first:last, last:]
     return weights * kept, kept
 
 

@@ -12,6 +12,8 @@ def taylor(run: Run, *, batches: Count = 10, rounds: Count = 10, finetune: Finet
 
     The score of a weight is (w dL/dw)^2; of a channel or a block, the square of the sum of its w dL/dw. Squares are
     averaged over batches, in training mode. A network that comes trained is pruned at once; else it is trained first.
+    A channel has the weights that make it and those that read it, so that its score is four times that of the gate in
+    the authors' code (NVlabs/Taylor_pruning), but for the bias, which only the gate counts.
 
     Options:
         batches: training batches in every round

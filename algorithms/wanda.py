@@ -22,10 +22,12 @@ def wanda(
 ) -> None:
     """Wanda: keep the weights whose products with their inputs are largest, within each output (Sun et al., 2024).
 
-    A network that comes trained is pruned at once; else it is trained first. No weight is corrected.
+    A network that comes trained is pruned at once; else it is trained first. No weight is corrected. Where a layer's
+    share of an output is no whole number, some outputs keep one weight more than others; the authors' code
+    (locuslab/wanda) rounds up for all of them.
 
     Options:
-        batches: training batches whose inputs are looked at; the authors use 128 sequences
+        batches: training batches in every look at inputs; the authors use 128 sequences, the same for all layers
         scope: weights are compared within each output, as the paper does for language models; within each layer; or as
             the pattern says, in one ranking under `global`
         score: |w| |x|; or RIA's relative importance, (|w| / its column's sum + |w| / its row's sum) |x|^0.5 (Zhang et

@@ -39,6 +39,21 @@ def test_blocks_are_those_of_an_explicit_inverse(block):
     torch.testing.assert_close(found.correction(weight, gone), correction.float())
 
 
+def test_scores_and_weights_of_the_released_code():
+    """IST-DASLab/WoodFisher@d4b1a96, pruners/woodfisherblock.py, in blocks of 3 and 2; its scores are twice as large.
+
+    At sparsity .2 its threshold removes int(.2 * 5) + 1 weights, whose corrections are added up.
+    """
+    weight, gone = torch.tensor([2.0, -1.0, 0.5, 3.0, -1.5]), torch.tensor([False, True, True, False, False])
+    found = fisher.begun(weight, 3, 0.1)
+    for gradient in ([1.0, 2, 0, -1, 1], [0.0, 1, -1, 2, 1], [2.0, -1, 1, 0, -2], [1.0, 1, 1, -2, 0]):
+        found.add(torch.tensor(gradient), 4)
+    scores = torch.tensor([3.2543, 1.54044, 0.106, 20.79844, 3.54016], dtype=torch.float64)
+    torch.testing.assert_close(2 * found.saliency(weight), scores, rtol=1e-4, atol=1e-4)
+    corrected = torch.tensor([1.74865, -0.10138, 0.73668, 3.0, -1.5])
+    torch.testing.assert_close(weight + found.correction(weight, gone), corrected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_weight_that_goes_alone_is_corrected_to_zero():
     found = fisher.begun(torch.zeros(4), 4, 0.1)
     for gradient in gradients(6, 4):
@@ -88,6 +103,20 @@ def test_the_square_of_a_sum_is_not_the_sum_of_squares():
     assert unit_sums(changes, target).tolist() == [0.0, 2.0]
     kept = keep_units(unit_sums(changes, target) ** 2, target, Masks.ones(changes))
     assert kept["w"].tolist() == [[False, False], [True, True]]
+
+
+def test_the_changes_of_a_channel_add_up_to_twice_the_gradient_of_a_gate_behind_it():
+    """The gate of NVlabs/Taylor_pruning@4b70120, layers/gate_layer.py; without biases."""
+    draw = torch.Generator().manual_seed(0)
+    weights = {
+        name: torch.randn(shape, generator=draw).requires_grad_() for name, shape in (("a", (3, 2)), ("b", (2, 3)))
+    }
+    gate, inputs = torch.ones(3, requires_grad=True), torch.randn(5, 2, generator=draw)
+    (gate * (inputs @ weights["a"].T).relu() @ weights["b"].T).square().mean().backward()
+    members = {"a": (torch.tensor([[0], [1], [2]]),), "b": (torch.tensor([[0, 1, 2]]),)}
+    changes = {name: weight.detach() * weight.grad for name, weight in weights.items()}
+    sums = unit_sums(changes, Target(0.5, Channels(members, torch.zeros(3, dtype=torch.int64))))
+    torch.testing.assert_close(sums, 2 * gate.grad.double(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.runs
