@@ -32,7 +32,7 @@ def sampled(
 
     Edges are drawn with replacement, in proportion to their scores. With connectivity kept, a spanning forest is drawn
     first and kept with weights of 1, and then edges are drawn among the others. Either way the weights are 1 in
-    expectation, and the Laplacian is that of the graph.
+    expectation, and the Laplacian is that of the graph; but not if no other edge than the forest's may be kept.
     """
     weights = np.zeros(graph.size)
     if connectivity == "keep":
