@@ -21,7 +21,7 @@ def deleted(graph: Graph, order: Ints, count: int, connectivity: Connectivity) -
     spanning forest that is last in the order (Kruskal's reverse-delete).
     """
     if connectivity == "keep":
-        order = order[~_bridges_at_turn(graph, order)[order]]
+        order = order[~bridges_at_turn(graph, order)[order]]
     return [(int(i), int(j), -1) for i, j in graph.ends[order[:count]]]
 
 
@@ -34,7 +34,7 @@ def drawn(weights: Floats, draws: np.random.Generator) -> Ints:
     return np.argsort(np.log(weights) + draws.gumbel(size=len(weights)), kind="stable")
 
 
-def _bridges_at_turn(graph: Graph, order: Ints) -> Flags:
+def bridges_at_turn(graph: Graph, order: Ints) -> Flags:
     """Return for every edge whether it is a bridge once those before it that are not are deleted."""
     turn = np.empty(graph.size, np.int64)
     turn[order] = np.arange(graph.size)

@@ -53,12 +53,32 @@ def strongest(graph: Graph, count: int, kernel: Kernel, alpha: float, time: floa
     return pairs
 
 
+def transition(graph: Graph, pairs: Ints, kernel: Kernel, alpha: float, time: float) -> Floats:
+    """Return D^-1/2 S D^-1/2 at pairs of nodes, [k, 2] -> [k], of which alone, with the diagonal, S is not 0.
+
+    D has the sums of the rows of that S. What is below 10^-DECIMALS is that.
+    """
+    values, own = np.empty(len(pairs)), np.ones(graph.nodes)
+    for nodes, some, arrived in _arrivals(graph, kernel, alpha, time):
+        own[nodes[some]] = arrived[some, some - some[0]]
+        here = np.isin(pairs[:, 0], nodes[some])
+        i, j = np.searchsorted(nodes, pairs[here].T)
+        values[here] = np.maximum(arrived[j, i - some[0]], 10.0**-DECIMALS)
+    sums = own + np.bincount(pairs.ravel(), np.repeat(values, 2), graph.nodes)
+    return np.asarray(values / np.sqrt(sums[pairs].prod(axis=1)))
+
+
 def _candidates(graph: Graph, kernel: Kernel, alpha: float, time: float) -> Iterator[tuple[Floats, Ints]]:
     """Yield the values S_ij, [k], and the pairs i < j, [k, 2], of some nodes i at a time."""
+    for nodes, some, arrived in _arrivals(graph, kernel, alpha, time):
+        j, i = np.nonzero(np.arange(len(nodes))[:, None] > some)
+        yield np.round(arrived[j, i], DECIMALS), np.stack([nodes[some[i]], nodes[j]], axis=1)
+
+
+def _arrivals(graph: Graph, kernel: Kernel, alpha: float, time: float) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Yield the nodes of a component, [n], which of them diffusion starts from, [b], and what arrives, [n, b]."""
     for nodes, part in parts(graph):
         spread = diffusion(part, kernel, alpha, time)
         for start in range(0, part.nodes, AT_ONCE):
             some = np.arange(start, min(start + AT_ONCE, part.nodes))
-            arrived = spread((np.arange(part.nodes)[:, None] == some).astype(np.float64))
-            j, i = np.nonzero(np.arange(part.nodes)[:, None] > some)
-            yield np.round(arrived[j, i], DECIMALS), np.stack([nodes[some[i]], nodes[j]], axis=1)
+            yield nodes, some, spread((np.arange(part.nodes)[:, None] == some).astype(np.float64))

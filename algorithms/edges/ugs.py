@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmark import Amount, Inapplicable, Run, Share, algorithm, keep_top
-from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt
+from benchmark.graphs.edges import Edit, Graph, asked, graph_of, rebuilt, slots
 from benchmark.scores import magnitude
 
 from ._greedy import Rule, spectral_edits
@@ -86,7 +86,8 @@ def learn_masks(run: Run, graph: Graph, edge_penalty: float | None, weight_penal
     def masked(batch: Any, draws: torch.Generator) -> Any:
         batch = run.recipe.augment(batch, draws) if run.recipe.augment else copy(batch)
         if edge_penalty is not None:
-            batch.edge_weight = lasso(live["edges"], edge_penalty)[slots(graph, batch.edge_index)]
+            masks = lasso(live["edges"], edge_penalty)[slots(graph, batch.edge_index)]
+            batch.edge_weight = masks if batch.get("edge_weight") is None else masks * batch.edge_weight
         return batch
 
     with run.learning(start, effective, replace(run.recipe, augment=masked)) as scores:
@@ -101,13 +102,6 @@ def lasso(mask: Tensor, strength: float) -> Tensor:
     if used.requires_grad:
         used.register_hook(lambda grad: grad + strength * mask.detach().sign())  # type: ignore[no-untyped-call]
     return used
-
-
-def slots(graph: Graph, edge_index: Tensor) -> Tensor:
-    """Return the index of the undirected edge of each directed edge, [2, e] -> [e]."""
-    ends = torch.from_numpy(graph.ends).to(edge_index.device)
-    keys = edge_index.min(dim=0).values * graph.nodes + edge_index.max(dim=0).values
-    return torch.searchsorted(ends[:, 0] * graph.nodes + ends[:, 1], keys)
 
 
 def smallest(graph: Graph, scores: Tensor, count: int) -> list[Edit]:

@@ -32,6 +32,7 @@ def show(record: str, results: Path, form: str) -> None:
         "validation": _pairs(shown.validation),
         "diagnosis": _pairs(shown.diagnosis),
         "density": _pairs(shown.density.model_dump(exclude_none=True)) if shown.density else "",
+        "edge weights": _pairs(_edge_weights(shown)),
         "cost": _pairs(shown.cost.model_dump()),
         "prunable": _prunable(shown.prunable),
         "notes": "; ".join(shown.notes),
@@ -74,6 +75,11 @@ def _start(record: Record) -> str:
     tensors = ", ".join(f"{len(names)} tensors {name}" for name, names in lists if isinstance(names, list))
     cost = facts.get("cost")
     return f"{record.cell.start}: {tensors}" + (f"; it cost {_pairs(cost)}" if isinstance(cost, dict) else "")
+
+
+def _edge_weights(record: Record) -> dict[str, Any]:
+    weights = record.edits.weights if record.edits else None
+    return weights.model_dump() if weights else {}
 
 
 def _prunable(policy: Prunable | None) -> str:

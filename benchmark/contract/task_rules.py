@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
+from unittest import SkipTest
 
 import torch
 from torch import Tensor
@@ -19,8 +21,10 @@ from benchmark.harness.question import Question
 from benchmark.harness.starts import fit
 from benchmark.plugins import catalog, registry
 from benchmark.records.cell import Cell
+from benchmark.training.objective import Objective
 from benchmark.training.state import fingerprint
 from benchmark.training.task import Task
+from benchmark.training.weighted_edges import require_used
 
 
 def is_explained(name: str) -> None:
@@ -139,11 +143,36 @@ def trains_and_measures(name: str) -> None:
     require(list(record.metrics) == list(task.metrics), f"{model}: it measures {', '.join(record.metrics)}")
 
 
+def uses_edge_weights_or_refuses_them(name: str) -> None:
+    """On graphs, every model uses the weights of edges or says that it does not; weights of 1 are as good as none."""
+    task = registry.task(name)
+    if "edges" not in task.prunes:
+        raise SkipTest("its data are not graphs")
+    train = task.data(DataFolders().locate(name, task.source)).train
+    few = train.select(torch.arange(min(2, len(train)))) if hasattr(train, "select") else train
+    weighted, plain = (data.batch(torch.arange(len(data))) for data in (few.rewrite(_weighing_1), few))
+    for model in task.models:
+        objective = Objective(build(task, model, 0), task)
+        with suppress(Inapplicable):
+            require_used(objective, weighted)
+            weights = dict(objective.model.named_parameters())
+            one, other = objective.settled(weighted, weights), objective.settled(plain, weights)
+            require(
+                torch.allclose(one, other, rtol=1e-3), f"{model}: edges of weight 1 are not as edges without weights"
+            )
+
+
+def _weighing_1(graph: Any) -> Any:
+    graph.edge_weight = torch.ones(graph.edge_index.shape[1])
+    return graph
+
+
 TASK_RULES: list[Rule] = [
     is_explained,
     has_every_budget,
     splits_do_not_overlap,
     models_can_be_pruned,
+    uses_edge_weights_or_refuses_them,
     starts_fit,
     trains_and_measures,
 ]

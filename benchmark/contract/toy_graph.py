@@ -16,6 +16,7 @@ from torch_geometric.data import Data as Graph
 from torch_geometric.utils import to_undirected
 
 from benchmark.data.splits import Splits
+from benchmark.graphs.edge_weights import edge_weights
 from benchmark.training.recipe import Recipe
 from benchmark.training.task import Task
 
@@ -38,11 +39,15 @@ class Nodes:
         return Nodes(copy.copy(self.whole).to(device))
 
     def graph(self, number: int) -> Graph:
-        return Graph(x=self.whole.x.cpu(), edge_index=self.whole.edge_index.cpu(), num_nodes=NODES)
+        weights = self.whole.get("edge_weight")
+        weighted = {} if weights is None else {"edge_weight": weights.cpu()}
+        return Graph(x=self.whole.x.cpu(), edge_index=self.whole.edge_index.cpu(), num_nodes=NODES, **weighted)
 
     def rewrite(self, edit: Callable[[Any], Any]) -> Nodes:
-        edited = copy.copy(self.whole)
-        edited.edge_index = edit(self.graph(0)).edge_index.to(self.whole.edge_index.device)
+        edited, after = copy.copy(self.whole), edit(self.graph(0))
+        edited.edge_index = after.edge_index.to(self.whole.edge_index.device)
+        if (weights := edge_weights(after)) is not None:
+            edited.edge_weight = weights.to(self.whole.edge_index.device)
         return Nodes(edited)
 
     def relabelled(self, draw: torch.Generator) -> Nodes:
@@ -67,8 +72,9 @@ class Nodes:
 
     @property
     def digest(self) -> str:
-        parts = (self.whole.x, self.whole.edge_index, self.whole.y)
-        return hashlib.sha256(b"".join(part.cpu().numpy().tobytes() for part in parts)).hexdigest()
+        parts = (self.whole.x, self.whole.edge_index, self.whole.y, self.whole.get("edge_weight"))
+        there = [part.cpu().numpy().tobytes() for part in parts if part is not None]
+        return hashlib.sha256(b"".join(there)).hexdigest()
 
 
 class Aggregating(nn.Module):
@@ -104,7 +110,7 @@ def _data(folder: Path) -> Splits:
 
 
 def _logits(model: nn.Module, batch: Graph) -> Tensor:
-    logits: Tensor = model(batch.x, batch.edge_index, batch.get("edge_weight"))
+    logits: Tensor = model(batch.x, batch.edge_index, edge_weight=batch.get("edge_weight"))
     return logits
 
 

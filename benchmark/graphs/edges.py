@@ -104,7 +104,7 @@ def graph_of(data: Any) -> Graph:
     return Graph(nodes, np.stack([forth // max(nodes, 1), forth % max(nodes, 1)], axis=1))
 
 
-def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
+def rebuilt(data: Any, log: Sequence[Edit], asked: int, weights: Floats | None = None) -> Any:
     """A copy of a `Data` with the edits in `log` applied. Tensors that are not about edges are shared, not copied.
 
     Kept edges keep their order, their repetitions and their attributes; self-loops stay. New edges come last, first in
@@ -116,6 +116,8 @@ def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
 
     Args:
         asked: the number of edits that was asked for.
+        weights: positive weights of the edges that are left, [m], in the order of `Graph.ends`; for the attribute
+            `edge_weight`, in place of weights that the graph has.
     """
     edited, index, nodes = copy.copy(data), data.edge_index, int(data.num_nodes)
     deleted, added = net(log)
@@ -126,10 +128,19 @@ def rebuilt(data: Any, log: Sequence[Edit], asked: int) -> Any:
         edited[name] = _extended(data[name], kept, new.shape[1], 1 if name == "edge_weight" else 0)
     edited.edge_index = torch.cat([index[:, kept], new, new.flip(0)], dim=1)
     edited.num_nodes = nodes
+    if weights is not None:
+        edited.edge_weight = torch.from_numpy(weights).to(index.device)[slots(graph_of(edited), edited.edge_index)]
     rows = torch.tensor(log, dtype=torch.int64, device=index.device).reshape(-1, 3)
     edited.edits = torch.cat([data.edits, rows]) if "edits" in data else rows
     edited.edits_asked = asked + (data.edits_asked if "edits_asked" in data else 0)
     return edited
+
+
+def slots(graph: Graph, edge_index: Tensor) -> Tensor:
+    """The number of the undirected edge of each directed edge, [2, e] -> [e]."""
+    ends = torch.from_numpy(graph.ends).to(edge_index.device)
+    keys = edge_index.min(dim=0).values * graph.nodes + edge_index.max(dim=0).values
+    return torch.searchsorted(ends[:, 0] * graph.nodes + ends[:, 1], keys)
 
 
 def asked(edges: float | None, share: float, size: int) -> int:

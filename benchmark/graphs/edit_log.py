@@ -20,11 +20,13 @@ class Rewiring:
         logs: the edits of each graph that reports them, by the number of the graph.
         asked: the number of edits that were asked for; None if no graph reports it.
         seconds: the time that the edits took.
+        weighted: whether an edited graph has weights of edges.
     """
 
     logs: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     asked: int | None = None
     seconds: float = 0.0
+    weighted: bool = False
 
     def noting(self, edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Wrap an edit, so that what it reports is noted here. It must be applied to the graphs in order."""
@@ -40,6 +42,7 @@ class Rewiring:
 
     def _note(self, number: int, graph: Any, seconds: float) -> None:
         self.seconds += seconds
+        self.weighted |= getattr(graph, "edge_weight", None) is not None
         if (log := getattr(graph, "edits", None)) is not None:
             self.logs.setdefault(number, []).extend((int(i), int(j), int(sign)) for i, j, sign in log)
         if (asked := getattr(graph, "edits_asked", None)) is not None:

@@ -1,6 +1,6 @@
 """Edits of graphs that an algorithm has not seen: it gets them without labels, after the run, and returns the edges.
 
-A graph is sent as tensors by `number/field`: `0/edge_index`, `0/x`, `0/edge_attr`, `0/num_nodes`.
+A graph is sent as tensors by `number/field`: `0/edge_index`, `0/x`, `0/edge_attr`, `0/edge_weight`, `0/num_nodes`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def with_edges(data: Data, edges: Graphs) -> Data:
     def replaced(graph: Any) -> Any:
         fields, after = next(given, {}), copy.copy(graph)
         after.num_nodes = int(fields.get("num_nodes", torch.tensor(-1)))
-        for name in [name for name, _ in _fields(graph) if graph.is_edge_attr(name) or name == "edge_index"]:
+        before = {name for name, _ in _fields(graph) if _of_edges(graph, name)}
+        for name in before | (fields.keys() & {"edge_weight"}):
             after[name] = fields.get(name)
         return after
 
@@ -82,8 +83,13 @@ def _edges(graphs: Iterator[Any]) -> Graphs:
         f"{number}/{name}": value
         for number, graph in enumerate(graphs)
         for name, value in _fields(graph)
-        if name in ("edge_index", "num_nodes") or graph.is_edge_attr(name)
+        if name == "num_nodes" or _of_edges(graph, name)
     }
+
+
+def _of_edges(graph: Any, name: str) -> bool:
+    """Whether a field is about edges. Weights are, of whatever size: wrong ones are to be found, not to be lost."""
+    return name in ("edge_index", "edge_weight") or bool(graph.is_edge_attr(name))
 
 
 def _fields(graph: Any) -> Iterator[tuple[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from benchmark.data.splits import Data, Splits
 from benchmark.graphs.comparison import Pairs, bridges, changed_edges, gap
+from benchmark.graphs.edge_weights import edge_weights
 from benchmark.graphs.edges import graph_of, net
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.record import Edits
+from benchmark.records.record import EdgeWeights, Edits
 
 GRAPHS_LOOKED_AT = 20
 """The number of graphs whose spectrum is computed: the first ones of a data set."""
@@ -22,10 +24,11 @@ LOG = 10_000
 """The number of edits that a record lists, for a data set of a single graph."""
 
 
-def report(splits: Splits, pairs: Sequence[Pairs], rewiring: Rewiring) -> Edits:
+def report(splits: Splits, after: Data, pairs: Sequence[Pairs], rewiring: Rewiring) -> Edits:
     """Describe, for the record, how the training graphs were edited.
 
     Args:
+        after: the training data after the run.
         pairs: every training graph before and after the run (`compared`).
         rewiring: what the edits reported about themselves.
     """
@@ -45,6 +48,7 @@ def report(splits: Splits, pairs: Sequence[Pairs], rewiring: Rewiring) -> Edits:
         inter_class=_inter_class(changes[0], _labels(splits)) if len(pairs) == 1 else None,
         seconds=rewiring.seconds,
         log=rewiring.logs.get(0, [])[:LOG] if len(pairs) == 1 else [],
+        weights=_weights(after),
     )
 
 
@@ -65,6 +69,17 @@ def undeclared_edits(pairs: Sequence[Pairs], rewiring: Rewiring) -> list[str]:
 def compared(splits: Splits, after: Data) -> list[Pairs]:
     """Every training graph before and after the run."""
     return [(graph_of(splits.train.graph(n)), graph_of(after.graph(n))) for n in range(len(after))]
+
+
+def _weights(data: Data) -> EdgeWeights | None:
+    """What the record says of the weights of edges; None if the data have none, or no edge."""
+    given = [weights for n in range(len(data)) if (weights := edge_weights(data.graph(n), directed=True)) is not None]
+    weights = torch.cat(given) if given else torch.empty(0)
+    if not len(weights):
+        return None
+    digest = hashlib.sha256(weights.numpy().tobytes()).hexdigest()
+    least, mean, greatest = (float(value) for value in (weights.min(), weights.double().mean(), weights.max()))
+    return EdgeWeights(least=least, mean=mean, greatest=greatest, digest=digest)
 
 
 def _means(pairs: Sequence[Pairs], of: Any) -> tuple[float, float]:

@@ -151,7 +151,7 @@ class _Judged:
         self.fields["audit"] = Audit(passed=not breaches, breaches=breaches)
         if breaches:
             return self._failed("failed", f"audit: {'; '.join(breaches)}")
-        self.fields["edits"] = report(self.opened.splits, graphs, rewiring) if graphs else None
+        self.fields["edits"] = report(self.opened.splits, train, graphs, rewiring) if graphs else None
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
         notes = self.handover.notes

@@ -82,6 +82,20 @@ class Prunable(_Value):
     matrices: Size
 
 
+class EdgeWeights(_Value):
+    """The weights that edits gave the edges of the training graphs.
+
+    Args:
+        least, mean, greatest: of all edges.
+        digest: SHA-256 of all weights, float32, graph by graph in the order of `edge_index`.
+    """
+
+    least: Size
+    mean: Size
+    greatest: Size
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class Edits(_Value):
     """How the training graphs were edited, computed by comparing them. Pairs hold values before and after.
 
@@ -91,10 +105,12 @@ class Edits(_Value):
         asked: edits requested over all graphs; fewer are made if connectivity does not allow more.
         deleted, added: undirected edges over all graphs.
         looked_at: number of graphs that `gap`, `components` and `bridges` were computed on.
-        gap: mean spectral gap, by weight of the self-loops; of a graph, the smallest over its components.
+        gap: mean spectral gap, by weight of the self-loops; of a graph, the smallest over its components. Edges count
+            as 1, also where they have weights.
         inter_class: share of edits between nodes of different classes; None unless one graph has classes of nodes.
         seconds: time spent editing.
         log: the first ten thousand edits in order, as (i, j, -1 or +1); empty with several graphs.
+        weights: None if edges have none.
     """
 
     graphs: Count
@@ -109,6 +125,13 @@ class Edits(_Value):
     inter_class: Share | None = None
     seconds: Size
     log: list[tuple[Whole, Whole, Whole]] = []
+    weights: EdgeWeights | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_weights(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Omit `weights` if it is None: older records do not have it, and keep their bytes."""
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if value is not None or name != "weights"}
 
 
 class Cost(_Value):

@@ -141,7 +141,8 @@ class Objective(nn.Module):
         outputs: list[Tensor] = []
 
         def replace(module: nn.Module, args: Any, kwargs: Any) -> Any:
-            return (tree_map(change, args), tree_map(change, kwargs)) if change else None
+            fixed = {name: value for name, value in kwargs.items() if name == "edge_weight"}  # part of the graph
+            return (tree_map(change, args), tree_map(change, kwargs) | fixed) if change else None
 
         def collect(module: nn.Module, args: Any, output: Any) -> None:
             outputs.extend(value for value in tree_leaves(output) if _is_float(value))

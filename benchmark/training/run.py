@@ -129,8 +129,14 @@ class Run(Look):
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
         """Apply `edit` to every training graph. At the end the harness applies it to the other splits.
 
+        Args:
+            edit: returns a `torch_geometric.data.Data` of the same nodes. If it has `edge_weight`, float [e], networks
+                use these weights in message passing; a GCN adds self-loops of weight 1.
+
         Raises:
             TypeError: the data are not graphs.
+            ValueError: the edit leaves no such graph; weights are not positive, finite, and equal in both directions.
+            Inapplicable: the network does not use weights of edges.
         """
         with self._state.tamper_check.verb("rewrite"):
             self._state.rewrite(edit)

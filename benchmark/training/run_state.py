@@ -23,7 +23,8 @@ from benchmark.training.state import tensors
 from benchmark.training.step import Tick, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
-from benchmark.training.trainer import Trainer
+from benchmark.training.trainer import Trainer, first_batch
+from benchmark.training.weighted_edges import require_used
 
 
 class RunState(Trainer):
@@ -63,7 +64,11 @@ class RunState(Trainer):
         self.tamper_check = TamperCheck(model)
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
-        """Edit the training graphs, for training and for scoring, and count operations on the edited ones."""
+        """Edit the training graphs, for training and for scoring, and count operations on the edited ones.
+
+        Raises:
+            Inapplicable: the edit gives edges weights, which the network does not use.
+        """
 
         def ticking(graph: Any) -> Any:
             self._tick(self.meter.training_steps)
@@ -72,6 +77,8 @@ class RunState(Trainer):
         edited, shared = self.data.rewrite(self.rewiring.noting(ticking)), self.scoring.data is self.data
         self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
         self.engine.data = self.weight_engine.data = self.data
+        if self.rewiring.weighted:
+            require_used(self.objective, first_batch(self.data, self.recipe, self.seed))
         self.meter.profile(self._profile())
         self.edits.append(edit)
         self.log.followed()

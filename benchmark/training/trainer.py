@@ -38,8 +38,12 @@ def profile_of(
     objective: Objective, data: Data, recipe: Recipe, seed: int, prunable: list[str], trained: Collection[str]
 ) -> Profile:
     """The operations of a run's first batch of training."""
-    first = Order(len(data), recipe.batch_size, seed)[0]
-    return Profile.of(objective, data.batch(first), prunable, trained)
+    return Profile.of(objective, first_batch(data, recipe, seed), prunable, trained)
+
+
+def first_batch(data: Data, recipe: Recipe, seed: int) -> Batch:
+    """The first batch of a training."""
+    return data.batch(Order(len(data), recipe.batch_size, seed)[0])
 
 
 class Trainer:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data as Graph
-from torch_geometric.utils import coalesce, remove_self_loops, to_undirected
 
 from .checks import check_graphs
+from .editing import OF_EDGES, canonical, checked, of_edges
 
 INPUTS = ("x", "edge_index", "edge_weight", "edge_attr", "rwse", "lappe", "ptr")
 """Fields of a batch that are passed to a model, if the batch has them."""
@@ -52,7 +52,7 @@ class GraphData:
         Args:
             target: what `y` belongs to: node, graph, or pair (of `pair_index`, [2, pairs]).
         """
-        graphs = [_canonical(graph, directed) for graph in graphs]
+        graphs = [canonical(graph, directed) for graph in graphs]
         names = [name for name, value in graphs[0].to_dict().items() if isinstance(value, Tensor)]
         per = {name: _belongs(name, target) for name in names}
         rows = {
@@ -103,9 +103,9 @@ class GraphData:
         return Graph(**values, ptr=ptr, batch=owners["node"], num_nodes=len(owners["node"]))
 
     def graph(self, number: int) -> Graph:
-        """Return one graph for an edit, on the CPU: nodes, edges and their features, without labels and split."""
+        """Return one graph for an edit, on the CPU: nodes, edges, features and weights, without labels and split."""
         span = {of: slice(int(ptr[number]), int(ptr[number + 1])) for of, ptr in self.ptr.items()}
-        shown = [name for name in self.values if name in ("x", "edge_index", "edge_attr")]
+        shown = [name for name in self.values if name in ("x", "edge_index", *OF_EDGES)]
         fields = {name: self.values[name][span[self.per[name]]].cpu() for name in shown}
         fields["edge_index"] = fields["edge_index"].t().contiguous()
         return Graph(**fields, num_nodes=span["node"].stop - span["node"].start)
@@ -121,32 +121,27 @@ class GraphData:
     def rewrite(self, edit: Callable[[Any], Any]) -> GraphData:
         """Return the data with the edges of every graph edited and all else unchanged.
 
+        If the edit gives any graph the weights `edge_weight` (`benchmark.graphs.edge_weights`), the edges of the others
+        weigh 1.
+
         Raises:
             ValueError: the edit changed the nodes, or returned edges that are invalid for this data set.
         """
-        edited = [self._edited(number, edit) for number in range(len(self))]
-        device = self.ptr["node"].device
-        values, ptr = dict(self.values), dict(self.ptr)
-        for name in [name for name in self.values if self.per[name] == "edge"]:
-            rows = [graph[name].t() if name == "edge_index" else graph[name] for graph in edited]
-            values[name] = torch.cat(rows).to(device)
-            ptr["edge"] = torch.tensor([0, *map(len, rows)]).cumsum(0).to(device)
-        return replace(self, values=values, ptr=ptr)
+        graphs = [self._edited(number, edit) for number in range(len(self))]
+        rows = {"edge_index": [graph.edge_index.t() for graph in graphs], **of_edges(graphs)}
+        ends, device = rows["edge_index"], self.ptr["node"].device
+        values = {name: torch.cat(parts).to(device) for name, parts in rows.items()}
+        ptr = {"edge": torch.tensor([0, *map(len, ends)]).cumsum(0).to(device)}
+        per = dict.fromkeys(rows, "edge")
+        return replace(self, values={**self.values, **values}, per={**self.per, **per}, ptr={**self.ptr, **ptr})
 
     def _edited(self, number: int, edit: Callable[[Any], Any]) -> Graph:
         before = self.graph(number)
-        nodes, after, where = before.num_nodes, edit(copy.copy(before)), f"graph {number}: the edit"
-        if not isinstance(after, Graph) or after.num_nodes != nodes:
-            raise ValueError(f"{where} must give a graph of the same {nodes} nodes")
-        ends = after.edge_index.cpu()
-        if ends.numel() and not 0 <= int(ends.min()) <= int(ends.max()) < nodes:
-            raise ValueError(f"{where} names nodes that are not there")
-        if "edge_attr" in self.values and (after.edge_attr is None or len(after.edge_attr) != ends.shape[1]):
-            raise ValueError(f"{where} must leave every edge its features")
-        tidy = _canonical(Graph(edge_index=ends, edge_attr=after.edge_attr, num_nodes=nodes), directed=True)
-        if not self.directed and to_undirected(tidy.edge_index, num_nodes=nodes).shape != tidy.edge_index.shape:
-            raise ValueError(f"{where} left an edge without its way back, in a graph without directions")
-        return tidy
+        after = edit(copy.copy(before))
+        try:
+            return checked(before, after, self.directed)
+        except ValueError as problem:
+            raise ValueError(f"graph {number}: {problem}") from None
 
     def relabelled(self, draw: torch.Generator) -> GraphData:
         y, mask = self.values["y"], self.values.get("mask")
@@ -212,20 +207,11 @@ def for_nodes(graph: Graph, mask: Tensor) -> GraphData:
     return GraphData.of([visible])
 
 
-def _canonical(graph: Graph, directed: bool) -> Graph:
-    """Remove loops and duplicate edges, sort edges with their features, and add both directions if undirected."""
-    graph = copy.copy(graph)
-    index, attr = remove_self_loops(graph.edge_index, graph.edge_attr)
-    tidy = coalesce if directed else to_undirected
-    graph.edge_index, graph.edge_attr = tidy(index, attr, num_nodes=graph.num_nodes, reduce="max")
-    return graph
-
-
 def _belongs(name: str, target: str) -> str:
     """Return what a row of a field belongs to: node, edge, graph or pair."""
     if name == "y":
         return target
-    return {"edge_index": "edge", "edge_attr": "edge", "pair_index": "pair"}.get(name, "node")
+    return {"edge_index": "edge", "pair_index": "pair", **dict.fromkeys(OF_EDGES, "edge")}.get(name, "node")
 
 
 def _rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

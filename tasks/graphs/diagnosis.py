@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data as Graph
 
 from .data import GraphData, inputs
-from .messages import edges_of, gather
+from .messages import edges_of, normalised
 
 GRAPHS, PAIRS = 20, 10
 """Largest number of graphs measured in a split, and of pairs of nodes in each."""
@@ -66,10 +66,11 @@ def over_squashing(data: GraphData) -> Values:
 
 
 def adjacency(graph: Graph) -> csr_array:
-    """Return the symmetric adjacency matrix, with ones for edges."""
+    """Return the symmetric adjacency matrix, with the weights of edges, or ones."""
     target, source = graph.edge_index.numpy()
-    matrix = csr_array((np.ones(len(source)), (source, target)), shape=(graph.num_nodes, graph.num_nodes))
-    return ((matrix + matrix.T) > 0).astype(float)
+    weights = np.ones(len(source)) if graph.edge_weight is None else graph.edge_weight.double().numpy()
+    matrix = csr_array((weights, (source, target)), shape=(graph.num_nodes, graph.num_nodes))
+    return matrix.maximum(matrix.T)
 
 
 def gap(matrix: csr_array, loops: int = 0) -> float:
@@ -135,17 +136,15 @@ def over_smoothing(model: nn.Module, batch: Graph) -> dict[str, list[float]]:
         for handle in handles:
             handle.remove()
     return {
-        "dirichlet_energy": [dirichlet(state, batch.edge_index) for state in states],
+        "dirichlet_energy": [dirichlet(state, batch.edge_index, batch.edge_weight) for state in states],
         "mean_average_distance": [distance(state, batch.edge_index) for state in states],
     }
 
 
-def dirichlet(x: Tensor, edge_index: Tensor) -> float:
+def dirichlet(x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> float:
     """Return tr(X' L X) / ||X||^2 with the normalised Laplacian L of A + I: in [0, 2), and 0 for smooth features."""
-    edges = edges_of(edge_index, len(x)).looped
-    scale = edges.indegree.double().rsqrt().unsqueeze(1)
     x = x.double()
-    smooth = scale * gather(scale * x, edges)
+    smooth = normalised(x, edges_of(edge_index, len(x)), None if weight is None else weight.double())
     return float(1 - (x * smooth).sum() / x.square().sum().clamp_min(1e-30))
 
 

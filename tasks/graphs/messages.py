@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.weak import WeakIdKeyDictionary
 
+from benchmark import Inapplicable
+
 PORTION = 1 << 15
 """Number of edges whose messages `along` holds in memory at a time."""
 
@@ -139,6 +141,12 @@ def _weights_into(edges: Edges, weight: Tensor | None) -> Tensor:
     if weight is None:
         return edges.indegree
     return weight.new_zeros(edges.nodes).index_add(0, edges.target, weight)
+
+
+def require_unweighted(layer: str, weight: Tensor | None) -> None:
+    """Raise Inapplicable if edges have weights, and the layer is one that computes with features of edges instead."""
+    if weight is not None:
+        raise Inapplicable(f"edges have weights, and {layer} layers take none; GCN, SAGE, GIN and GAT layers do")
 
 
 def softmax(scores: Tensor, edges: Edges, weight: Tensor | None = None) -> Tensor:

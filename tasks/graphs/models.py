@@ -1,7 +1,7 @@
 """Networks on graphs, as Tönshoff et al. (2023) configure them for the long-range graph benchmark.
 
 Every layer maps the features of nodes and edges to new ones: (h [n, d], e [edges, d] or None). GCN, SAGE, and GIN
-without edge features accept a differentiable `edge_weight` per edge; layers that use edge features do not.
+without edge features accept a differentiable `edge_weight` per edge; layers that use edge features refuse it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .messages import Edges, edges_of, gather, mean, normalised, pool
+from .messages import Edges, edges_of, gather, mean, normalised, pool, require_unweighted
 
 ATOMS = (119, 5, 12, 12, 10, 6, 6, 2, 2)
 """Number of values of each atom feature: number, chirality, degree, charge, hydrogens, radicals, hybrid., two flags."""
@@ -92,6 +92,7 @@ class GIN(Layer):
         if e is None:
             total = gather(h, edges, weight)
         else:
+            require_unweighted("GINE", weight)
             total = torch.zeros_like(h).index_add(0, edges.target, F.relu(h.index_select(0, edges.source) + e))
         return self.after(h, self.linear2(F.relu(self.linear1(h + total)))), e
 
@@ -105,6 +106,7 @@ class GatedGCN(Layer):
         self.norm, self.edge_norm = nn.BatchNorm1d(width), nn.BatchNorm1d(width)
 
     def forward(self, h: Tensor, e: Tensor | None, edges: Edges, weight: Tensor | None, ptr: Tensor) -> State:
+        require_unweighted("GatedGCN", weight)
         if e is None:
             e = h.new_zeros(len(edges.source), h.shape[1])
         new_e = (

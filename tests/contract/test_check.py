@@ -25,6 +25,7 @@ from benchmark.contract.algorithm_rules import ALGORITHM_RULES
 from benchmark.contract.finding import Broken, Rule, rule_name
 from benchmark.contract.task_rules import TASK_RULES
 from benchmark.contract.toy import toy
+from benchmark.contract.toy_graph import Aggregating, graph
 from benchmark.data.folders import DataFolders
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
@@ -135,7 +136,12 @@ def test_built_in_algorithm_keeps_the_rule_on_bits_itself(name: str) -> None:
     algorithm_rules.gives_the_same_bits_again(name)
 
 
-LONG = (task_rules.trains_and_measures, task_rules.splits_do_not_overlap, task_rules.models_can_be_pruned)
+LONG = (
+    task_rules.trains_and_measures,
+    task_rules.splits_do_not_overlap,
+    task_rules.models_can_be_pruned,
+    task_rules.uses_edge_weights_or_refuses_them,
+)
 TASK_CASES = [
     pytest.param(
         name,
@@ -478,3 +484,28 @@ def test_check_goes_on_after_a_broken_rule_and_tells_of_any_exception(monkeypatc
     monkeypatch.setattr(check, "ALGORITHM_RULES", [breaks, falls, holds])
     found = {finding.rule: finding.problem for finding in check.check("dense", "algorithm")}
     assert found == {"breaks": "so it is", "falls": "ZeroDivisionError: by accident", "holds": ""}
+
+
+class Doubling(Aggregating):
+    """A network for which an edge with a weight is two."""
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        return super().forward(x, edge_index, None if edge_weight is None else 2 * edge_weight)
+
+
+def test_edges_of_weight_1_that_count_otherwise_than_edges_without_weights_are_told(broken: Callable[..., str]) -> None:
+    task = replace(graph, models={"graph": Doubling})
+    says = "graph: edges of weight 1 are not as edges without weights"
+    assert broken(task_rules.uses_edge_weights_or_refuses_them, task) == says
+
+
+def test_networks_that_use_no_weights_of_edges_keep_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf(Aggregating):
+        def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+            return super().forward(x, edge_index)
+
+    monkeypatch.setattr(registry, "task", lambda name: replace(graph, models={"graph": Deaf}))
+    task_rules.uses_edge_weights_or_refuses_them("deaf")
+    monkeypatch.setattr(registry, "task", lambda name: toy)
+    with pytest.raises(SkipTest, match="not graphs"):
+        task_rules.uses_edge_weights_or_refuses_them("toy")

@@ -6,9 +6,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from benchmark.algorithms.edges import _diffusion, gdc
 from benchmark.algorithms.edges._diffusion import diffusion, strongest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
@@ -93,3 +94,47 @@ def test_on_cora(real_data):
     log = gdc.replaced(graph, graph.size - 500)
     assert graph.edited(log).size == graph.size - 500
     assert len(log) > 500
+
+
+def the_authors(graph: Graph, kernel: str, least: float) -> np.ndarray:
+    """The weights of torch-geometric's transform, [n, n]: all entries of S from `least` on, normalised."""
+    from torch_geometric.data import Data
+    from torch_geometric.transforms import GDC
+
+    settings = {"ppr": {"method": "ppr", "alpha": 0.15}, "heat": {"method": "heat", "t": 2.0}}[kernel]
+    ends = torch.from_numpy(np.concatenate([graph.ends, graph.ends[:, ::-1]]).T.copy())
+    transform = GDC(
+        self_loop_weight=1,
+        normalization_in="sym",
+        normalization_out="sym",
+        diffusion_kwargs=settings,
+        sparsification_kwargs={"method": "threshold", "eps": least},
+        exact=True,
+    )
+    after = transform(Data(edge_index=ends, edge_attr=torch.ones(2 * graph.size).double(), num_nodes=graph.nodes))
+    weights = torch.zeros(graph.nodes, graph.nodes, dtype=torch.float64)
+    weights[tuple(after.edge_index)] = after.edge_attr.double()
+    return weights.numpy()
+
+
+@KERNELS
+@settings(deadline=None, max_examples=20)
+@given(graph=connected(), size=st.integers(1, 20))
+def test_weights_are_those_of_torch_geometric(kernel, graph, size):
+    values = dense(graph, kernel, 0.15, 2.0)
+    above = np.sort(np.unique(np.round(values[np.triu_indices(graph.nodes, 1)], 8)))[::-1]
+    assume(len(above) > size)
+    least = (above[size - 1] + above[size]) / 2
+    assume(np.diag(values).min() > least)
+    count = int((np.triu(values, 1) > least).sum())
+    plan = gdc.weighted(graph, count, kernel, 0.15, 2.0)
+    theirs, after = the_authors(graph, kernel, least), graph.edited(plan.edits)
+    assert len(plan.weights) == count == int((np.triu(theirs, 1) > 0).sum())
+    assert plan.weights == pytest.approx(theirs[tuple(after.ends.T)], rel=1e-5)
+
+
+def test_weights_of_an_edge_on_paper():
+    """S = [[0.6, 0.4], [0.4, 0.6]]: rows sum to 1, so that the edge weighs 0.4."""
+    plan = gdc.weighted(Graph.of(2, [(0, 1)]), 1, "ppr", 0.2)
+    assert (plan.edits, plan.weights) == ([], pytest.approx([0.4]))
+    assert gdc.weighted(Graph.of(3, [(0, 1)]), 0).weights.tolist() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,23 @@ def test_with_nothing_to_prune_it_is_one_dense_training():
 def test_a_task_of_many_graphs_is_passed_over_with_a_reason():
     with pytest.raises(Inapplicable, match="learns the mask of one graph, and this task has"):
         ugs(run_on("ring-transfer"))
+
+
+@pytest.mark.runs
+def test_masks_multiply_the_weights_that_edges_have():
+    task, seen = registry.task("planted-partition"), []
+
+    def loss(model, batch):
+        seen.append(batch.edge_weight.detach().clone())
+        return task.loss(model, batch)
+
+    def halved(data):
+        data.edge_weight = torch.full((data.num_edges,), 0.5)
+        return data
+
+    data, noting = task.data(Path()).train.rewrite(halved), replace(task, loss=loss)
+    run = Run(RunState(noting, build(task, "gcn", 0), task.recipe("smoke"), Target(0.5), data, 0))
+    seen.clear()
+    learn_masks(run, graph_of(run.batches(1)[0]), 1e-2, 1e-2)
+    assert seen[0] == pytest.approx(torch.full_like(seen[0], 0.5), abs=1e-4)
+    assert seen[-1].std() > 1e-3

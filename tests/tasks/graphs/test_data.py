@@ -157,3 +157,51 @@ def test_permuted_labels_stay_in_their_split(seed: int) -> None:
     y: Tensor = for_nodes(graph, mask).relabelled(torch.Generator().manual_seed(seed)).values["y"]
     assert sorted(y[mask].tolist()) == labels[mask].tolist()
     assert (y[~mask] == -1).all()
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def weighing(graph: Graph) -> Graph:
+    """The graph with an edge weighing half the sum of its ends, and 1 at the node 0."""
+    graph.edge_weight = (graph.edge_index.sum(dim=0).float() / 2).clamp(min=1)
+    return graph
+
+
+def test_weights_of_an_edit_are_kept_in_batches_selections_and_digests() -> None:
+    heavy = DATA.rewrite(weighing)
+    assert heavy.digest != DATA.digest
+    assert heavy.rewrite(lambda graph: graph).digest == heavy.digest
+    everything = heavy.batch(torch.arange(len(GRAPHS)))
+    alone = [heavy.batch(torch.tensor([number])).edge_weight for number in range(len(GRAPHS))]
+    assert torch.equal(everything.edge_weight, torch.cat(alone))
+    assert torch.equal(heavy.select(torch.tensor([3, 1])).values["edge_weight"], torch.cat([alone[3], alone[1]]))
+    shown = heavy.graph(2)
+    assert torch.equal(shown.edge_weight, (shown.edge_index.sum(dim=0).float() / 2).clamp(min=1))
+    assert torch.equal(everything.edge_attr, DATA.batch(torch.arange(len(GRAPHS))).edge_attr)
+
+
+def test_edges_of_graphs_without_weights_weigh_1() -> None:
+    some = DATA.rewrite(lambda graph: weighing(graph) if graph.num_nodes == 6 else graph)
+    weights = [some.batch(torch.tensor([number])).edge_weight for number in range(len(GRAPHS))]
+    assert all(bool((weights[number] == 1).all()) for number in range(3))
+    assert bool((weights[3] > 1).any())
+
+
+def test_an_edit_of_a_weighted_graph_must_leave_it_its_weights() -> None:
+    def bare(graph: Graph) -> Graph:
+        return Graph(edge_index=graph.edge_index, edge_attr=graph.edge_attr, num_nodes=graph.num_nodes)
+
+    with pytest.raises(ValueError, match="graph 0: the edit must leave every edge its weight"):
+        DATA.rewrite(weighing).rewrite(bare)
+
+
+def test_weights_of_one_direction_are_refused_and_those_of_directed_graphs_are_not() -> None:
+    def uneven(graph: Graph) -> Graph:
+        graph.edge_weight = 1.0 + torch.arange(graph.num_edges)
+        return graph
+
+    with pytest.raises(ValueError, match=r"graph 0: edge \(\d, \d\) weighs \d and"):
+        DATA.rewrite(uneven)
+    directed = GraphData.of(GRAPHS, target="graph", directed=True).rewrite(uneven)
+    assert directed.graph(0).edge_weight.tolist() == [1.0 + n for n in range(directed.graph(0).num_edges)]

@@ -56,6 +56,15 @@ def test_a_gcn_normalises_with_loops(graph: Graph) -> None:
     torch.testing.assert_close(normalised(x, edges_of(ends, nodes), weight), scale[:, None] * looped * scale @ x)
 
 
+def test_a_gcn_normalises_as_torch_geometric_does() -> None:
+    from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+    ends = torch.tensor([[0, 1, 1, 2, 0, 2], [1, 0, 2, 1, 2, 0]])
+    x, weight = draws(4, 6)  # node 3 has no edge
+    looped, shares = gcn_norm(ends, weight, num_nodes=4, add_self_loops=True)
+    torch.testing.assert_close(normalised(x, edges_of(ends, 4), weight), dense(looped, 4, shares) @ x)
+
+
 @given(graphs())
 def test_shares_of_the_edges_into_a_node_sum_to_one(graph: Graph) -> None:
     ends, nodes = graph

@@ -24,6 +24,7 @@ from torch_geometric.data import Data as Graph
 from torch_geometric.transforms import AddRandomWalkPE
 
 from benchmark.data.splits import Splits
+from benchmark.errors import Inapplicable
 from benchmark.harness.answer import answer
 from benchmark.harness.effective_density import live_paths
 from benchmark.harness.network import build
@@ -265,6 +266,22 @@ def test_an_edge_that_weighs_nothing_is_not_there(tmp_path: Path, monkeypatch: p
     del batch.edge_weight
     batch.edge_index = kept
     torch.testing.assert_close(network(**inputs(batch)), some)
+
+
+@pytest.mark.parametrize(("model", "layer"), [("gine", "GINE"), ("gatedgcn", "GatedGCN"), ("gps", "GatedGCN")])
+def test_layers_with_features_of_edges_refuse_weights(
+    model: str, layer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data = molecules(tmp_path, PEPTIDES).train.rewrite(weighing)
+    network = build(registry.task("peptides-func"), model, 0)
+    with pytest.raises(Inapplicable, match=f"{layer} layers take none; GCN, SAGE, GIN and GAT layers do"):
+        network(**inputs(data.batch(torch.arange(2))))
+
+
+def weighing(graph: Graph) -> Graph:
+    graph.edge_weight = torch.full((graph.num_edges,), 0.5)
+    return graph
 
 
 def test_coco_has_81_classes() -> None:
