@@ -1,13 +1,17 @@
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
+from pydantic import Field
 from scipy.optimize import brentq
 
 from benchmark import Absent, Anywhere, Fraction, Masks, Run, Share, algorithm, allocate, keep_each, keep_top
 from benchmark.scores import Tensors, magnitude
 
 from ._powered import Power, powered
+
+Counts = Mapping[str, int]
+Rounds = Annotated[int, Field(ge=0, description="whole number >= 0")]
 
 
 @algorithm(paper="arXiv:1803.03635", trains_once=False, family="after training")
@@ -19,6 +23,7 @@ def imp(
     retrain: Literal["weights", "rate", "finetune"] = "weights",
     scope: Literal["pattern", "layer"] = "pattern",
     power: Annotated[Power, Absent(1.0)] = 1.0,
+    rounds: Annotated[Rounds, Absent(0)] = 0,
 ) -> None:
     """IMP: train, prune the smallest weights, rewind, repeat (Frankle & Carbin, 2019; Frankle et al., 2020).
 
@@ -31,6 +36,8 @@ def imp(
             long at the last learning rate (Renda et al., 2020)
         scope: rank as the pattern says; or within each layer, where the output layer loses half as much per round
         power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
+        rounds: prune in so many rounds, to counts that rounds by `fraction` come through; 1 is one-shot pruning, 0 as
+            many as `fraction` needs
     """
     if scope == "layer" and not isinstance(run.target.pattern, Anywhere):
         raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
@@ -39,7 +46,7 @@ def imp(
         run.train(start)
         early = trained.snapshot()
         run.train()
-        for counts in rounds(run, fraction, scope):
+        for counts in some(list(levels(run, fraction, scope)), rounds):
             masks = largest(run, trained.weights, counts, scope)
             if masks == run.masks:
                 continue  # a pattern such as N:M may have no density between these two rounds
@@ -61,7 +68,13 @@ def largest(run: Run, weights: Tensors, counts: Mapping[str, int], scope: str) -
     return keep_top(scores, run.target if last else run.target.with_density(share), among=run.masks)
 
 
-def rounds(run: Run, fraction: float, scope: str) -> Iterator[dict[str, int]]:
+def some(counts: Sequence[Counts], rounds: int) -> Sequence[Counts]:
+    """As many of the rounds, evenly spaced, with the last; all of them for 0."""
+    number = min(rounds, len(counts)) or len(counts)
+    return [counts[(place + 1) * len(counts) // number - 1] for place in range(number)]
+
+
+def levels(run: Run, fraction: float, scope: str) -> Iterator[Counts]:
     """Yield the number of weights kept after each round, in the whole network or in each layer."""
     sizes = {name: mask.numel() for name, mask in run.masks.items()}
     if scope == "layer":

@@ -1,7 +1,8 @@
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from benchmark import Count, Finding, Study, experiment, panels, wilson, without_result
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
+Largest = Annotated[int, Field(ge=14, le=44, description="whole number from 14 to 44")]
+
 SHARES, EPS, TARGETS = [1 / 2, 1 / 4, 1 / 8], [1e-1, 1e-3], [0.0, 0.5]
 POINT = ["n", "share", "eps", "z"]
 
@@ -19,9 +22,9 @@ POINT = ["n", "share", "eps", "z"]
 @experiment(
     paper="arXiv:2410.14754",
     full={"n_most": 40, "draws": 1000},
-    smoke={"n_most": 10, "draws": 20},
+    smoke={"n_most": 14, "draws": 20},
 )
-def rfss(study: Study, *, n_most: Count = 28, draws: Count = 400) -> None:
+def rfss(study: Study, *, n_most: Largest = 28, draws: Count = 400) -> None:
     """Random fixed-size subset sums: how sparse can a ticket be that nobody trained (Natale et al., 2024)?
 
     Given n normal numbers, is there a subset of exactly k whose sum lies within eps of a target? Two of the paper's

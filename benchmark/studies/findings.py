@@ -82,8 +82,10 @@ class Finding:
             return "not told apart", f"n is {self.n}; {self.least} are needed"
         right = self.estimate > self.bound if self.side == "above" else self.estimate < self.bound
         straddles = self.low <= self.bound <= self.high and self.low < self.high
-        if straddles or (p is not None and p > ALPHA):
+        if straddles:
             return "not told apart", f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
+        if p is not None and p > ALPHA:
+            return "not told apart", f"p is {p:.2g}, corrected for all claims"
         return ("holds", "") if right else ("does not hold", "")
 
     def __str__(self) -> str:
