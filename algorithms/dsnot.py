@@ -28,9 +28,11 @@ def dsnot(
 
     The error of an output is the sum of w mean(x) over its pruned weights. In each cycle the pruned weight with the
     largest w mean(x) / var(x) of the error's sign comes back, and of those whose removal lowers the error, too, the
-    one with the smallest |w| |x| goes. Under N:M it is the one of the same group with the smallest first score, and an
-    output is left when its error would change sign. No weight is moved twice, and none is corrected. All layers keep
-    the same share, all outputs of a layer, too, and each layer is fed by layers that are pruned already.
+    one with the smallest |w| |x| goes; under N:M the one of the same group with the smallest first score. An output is
+    left when its error would change sign: the released code looks at this under N:M alone by default
+    (`without_same_sign`), and goes on to the last cycle otherwise, which narrow layers do not survive. No weight is
+    moved twice, and none is corrected. All layers keep the same share, all outputs of a layer, too, and each layer is
+    fed by layers that are pruned already.
 
     Options:
         first: what the first masks keep, within each output: |w| |x| (Wanda), |w|, or SparseGPT's w^2 / U^2
@@ -73,8 +75,7 @@ def swapped(
         free = kept & ~moved & (toward < 0 if groups is None else groups == groups[back][:, None])
         cost, gone = sizes.masked_fill(~free, torch.inf).min(dim=1)
         after = error - change[rows, back] + change[rows, gone]
-        active &= (error.abs() > threshold) & (gain > 0) & cost.isfinite()
-        active &= groups is None or after.sign() == sign
+        active &= (error.abs() > threshold) & (gain > 0) & cost.isfinite() & (after.sign() == sign)
         for places, value in ((back, True), (gone, False)):
             kept[rows[active], places[active]] = value
             moved[rows[active], places[active]] = True
