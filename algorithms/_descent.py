@@ -39,3 +39,24 @@ class Descent:
 def learned(values: Tensors) -> dict[str, Tensor]:
     """Copies that can be trained."""
     return {name: value.detach().clone().requires_grad_() for name, value in values.items()}
+
+
+class Adam:
+    """Adam without weight decay on tensors of a method's own (Kingma & Ba, 2015).
+
+    Args:
+        tensors: by name; they are changed in place.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors, self._steps = tensors, 0
+        self._means = {name: torch.zeros_like(value) for name, value in tensors.items()}
+        self._squares = {name: torch.zeros_like(value) for name, value in tensors.items()}
+
+    def step(self, gradients: Tensors, rate: float) -> None:
+        """Make a step of those tensors that have a gradient."""
+        self._steps += 1
+        for name, gradient in gradients.items():
+            mean = self._means[name].mul_(0.9).add_(gradient, alpha=0.1) / (1 - 0.9**self._steps)
+            square = self._squares[name].mul_(0.999).add_(gradient**2, alpha=0.001) / (1 - 0.999**self._steps)
+            self._tensors[name].sub_(rate * mean / (square.sqrt() + 1e-8))

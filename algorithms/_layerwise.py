@@ -47,6 +47,16 @@ def keep_in_layer(run: Run, name: str, score: Tensor, count: int) -> Tensor:
     return keep_top(scores, run.target)[name]
 
 
+def product(weight: Tensor, squares: Tensor) -> Tensor:
+    """|w| times the root mean square of the input that it is multiplied with."""
+    return weight.abs() * squares.sqrt()
+
+
+def within_outputs(scores: Tensor) -> Tensor:
+    """The rank of each score within its output, so that all outputs keep the same number, or one more."""
+    return scores.flatten(1).argsort(dim=1, stable=True).argsort(dim=1).double().view_as(scores)
+
+
 def replaced(masks: Masks, changes: Mapping[str, Tensor]) -> Masks:
     """The masks with some of them replaced."""
     return Masks({name: changes.get(name, mask) for name, mask in masks.items()})

@@ -6,7 +6,16 @@ from torch import Tensor
 from benchmark import Anywhere, Blocks, Channels, Count, Run, algorithm, allocate, keep_top
 from benchmark.scores import Tensors
 
-from ._layerwise import Finetune, equal_shares, fine_tune, keep_in_layer, replaced, train_if_drawn
+from ._layerwise import (
+    Finetune,
+    equal_shares,
+    fine_tune,
+    keep_in_layer,
+    product,
+    replaced,
+    train_if_drawn,
+    within_outputs,
+)
 
 
 @algorithm(paper="arXiv:2306.11695", trains_once=False, family="after training")
@@ -52,22 +61,12 @@ def wanda(
     fine_tune(run, finetune)
 
 
-def product(weight: Tensor, squares: Tensor) -> Tensor:
-    """|w| times the root mean square of the input that it is multiplied with."""
-    return weight.abs() * squares.sqrt()
-
-
 def relative(weight: Tensor, squares: Tensor) -> Tensor:
     """Relative importance and activation, with the power 1/2 of the inputs' norm."""
     size = weight.abs().flatten(1)
     tiny = torch.finfo(size.dtype).tiny
     shares = size / size.sum(dim=0, keepdim=True).clamp_min(tiny) + size / size.sum(dim=1, keepdim=True).clamp_min(tiny)
     return shares.view_as(weight) * squares.sqrt() ** 0.5
-
-
-def within_outputs(scores: Tensor) -> Tensor:
-    """The rank of each score within its output, so that all outputs keep the same number, or one more."""
-    return scores.flatten(1).argsort(dim=1, stable=True).argsort(dim=1).double().view_as(scores)
 
 
 def outliers(run: Run, scores: Tensors, above: float = 5.0, width: float = 0.08) -> dict[str, int]:

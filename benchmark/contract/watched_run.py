@@ -63,8 +63,13 @@ class WatchedRun(Run):
         statistics = super().statistics
         return self._looking("statistics()", lambda: statistics(batches, weights, **settings))
 
-    def moments(self, count: int = 1, *, order: int = 2) -> dict[str, Tensor]:
+    def moments(self, count: int = 1, *, order: int | Sequence[int] = 2) -> dict[str, Tensor]:
         return self._looking("moments()", lambda: super(WatchedRun, self).moments(count, order=order))
+
+    def inputs(self, count: int = 1) -> Iterator[dict[str, tuple[Tensor, ...]]]:
+        inputs = super().inputs(count)
+        while (one := self._looking("inputs()", lambda: next(inputs, None))) is not None:
+            yield one
 
     def gram(self, count: int = 1, names: Collection[str] | None = None) -> dict[str, Tensor]:
         return self._looking("gram()", lambda: super(WatchedRun, self).gram(count, names))

@@ -72,21 +72,22 @@ class Finding:
         Args:
             p: corrected for all claims that are tested together.
         """
-        if self.missing:
-            return "incomplete", f"no result of {', '.join(self.missing)}"
+        if self.missing or (math.isnan(self.estimate) and not self.misses):
+            return "incomplete", f"no result of {', '.join(self.missing) or 'any run'}"
         if self.misses:
             return "uninformative", self.misses
-        if math.isnan(self.estimate):
-            return "incomplete", "there is no number"
-        if self.n < self.least:
-            return "not told apart", f"n is {self.n}; {self.least} are needed"
+        if doubt := self._doubt(p):
+            return "not told apart", doubt
         right = self.estimate > self.bound if self.side == "above" else self.estimate < self.bound
-        straddles = self.low <= self.bound <= self.high and self.low < self.high
-        if straddles:
-            return "not told apart", f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
-        if p is not None and p > ALPHA:
-            return "not told apart", f"p is {p:.2g}, corrected for all claims"
-        return ("holds", "") if right else ("does not hold", "")
+        return ("holds" if right else "does not hold"), ""
+
+    def _doubt(self, p: float | None) -> str:
+        """Why the number could lie on either side of the bound; empty if it could not."""
+        if self.n < self.least:
+            return f"n is {self.n}; {self.least} are needed"
+        if self.low <= self.bound <= self.high and self.low < self.high:
+            return f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
+        return f"p is {p:.2g}, corrected for all claims" if p is not None and p > ALPHA else ""
 
     def __str__(self) -> str:
         where = f" {self.says}" if self.says else ""

@@ -7,7 +7,7 @@ of a linear layer; what lies there is [groups, channels, *kernel], as unfolding 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,19 +27,24 @@ Measure = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """From a layer, its input and its output to a sum over all positions."""
 
 
-def powers(order: int) -> Measure:
-    """Sums of powers: float64 [groups, channels, *kernel]."""
+def powers(orders: Sequence[int]) -> Measure:
+    """Sums of powers: float64 [orders, groups, channels, *kernel]."""
 
     def measure(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
-        if isinstance(layer, CONVOLUTIONS) and inputs.dim() == len(layer.kernel_size) + 2:
-            inputs = inputs.pow(order).sum(dim=0, keepdim=True, dtype=torch.float64)  # so that one image is unfolded
-            outputs = outputs[:1]
-        else:
-            inputs = inputs.double() ** order
-        seen, kernel = windows(layer, inputs, outputs)
-        return seen.sum(dim=[0, *range(3, seen.dim() - kernel)])
+        return torch.stack([power(layer, inputs, outputs, order) for order in orders])
 
     return measure
+
+
+def power(layer: nn.Module, inputs: Tensor, outputs: Tensor, order: int) -> Tensor:
+    """The sum of one power: float64 [groups, channels, *kernel]."""
+    if isinstance(layer, CONVOLUTIONS) and inputs.dim() == len(layer.kernel_size) + 2:
+        inputs = inputs.pow(order).sum(dim=0, keepdim=True, dtype=torch.float64)  # so that one image is unfolded
+        outputs = outputs[:1]
+    else:
+        inputs = inputs.double() ** order
+    seen, kernel = windows(layer, inputs, outputs)
+    return seen.sum(dim=[0, *range(3, seen.dim() - kernel)])
 
 
 def products(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
@@ -86,6 +91,34 @@ class Means:
             self.positions[name] = self.positions.get(name, 0) + outputs.numel() // channels
 
         return add
+
+
+class Inputs:
+    """The inputs of layers, of one call of the model: [n, channels, *places]."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[Tensor, ...]] = {}
+
+    @contextmanager
+    def watching(self, model: nn.Module, names: Collection[str]) -> Iterator[None]:
+        """Keep what the layers with these weights are fed while the model is called within this context."""
+        with hooked() as handles:
+            for name, layer, _ in layers_of(model, names):
+                handles.append(layer.register_forward_hook(self._keeping(name)))
+            yield
+
+    def _keeping(self, name: str) -> Callable[..., None]:
+        def keep(layer: nn.Module, args: tuple[Any, ...], outputs: Tensor) -> None:
+            self.seen[name] = (*self.seen.get(name, ()), channels_second(layer, args[0].detach()))
+
+        return keep
+
+
+def channels_second(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """The input of a layer as [n, channels, *places]."""
+    if isinstance(layer, CONVOLUTIONS):
+        return inputs if inputs.dim() == len(layer.kernel_size) + 2 else inputs.unsqueeze(0)
+    return inputs.movedim(-1, 1) if inputs.dim() > 1 else inputs.unsqueeze(0)
 
 
 def layers_of(model: nn.Module, names: Collection[str]) -> Iterator[tuple[str, nn.Module, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -11,19 +11,15 @@ from torch import Tensor
 from benchmark.data.splits import Batch, Data
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Target
-from benchmark.training.layer_inputs import powers, products
+from benchmark.training.look_at_layers import LookAtLayers
 from benchmark.training.objective import Norms
 from benchmark.training.recipe import Recipe
-from benchmark.training.run_state import RunState
 from benchmark.training.step import Part, Snapshot
 from benchmark.training.task import Task
 
 
-class Look:
+class Look(LookAtLayers):
     """The methods of a `Run` that look at its network and its data."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
 
     @property
     def task(self) -> Task:
@@ -164,43 +160,6 @@ class Look:
         `outputs`, `loss` and `write` take them. Empty for a network without such layers.
         """
         return self._state.scoring.statistics(list(batches), weights or {}, noise)
-
-    def moments(self, count: int = 1, *, order: int = 2) -> dict[str, Tensor]:
-        """The mean power of the inputs that each weight is multiplied with, over the next `count` scoring batches.
-
-        For every prunable tensor a tensor of its shape, whose rows are equal within a group of a convolution. The mean
-        is over all positions of a filter, or all rows of a linear layer's input, in eval mode, with the masks in place.
-        It is 1 where the inputs cannot be seen, as in attention and recurrent layers, and the record says so.
-
-        Args:
-            order: 1 for the mean, 2 for the mean square.
-        """
-        means, unseen, found = self._state.scoring.fed(count, powers(order), self._state.prunable), [], {}
-        for name, weight in self.weights.items():
-            mean = means.of(name)
-            unseen += [name] if mean is None else []
-            rows = torch.ones_like(weight) if mean is None else mean.repeat_interleave(len(weight) // len(mean), dim=0)
-            found[name] = rows.to(weight.dtype)
-        self._state.log.unseen(unseen)
-        return found
-
-    def gram(self, count: int = 1, names: Collection[str] | None = None) -> dict[str, Tensor]:
-        """The mean of x x^T over the inputs x that the rows of a weight are multiplied with, flattened as these are.
-
-        Float64 [groups, columns, columns] for a weight of [groups * rows, ...] with so many columns, flattened from its
-        second dimension. See `moments`; the identity where the inputs cannot be seen.
-
-        Args:
-            names: the prunable tensors to look at, which saves memory; None for all.
-        """
-        weights = {name: weight for name, weight in self._state.weights.items() if names is None or name in names}
-        means, found = self._state.scoring.fed(count, products, weights), {}
-        for name, weight in weights.items():
-            mean, columns = means.of(name), weight[0].numel()
-            found[name] = torch.eye(columns, dtype=torch.float64, device=weight.device)[None] if mean is None else mean
-            self._state.meter.products(2 * means.positions.get(name, 0) * len(found[name]) * columns**2)
-        self._state.log.unseen([name for name in weights if means.of(name) is None])
-        return found
 
     def example_gradients(self, count: int, size: int = 1) -> Iterator[dict[str, Tensor]]:
         """The gradient of the mean loss of each of `count` groups of training examples, for every prunable tensor.

@@ -14,7 +14,7 @@ from benchmark.data.splits import Batch, Data
 from benchmark.errors import Inapplicable
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.example_gradients import example_gradients
-from benchmark.training.layer_inputs import Means, Measure
+from benchmark.training.layer_inputs import Inputs, Means, Measure
 from benchmark.training.meter import Meter
 from benchmark.training.objective import Norms, Objective
 from benchmark.training.order import Order
@@ -145,6 +145,15 @@ class Scoring:
                 self._meter.score("forward")
                 self._objective.outputs(batch, {})
         return means
+
+    def inputs(self, count: int, names: Collection[str]) -> Iterator[dict[str, tuple[Tensor, ...]]]:
+        """What the layers with these weights are fed by each of the next `count` batches."""
+        for batch in self._next(count):
+            inputs = Inputs()
+            self._meter.score("forward")
+            with torch.no_grad(), inputs.watching(self._objective.model, names):
+                self._objective.outputs(batch, {})
+            yield inputs.seen
 
     def each(self, weights: Mapping[str, Tensor], count: int, size: int) -> Iterator[dict[str, Tensor]]:
         """The gradient of each of the next `count` groups of `size` examples."""

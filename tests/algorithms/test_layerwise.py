@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmark.algorithms import _obs, obc, sparsegpt, wanda
+from benchmark.algorithms import _layerwise, _obs, obc, sparsegpt, wanda
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -36,7 +36,7 @@ def error(weight: Tensor, other: Tensor, gram: Tensor) -> float:
 
 def test_wanda_on_four_numbers():
     weight, squares = torch.tensor([[1.0, -2.0], [3.0, -0.5]]), torch.tensor([[4.0, 0.25], [4.0, 0.25]])
-    assert wanda.product(weight, squares).tolist() == [[2.0, 1.0], [6.0, 0.25]]
+    assert _layerwise.product(weight, squares).tolist() == [[2.0, 1.0], [6.0, 0.25]]
 
 
 def test_relative_importance_on_four_numbers():
@@ -47,7 +47,7 @@ def test_relative_importance_on_four_numbers():
 
 def test_ranks_within_outputs():
     scores = torch.tensor([[0.3, 0.1, 0.2], [9.0, 8.0, 9.0]])
-    assert wanda.within_outputs(scores).tolist() == [[2, 0, 1], [1, 0, 2]]
+    assert _layerwise.within_outputs(scores).tolist() == [[2, 0, 1], [1, 0, 2]]
 
 
 @pytest.mark.runs
@@ -109,7 +109,7 @@ def test_errors_are_in_order_over_many_layers():
         values, kept = (layer.shaped(value) for value in sparsegpt.swept(layer, 12, 128, target))
         errors["sparsegpt"] += error(weight, values, gram)
         errors["uncorrected"] += error(weight, weight * kept, gram)
-        scores = wanda.within_outputs(wanda.product(weight, gram[0].diagonal().expand(4, 6)))
+        scores = _layerwise.within_outputs(_layerwise.product(weight, gram[0].diagonal().expand(4, 6)))
         errors["wanda"] += error(weight, weight * (scores >= 3), gram)
     assert errors["obc"] < errors["sparsegpt"] < min(errors["uncorrected"], errors["wanda"])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmark.contract.toy import toy
-from benchmark.training.layer_inputs import layers_of, powers, products, windows
+from benchmark.training.layer_inputs import channels_second, layers_of, powers, products, windows
 from tests.support.runs import toy_run
 
 
@@ -60,7 +60,7 @@ def test_layers_that_pad_as_they_run_are_seen_with_their_padding():
 def test_moments_are_the_diagonal_of_the_gram_matrix(count, channels, seed):
     inputs = torch.randn(count, channels, 5, 4, generator=torch.Generator().manual_seed(seed))
     layer = nn.Conv2d(channels, 2, 3, padding=1)
-    squares, gram = powers(2)(layer, inputs, layer(inputs)), products(layer, inputs, layer(inputs))
+    [squares], gram = powers([2])(layer, inputs, layer(inputs)), products(layer, inputs, layer(inputs))
     torch.testing.assert_close(squares.flatten(1), gram.diagonal(dim1=1, dim2=2))
 
 
@@ -73,6 +73,49 @@ def test_moments_of_a_run_are_those_of_its_first_layer_by_hand():
     assert list(gram) == ["0.weight"]
     assert [value.shape for value in moments.values()] == [weight.shape for weight in run.weights.values()]
     torch.testing.assert_close(toy_run().moments(3, order=1)["0.weight"][0], inputs.mean(dim=0).float())
+
+
+def test_moments_of_several_orders_are_of_the_same_batches():
+    means, squares = toy_run().moments(3, order=1), toy_run().moments(3, order=2)
+    both = toy_run().moments(3, order=(1, 2))
+    for name, (mean, square) in both.items():
+        assert mean.equal(means[name])
+        assert square.equal(squares[name])
+
+
+def test_inputs_are_those_of_the_layers_batch_by_batch():
+    run, twin = toy_run(), toy_run()
+    batches = twin.batches(2)
+    net, before = run._state.model, run._state.meter.scoring_passes
+    seen = list(run.inputs(2))
+    assert run._state.meter.scoring_passes == before + 2
+    net.eval()
+    for found, (points, _) in zip(seen, batches, strict=True):
+        assert found["0.weight"][0].equal(points)
+        torch.testing.assert_close(found["4.weight"][0], net[:4](points).detach())
+    net.train()
+
+
+def test_inputs_of_images_have_places_and_those_of_sequences_too():
+    assert channels_second(nn.Conv2d(2, 3, 1), torch.zeros(5, 2, 4, 6)).shape == (5, 2, 4, 6)
+    assert channels_second(nn.Conv2d(2, 3, 1), torch.zeros(2, 4, 6)).shape == (1, 2, 4, 6)
+    assert channels_second(nn.Linear(2, 3), torch.zeros(5, 7, 2)).shape == (5, 2, 7)
+
+
+def test_a_layer_that_is_called_twice_is_seen_twice():
+    run = toy_run(task=replace(toy, models={"net": Twice}))
+    [found] = run.inputs()
+    first, second = found["body.weight"]
+    assert second.equal(torch.tanh(run._state.model.body(first)).detach())
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 6), nn.Linear(6, 2)
+
+    def forward(self, points: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.body(torch.tanh(self.body(points)))))
 
 
 def test_later_layers_are_seen_without_dropout_and_behind_the_masks():

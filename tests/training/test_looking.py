@@ -58,6 +58,8 @@ LOOKS = {
     "outputs of noise": lambda run: run.outputs(run.batches(1)[0], noise=1),
     "statistics": lambda run: run.statistics(run.batches(2)),
     "moments": lambda run: run.moments(2),
+    "moments of two orders": lambda run: run.moments(2, order=(1, 2)),
+    "inputs": lambda run: list(run.inputs(2)),
     "gram": lambda run: run.gram(2),
     "example gradients": lambda run: list(run.example_gradients(3, 2)),
     "evaluate": lambda run: (run.evaluate(), run.evaluate("train")),
