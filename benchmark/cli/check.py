@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from benchmark.cli.output import emit, format_option
+from benchmark.errors import UsageError
 from benchmark.plugins import catalog, registry
 
 
@@ -17,6 +18,8 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     kinds: dict[str, catalog.Kind] = {}
     for name in names:
         kinds[name] = catalog.kind_of(name)
+        if kinds[name] == "experiment":
+            raise UsageError(f"'{name}' is an experiment; bench check knows rules for algorithms and tasks")
         registry.algorithm(name) if kinds[name] == "algorithm" else registry.task(name)
     import torch
 

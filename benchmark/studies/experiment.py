@@ -29,7 +29,7 @@ class Experiment:
     Args:
         paper: where the question comes from, as `arXiv:...` or a DOI.
         full: options of the size `full`.
-        smoke: options of the size `smoke`, which `bench check` runs.
+        smoke: options of the size `smoke`, which ends in seconds.
     """
 
     function: Callable[..., None]

@@ -29,6 +29,7 @@ def test_what_is_wrong_is_told(bench: Bench, own: Store) -> None:
     assert_one_clear_line(bench("experiment", "rfss:drows=3"), 2, "no option of 'rfss' named 'drows'")
     assert_one_clear_line(bench("experiment", "rfss:draws=many"), 2, "cannot be 'many'; it takes whole number >= 1")
     assert_one_clear_line(bench("experiment", "rfss,lottery"), 2, "ask one at a time")
+    assert_one_clear_line(bench("check", "rfss"), 2, "'rfss' is an experiment")
     assert not own.root.exists()
 
 
