@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import Progress
 
-from benchmark.cli.output import console, emit, format_option, results_option, usable
+from benchmark.cli.output import console, data_root_option, emit, format_option, machine_options, results_option, usable
 from benchmark.cli.sweeping import announce, jobs_for, sweep
 from benchmark.errors import UsageError
 from benchmark.machine import cores
@@ -31,15 +31,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is asked.")
-@click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@machine_options
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print what would be run, up to the first answers that are missing.")
-@click.option(
-    "--data-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
-)
+@data_root_option
 @results_option
 @format_option
 @click.pass_context
@@ -107,7 +102,7 @@ class Asking:
     _points: Points | None = None
 
     def answer(self, selection: Selection) -> list[Record]:
-        """The records of all cells of a selection, in the order of its cells."""
+        """The records of all cells of a selection, sorted by what the cells say, whichever were run now."""
         from benchmark.sweep.apart import Declarations
         from benchmark.sweep.plan import plan
         from benchmark.sweep.started import Limits
@@ -138,16 +133,15 @@ class Asking:
         from benchmark.studies.points import Points, completed, missing
 
         points = self._points = self._points or Points(self.store.root, self.rerun)
-        lacking = missing(points, asked, draws)
-        if lacking and self.dry_run:
+        if self.dry_run and (lacking := missing(points, asked, draws)):
             click.echo(f"{len(asked)} points of {draws} draws: {len(asked) - len(lacking)} answered already", err=True)
             click.echo("".join(f"{one}\n" for one in lacking), nl=False)
             raise Pending
         found = []
-        with _counted(lacking) as count:
+        with _counted(len(asked)) as count:
             for one, drawn in completed(points, asked, draws, cores() if self.jobs is None else self.jobs):
                 found.append((one, drawn))
-                count(one)
+                count()
                 self.unsuccessful += bool(drawn.error)
                 if drawn.error:
                     click.echo(f"Warning: {one}: {drawn.error}", err=True)
@@ -158,9 +152,9 @@ class Asking:
 
 
 @contextmanager
-def _counted(lacking: Sequence[Point]) -> Iterator[Callable[[Point], None]]:
-    """Show, on a terminal, how many of these points are drawn. Yields a function to report one that is."""
-    screen, names = console(err=True), set(lacking)
-    with Progress(console=screen, transient=True, disable=not (screen.is_terminal and names)) as progress:
-        bar = progress.add_task("points", total=len(names))
-        yield lambda one: progress.update(bar, advance=one in names)
+def _counted(total: int) -> Iterator[Callable[[], None]]:
+    """Show, on a terminal, how many points are answered. Yields a function to report one that is."""
+    screen = console(err=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        bar = progress.add_task("points", total=total)
+        yield lambda: progress.update(bar, advance=1)

@@ -28,6 +28,24 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--format", "form", type=choice, default="table", show_default=True)(command)
 
 
+def data_root_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--data-root` to a command that trains."""
+    return click.option(
+        "--data-root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
+    )(command)
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--jobs` and `--device` to a command that runs cells."""
+    jobs = click.option(
+        "--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]"
+    )
+    device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+    return jobs(device(command))
+
+
 def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--results`, the folder of the records, to a command."""
     return click.option(

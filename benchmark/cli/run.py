@@ -10,7 +10,7 @@ import click
 
 from benchmark.cli.begins import begins, start_options
 from benchmark.cli.leaderboard import print_board
-from benchmark.cli.output import Split, flat, results_option, usable, warn
+from benchmark.cli.output import Split, data_root_option, flat, machine_options, results_option, usable, warn
 from benchmark.cli.sweeping import announce, jobs_for, sweep, warm_up
 from benchmark.errors import UsageError
 from benchmark.plugins import registry
@@ -56,8 +56,7 @@ from benchmark.sweep.interrupts import recorded
 @start_options
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ...")
 @click.option("--seed", "chosen", type=Split(int), multiple=True, help="These seeds instead.")
-@click.option("--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+@machine_options
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds that a cell may take.")
 @click.option(
     "--stall",
@@ -68,11 +67,7 @@ from benchmark.sweep.interrupts import recorded
 )
 @click.option("--rerun", type=click.Choice(["missing", "failed", "stale", "all"]), default="missing", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the cells and stop.")
-@click.option(
-    "--data-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the data sets.  [default: $PRUNEBENCH_DATA, then the user's cache]",
-)
+@data_root_option
 @results_option
 @click.pass_context
 def run(ctx: click.Context, /, results: Path, jobs: int | None, dry_run: bool, rerun: Any, **selected: Any) -> None:

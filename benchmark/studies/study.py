@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark.sweep.plan import Selection
 
 Answer = Callable[["Selection"], Sequence[Record]]
-"""Gives the records of all cells of a selection, in the order of its cells."""
+"""Gives the records of all cells of a selection, in an order that does not depend on which of them were run now."""
 
 Compute = Callable[[Sequence[Point], int], Iterable[tuple[Point, Drawn]]]
 """Gives every point with at least so many draws."""
@@ -61,9 +61,9 @@ class Study:
     asked: list[DataFrame] = field(default_factory=list)
     tables: list[tuple[str, DataFrame]] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
+    guards: list[Claim] = field(default_factory=list)
     _defaults: Defaults = Defaults()
     _told: list[tuple[str, Finding, str]] = field(default_factory=list)
-    _guards: list[tuple[str, Finding]] = field(default_factory=list)
     _failed: str = ""
 
     # --- to ask -------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Study:
             whether it holds.
         """
         [judgement] = judged([(what, finding, "")])
-        self._guards.append((what, finding))
+        self.guards.append(judgement)
         if judgement.verdict != "holds" and not self._failed:
             needed = (
                 f"{finding.side} {finding.bound:g} is needed" if not math.isnan(finding.estimate) else judgement.reason
@@ -162,11 +162,6 @@ class Study:
     def figure(self, name: str, figure: Figure) -> None:
         """A figure of the result, under the name of its file."""
         self.figures[name] = figure
-
-    @property
-    def guards(self) -> list[Claim]:
-        """The preconditions, judged one by one."""
-        return [judged([(what, finding, "")])[0] for what, finding in self._guards]
 
     @property
     def claims(self) -> list[Claim]:
