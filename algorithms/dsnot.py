@@ -68,7 +68,11 @@ def swapped(
         groups: int64 [columns]; weights are swapped with others of their group alone. None for no groups.
     """
     kept, moved, error = kept.clone(), torch.zeros_like(kept), (change * ~kept).sum(dim=1)
-    active, rows, sign = torch.ones_like(error, dtype=torch.bool), torch.arange(len(kept)), error.sign()
+    active, rows, sign = (
+        torch.ones_like(error, dtype=torch.bool),
+        torch.arange(len(kept), device=kept.device),
+        error.sign(),
+    )
     for _ in range(cycles):
         toward = error.sign()[:, None] * change
         gain, back = (toward / spread).masked_fill(kept | moved, -torch.inf).nan_to_num(nan=-torch.inf).max(dim=1)
@@ -88,7 +92,8 @@ def groups_of(weight: Tensor, run: Run) -> Tensor | None:
     if not isinstance(run.target.pattern, NofM):
         return None
     inputs, kernel = weight.shape[1], weight[0, 0].numel()
-    return (torch.arange(inputs)[:, None] // run.target.pattern.m * kernel + torch.arange(kernel)).flatten()
+    at, within = (torch.arange(count, device=weight.device) for count in (inputs, kernel))
+    return (at[:, None] // run.target.pattern.m * kernel + within).flatten()
 
 
 def losses(layer: Rows) -> Tensor:
