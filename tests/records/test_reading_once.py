@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from benchmark.cli import progress
 from benchmark.records import sources
 from benchmark.records import store as store_module
 from benchmark.records.outcome import outcome
@@ -68,10 +68,9 @@ def test_a_sign_of_life_reads_nothing(
     store.put(known)
     planned = Plan([open_], [outcome(known)], store.outcomes(), {}, {})
     read.clear()
-    verb = sys.modules["benchmark.cli.sweeping"]
-    monkeypatch.setattr(verb, "HEARTBEAT", 0.0)
-    with verb._progress(planned, 1, []) as (_, show):
-        for steps in range(3):
-            show([SimpleNamespace(cell=open_, since=time.monotonic(), steps=steps)])
-    assert capsys.readouterr().err.splitlines() == [f"0/1  imp 1 step {n}  about 8 s left" for n in range(3)]
+    monkeypatch.setattr(progress, "HEARTBEAT", 0.0)
+    with progress.progress(planned, 1) as shown:
+        for steps in (1, 2, 3):
+            shown.running([SimpleNamespace(cell=open_, since=time.monotonic(), steps=steps)], 0)
+    assert capsys.readouterr().err.splitlines() == [f"0/1  imp 1 step {n}  about 8 s left" for n in (1, 2, 3)]
     assert not read
