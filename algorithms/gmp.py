@@ -1,7 +1,7 @@
 from typing import Annotated
 
 from benchmark import Absent, Count, Fraction, Run, Sparsity, algorithm, keep_top
-from benchmark.schedules import cubic, due, progress, starting_density, window
+from benchmark.schedules import cubic, progress, starting_density, updates, window
 from benchmark.scores import magnitude
 
 from ._powered import Power, powered
@@ -32,7 +32,6 @@ def gmp(
     start = starting_density(initial, run.target.density)
     first, last = window(begin, end, run.recipe.steps)
     with powered(run, power) as trained:
-        for step in run.steps():
-            if due(step.index, first, last, interval) or (initial and step.index == first):
-                density = cubic(start, run.target.density, progress(step.index, first, last))
-                run.prune(keep_top(magnitude(trained.weights), run.target.with_density(density), among=run.masks))
+        for step in run.steps(at=[*([first] if initial else []), *updates(first, last, interval)]):
+            density = cubic(start, run.target.density, progress(step.index, first, last))
+            run.prune(keep_top(magnitude(trained.weights), run.target.with_density(density), among=run.masks))

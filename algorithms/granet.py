@@ -2,7 +2,7 @@ import math
 from typing import Annotated, Literal
 
 from benchmark import Absent, Count, Distribution, Fraction, Run, Sparsity, algorithm, keep_top, regrow, sparse_start
-from benchmark.schedules import cosine, cubic, due, progress, starting_density, window
+from benchmark.schedules import cosine, cubic, due, progress, starting_density, updates, window
 from benchmark.scores import magnitude
 
 
@@ -41,7 +41,7 @@ def granet(
     (first, last), target = window(begin, end, steps), run.target.with_density(start)
     if initial:
         run.prune(sparse_start(run.weights, run.rng, target, distribution))
-    for step in run.steps():
+    for step in run.steps(at={*updates(first, last, interval), *updates(first, steps, interval)}):
         if due(step.index, first, last, interval):  # gradual pruning
             target = target.with_density(cubic(start, run.target.density, progress(step.index, first, last)))
             run.prune(keep_top(magnitude(run.weights), target, among=run.masks))

@@ -20,7 +20,7 @@ from benchmark import (
     regrow,
     sparse_start,
 )
-from benchmark.schedules import due, progress, window
+from benchmark.schedules import progress, updates, window
 from benchmark.scores import Tensors, magnitude
 
 LAST = 0.75
@@ -58,15 +58,14 @@ def mest(
         run.prune(exceeded(run.masks, noise(run.weights, run.rng), mutation, run.target, base))
         if mutation and run.target.density < 1 and run.masks.counts == base:
             raise Inapplicable(f"pattern {run.target.pattern.name} has no density a little above the target's for EM&S")
-    for step in run.steps():
-        if due(step.index, first, last, interval):
-            share, grow = falling(mutation, progress(step.index, first, last)), noise(run.weights, run.rng)
-            drop = importance(run.weights, step.grads, gradient) if gradient else magnitude(run.weights)
-            if soft:
-                stay = kept(run.target.oriented(drop), 1.0, run.target, base, run.masks)
-                run.prune(exceeded(stay, grow, share, run.target, base))
-            else:
-                run.prune(regrow(run.masks, drop, grow, share, run.target))
+    for step in run.steps(at=updates(first, last, interval)):
+        share, grow = falling(mutation, progress(step.index, first, last)), noise(run.weights, run.rng)
+        drop = importance(run.weights, step.grads, gradient) if gradient else magnitude(run.weights)
+        if soft:
+            stay = kept(run.target.oriented(drop), 1.0, run.target, base, run.masks)
+            run.prune(exceeded(stay, grow, share, run.target, base))
+        else:
+            run.prune(regrow(run.masks, drop, grow, share, run.target))
 
 
 def falling(mutation: float, progress: float) -> float:

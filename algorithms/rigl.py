@@ -25,8 +25,7 @@ def rigl(
     run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)
     moves = fraction > 0 and run.target.density < 1  # otherwise masks never change and every step updates the weights
-    for step in run.steps():
-        if 0 < step.index < last and step.index % interval == 0 and moves:
-            share = cosine(fraction, 0.0, step.index / last)
-            run.prune(regrow(run.masks, magnitude(run.weights), magnitude(step.grads), share, run.target))
-            step.skip()
+    for step in run.steps(at=range(interval, last, interval) if moves else ()):
+        share = cosine(fraction, 0.0, step.index / last)
+        run.prune(regrow(run.masks, magnitude(run.weights), magnitude(step.grads), share, run.target))
+        step.skip()

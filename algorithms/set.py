@@ -27,7 +27,6 @@ def set(  # noqa: A001  # a built-in plug-in has the name of its file
     """
     run.prune(sparse_start(run.weights, run.rng, run.target, distribution))
     last = round(end * run.recipe.steps)
-    for step in run.steps():
-        if 0 < step.index < last and step.index % interval == 0:
-            share = cosine(fraction, 0.0, step.index / last)
-            run.prune(regrow(run.masks, magnitude(run.weights), noise(run.weights, run.rng), share, run.target))
+    for step in run.steps(at=range(interval, last, interval)):
+        share = cosine(fraction, 0.0, step.index / last)
+        run.prune(regrow(run.masks, magnitude(run.weights), noise(run.weights, run.rng), share, run.target))

@@ -58,12 +58,11 @@ def srigl(
     run.prune(random_start(noise(run.weights, run.rng), counts, target))
     last = round(end * run.recipe.steps)
     moves = fraction > 0 and target.density < 1  # otherwise masks never change and every step updates the weights
-    for step in run.steps():
-        if 0 < step.index < last and step.index % interval == 0 and moves:
-            share = cosine(fraction, 0.0, step.index / last)
-            weights, grads = run.weights, {name: step.grads[name] for name in run.masks}
-            run.prune(update(run.masks, magnitude(weights), magnitude(grads), share, ablation, target, counts))
-            step.skip()
+    for step in run.steps(at=range(interval, last, interval) if moves else ()):
+        share = cosine(fraction, 0.0, step.index / last)
+        weights, grads = run.weights, {name: step.grads[name] for name in run.masks}
+        run.prune(update(run.masks, magnitude(weights), magnitude(grads), share, ablation, target, counts))
+        step.skip()
 
 
 def random_start(draws: Tensors, counts: Mapping[str, float], target: Target) -> Masks:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmark.leaderboard.figures.panels import panels
     from benchmark.machine import cores
     from benchmark.plugins.algorithm import algorithm
-    from benchmark.plugins.options import Absent, Amount, Count, Fraction, Positive, Share, Sparsity
+    from benchmark.plugins.options import Absent, Amount, Count, Fraction, Key, Positive, Share, Sparsity
     from benchmark.plugins.task import task
     from benchmark.pruning.fan_in import FanIn
     from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from benchmark.pruning.target import Target, keep_top
     from benchmark.pruning.unit_scores import keep_units, norm_scales, unit_means, unit_sums
     from benchmark.studies.experiment import experiment
-    from benchmark.studies.findings import Finding, difference, wilson
-    from benchmark.studies.frames import by_seed, without_result
+    from benchmark.studies.findings import Finding, paired, wilson
+    from benchmark.studies.frames import by_seed, difference, without_result
     from benchmark.studies.study import Study
+    from benchmark.studies.trained import Trained
+    from benchmark.training.channel_tracing import cut
     from benchmark.training.optimizers import Group
     from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
@@ -62,7 +64,7 @@ _HOME = {
     "benchmark.machine": ("cores",),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.studies.experiment": ("experiment",),
-    "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Positive", "Share", "Sparsity"),
+    "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Key", "Positive", "Share", "Sparsity"),
     "benchmark.plugins.task": ("task",),
     "benchmark.pruning.fan_in": ("FanIn",),
     "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
@@ -73,9 +75,11 @@ _HOME = {
     "benchmark.pruning.structured": ("Blocks", "Channels"),
     "benchmark.pruning.target": ("Target", "keep_top"),
     "benchmark.pruning.unit_scores": ("keep_units", "norm_scales", "unit_means", "unit_sums"),
-    "benchmark.studies.findings": ("Finding", "difference", "wilson"),
-    "benchmark.studies.frames": ("by_seed", "without_result"),
+    "benchmark.studies.findings": ("Finding", "paired", "wilson"),
+    "benchmark.studies.frames": ("by_seed", "difference", "without_result"),
     "benchmark.studies.study": ("Study",),
+    "benchmark.studies.trained": ("Trained",),
+    "benchmark.training.channel_tracing": ("cut",),
     "benchmark.training.optimizers": ("Group",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
@@ -104,6 +108,7 @@ __all__ = [
     "Graphless",
     "Group",
     "Inapplicable",
+    "Key",
     "Layer",
     "Masks",
     "NofM",
@@ -120,6 +125,7 @@ __all__ = [
     "Target",
     "Task",
     "TensorData",
+    "Trained",
     "UsageError",
     "algorithm",
     "allocate",
@@ -127,6 +133,7 @@ __all__ = [
     "carve",
     "carved",
     "cores",
+    "cut",
     "difference",
     "experiment",
     "fetched",
@@ -137,6 +144,7 @@ __all__ = [
     "keep_units",
     "noise",
     "norm_scales",
+    "paired",
     "panels",
     "read_arrays",
     "read_pickle",

@@ -18,6 +18,10 @@ CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
 """The files of a checkout that a result depends on; records and documents are not among them."""
 
 
+MOST_PROCESSES = 64
+"""Processes that train one network together."""
+
+
 def may_be_cuda(device: str) -> bool:
     """Whether a value of `--device` may mean a GPU, decided without torch, whose import takes seconds."""
     return device.startswith("cuda") or (device == "auto" and Path("/dev/nvidiactl").exists())
@@ -44,7 +48,7 @@ def software_facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "prunebench": _version("prunebench"),
+        "prunebench": installed("prunebench"),
         "platform": platform.platform(terse=True),
         **_commit(),
     }
@@ -53,10 +57,11 @@ def software_facts() -> dict[str, Any]:
 def zoo_facts(model: str) -> dict[str, Any]:
     """The version of the package that a model such as `timm:resnet50` comes from; empty for a task's own models."""
     zoo, _, inner = model.partition(":")
-    return {zoo: _version(zoo)} if inner else {}
+    return {zoo: installed(zoo)} if inner else {}
 
 
-def _version(distribution: str) -> str | None:
+def installed(distribution: str) -> str | None:
+    """The version of a distribution; None if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

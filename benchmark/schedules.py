@@ -7,6 +7,7 @@ density, a sparsity, or the share of weights that a mask update replaces.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def cubic(start: float, end: float, progress: float) -> float:
@@ -30,6 +31,11 @@ def geometric(start: float, end: float, progress: float) -> float:
 def due(step: int, first: int, last: int, interval: int) -> bool:
     """Whether there is a mask update in `step`: every `interval` steps after `first`, and always in `last`."""
     return step == last or (first < step < last and (step - first) % interval == 0)
+
+
+def updates(first: int, last: int, interval: int) -> Sequence[int]:
+    """The steps with a mask update: every `interval` steps after `first`, and `last`."""
+    return [*range(first + interval, last, interval), last]
 
 
 def window(begin: float, end: float, steps: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Arms of an experiment: their differences by seed, summaries, and curves over the share of weights kept."""
+"""Arms of an experiment: the clearest of several findings, summaries, and curves over the share of weights kept."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from benchmark import Finding, by_seed, difference, panels, without_result
+from benchmark import Finding, difference, panels
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
 
-def versus(
-    a: DataFrame,
-    b: DataFrame,
-    *,
-    column: str = "score",
-    above: float | None = None,
-    below: float | None = None,
-    says: str = "",
-) -> Finding:
-    """How far a lies above b, paired by seed; incomplete where a run has no result."""
-    if lost := without_result(a, b):
-        return Finding.incomplete(lost)
-    if not len(a) or not len(b) or column not in a or column not in b:
-        return Finding.incomplete([column if len(a) and len(b) else "any run"])
-    return difference(by_seed(a, column), by_seed(b, column), above=above, below=below, says=says)
+def over_zero(rows: DataFrame, column: str, *, above: float | None = None, below: float | None = None) -> Finding:
+    """How far a column lies above 0, by seed; incomplete where a run has no result."""
+    return difference(rows, rows.assign(**{column: 0.0}), column=column, above=above, below=below)
 
 
 def best(findings: Sequence[Finding]) -> Finding:
@@ -42,11 +31,11 @@ def best(findings: Sequence[Finding]) -> Finding:
 
 
 def summary(runs: DataFrame, by: Sequence[str], of: Sequence[str]) -> DataFrame:
-    """The mean and standard deviation over seeds of some columns, by others."""
+    """The mean and standard deviation over seeds of some columns, by others; sorted by the first of these."""
     import pandas as pd
 
     rows = []
-    for values, group in runs.groupby(list(by), sort=False):
+    for values, group in runs.sort_values(by[0], kind="stable").groupby(list(by), sort=False):
         told: dict[str, Any] = dict(zip(by, values, strict=True)) | {"n": len(group)}
         for column in of:
             known = group[column].dropna() if column in group else group.score[:0]
@@ -68,14 +57,19 @@ def curves(runs: DataFrame, columns: Mapping[str, str], arms: Sequence[str]) -> 
         if len(reference):
             axes.axhline(reference.mean(), color="0.35", ls="--", lw=1.2, label="dense")
         for arm, colour in colours.items():
-            found = (
-                runs[(runs.arm == arm) & runs[column].notna()].groupby("sparsity")[column].agg(["mean", "min", "max"])
-            )
-            kept = 100 * (1 - found.index.to_numpy())
-            axes.plot(kept, found["mean"], "o-", color=colour, ms=4, label=arm)
-            axes.fill_between(kept, found["min"], found["max"], color=colour, alpha=0.15, lw=0)
+            rows = runs[(runs.arm == arm) & runs[column].notna()]
+            band(axes, rows.assign(kept=100 * (1 - rows.sparsity)), "kept", column, color=colour, label=arm)
         axes.set(xlabel="weights kept, in percent", xscale="log")
+        axes.set_xticks(100 * (1 - runs[runs.arm.isin(arms)].sparsity.unique()), minor=False)
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter(lambda share, _: f"{share:.2g}")
         axes.invert_xaxis()
-        axes.xaxis.set_major_formatter(lambda share, _: f"{share:g}")
     grid[0].legend(fontsize=8)
     return figure
+
+
+def band(axes: Axes, rows: DataFrame, x: str, y: str, **style: Any) -> None:
+    """The mean of y over x, and the range of it over what the rows differ in beside: seeds, say."""
+    found = rows.groupby(x)[y].agg(["mean", "min", "max"])
+    [line] = axes.plot(found.index, found["mean"], **{"marker": "o", "ms": 4, **style})
+    axes.fill_between(found.index, found["min"], found["max"], color=line.get_color(), alpha=0.15, lw=0)

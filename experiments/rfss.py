@@ -6,7 +6,10 @@ from pydantic import Field
 
 from benchmark import Count, Finding, Study, experiment, panels, wilson, without_result
 
+from ._built_and_searched import build
+from ._options import Several, numbers
 from ._subset_sums import ceiling, floor, nearest, poisson, scale, widest_gap
+from ._transitions import MISSED, crossing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,19 +24,32 @@ POINT = ["n", "share", "eps", "z"]
 
 @experiment(
     paper="arXiv:2410.14754",
-    full={"n_most": 40, "draws": 1000},
-    smoke={"n_most": 14, "draws": 20},
+    full={"n_most": 40, "draws": 1000, "widths": "8,12,16,20,24", "networks": 5},
+    smoke={"n_most": 14, "draws": 20, "widths": "6", "networks": 1, "budget": "smoke"},
 )
-def rfss(study: Study, *, n_most: Largest = 28, draws: Count = 400) -> None:
+def rfss(
+    study: Study,
+    *,
+    n_most: Largest = 28,
+    draws: Count = 400,
+    widths: Several = "8,12,16,20",
+    networks: Annotated[int, Field(ge=0)] = 3,
+    budget: str = "short",
+) -> None:
     """Random fixed-size subset sums: how sparse can a ticket be that nobody trained (Natale et al., 2024)?
 
     Given n normal numbers, is there a subset of exactly k whose sum lies within eps of a target? Two of the paper's
     theorems say: yes, once n exceeds a constant times log2(k / eps) / H2(k / n). They give no constant, and no
-    experiment was made; so what is measured here is new. All subsets are searched, exactly.
+    experiment was made; so what is measured here is new. All subsets are searched, exactly. Then every weight of a
+    trained network is built of such a subset, and the network of random weights that this makes is tried on its images;
+    edge-popup searches networks of the same kind for one that classifies as well.
 
     Options:
         n_most: the largest n; 44 is the most that is solved exactly
         draws: random sets of numbers at each point
+        widths: n of the built networks, which have 2 n random units for every input
+        networks: trained networks that are built, each once; 0 for none
+        budget: of their training
     """
     grid = {"n": range(6, n_most + 1, 2), "share": SHARES, "eps": EPS, "z": TARGETS}
     sums = study.each(hit, draws=draws, **grid)
@@ -45,11 +61,14 @@ def rfss(study: Study, *, n_most: Largest = 28, draws: Count = 400) -> None:
     for share in SHARES:
         of_share = rows[(rows.share == share) & (rows.z == 0) & (rows.eps == min(EPS))]
         sentence = f"half of the draws have a subset of {share:g} n numbers near 0 where r is 0.95 to 1.3"
-        study.claim(sentence, crossing(of_share, 0.95, 1.3))
+        found = crossing(of_share, "r")
+        study.claim(sentence, found.between(0.95, 1.3, "r") if found else Finding.uninformative(MISSED))
     every = study.each(hit_every, n=range(6, min(n_most - 8, 24) + 1, 2), share=SHARES, eps=EPS, draws=draws)
     study.table(rows[rows.eps == min(EPS)].drop(columns=["hits"]), f"at eps = {min(EPS):g}")
     study.figure("collapse", collapse(rows))
     study.figure("every-target", every_target(every))
+    if networks:
+        build(study, numbers(widths), networks, budget)
 
 
 def hit(rng: np.random.Generator, *, n: int, share: float, eps: float, z: float) -> dict[str, float | bool]:
@@ -94,32 +113,6 @@ def enclosed(rows: pd.DataFrame) -> Finding:
     error = 4 * np.sqrt(rows[["floor", "ceiling"]].clip(1e-12, 1).apply(lambda p: p * (1 - p)).div(rows.draws, axis=0))
     below, above = rows.measured < rows.floor - error.floor, rows.measured > rows.ceiling + error.ceiling
     return Finding.counted(int((below | above).sum()), len(rows), says=f"of {len(rows)} points lie outside")
-
-
-def crossing(rows: pd.DataFrame, least: float, most: float) -> Finding:
-    """Where the share of hits crosses one half, on the scale r; the claim is that this is between `least` and `most`.
-
-    Its interval is between the crossings of the ends of the intervals of all shares.
-    """
-    rows = rows.sort_values("r")
-    at, early, late = (half(rows.r, rows[end]) for end in ("measured", "high", "low"))
-    if not rows.measured.between(0.05, 0.95).any() or at is None or early is None or late is None:
-        return Finding.uninformative("the grid misses the transition: no share of hits lies between 0.05 and 0.95")
-    middle, reach = (least + most) / 2, (most - least) / 2
-    ends = sorted(abs(r - middle) for r in (early, late))
-    nearest_end = 0.0 if early <= middle <= late else ends[0]
-    says = f"from {middle:g}, at r = {at:.2f} [{early:.2f}, {late:.2f}]"
-    return Finding(abs(at - middle), nearest_end, ends[1], len(rows), "below", reach, says=says)
-
-
-def half(r: pd.Series, shares: pd.Series) -> float | None:
-    """Where a curve crosses one half for the first time, by linear interpolation; None if the grid misses it."""
-    above = shares.to_numpy() >= 0.5
-    if above.all() or not above.any() or above[0]:
-        return None
-    last = int(above.argmax())
-    (r0, r1), (p0, p1) = r.iloc[last - 1 : last + 1], shares.iloc[last - 1 : last + 1]
-    return float(r0 + (0.5 - p0) / (p1 - p0) * (r1 - r0))
 
 
 def collapse(rows: pd.DataFrame) -> "Figure":

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,12 +14,16 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
+from benchmark.cli import main
 from benchmark.plugins import catalog
 from benchmark.records.cell import Cell
 from benchmark.records.record import Ranking, failure
+from benchmark.records.spelling import only_choice
 from benchmark.records.store import Store
+from benchmark.studies.experiment import named
 from tests.support.command import ROOT, bench_process
 
 PACKAGES = ("benchmark", "algorithms", "tasks", "experiments")
@@ -111,7 +116,8 @@ BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"studies", "contract", *BELOW_STUDIES},
+    "cli": {"studies", "contract", "launchers", *BELOW_STUDIES},
+    "launchers": BELOW_STUDIES,
     "studies": BELOW_STUDIES,
     "sweep": BELOW_SWEEP,
     "contract": {"studies", *BELOW_STUDIES},
@@ -249,6 +255,11 @@ def test_timm_is_loaded_by_nobody_who_does_not_ask(module: str) -> None:
     assert "timm" not in {top(name) for name in reached(module)}
 
 
+@pytest.mark.parametrize("module", [module for module in FILES if module.startswith("benchmark.tasks.images.")])
+def test_tasks_of_images_begin_without_torchvision_and_scikit_learn(module: str) -> None:
+    assert not {"torchvision", "sklearn"} & {top(name) for name in reached(module)}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with a record in it, so that there is something to read."""
@@ -361,21 +372,55 @@ def test_the_wheel_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: 
 # --- documents --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["algorithm", "task"])
+PAGES: dict[catalog.Kind, str] = {"algorithm": "methods.md", "task": "tasks.md", "experiment": "experiments/README.md"}
+
+
+@pytest.mark.parametrize("kind", PAGES)
 def test_the_documents_name_every_plugin(kind: catalog.Kind) -> None:
-    text = (ROOT / "docs" / f"{kind}s.md".replace("algorithms", "methods")).read_text()
+    text = (ROOT / "docs" / PAGES[kind]).read_text()
     names = [name for name, plugin in catalog.plugins(kind).items() if plugin.distribution == "prunebench"]
     assert not [name for name in names if not re.search(rf"`{name}\b", text)]
 
 
 def test_the_readme_counts_the_plugins() -> None:
-    counts = {kind: len(catalog.plugins(kind)) for kind in ("algorithm", "task")}
-    assert f"{counts['algorithm']} methods and {counts['task']} tasks" in (ROOT / "README.md").read_text()
+    counts = {kind: len(catalog.plugins(kind)) for kind in PAGES}
+    told = f"{counts['algorithm']} methods, {counts['task']} tasks and {counts['experiment']} experiments"
+    assert told in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize(
-    "document", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda file: file.name
-)
+def test_every_experiment_has_a_page() -> None:
+    names = [name for name, plugin in catalog.plugins("experiment").items() if plugin.distribution == "prunebench"]
+    assert not [name for name in names if not (ROOT / "docs" / "experiments" / f"{name}.md").exists()]
+
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def commands(document: Path) -> list[list[str]]:
+    """The words of every `bench` command that stands in a document's blocks of shell."""
+    blocks = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if re.match(r"(\$ )?bench ", line)]
+    return [command[1:] for command in words]
+
+
+@pytest.mark.parametrize("document", [one for one in DOCUMENTS if commands(one)], ids=lambda file: file.name)
+def test_commands_in_documents_are_ones_that_bench_knows(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click.Path, "convert", lambda self, value, *where: value)  # DIR and FILE stand for others
+    whole = click.Context(main, **main.context_settings)
+    for words in commands(document):
+        name, verb, rest = main.resolve_command(whole, words)
+        assert name is not None
+        assert verb is not None
+        context = verb.make_context(name, rest, parent=whole)
+        if isinstance(verb, click.Group):
+            assert verb.resolve_command(context, [*context._protected_args, *context.args])[1], words
+        elif name == "experiment" and (asked := context.params["name"]):
+            chosen = only_choice(asked)
+            named(chosen.name).resolve(chosen.options, context.params["size"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
     assert not [target for target in targets if not (document.parent / target).exists()]

@@ -14,13 +14,17 @@ from benchmark.cli.data import data
 from benchmark.cli.doctor import doctor
 from benchmark.cli.experiment import experiment
 from benchmark.cli.export import export
+from benchmark.cli.job import job
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import info, list_
+from benchmark.cli.logs import logs
 from benchmark.cli.merge import merge
 from benchmark.cli.pack import pack
 from benchmark.cli.plot import plot
+from benchmark.cli.rm import rm
 from benchmark.cli.run import run
 from benchmark.cli.show import show
+from benchmark.cli.status import status
 from benchmark.cli.verify import verify
 from benchmark.errors import BenchError
 
@@ -68,6 +72,8 @@ def main() -> None:
 
 for command in (
     run,
+    status,
+    logs,
     experiment,
     leaderboard,
     compare,
@@ -79,8 +85,10 @@ for command in (
     verify,
     merge,
     pack,
+    rm,
     export,
     check,
     doctor,
+    job,
 ):
     main.add_command(command)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import Progress
 
+from benchmark.cli.dry_run import print_plan
+from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
 from benchmark.cli.output import console, data_root_option, emit, format_option, machine_options, results_option, usable
-from benchmark.cli.sweeping import announce, jobs_for, sweep
-from benchmark.errors import UsageError
+from benchmark.cli.sweeping import announce, sweep
 from benchmark.machine import cores
 from benchmark.plugins import catalog, registry
-from benchmark.records.record import Record
-from benchmark.records.spelling import choices
+from benchmark.records.lookup import find_record
+from benchmark.records.record import WELL, Record
+from benchmark.records.spelling import only_choice
 from benchmark.records.store import Store
 from benchmark.studies.experiment import SIZES, Experiment, named
 from benchmark.sweep.interrupts import recorded
@@ -25,6 +27,8 @@ from benchmark.sweep.interrupts import recorded
 if TYPE_CHECKING:
     from benchmark.studies.points import Drawn, Point, Points
     from benchmark.studies.study import Study
+    from benchmark.studies.trained import Trained
+    from benchmark.sweep.again import Here
     from benchmark.sweep.plan import Selection
 
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is asked.")
 @machine_options
+@launcher_options
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print what would be run, up to the first answers that are missing.")
 @data_root_option
@@ -49,15 +54,13 @@ def experiment(ctx: click.Context, /, name: str | None, size: Any, results: Path
         emit(form, {"experiments": [{"name": one.name, "asks": one.problem or one.summary} for one in listed]})
         return
     ctx.with_resource(recorded())
-    [choice, *others] = choices([name])
-    if others:
-        raise UsageError(f"'{name}' names {1 + len(others)} experiments; ask one at a time")
+    choice = only_choice(name)
     asked = named(choice.name)
     options = asked.resolve(choice.options, size)
-    by = Asking(Store(results), **settings)
+    by = Asking(Store(results), form=form, **settings)
     from benchmark.studies.study import Study
 
-    study = Study(asked.name, by.answer, by.compute)
+    study = Study(asked.name, by.answer, by.compute, by.trained)
     try:
         asked(study, **options)
     except Pending:
@@ -89,44 +92,71 @@ class Asking:
 
     Args:
         jobs: cells, and points, at a time; 0: in this process; None: one per core.
+        place: where cells are answered; points are computed here.
     """
 
     store: Store
     jobs: int | None
     device: str
+    place: Place
     rerun: Any
     dry_run: bool
     data_root: Path | None
+    form: str
     unsuccessful: int = 0
     _run_here: set[str] = field(default_factory=set)
     _points: Points | None = None
 
-    def answer(self, selection: Selection) -> list[Record]:
-        """The records of all cells of a selection, sorted by what the cells say, whichever were run now."""
+    def answer(self, *selections: Selection) -> list[Record]:
+        """The records of all cells of selections, sorted by what the cells say, whichever were run now."""
         from benchmark.sweep.apart import Declarations
-        from benchmark.sweep.plan import plan
+        from benchmark.sweep.plan import Plan, plan
         from benchmark.sweep.started import Limits
 
         with Declarations() as declared:
             load = registry.algorithm if self.jobs == 0 and not self.dry_run else declared.algorithm
-            planned, broken = plan(selection, self.store, self.rerun, load)
-            if broken:
+            plans = [plan(selection, self.store, self.rerun, load) for selection in selections]
+            if broken := [problem for _, problems in plans for problem in problems]:
                 raise broken[0]
+            planned = Plan.whole([one for one, _ in plans])
             cells = planned.cells
             planned.run[:] = [cell for cell in planned.run if cell.key not in self._run_here]
-            device = usable(self.device)
-            jobs = jobs_for(self.jobs, device, len(planned.run))
+            device = device_at(self.place, self.device)
+            launcher = launcher_for(self.place, len(planned.run), device, self.jobs, self.data_root)
             if planned.run or self.dry_run:
-                announce(planned, jobs, device)
+                announce(planned, launcher)
             if planned.run and self.dry_run:
-                click.echo("".join(f"{cell}\n" for cell in planned.run), nl=False)
+                print_plan(planned, self.data_root, self.form)
                 raise Pending
             if planned.run:
-                sweep(planned, self.store, jobs, device, Limits(None, 900.0), self.data_root, declared)
+                limits = Limits(None, 900.0)
+                sweep(
+                    planned,
+                    self.store,
+                    launcher,
+                    device,
+                    limits,
+                    self.data_root,
+                    declared,
+                    self.place.processes,
+                    self.place.sparse_below,
+                )
         self._run_here |= {cell.key for cell in planned.run}
         records = [record for cell in sorted(cells, key=str) if (record := self.store.get(cell))]
-        self.unsuccessful += sum(record.status not in ("ok", "skipped") for record in records)
+        self.unsuccessful += sum(record.status not in WELL for record in records)
         return records
+
+    def trained(self, key: str) -> Trained:
+        """The network of a record."""
+        from benchmark.studies.trained import trained
+
+        return trained(find_record(key, self.store), self._here)
+
+    @property
+    def _here(self) -> Here:
+        from benchmark.sweep.again import Here
+
+        return Here(self.store, usable(self.device), self.data_root)
 
     def compute(self, asked: Sequence[Point], draws: int) -> Iterable[tuple[Point, Drawn]]:
         """Every point with at least so many draws."""
@@ -137,9 +167,11 @@ class Asking:
             click.echo(f"{len(asked)} points of {draws} draws: {len(asked) - len(lacking)} answered already", err=True)
             click.echo("".join(f"{one}\n" for one in lacking), nl=False)
             raise Pending
+        if any(one.networks for one in asked):
+            self._make(missing(points, asked, draws))
         found = []
         with _counted(len(asked)) as count:
-            for one, drawn in completed(points, asked, draws, cores() if self.jobs is None else self.jobs):
+            for one, drawn in completed(points, asked, draws, self._processes):
                 found.append((one, drawn))
                 count()
                 self.unsuccessful += bool(drawn.error)
@@ -149,6 +181,16 @@ class Asking:
             click.echo(f"Warning: {problem}", err=True)
         points.problems.clear()
         return found
+
+    @property
+    def _processes(self) -> int:
+        """How many processes compute points."""
+        return cores() if self.jobs is None or not self.place.is_here else self.jobs
+
+    def _make(self, lacking: Sequence[Point]) -> None:
+        """Train again what is not kept of the networks that these points need."""
+        for network in dict.fromkeys(network for one in lacking for network in one.networks):
+            self._here.network(network.record)
 
 
 @contextmanager

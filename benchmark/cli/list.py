@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ from benchmark.studies.experiment import named
 if TYPE_CHECKING:
     from benchmark.plugins.options import Option
     from benchmark.training.task import Task
+
+Info = tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]
+"""Tables by title, and all that is told, for JSON."""
 
 
 @click.command("list")
@@ -42,16 +45,14 @@ def info(name: str, form: str) -> None:
     asked = choices([name])
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
-    kind = "algorithm" if "+" in asked[0].name else catalog.kind_of(asked[0].name)
-    if kind == "task":
-        emit(form, *_task_info(asked[0]))
-    elif kind == "experiment":
-        emit(form, *_experiment_info(name))
-    else:
-        emit(form, *_algorithm_info(name))
+    kinds: list[catalog.Kind] = ["algorithm"] if "+" in asked[0].name else catalog.kinds_of(asked[0].name)
+    told = [INFO[kind](asked[0]) for kind in kinds]
+    tables = {title: table for tables, _ in told for title, table in tables.items()}
+    emit(form, tables, told[0][1] if len(told) == 1 else [full for _, full in told])
 
 
-def _algorithm_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+def _algorithm_info(choice: Choice) -> Info:
+    name = spelled(choice.name, choice.options)
     algorithm, plugins = registry.algorithm(name), [catalog.find("algorithm", part) for part in name.split("+")]
     options = _options(algorithm.options.values())
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
@@ -95,7 +96,8 @@ def _options(options: Iterable[Option]) -> list[dict[str, Any]]:
     ]
 
 
-def _experiment_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+def _experiment_info(choice: Choice) -> Info:
+    name = spelled(choice.name, choice.options)
     experiment, plugin = named(name), catalog.find("experiment", name)
     options = _options(experiment.options.values())
     full = {option: str(value) for option, value in experiment.full.items()}
@@ -105,7 +107,7 @@ def _experiment_info(name: str) -> tuple[dict[str, list[dict[str, Any]]], dict[s
         "from": plugin.distribution,
         "source": plugin.module,
     }
-    tables = {name: [{"": key, "what": value} for key, value in rows.items()]}
+    tables = {f"experiment {name}": [{"": key, "what": value} for key, value in rows.items()]}
     if options:
         sized = [
             {"option": o["option"], "tiny": o["default"], "full": full.get(o["option"], o["default"])} for o in options
@@ -128,7 +130,7 @@ def _common_options() -> list[dict[str, Any]]:
     return [*_options(COMMON.values()), *of_losses]
 
 
-def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+def _task_info(choice: Choice) -> Info:
     from benchmark.data.folders import DataFolders
 
     name = choice.name
@@ -156,6 +158,12 @@ def _task_info(choice: Choice) -> tuple[dict[str, list[dict[str, Any]]], dict[st
     told = {"name": name, **rows, "models": models, "recipes": recipes, "options": options, "common options": common}
     return tables, told
 
+
+INFO: dict[catalog.Kind, Callable[[Choice], Info]] = {
+    "algorithm": _algorithm_info,
+    "task": _task_info,
+    "experiment": _experiment_info,
+}
 
 BUDGET = {
     "budget": "budget",

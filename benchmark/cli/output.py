@@ -40,7 +40,9 @@ def data_root_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--jobs` and `--device` to a command that runs cells."""
     jobs = click.option(
-        "--jobs", type=click.IntRange(0), help="Cells at a time; 0: in this process.  [default: one per core]"
+        "--jobs",
+        type=click.IntRange(0),
+        help="Cells at a time, or jobs of a cluster; 0: in this process.  [default: one per core]",
     )
     device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
     return jobs(device(command))

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmark.contract.algorithm_rules import ALGORITHM_RULES
+    from benchmark.contract.experiment_rules import EXPERIMENT_RULES
     from benchmark.contract.finding import Broken, Rule, rule_name
     from benchmark.contract.task_rules import TASK_RULES
 
 _HOME = {
     "ALGORITHM_RULES": "algorithm_rules",
     "Broken": "finding",
+    "EXPERIMENT_RULES": "experiment_rules",
     "Rule": "finding",
     "TASK_RULES": "task_rules",
     "rule_name": "finding",
 }
 
-__all__ = ["ALGORITHM_RULES", "TASK_RULES", "Broken", "Rule", "rule_name"]
+__all__ = ["ALGORITHM_RULES", "EXPERIMENT_RULES", "TASK_RULES", "Broken", "Rule", "rule_name"]
 
 
 def __getattr__(name: str) -> object:

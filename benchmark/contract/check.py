@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from unittest import SkipTest
 
 from benchmark.contract.algorithm_rules import ALGORITHM_RULES
-from benchmark.contract.finding import Broken, Finding, rule_name
+from benchmark.contract.experiment_rules import EXPERIMENT_RULES
+from benchmark.contract.finding import Broken, Finding, Rule, rule_name
 from benchmark.contract.task_rules import TASK_RULES
 from benchmark.errors import DataMissing
 from benchmark.plugins import catalog
+
+RULES: dict[catalog.Kind, Sequence[Rule]] = {
+    "algorithm": ALGORITHM_RULES,
+    "task": TASK_RULES,
+    "experiment": EXPERIMENT_RULES,
+}
+"""What every plug-in of a kind follows."""
 
 
 def check(name: str, kind: catalog.Kind) -> Iterator[Finding]:
     """Run every rule on a plug-in, and yield the outcome of each.
 
     Raises:
-        DataMissing: the task's data are not on this machine. That is no fault of the plug-in, so it is not a finding.
+        DataMissing: data that it needs are not on this machine, which is no fault of the plug-in, and so no finding.
     """
-    for rule in ALGORITHM_RULES if kind == "algorithm" else TASK_RULES:
+    for rule in RULES[kind]:
         try:
             rule(name)
             yield Finding(rule_name(rule))

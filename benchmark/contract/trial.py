@@ -16,18 +16,38 @@ import torch
 from benchmark.contract.toy import toy
 from benchmark.contract.watched_run import WatchedRun
 from benchmark.harness.answer import answer
+from benchmark.harness.found import MaskFile
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.pruning.patterns import Anywhere
-from benchmark.pruning.target import Target
+from benchmark.pruning.masks import Masks
+from benchmark.pruning.pattern_names import pattern_named
+from benchmark.pruning.structured import Channels
+from benchmark.pruning.target import Target, keep_top
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
 from benchmark.training.channel_tracing import trace
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState
 from benchmark.training.task import Task
+
+SOURCE = "0" * 64
+"""The key of the record that methods are told to take masks of; see `Largest`."""
+
+
+@dataclass(frozen=True)
+class Largest(MaskFile):
+    """Masks of the largest initial weights, which stand for those of a record."""
+
+    model: str
+    target: Target
+
+    def masks(self) -> Masks:
+        task = _task(self.model)
+        network = build(task, self.model, 0)
+        weights = dict(network.named_parameters())
+        return keep_top({name: weights[name].detach().abs() for name in task.prunable(network)}, self.target)
 
 
 def record(
@@ -51,7 +71,7 @@ def question(
         pattern, sparsity = "global", 0.0
     cell = Cell(
         algorithm=name,
-        options=algorithm.resolve(options),
+        options=algorithm.resolve(dict.fromkeys(algorithm.keys, SOURCE) | options),
         task="toy",
         model=model,
         pattern=pattern,
@@ -59,37 +79,46 @@ def question(
         budget=budget,
         seed=0,
     )
-    return Question(cell, algorithm, _task(model))
+    found = {SOURCE: _largest(model, pattern, cell.density)} if algorithm.keys else {}
+    return Question(cell, algorithm, _task(model), found=found)
 
 
 def run(name: str, density: float, model: str = "") -> WatchedRun:
     """Call a method on a watched run, and return the run."""
     algorithm = registry.algorithm(name)
-    watched_run = watched(density, model or models(name)[0], algorithm.only)
+    watched_run = watched(density, model or models(name)[0], algorithm.only or "global")
     with torch.random.fork_rng(devices=[]):
         watched_run.begin()
-        algorithm(watched_run, **algorithm.resolve({}))
+        algorithm(watched_run, **algorithm.resolve(dict.fromkeys(algorithm.keys, SOURCE)))
         watched_run.finish()
     return watched_run
 
 
-def watched(density: float, model: str, only: str = "") -> WatchedRun:
-    """A new watched run, which no method has been called on, with the pattern `global` or `channels`."""
+def watched(density: float, model: str, pattern: str = "global") -> WatchedRun:
+    """A new watched run, which no method has been called on."""
     task = _task(model)
     network, splits = build(task, model, 0), task.data(Path())
-    channels = trace(network, task, splits.train.batch(torch.arange(2))) if only else None
-    recipe, target = task.recipe("full"), Target(density, channels or Anywhere())
+    recipe, largest = task.recipe("full"), _largest(model, pattern, density)
     state = RunState(
         task,
         network,
         recipe,
-        target,
+        largest.target,
         splits.train,
         0,
         draw=lambda _: build(task, model, 1),
         validation=splits.validation,
+        found=lambda key: largest.masks(),
     )
     return WatchedRun(state)
+
+
+def _largest(model: str, pattern: str, density: float) -> Largest:
+    """Masks of a network, and the target that they meet."""
+    task, chosen = _task(model), pattern_named(pattern)
+    if isinstance(chosen, Channels):
+        chosen = trace(build(task, model, 0), task, task.data(Path()).train.batch(torch.arange(2)))
+    return Largest(Path(), "", model, Target(density, chosen))
 
 
 def models(name: str) -> list[str]:

@@ -129,6 +129,7 @@ def transfer(url: str, file: Path, digest: str, progress: Progress) -> None:
     try:
         _receive(url, part, received, lambda received, total: progress(file.name, received, total))
     except HTTPError as error:
+        error.close()  # it holds the connection
         if not (received and error.code == NOTHING_LEFT):
             raise DataMissing(f"{url}: {error}") from error
     if (actual := hashed(part, digest.partition(":")[0])) != digest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -62,10 +63,10 @@ class TensorData(Graphless):
         """Copies of the examples at `index`, so that splits share no memory."""
         return replace(self, inputs=self.inputs[index].clone(), targets=self.targets[index].clone())
 
-    def to(self, device: torch.device) -> TensorData:
+    def to(self, device: torch.device) -> Self:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
-    def relabelled(self, draw: torch.Generator) -> TensorData:
+    def relabelled(self, draw: torch.Generator) -> Self:
         order = torch.randperm(len(self), generator=draw).to(self.targets.device)
         return replace(self, targets=self.targets[order])
 

@@ -5,8 +5,11 @@ Both the process that runs the algorithm and the referee make it, each for itsel
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,17 +17,22 @@ from benchmark.data.splits import Data
 from benchmark.errors import Inapplicable
 from benchmark.harness.applicable import require_applicable, require_outputs
 from benchmark.harness.controls import narrowed
+from benchmark.harness.found import masks_of
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.harness.starts import Fit, place
+from benchmark.machine import device_facts
+from benchmark.plugins.code import digest, harness_digest
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.structured import Channels
 from benchmark.pruning.target import Target
 from benchmark.random_streams import stream, stream_seed
 from benchmark.training.channel_tracing import trace
+from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.recipe import Recipe, finetuned
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
+from benchmark.training.sparse_steps import CROSSOVER, available, why_not
 from benchmark.training.state import tensors
 from benchmark.training.step import Tick
 
@@ -111,7 +119,31 @@ def _placed(question: Question, model: nn.Module) -> Fit | None:
     return place(start, model, question.task, stream(cell.seed, "relayer") if cell.control == "relayer" else None)
 
 
-def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | None = None) -> RunState:
+def _shared(question: Question) -> SharedTrainings | None:
+    """The trainings that the cell has in common with others: of the same table, start and seed, code and machine."""
+    if question.sharing is None:
+        return None
+    cell = question.cell
+    facts = device_facts(question.device) | {"torch": torch.__version__, "numpy": np.__version__}
+    bits = [harness_digest(), digest("task", cell.task), json.dumps(facts, sort_keys=True)]
+    bits += [f"{question.processes} processes"] if question.processes > 1 else []
+    bits += [f"sparse below {below:g}"] if (below := _sparse_below(question)) else []
+    about = " ".join([*cell.table, cell.start, str(cell.seed), *bits])
+    return SharedTrainings(question.sharing, about, question.device)
+
+
+def _sparse_below(question: Question) -> float:
+    """The share of kept weights below which steps are sparse; 0 for never."""
+    if question.device.type != "cpu" or question.processes > 1:
+        return 0.0
+    if question.sparse_below is None:
+        return CROSSOVER if available() else 0.0
+    return question.sparse_below
+
+
+def run_state(
+    beginning: Beginning, train: Data, tick: Tick, validation: Data | None = None, ranks: Ranks = ALONE
+) -> RunState:
     """The state of the run of a cell, before its algorithm is called."""
     question = beginning.question
     cell, task, device = question.cell, question.task, question.device
@@ -119,10 +151,10 @@ def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | 
     def draw(name: str) -> nn.Module:
         return build(task, cell.model, stream_seed(cell.seed, name))
 
-    about = " ".join([*cell.table, cell.start, str(cell.seed)])
-    shared = SharedTrainings(question.sharing, about, device) if question.sharing else None
     recipe, train = beginning.recipe, train.to(device)
     require_outputs(beginning.model, task, train)
+    if question.sparse_below and (reason := why_not(beginning.model, recipe)):
+        raise Inapplicable(f"{reason}; leave --engine out")
     state = RunState(
         task,
         beginning.model,
@@ -132,9 +164,12 @@ def run_state(beginning: Beginning, train: Data, tick: Tick, validation: Data | 
         cell.seed,
         tick,
         draw,
-        shared,
+        _shared(question),
         validation=validation,
+        found=partial(masks_of, question.found),
         trained=beginning.trained,
+        ranks=ranks,
+        sparse=_sparse_below(question),
     )
     require_applicable(question.algorithm, state)
     return state

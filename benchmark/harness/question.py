@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmark.harness.found import MaskFile
 from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
@@ -31,7 +32,7 @@ class Unloaded:
     the process that leads a sweep, if it is from outside.
 
     Args:
-        prunes, needs: as of `Algorithm`.
+        prunes, needs, keys: as of `Algorithm`.
         absent: the options that are absent in a cell, with what this means.
     """
 
@@ -39,11 +40,12 @@ class Unloaded:
     prunes: frozenset[str] = frozenset({"weights"})
     needs: frozenset[str] = frozenset()
     absent: Mapping[str, Any] = field(default_factory=dict)
+    keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, algorithm: Method) -> Unloaded:
         """What an algorithm declares, for another process."""
-        return Unloaded(algorithm.name, algorithm.prunes, algorithm.needs, algorithm.filled({}))
+        return Unloaded(algorithm.name, algorithm.prunes, algorithm.needs, algorithm.filled({}), algorithm.keys)
 
     def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options, with those that are absent; see `Algorithm.filled`."""
@@ -66,6 +68,9 @@ class Question:
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
         sharing: the trainings that the cells of a sweep have in common; None to share none.
         start: what the network begins with; None for a draw.
+        found: the masks of other records that the algorithm is told to take, by key.
+        processes: how many train the network together.
+        sparse_below: as of `Settings`.
     """
 
     cell: Cell
@@ -76,6 +81,9 @@ class Question:
     where: dict[str, Any] | None = None
     sharing: Sharing | None = None
     start: StartFile | None = None
+    found: Mapping[str, MaskFile] = field(default_factory=dict)
+    processes: int = 1
+    sparse_below: float | None = None
 
     def __post_init__(self) -> None:
         policy = chosen(self.cell.prunable, self.task.prunable)
@@ -102,12 +110,19 @@ class Settings:
         folders: the data folder of each task, by `Cell.setting`.
         sharing: the trainings that cells have in common (`benchmark.training.shared_trainings`).
         starts: the files of starts, by `start_of`.
+        found: the masks of records, by key.
+        processes: how many answer one cell together.
+        sparse_below: the share of kept weights below which steps are sparse (`benchmark.training.sparse_steps`): 0 for
+            never, 1 for wherever something is pruned; None for where it is faster, if what it takes is installed.
     """
 
     folders: dict[str, Path]
     device: str = "cpu"
     sharing: Sharing | None = None
     starts: Mapping[tuple[str, str, str], StartFile] = field(default_factory=dict)
+    found: Mapping[str, MaskFile] = field(default_factory=dict)
+    processes: int = 1
+    sparse_below: float | None = None
 
 
 def start_of(cell: Cell) -> tuple[str, str, str]:
@@ -115,26 +130,36 @@ def start_of(cell: Cell) -> tuple[str, str, str]:
     return cell.start, cell.setting, cell.model
 
 
+def sources_of(cell: Cell, algorithm: Method) -> list[str]:
+    """The keys of the records whose masks the algorithm of a cell is told to take."""
+    return [str(cell.options[name]) for name in sorted(algorithm.keys) if cell.options.get(name)]
+
+
 def question(cell: Cell, settings: Settings, algorithm: Method | None = None) -> Question:
     """Load the plug-ins of a cell; an algorithm that is given is not loaded."""
+    method = algorithm or registry.algorithm(cell.algorithm)
     return Question(
         cell,
-        algorithm or registry.algorithm(cell.algorithm),
+        method,
         registry.task(cell.task, cell.task_options),
         settings.folders[cell.setting],
         torch.device(settings.device),
         sharing=settings.sharing,
         start=settings.starts[start_of(cell)] if cell.start else None,
+        found={key: settings.found[key] for key in sources_of(cell, method)},
+        processes=settings.processes,
+        sparse_below=settings.sparse_below,
     )
 
 
 def with_origins(asked: Question) -> Question:
-    """The question with where its plug-ins come from, digests of their code, and the command that asks it."""
+    """The question with where its plug-ins come from, digests of code and found masks, and the command that asks it."""
     cell = asked.cell
     kinds: tuple[tuple[catalog.Kind, str], ...] = (("algorithm", cell.algorithm), ("task", cell.task))
     origins = {kind: catalog.origin(kind, name) for kind, name in kinds}
     asks = command(cell, asked.algorithm.filled(cell.options))
-    return replace(asked, where={"plugins": origins, "code": code(cell.algorithm, cell.task), "command": asks})
+    found = {"found": {key: file.digest for key, file in asked.found.items()}} if asked.found else {}
+    return replace(asked, where={"plugins": origins, "code": code(cell.algorithm, cell.task), "command": asks, **found})
 
 
 @contextmanager

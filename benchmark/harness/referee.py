@@ -25,14 +25,16 @@ from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Question
 from benchmark.harness.report import arrays, measured, provenance_of
 from benchmark.harness.run_algorithm import told
-from benchmark.machine import device_facts
+from benchmark.machine import device_facts, installed
 from benchmark.pruning.masks import Masks
 from benchmark.records.mask_files import pack
 from benchmark.records.record import Audit, Cost, Record, Status, failure
+from benchmark.training.evaluation import collapse
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Tally
 from benchmark.training.objective import Objective
 from benchmark.training.recipe import Recipe
+from benchmark.training.sparse_steps import SPARSE
 from benchmark.training.state import put, tensors
 from benchmark.training.trainer import profile_of, trainable
 
@@ -154,6 +156,8 @@ class _Judged:
         self.fields["edits"] = report(self.opened.splits, train, graphs, rewiring) if graphs else None
         put(model, on_device(self.handover.state, model))
         edited = applied(self.opened.splits, self.handover.notes.edits, self.editor)
+        if why := collapse(question.task, model, edited["validation"], question.device):
+            return self._failed("failed", why)
         notes = self.handover.notes
         record = measured(self.beginning, masks, self.opened.splits, train, edited, notes, self.fields)
         return Verdict(record, pack(arrays(masks)))
@@ -212,6 +216,7 @@ class _Judged:
         notes, question = self.handover.notes, self.beginning.question
         facts = provenance_of(self.beginning, self.opened.digests) | device_facts(question.device)
         facts |= {"steps": notes.steps, "refereed": self.known.refereed, "confined": self.known.confined}
+        facts |= {"numba": installed("numba")} if notes.steps.startswith(SPARSE) else {}
         reused = self.tally.reused_steps if self.tally else 0
         facts |= {"shared_steps": reused} if reused else {}
         return facts

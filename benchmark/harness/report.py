@@ -12,15 +12,17 @@ from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
 from benchmark.harness.handover import Notes
 from benchmark.harness.prepare import Beginning
+from benchmark.harness.question import Question
 from benchmark.harness.starts import Fit, StartFile
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
 from benchmark.records.mask_files import Bits, digest
 from benchmark.records.record import Density, LayerCount, Prunable, Record
-from benchmark.training.evaluation import evaluate
+from benchmark.training.evaluation import diagnose, evaluate
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
+from benchmark.training.sparse_steps import SPARSE
 from benchmark.training.state import network_digest, tensors
 
 
@@ -31,6 +33,7 @@ def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, An
     facts = software_facts() | zoo_facts(cell.model) | known
     if question.start and beginning.fit:
         facts |= {"start": {"source": cell.start, **_start_facts(question.start, beginning.fit)}}
+    facts |= {"processes": question.processes} if question.processes > 1 else {}
     return facts | {"recipe": beginning.recipe.describe(), "data": digests}
 
 
@@ -71,7 +74,7 @@ def measured(
         status="ok",
         metrics=evaluate(task, model, edited["test"], device),
         validation=evaluate(task, model, edited["validation"], device),
-        diagnosis=task.diagnose(model, edited["test"].to(device)) if task.diagnose else {},
+        diagnosis=diagnose(task, model, edited["test"], device),
         density=Density(
             weights=masks.density,
             parameters=live_share(masks, dict(model.named_parameters())),
@@ -82,11 +85,28 @@ def measured(
         layers=layers,
         mask_digest=digest(arrays(masks)),
         network_digest=network_digest(tensors(model)),
-        notes=[*beginning.remarks, *notes.remarks, *([found] if isinstance(found, str) else [])],
+        notes=[
+            *beginning.remarks,
+            *_together(question),
+            *_sparse(notes),
+            *notes.remarks,
+            *([found] if isinstance(found, str) else []),
+        ],
         noted=notes.noted,
         prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )
+
+
+def _together(question: Question) -> list[str]:
+    """What readers of a record have to know where several processes have trained its network."""
+    count = question.processes
+    return [f"{count} processes have trained it together: other last bits than one's"] if count > 1 else []
+
+
+def _sparse(notes: Notes) -> list[str]:
+    """What readers of a record have to know where steps were sparse."""
+    return ["kept weights alone were computed with: other last bits than all"] if notes.steps.startswith(SPARSE) else []
 
 
 def arrays(masks: Masks) -> Bits:

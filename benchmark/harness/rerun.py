@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from benchmark.errors import VerificationFailed
+from benchmark.errors import PluginError, VerificationFailed
 from benchmark.leaderboard.statistics import summarize
+from benchmark.machine import MOST_PROCESSES
 from benchmark.records.record import Density, Record
+from benchmark.training.sparse_steps import SPARSE, available
 
-ENVIRONMENT = ("python", "torch", "numpy", "prunebench", "commit", "code", "device", "processor", "threads")
+ENVIRONMENT = ("python", "torch", "numpy", "numba", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""
 
 
@@ -34,7 +36,7 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
                 yield f"another {split} {name}: {new.get(name)} in place of {old.get(name)}"
     for what, then, now in (
         ("density", before.density, _density(before, after)),
-        ("diagnosis", before.diagnosis, after.diagnosis),
+        ("diagnosis", before.diagnosis, _diagnosis(before, after)),
         ("cost", _costs(before), _costs(after)),
         ("account of its edits", _edits(before), _edits(after)),
     ):
@@ -52,6 +54,12 @@ def _density(before: Record, after: Record) -> Density | None:
     return after.density.model_copy(update={"ever": None}) if after.density and silent else after.density
 
 
+def _diagnosis(before: Record, after: Record) -> dict[str, object]:
+    """The second diagnosis, without the risks of a classifier where the first is older than they are."""
+    told = {"selective"} & before.diagnosis.keys()
+    return {name: value for name, value in after.diagnosis.items() if told or name != "selective"}
+
+
 def _costs(record: Record) -> dict[str, object]:
     """The costs that do not depend on the machine."""
     return record.cost.model_dump(exclude={"seconds", "peak_bytes"})
@@ -59,6 +67,35 @@ def _costs(record: Record) -> dict[str, object]:
 
 def _edits(record: Record) -> dict[str, object] | None:
     return record.edits.model_dump(exclude={"seconds"}) if record.edits else None
+
+
+def processes_of(record: Record) -> int:
+    """How many processes have trained the network of a record, and train it again. Raises VerificationFailed."""
+    told = record.provenance.get("processes", 1)
+    if not isinstance(told, int) or not 1 <= told <= MOST_PROCESSES:
+        raise VerificationFailed(f"it says that {str(told)[:80]} processes have trained it together")
+    return told
+
+
+def sparse_below_of(record: Record) -> float:
+    """The share of kept weights below which steps of a record were sparse; 0 for never.
+
+    Raises:
+        VerificationFailed: it says what no record does.
+        PluginError: what sparse steps take is not installed.
+    """
+    told = str(record.provenance.get("steps", ""))
+    if not told.startswith(SPARSE):
+        return 0.0
+    if not available():
+        raise PluginError("its steps were sparse, which takes Numba: pip install 'prunebench[fast]'")
+    try:
+        below = float(told.removeprefix(SPARSE))
+    except ValueError:
+        below = math.nan
+    if not 0 < below <= 1:
+        raise VerificationFailed(f"it says that its steps were '{told[:80]}'")
+    return below
 
 
 def environment_differences(before: Record, after: Record) -> list[str]:

@@ -17,6 +17,7 @@ from benchmark.harness.handover import Graphs, Handover, Notes
 from benchmark.harness.prepare import Beginning, begin, run_state
 from benchmark.harness.question import Question
 from benchmark.records.record import Status, encodable, readable
+from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState
 from benchmark.training.state import tensors
@@ -43,13 +44,21 @@ class Ended:
 
 
 def run_algorithm(
-    question: Question, train: Data, tick: Tick = lambda steps: None, validation: Data | None = None
+    question: Question,
+    train: Data,
+    tick: Tick = lambda steps: None,
+    validation: Data | None = None,
+    ranks: Ranks = ALONE,
 ) -> Ended:
-    """Run the algorithm of a cell. An exception in it is not raised; it becomes a note in the handover."""
+    """Run the algorithm of a cell. An exception in it is not raised; it becomes a note in the handover.
+
+    Args:
+        ranks: the processes that do so together.
+    """
     with reproducible(question.device):
         try:
             beginning = begin(question, train)
-            state = run_state(beginning, train, tick, validation)
+            state = run_state(beginning, train, tick, validation, ranks)
         except Inapplicable as problem:
             return Ended(Handover(Notes(status="skipped", error=str(problem))))
         except Exception as problem:  # a model that cannot be built, or does not fit the data

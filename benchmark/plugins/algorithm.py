@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from benchmark.errors import Inapplicable
 from benchmark.plugins.options import (
     Count,
+    Key,
     Option,
     absences,
     command_line_name,
@@ -108,6 +109,11 @@ class Algorithm:
         if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the run")
         return options_of(self.function, leading=1, reserved=_RESERVED)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The options that name a record, whose masks it takes with `run.found`."""
+        return frozenset(name for name, option in self.options.items() if option.kind in (Key, Key | None))
 
     @property
     def summary(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,17 +14,39 @@ from benchmark.errors import unknown_name
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, outside
 from benchmark.records.spelling import spelled, unusual
 
-__all__ = ["BUILT_IN", "Kind", "Plugin", "absent", "defaults", "find", "kind_of", "label", "origin", "plugins", "when"]
+__all__ = [
+    "BUILT_IN",
+    "Kind",
+    "Plugin",
+    "absent",
+    "defaults",
+    "find",
+    "found",
+    "kinds_of",
+    "label",
+    "origin",
+    "plugins",
+    "when",
+]
 
 
 @cache
 def plugins(kind: Kind) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones have a problem."""
     by_name = {plugin.name: plugin for plugin in built_in(kind)}
-    for plugin in outside(kind):
+    for plugin in map(_unless_left_out, outside(kind)):
         listed = _renamed(plugin, by_name[plugin.name]) if plugin.name in by_name else plugin
         by_name[listed.name] = listed
     return by_name
+
+
+def _unless_left_out(plugin: Plugin) -> Plugin:
+    """A plug-in from outside; where PRUNEBENCH_PLUGINS does not name its distribution, one that is never imported."""
+    wanted = os.environ.get("PRUNEBENCH_PLUGINS")
+    named = {name.strip() for name in (wanted or "").split(",")}
+    if wanted is None or plugin.distribution.split()[0] in named:
+        return plugin
+    return replace(plugin, problem=f"PRUNEBENCH_PLUGINS={wanted} leaves out {plugin.distribution}")
 
 
 def _renamed(plugin: Plugin, other: Plugin) -> Plugin:
@@ -34,10 +57,15 @@ def _renamed(plugin: Plugin, other: Plugin) -> Plugin:
 
 def find(kind: Kind, name: str) -> Plugin:
     """The plug-in of this name. Raises UsageError, with the nearest name there is."""
-    known = plugins(kind)
-    if name not in known:
-        raise unknown_name(kind, name, known, "bench list")
-    return known[name]
+    if plugin := found(kind, name):
+        return plugin
+    raise unknown_name(kind, name, plugins(kind), "bench list")
+
+
+def found(kind: Kind, name: str) -> Plugin | None:
+    """The plug-in of this name; None if there is none."""
+    own = (plugin for plugin in built_in(kind) if plugin.name == name)
+    return next(own, None) or plugins(kind).get(name)  # no other has the name of ours: looking them up takes longer
 
 
 def origin(kind: Kind, name: str) -> str:
@@ -53,14 +81,17 @@ def _versioned(distribution: str) -> str:
     return distribution
 
 
-def kind_of(name: str) -> Kind:
-    """Of which kind the plug-in of a name is. Raises UsageError, with the nearest name there is."""
+def kinds_of(name: str) -> list[Kind]:
+    """Of which kinds the plug-ins of a name are: an experiment may ask about the algorithm of the same name.
+
+    Raises:
+        UsageError: there is none, with the nearest name there is.
+    """
     kinds: tuple[Kind, ...] = ("task", "algorithm", "experiment")
-    for kind in kinds:
-        if name in plugins(kind):
-            return kind
     known = {known for kind in kinds for known in plugins(kind)}
-    raise unknown_name("algorithm, task or experiment", name, known, "bench list")
+    if name not in known:
+        raise unknown_name("algorithm, task or experiment", name, known, "bench list")
+    return [kind for kind in kinds if name in plugins(kind)]
 
 
 def label(name: str, options: Mapping[str, Any]) -> str:

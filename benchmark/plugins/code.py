@@ -15,12 +15,16 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.plugins.catalog import plugins
+from benchmark.plugins.catalog import found
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, folder_of
 from benchmark.records.outcome import Answer
 
 IMPORT = re.compile(r"^[ \t]*from[ \t]+(\.+)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 """A relative import: its dots, the module, and the names that are imported from it."""
+
+
+TRAINS = ("data", "graphs", "harness", "pruning", "training")
+"""The rooms of the harness on whose code the bits of a training depend."""
 
 
 def code(algorithm: str, task: str) -> dict[str, str]:
@@ -43,13 +47,22 @@ def digest(kind: Kind, name: str) -> str:
     """Return the SHA-256 of the source of a plug-in, or of all those of a chain; empty if one of them is not here."""
     sha = hashlib.sha256()
     for part in name.split("+"):
-        plugin = plugins(kind).get(part)
+        plugin = found(kind, part)
         files = dict(_files(plugin)) if plugin else {}
         if not files:
             return ""
         for place in sorted(files):
             content = files[place].read_bytes()
             sha.update(f"{place}\0{len(content)}\0".encode() + content)
+    return sha.hexdigest()
+
+
+@cache
+def harness_digest() -> str:
+    """Return the SHA-256 of the source of all that trains: of the rooms of the harness up to the run of a cell."""
+    home, sha = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(file for room in TRAINS for file in (home / room).rglob("*.py")):
+        sha.update(f"{file.relative_to(home)}\0".encode() + file.read_bytes())
     return sha.hexdigest()
 
 

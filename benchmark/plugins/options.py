@@ -43,6 +43,13 @@ Count = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
 
 
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+"""The key of a record whose masks are taken with `run.found`, or its first digits. A default of "" asks for one.
+
+`Key | None` is for one that need not be given.
+"""
+
+
 _VALUES_IN_WORDS = {
     Fraction: "number in [0, 1]",
     Sparsity: "number in [0, 1)",
@@ -50,6 +57,8 @@ _VALUES_IN_WORDS = {
     Amount: "number >= 0",
     Positive: "number > 0",
     Count: "whole number >= 1",
+    Key: "the key of a record (bench run prints it), or its first digits",
+    Key | None: "the key of a record, or none",
 }
 
 

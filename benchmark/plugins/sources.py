@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,11 +78,15 @@ def folder_of(kind: Kind) -> Path:
     return next(place for place in places if place.is_dir())
 
 
-def built_in(kind: Kind) -> list[Plugin]:
+def built_in(kind: Kind) -> tuple[Plugin, ...]:
     """Those that came with this package, whatever other folders of these names stand on the path."""
-    folder = folder_of(kind)
+    return _defined_under(folder_of(kind), kind)
+
+
+@cache
+def _defined_under(folder: Path, kind: Kind) -> tuple[Plugin, ...]:
     files = [file for file in folder.rglob("*.py") if not file.name.startswith("_")]
-    return sorted((plugin for file in files for plugin in _defined_in(file, kind, folder)), key=lambda p: p.name)
+    return tuple(sorted((p for file in files for p in _defined_in(file, kind, folder)), key=lambda plugin: plugin.name))
 
 
 def _defined_in(file: Path, kind: Kind, folder: Path) -> Iterator[Plugin]:

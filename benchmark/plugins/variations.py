@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from benchmark.data.splits import Batch, Data, Splits
+from benchmark.data.splits import Data, Splits
 from benchmark.data.tensors import carved
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins.common_options import COMMON
 from benchmark.plugins.losses import LOSSES, OPTIONS
-from benchmark.training.recipe import Recipe
-from benchmark.training.task import Task
+from benchmark.training.task import Task, with_recipes
 
 
 def varied(task: Task, values: Mapping[str, Any]) -> Task:
@@ -33,24 +31,16 @@ def varied(task: Task, values: Mapping[str, Any]) -> Task:
     return task
 
 
-def _with_recipes(task: Task, change: Callable[[Recipe], Recipe]) -> Task:
-    def changed(recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
-        return {budget: change(recipe) for budget, recipe in recipes.items()}
-
-    of_models = {model: changed(recipes) for model, recipes in task.model_recipes.items()}
-    return replace(task, recipes=changed(task.recipes), model_recipes=of_models)
-
-
 def _rate(task: Task, values: Mapping[str, Any]) -> Task:
-    return _with_recipes(task, lambda recipe: replace(recipe, rate=values["rate"]))
+    return with_recipes(task, lambda recipe: replace(recipe, rate=values["rate"]))
 
 
 def _warmup(task: Task, values: Mapping[str, Any]) -> Task:
-    return _with_recipes(task, lambda recipe: replace(recipe, warmup=round(values["warmup"] * recipe.steps)))
+    return with_recipes(task, lambda recipe: replace(recipe, warmup=round(values["warmup"] * recipe.steps)))
 
 
 def _precision(task: Task, values: Mapping[str, Any]) -> Task:
-    return _with_recipes(task, lambda recipe: replace(recipe, precision=values["precision"]))
+    return with_recipes(task, lambda recipe: replace(recipe, precision=values["precision"]))
 
 
 def _examples(task: Task, values: Mapping[str, Any]) -> Task:
@@ -91,15 +81,8 @@ def _first(data: Data, count: int) -> Data:
 
 
 def _loss(task: Task, values: Mapping[str, Any]) -> Task:
-    if task.logits is None:
-        raise UsageError("loss is for tasks that compare logits with a class each, and this task does not")
-    logits, compared = task.logits, LOSSES[values["loss"]]
     own = {name: values[name] for name in OPTIONS[values["loss"]]}
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        return compared(*logits(model, batch), **own)
-
-    return replace(task, loss=loss)
+    return LOSSES[values["loss"]](task, **own)
 
 
 _CHANGES: Mapping[str, Callable[[Task, Mapping[str, Any]], Task]] = {

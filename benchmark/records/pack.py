@@ -1,17 +1,18 @@
-"""Packs records from one file each into tables for committing, with one line per record, sorted by key."""
+"""Packs records from one file each into tables for committing, a line each, sorted by key; and drops records."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from benchmark.files import write
+from benchmark.records.cell import Cell
 from benchmark.records.sources import Source, lines
 from benchmark.records.store import Store
 
@@ -44,16 +45,51 @@ def pack(store: Store, *, write: bool) -> Packed:
     records, packed = store.root / "records", Packed()
     if not records.is_dir():
         return packed
-    handle = os.open(records, os.O_RDONLY)
-    try:
-        flock(handle, LOCK_EX)  # one pack at a time; the lock is released if the process dies
+    with _alone(records) as handle:
         files, unfit = _files(store, packed)
         for table, sources in sorted(files.items()):
             if table not in unfit:
                 packed.tables[table.stem] = _fold(sources, table, handle, write)
+    return packed
+
+
+def drop(store: Store, cells: Iterable[Cell]) -> None:
+    """Delete the records of cells: lines of tables, files, and then masks and logs. A table is replaced atomically.
+
+    Raises:
+        OSError: something cannot be deleted. What was deleted before stays so.
+    """
+    tables, gone = defaultdict[Path, set[str]](set), list(cells)
+    for cell in gone:
+        tables[store.table(cell)].add(cell.key)
+    with _alone(store.root / "records") as handle:
+        for table, keys in tables.items():
+            if table.exists():
+                _without(table, keys, handle)
+        for cell in gone:
+            for path in (store.path(cell), store.masks(cell), store.log(cell)):
+                path.unlink(missing_ok=True)
+
+
+def _without(table: Path, keys: set[str], folder: int) -> None:
+    """Write a table again without some of its lines, or remove it where no line is left."""
+    kept = [source.content or b"" for source in lines(table) if source.key not in keys]
+    if kept:
+        write(b"".join(line + b"\n" for line in kept), table)
+    else:
+        table.unlink()
+    os.fsync(folder)
+
+
+@contextmanager
+def _alone(records: Path) -> Iterator[int]:
+    """Let one process at a time change tables; the lock is released if it dies. Yields a handle of the folder."""
+    handle = os.open(records, os.O_RDONLY)
+    try:
+        flock(handle, LOCK_EX)
+        yield handle
     finally:
         os.close(handle)
-    return packed
 
 
 def _files(store: Store, packed: Packed) -> tuple[dict[Path, list[Source]], set[Path]]:

@@ -15,6 +15,9 @@ from benchmark.records.spelling import LONGEST_NAME
 
 Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
 
+WELL: tuple[Status, ...] = ("ok", "skipped")
+"""How a cell ends that needs no second look; every other status is a failure."""
+
 
 class Ranking(_Value):
     """The metric that ranks methods, and whether higher (`max`) or lower (`min`) is better."""

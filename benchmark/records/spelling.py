@@ -53,6 +53,29 @@ def choices(texts: Iterable[str]) -> list[Choice]:
     return chosen
 
 
+def only_choice(text: str) -> Choice:
+    """Parse one name with options that may be lists: `lottery:rounds=2,8,seeds=5` has two options.
+
+    Raises:
+        UsageError: as of `choices`; there are several names.
+    """
+    name, _, options = text.partition(":")
+    if "," in name:
+        raise UsageError(f"'{name}' has {name.count(',') + 1} names; ask one at a time")
+    given: list[str] = []
+    for piece in filter(None, (piece.strip() for piece in options.split(","))):
+        if "=" in piece or not given:
+            given.append(piece)
+        else:  # a further value of the previous option
+            given[-1] += f",{piece}"
+    chosen = Choice(name.strip())
+    for option in given:
+        _check_length(option, LONGEST_NAME + LONGEST_TEXT)
+        chosen = chosen.having(option)
+    _check_length(chosen.name, LONGEST_NAME)
+    return chosen
+
+
 def _check_length(text: str, longest: int) -> None:
     if len(text) > longest:
         raise UsageError(f"'{text[:40]}...' has {len(text):,} characters, and {longest:,} are the most")

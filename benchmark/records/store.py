@@ -1,7 +1,8 @@
-"""Reads and writes the results folder, which holds records, masks and logs."""
+"""Reads and writes the results folder, which holds records, masks and logs, and the leases of cells that run."""
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import re
@@ -39,6 +40,7 @@ class Store:
         self.root = root
         self.problems: list[str] = []
         self._unread: dict[str, Source] = {}
+        self._number: int | None = None
         self._records = str(root / "records")
         self._tables: dict[Path, tuple[tuple[int, ...], dict[str, Source]]] = {}
 
@@ -58,6 +60,20 @@ class Store:
         """Return the path of a cell's log: the run's output and traceback."""
         return self.root / "logs" / cell.task / cell.algorithm / f"{cell.key}.log"
 
+    def logs(self, prefix: str) -> list[Path]:
+        """Return the logs of the cells whose keys begin with `prefix`."""
+        return sorted((self.root / "logs").glob(f"*/*/{prefix}*.log"))
+
+    @property
+    def leases(self) -> Path:
+        """Return the folder that says which driver answers which cell now (`benchmark.sweep.leases`)."""
+        return self.root / "leases"
+
+    @property
+    def endings(self) -> Path:
+        """Return the folder of the trainings of sweeps that are not done (`benchmark.training.shared_trainings`)."""
+        return self.root / "endings"
+
     def check(self) -> None:
         """Raise PluginError if records, masks or logs cannot be written."""
         try:
@@ -65,6 +81,18 @@ class Store:
                 writable(self.root / name)
         except OSError as error:
             raise PluginError(f"the results folder {self.root} cannot be written: {error.strerror}") from None
+        self.stay()
+
+    def stay(self) -> None:
+        """Remember which folder this is. Where it is gone, or another has its place, `put` raises OSError from now on.
+
+        The folder is told by its inode: the number of its device may change when a network file system is mounted anew.
+        """
+        self._number = self.root.stat().st_ino
+
+    def _there(self) -> None:
+        if self._number is not None and self.root.stat().st_ino != self._number:
+            raise OSError(errno.ESTALE, "this is not the folder that it was when the sweep began")
 
     def get(self, cell: Cell) -> Record | None:
         """Return the record of a cell; None if there is none. One that cannot be read is added to `problems`."""
@@ -96,6 +124,7 @@ class Store:
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
         """Write a record after its packed masks, each atomically. Without masks, existing masks are deleted."""
+        self._there()
         if masks is not None:
             write(masks, self.masks(record.cell))
         else:

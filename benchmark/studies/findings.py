@@ -9,12 +9,16 @@ from typing import Any, Literal, Self
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.corrections import holm
-from benchmark.leaderboard.statistics import ALPHA, compare
+from benchmark.leaderboard.statistics import ALPHA, Spread, compare
+from benchmark.leaderboard.variances import spreads
 
 Verdict = Literal["holds", "does not hold", "not told apart", "uninformative", "incomplete"]
 
 LEAST_SEEDS = 3
 """Claims over fewer seeds are never said to hold."""
+
+ABOUT = 10
+"""How many claims an experiment has, about. With too few seeds for a sign-flip test of so many, t tests serve."""
 
 POWERFUL = 1.43
 """An effect that is found in 80 % of the cases, in half widths of the 95 % interval: (1.96 + 0.84) / 1.96."""
@@ -127,18 +131,21 @@ def judged(sentences: Sequence[tuple[str, Finding, str]]) -> list[Claim]:
     return claims
 
 
-def difference(
+def paired(
     a: Mapping[int, float],
     b: Mapping[int, float],
     *,
     above: float | None = None,
     below: float | None = None,
     says: str = "",
+    among: Sequence[Mapping[int, float]] = (),
 ) -> Finding:
     """How far a lies above b, both by seed: the mean of the paired differences, with Student's t interval.
 
     Args:
         above, below: the claim is that the difference lies above, or below, this number; by default above 0.
+        among: other rows of the table that a and b are in. Where they have the same seeds, the noise is estimated of
+            all rows together (`benchmark.leaderboard.variances`), as on leaderboards.
 
     Raises:
         UsageError: both bounds are given.
@@ -146,11 +153,22 @@ def difference(
     if above is not None and below is not None:
         raise UsageError("a claim has one bound; give above or below")
     bound = above if above is not None else below if below is not None else 0.0
-    found = compare(dict(a), dict(b))
-    shifted = compare({seed: value - bound for seed, value in a.items()}, dict(b))
+    noise = _noise(a, b, among)
+    found = compare(a, b, ABOUT, noise)
+    shifted = compare({seed: value - bound for seed, value in a.items()}, b, ABOUT, noise)
     low, high = (found.mean if end is None else end for end in (found.low, found.high))
     n = found.n or min(len(a), len(b))
     return Finding(found.mean, low, high, n, "above" if below is None else "below", bound, shifted.p, says)
+
+
+def _noise(
+    a: Mapping[int, float], b: Mapping[int, float], among: Sequence[Mapping[int, float]]
+) -> tuple[Spread, Spread] | None:
+    """The spreads of a and b, which all rows with their seeds tell together; None where these are too few."""
+    seeds = sorted(a.keys() & b.keys())
+    others = [row for row in among if row not in (a, b) and row.keys() >= set(seeds)]
+    known = spreads([[row[seed] for seed in seeds] for row in (a, b, *others)]) if seeds else None
+    return (known[0], known[1]) if known else None
 
 
 def wilson(hits: int, draws: int) -> tuple[float, float]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from benchmark.plugins import catalog
 from benchmark.records.record import Record
 from benchmark.records.spelling import spelled
+from benchmark.studies.findings import Finding, paired
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from benchmark.studies.points import Drawn, Point
 
-CELL = ("task", "model", "pattern", "sparsity", "budget", "seed", "start")
+ROW = ("task", "model", "pattern", "sparsity", "budget", "start", "method", "control")
+"""What the runs of one row have in common: all but the seed."""
 
 
 def of_records(records: Iterable[Record]) -> DataFrame:
@@ -23,11 +25,16 @@ def of_records(records: Iterable[Record]) -> DataFrame:
     Columns: `key`, `algorithm` (its name), `method` (with its options, without `control`), `control` (empty without),
     `options` (a dictionary), those of the cell, `status`, `score` (the metric that ranks), every metric of the test
     split by its name, `validation.*`, `diagnosis.*`, `noted.*`, `kept` (share of the prunable weights), `trainings`,
-    `gflops`, `seconds`.
+    `gflops`, `seconds`. `attrs["direction"]` says whether higher (`max`) or lower scores (`min`) are better; it is
+    absent where tasks differ in that.
     """
     import pandas as pd
 
-    return pd.DataFrame([_row(record) for record in records])
+    known = list(records)
+    frame = pd.DataFrame([_row(record) for record in known])
+    if len(directions := {record.ranking.direction for record in known}) == 1:
+        frame.attrs["direction"] = directions.pop()
+    return frame
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def of_points(drawn: Sequence[tuple[Point, Drawn]], draws: int) -> DataFrame:
 
     rows: list[dict[str, Any]] = []
     for point, found in drawn:
-        values = {"point": str(point), **dict(point.values)}
+        values = {"point": str(point), **point.plain}
         if found.error:
             rows.append({**values, "draw": len(found.rows), "status": "failed", "error": found.error})
         else:
@@ -90,6 +97,43 @@ def of_points(drawn: Sequence[tuple[Point, Drawn]], draws: int) -> DataFrame:
     frame = pd.DataFrame(rows)
     frame.attrs["parameters"] = list(dict.fromkeys(name for point, _ in drawn for name, _ in point.values))
     return frame
+
+
+def difference(
+    a: DataFrame,
+    b: DataFrame,
+    *,
+    column: str = "score",
+    above: float | None = None,
+    below: float | None = None,
+    says: str = "",
+    among: DataFrame | None = None,
+) -> Finding:
+    """How far the runs of one row lie above those of another, paired by seed; incomplete where a run has no result.
+
+    Args:
+        column: what is compared.
+        above, below: the claim is that the difference lies above, or below, this number; by default above 0.
+        says: where it was found, as in "at sparsity 0.98".
+        among: the runs of the table that both rows are in; the noise is then estimated of all its rows together, as on
+            leaderboards. With three seeds, two rows alone know theirs too badly to tell much.
+
+    Raises:
+        UsageError: both bounds are given.
+        ValueError: a seed has several runs.
+    """
+    if lost := without_result(a, b):
+        return Finding.incomplete(lost)
+    if not len(a) or not len(b) or column not in a or column not in b:
+        return Finding.incomplete([column if len(a) and len(b) else "any run"])
+    others = rows(among, column) if among is not None and column in among else []
+    return paired(by_seed(a, column), by_seed(b, column), above=above, below=below, says=says, among=others)
+
+
+def rows(runs: DataFrame, column: str = "score") -> list[dict[int, float]]:
+    """The values of a column by seed, of each row of a table whose runs all have one."""
+    grouped = runs.groupby(list(ROW), dropna=False, sort=False)
+    return [by_seed(group, column) for _, group in grouped if group[column].notna().all()]
 
 
 def by_seed(frame: DataFrame, column: str = "score") -> dict[int, float]:

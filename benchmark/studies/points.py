@@ -8,12 +8,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import rfc8785
@@ -22,7 +23,14 @@ from benchmark.errors import one_line
 from benchmark.files import write
 from benchmark.random_streams import stream_seed
 
+if TYPE_CHECKING:
+    from benchmark.studies.trained import Trained
+
 Value = float | int | bool | str
+
+Given: TypeAlias = "Value | Trained"
+"""What a function may be given: a network is its digest in the key."""
+
 Function = Callable[..., Mapping[str, Value]]
 
 BLOCK = 1.0
@@ -42,28 +50,41 @@ class Point:
     module: str
     function: str
     version: int
-    values: tuple[tuple[str, Value], ...]
+    values: tuple[tuple[str, Given], ...]
 
     @cached_property
     def key(self) -> str:
         """The SHA-256 of the RFC 8785 JSON of what is computed."""
-        asked: Any = [self.experiment, self.function, dict(self.values), self.version]
+        asked: Any = [self.experiment, self.function, self.plain, self.version]
         return hashlib.sha256(rfc8785.dumps(asked)).hexdigest()
 
+    @property
+    def plain(self) -> dict[str, Value]:
+        """Its values as JSON has them: of a network, the digest."""
+        return {name: value if isinstance(value, Value) else str(value) for name, value in self.values}
+
+    @property
+    def networks(self) -> list[Trained]:
+        """Those of its values that are trained networks."""
+        return [value for _, value in self.values if not isinstance(value, Value)]
+
     def __str__(self) -> str:
-        return f"{self.function}({', '.join(f'{name}={value}' for name, value in self.values)})"
+        return f"{self.function}({', '.join(f'{name}={value}' for name, value in self.plain.items())})"
 
 
-def point(experiment: str, function: Function, values: Mapping[str, Value]) -> Point:
+def point(experiment: str, function: Function, values: Mapping[str, Given]) -> Point:
     """The point of a module-level function at these values.
 
     Raises:
-        TypeError: the function is not one that another process can find by its name.
+        TypeError: the function is not one that another process can find by its name, or a value is of no such type.
     """
     if "." in function.__qualname__ or "<" in function.__qualname__:
         raise TypeError(
             f"each() takes a function of a module, which workers find by its name, not {function.__qualname__}"
         )
+    for name, value in values.items():
+        if not isinstance(value, Value) and not hasattr(value, "digest"):
+            raise TypeError(f"'{name}' of a point is a {type(value).__name__}, no number, text or trained network")
     version = int(function.__globals__.get("VERSION", 1))
     return Point(experiment, function.__module__, function.__name__, version, tuple(sorted(values.items())))
 
@@ -80,7 +101,7 @@ class Drawn:
         """As JSON, in columns."""
         columns = {name: [row[name] for row in self.rows] for name in (self.rows[0] if self.rows else {})}
         asked = {"experiment": point.experiment, "function": point.function, "version": point.version}
-        told = {"schema": 1, **asked, "values": dict(point.values), "columns": columns}
+        told = {"schema": 1, **asked, "values": point.plain, "columns": columns}
         told |= {"seconds": self.seconds, "versions": {"numpy": np.__version__}}
         return json.dumps(told | ({"error": self.error} if self.error else {}), indent=None).encode() + b"\n"
 
@@ -139,22 +160,25 @@ def draw(point: Point, first: int, last: int, seconds: float = math.inf) -> Draw
 
     Draw i has a stream of random numbers of its own, so that it is the same however many are asked for.
     """
-    function, rows = getattr(import_module(point.module), point.function), []
-    values, begun = dict(point.values), time.perf_counter()
-    seed = stream_seed(0, point.function, rfc8785.dumps(values).decode())
+    rows, begun = list[dict[str, Value]](), time.perf_counter()
     for number in range(first, last):
         try:
-            rows.append(
-                {
-                    name: _plain(value)
-                    for name, value in function(np.random.default_rng([seed, number]), **values).items()
-                }
-            )
+            rows.append(_one_draw(point, number))
         except Exception as error:  # costs this point, no other
             return Drawn(rows, time.perf_counter() - begun, f"draw {number}: {type(error).__name__}: {one_line(error)}")
         if time.perf_counter() - begun > seconds:
             break
     return Drawn(rows, time.perf_counter() - begun)
+
+
+def _one_draw(point: Point, number: int) -> dict[str, Value]:
+    function = getattr(import_module(point.module), point.function)
+    seed = stream_seed(0, point.function, rfc8785.dumps(point.plain).decode())
+    if point.networks:  # whose last bits depend on the number of threads
+        from benchmark.harness.question import one_thread  # which needs torch
+    with one_thread() if point.networks else nullcontext():
+        told = function(np.random.default_rng([seed, number]), **dict(point.values))
+    return {name: _plain(value) for name, value in told.items()}
 
 
 def _plain(value: Any) -> Value:

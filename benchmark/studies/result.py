@@ -67,7 +67,7 @@ def claims_table(claims: Sequence[Claim]) -> str:
 
 def _titled(table: tuple[str, DataFrame]) -> str:
     title, rows = table
-    return typeset("md", {title: table_rows(rows)})
+    return typeset("md", {title or "table": table_rows(rows)})
 
 
 def table_rows(rows: DataFrame) -> list[dict[str, Any]]:

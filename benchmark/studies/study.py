@@ -20,15 +20,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+    from benchmark.plugins.algorithm import Algorithm
+    from benchmark.studies.trained import Trained
     from benchmark.sweep.plan import Selection
 
-Answer = Callable[["Selection"], Sequence[Record]]
-"""Gives the records of all cells of a selection, in an order that does not depend on which of them were run now."""
+Answer = Callable[..., Sequence[Record]]
+"""Gives the records of all cells of selections, in an order that does not depend on which of them were run now."""
 
 Compute = Callable[[Sequence[Point], int], Iterable[tuple[Point, Drawn]]]
 """Gives every point with at least so many draws."""
 
+Trainer = Callable[[str], "Trained"]
+"""Gives the network of a record, by its key, as a value of points."""
+
 Values = str | float | Sequence[Any]
+
+
+def _untrained(key: str) -> Trained:
+    raise UsageError(f"there are no trained networks here; the network of record {key[:8]} is asked for")
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,13 @@ class Study:
         name: of the experiment.
         answer: gives the records of a selection, and runs what is missing.
         compute: gives points, and draws what is missing.
+        trained: gives the networks of records.
     """
 
     name: str
     answer: Answer
     compute: Compute
+    trained: Trainer = _untrained
     asked: list[DataFrame] = field(default_factory=list)
     tables: list[tuple[str, DataFrame]] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
@@ -79,6 +90,7 @@ class Study:
         control: str | Sequence[str] = (),
         seeds: int | Sequence[int] | None = None,
         finetune: float | str | None = None,
+        over: DataFrame | None = None,
         **settings: Any,
     ) -> DataFrame:
         """Return a row per run (`benchmark.studies.frames.of_records`); what has no record yet is run.
@@ -89,6 +101,8 @@ class Study:
             control: as after `--control`: each method also with one thing changed.
             seeds: how many, or which.
             finetune: as after `--finetune`.
+            over: rows of other runs. Each is asked about by itself, at its seed and sparsity, and its columns stand for
+                their names in `algorithms`: `ticket:of={key}`.
             settings: `task`, `model`, `budget`, `start`, `pattern` in place of those set by `on`.
 
         Raises:
@@ -101,7 +115,7 @@ class Study:
             raise UsageError(f"experiment '{self.name}' asks for runs on no task; say study.on(TASK) first")
         count = wanted.seeds if seeds is None else seeds
         selection = Selection(
-            algorithms=choices(algorithms),
+            algorithms=choices(algorithms) if over is None else [],
             tasks=choices(_several(wanted.task)),
             budget=wanted.budget,
             seeds=list(range(count)) if isinstance(count, int) else list(count),
@@ -112,9 +126,19 @@ class Study:
             starts=_several(wanted.start) or ("",),
             finetunes=(None if finetune is None else finetuning(str(finetune)),),
         )
-        frame = frames.of_records(self.answer(selection))
+        rows = over.to_dict("records") if over is not None else []
+        asked = [_about(row, algorithms, selection) for row in rows] if over is not None else [selection]
+        frame = frames.of_records(self.answer(*asked))
         self.asked.append(frame)
         return frame
+
+    def networks(self, runs: DataFrame) -> list[Trained]:
+        """The networks of some runs, in their order, as values of `each`: its function is given their tensors.
+
+        Raises:
+            UsageError: a run has none; it failed.
+        """
+        return [self.trained(key) for key in runs["key"]]
 
     def each(self, function: Function, *, draws: int = 1, over: DataFrame | None = None, **grid: Any) -> DataFrame:
         """Return a row per draw of a function at every point of a grid; what is missing is drawn.
@@ -123,7 +147,8 @@ class Study:
             function: of a module, pure: `f(rng, **values) -> {name: number, truth value or text}`.
             draws: how many at each point; draw 17 is the same whether 50 or 500 are asked for.
             over: points to compute, a row each, in place of a grid or times it.
-            grid: parameters; a list, tuple or range has a point for each of its values.
+            grid: parameters; a list, tuple or range has a point for each of its values. They are numbers, truth
+                values, texts, and trained networks.
         """
         axes = [[{name: value} for value in _several(values)] for name, values in grid.items()]
         rows = [[_plain_row(row) for row in over.to_dict("records")]] if over is not None else []
@@ -133,6 +158,18 @@ class Study:
         frame = frames.of_points([(one, found[one]) for one in asked], draws)
         self.asked.append(frame)
         return frame
+
+    def pruners(self, pattern: str = "global") -> list[str]:
+        """The built-in methods that prune weights, in this pattern among others, and can be run without options.
+
+        Those that do not say when they prune are no methods, but instruments of experiments.
+        """
+        from benchmark.plugins import catalog, registry
+
+        built_in = (name for name, one in catalog.plugins("algorithm").items() if one.distribution == catalog.BUILT_IN)
+        methods = map(registry.algorithm, built_in)
+        fits = (one for one in methods if one.prunes == {"weights"} and one.only in ("", pattern) and one.family)
+        return [one.name for one in fits if _stands_alone(one)]
 
     # --- to tell ------------------------------------------------------------------------------------------------------
 
@@ -167,6 +204,21 @@ class Study:
     def claims(self) -> list[Claim]:
         """All claims, judged together."""
         return judged(self._told)
+
+
+def _about(row: Mapping[Any, Any], algorithms: Sequence[str], selection: Selection) -> Selection:
+    """What is asked about one row of other runs."""
+    texts = [text.format(**row) for text in algorithms]
+    return replace(selection, algorithms=choices(texts), seeds=[row["seed"]], sparsities=[row["sparsity"]])
+
+
+def _stands_alone(algorithm: Algorithm) -> bool:
+    """Whether its defaults can be run: a method that trains another record's masks has none for that record."""
+    try:
+        algorithm.resolve({})
+    except UsageError:
+        return False
+    return True
 
 
 def _several(values: Any) -> list[Any]:

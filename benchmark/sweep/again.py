@@ -15,7 +15,8 @@ from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Settings, Unloaded, question
 from benchmark.harness.referee import on_device
-from benchmark.harness.rerun import differences
+from benchmark.harness.rerun import differences, processes_of, sparse_below_of
+from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import Cell
@@ -24,7 +25,9 @@ from benchmark.records.store import Store
 from benchmark.sweep.apart import declaration
 from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.kept_starts import keep_network
+from benchmark.sweep.sources import Sources
 from benchmark.sweep.starts import Files, Starts
+from benchmark.sweep.work import Work
 from benchmark.sweep.workers import run_in_processes
 from benchmark.training.state import put, tensors
 from benchmark.training.task import Task
@@ -67,7 +70,20 @@ class Here:
 
     def starts(self, cells: Iterable[Cell], tasks: Mapping[str, Task]) -> Files:
         """The files of the starts of cells. Raises what `Starts.files` does."""
-        return Starts(self.store, DataFolders(self.data_root), self._trained).files(cells, tasks)
+        return self._starts.files(cells, tasks)
+
+    def network(self, record: Record) -> StartFile:
+        """The network of a record as `--start` begins with it: as it is kept, or trained again.
+
+        Raises:
+            UsageError: the record has no network.
+            VerificationFailed: the network cannot be made again, or its kept file was changed.
+        """
+        return self._starts.of_record(record)
+
+    @property
+    def _starts(self) -> Starts:
+        return Starts(self.store, DataFolders(self.data_root), self._trained)
 
     def _trained(self, record: Record) -> dict[str, Tensor]:
         cpu = record.provenance.get("device") == "cpu"  # elsewhere it has other bits
@@ -96,17 +112,29 @@ def answered_again(record: Record, here: Here) -> Again:
 
     Raises:
         DataMissing: the data set, or the start, is not on this machine, and cannot be downloaded.
+        VerificationFailed: it was trained by a number of processes that cannot be.
+        PluginError: its steps were sparse, and Numba is not installed.
     """
     cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
     task = registry.task(cell.task, cell.task_options)
     data = DataFolders(here.data_root).readable(label, task.source)
     starts = here.starts([cell], {cell.setting: task})
-    settings, answers = Settings({cell.setting: data}, here.device, starts=starts), list[Record]()
     algorithm = declaration(cell.algorithm)
+    found = Sources(here.store).files([cell], {cell.algorithm: algorithm})
+    settings = Settings(
+        {cell.setting: data},
+        here.device,
+        starts=starts,
+        found=found,
+        processes=processes_of(record),
+        sparse_below=sparse_below_of(record),
+    )
+    answers = list[Record]()
     with sweep_folder() as folder:
         store, handover, known = Store(folder / "results"), folder / "handover", {cell.algorithm: algorithm}
-        run_in_processes([cell], settings, store, 1, answers.append, handover=handover, algorithms=known)
+        work = Work([cell], settings, store, answers.append, handover=handover, algorithms=known)
+        run_in_processes(work, jobs=1)
         well = answers[0].status == "ok"
         network = _network(record, settings, algorithm, handover.read_bytes()) if well else None
     return Again(answers[0], network)

@@ -29,7 +29,7 @@ from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm, EditLimit
 from benchmark.records.spelling import unusual
 from benchmark.sweep import fork_server
-from benchmark.sweep.channel import Channel, Garbled, Message
+from benchmark.sweep.channel import Garbled, Message
 from benchmark.sweep.declaring import serve
 from benchmark.sweep.folder import sweep_folder
 
@@ -48,6 +48,7 @@ class _Declared(BaseModel, strict=True):
     prunes: list[Literal["weights", "edges"]]
     needs: list[Literal["weights", "edges"]]
     edges: str
+    keys: list[str]
     absent: Values
     defaults: Values
     limited: bool
@@ -133,17 +134,10 @@ class _Process:
     """
 
     def __init__(self, origin: str, folder: Path) -> None:
-        self._origin, self._folder, context = origin, folder, fork_server.start([])
+        self._origin, self._folder = origin, folder
         own = folder / "own"
         own.mkdir()
-        ours, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(own, theirs), daemon=True)
-        try:
-            self._process.start()
-        except OSError as error:
-            raise PluginError(f"no process can be started: {error}") from None
-        theirs.close()
-        self._channel = Channel(ours).lead()
+        self._process, self._channel = fork_server.forked(serve, own)
 
     def declared(self, name: str) -> Apart:
         """What an algorithm declares. Raises PluginError if it cannot be used, UsageError for a chain that is none."""
@@ -157,6 +151,7 @@ class _Process:
             frozenset(told.prunes),
             frozenset(told.needs),
             told.absent,
+            frozenset(told.keys),
             edges=told.edges,
             edit_limit=partial(self._edit_limit, name) if told.limited else None,
             defaults=told.defaults,

@@ -72,6 +72,7 @@ def _about(algorithm: Algorithm, message: Message) -> Any:
         "prunes": sorted(algorithm.prunes),
         "needs": sorted(algorithm.needs),
         "edges": algorithm.edges,
+        "keys": sorted(algorithm.keys),
         "absent": algorithm.filled({}),
         "defaults": {name: option.default for name, option in algorithm.options.items() if _fits(option.default)},
         "limited": algorithm.edit_limit is not None,

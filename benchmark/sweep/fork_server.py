@@ -6,12 +6,16 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 from benchmark.errors import PluginError
+from benchmark.machine import may_be_cuda
+from benchmark.plugins.sources import BUILT_IN, Plugin
+from benchmark.sweep.channel import Channel
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two workers of one thread are faster than one of two, by far on small networks
@@ -20,9 +24,23 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "67108864",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # required for deterministic matrix products on CUDA
+    "PYTHONSAFEPATH": "1",  # the server is a `python -c`, which would import a `benchmark/` of the working directory
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # imports that check for a GPU must not start CUDA before a fork
 }
 """Environment variables of the workers, unless the user has set them."""
+
+
+def importable(plugins: Iterable[Plugin], device: str) -> list[str]:
+    """The modules that the server may import: of built-in tasks, as the referee is forked from it, and sparse steps.
+
+    None if a GPU may be used: importing torch-geometric initialises CUDA, and CUDA that was initialised before a fork
+    cannot be used after it.
+    """
+    tasks = [plugin for plugin in plugins if plugin.kind == "task" and plugin.distribution == BUILT_IN]
+    if may_be_cuda(device):
+        return []
+    kernels = ["benchmark.training.sparse_kernels"] if find_spec("numba") else []  # compiled once, before the fork
+    return [*(plugin.module for plugin in tasks), *kernels]
 
 
 def start(modules: Iterable[str]) -> ForkServerContext:
@@ -35,8 +53,7 @@ def start(modules: Iterable[str]) -> ForkServerContext:
         PluginError: the server cannot be started.
     """
     context = multiprocessing.get_context("forkserver")
-    # torch.optim imports torch._dynamo on first use, which takes a second: once here, not in every worker
-    context.set_forkserver_preload(["benchmark.cli", "benchmark.sweep.workers", "torch._dynamo", *modules])
+    context.set_forkserver_preload(["benchmark.cli", "benchmark.sweep.warm", *modules])
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update({name: value for name, value in ENVIRONMENT.items() if before[name] is None})
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the server: Ctrl-C must not end it
@@ -52,6 +69,23 @@ def start(modules: Iterable[str]) -> ForkServerContext:
         for name in (name for name, value in before.items() if value is None):
             del os.environ[name]
     return context
+
+
+def forked(target: Callable[..., None], *arguments: Any) -> tuple[ForkServerProcess, Channel]:
+    """Start a process, which is given the other end of the channel as its last argument.
+
+    Raises:
+        PluginError: it cannot be started.
+    """
+    context = start([])
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
+    try:
+        process.start()
+    except OSError as error:
+        raise PluginError(f"no worker can be started: {error}") from None
+    theirs.close()
+    return process, Channel(ours).lead()
 
 
 def _hide() -> None:

@@ -6,33 +6,30 @@ No code of a plug-in can hold up this process: it waits for no single message, a
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import PluginError
 from benchmark.harness.question import Method, Settings, Unloaded, question, why_not, with_origins
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record, failure
 from benchmark.records.store import Store
-from benchmark.sweep import confinement, fork_server
+from benchmark.sweep import confinement
 from benchmark.sweep.apart import declaration
-from benchmark.sweep.channel import Channel, Garbled, Message
+from benchmark.sweep.channel import Garbled, Message
 from benchmark.sweep.endings import Endings, Waited
 from benchmark.sweep.folder import graphs_beside
+from benchmark.sweep.fork_server import forked
 from benchmark.sweep.logs import tidy
 from benchmark.sweep.referee_process import preside
-from benchmark.sweep.started import Limits, Started
-from benchmark.sweep.worker import Task, work
+from benchmark.sweep.started import Limits, Started, why_killed
+from benchmark.sweep.work import Done
+from benchmark.sweep.worker_processes import WorkerProcesses
 from benchmark.training.shared_trainings import origin_folder
-
-Done = Callable[[Record], None]
-"""Called with every record, which is stored then, and with those of killed workers, which are not."""
 
 
 @dataclass
@@ -41,6 +38,7 @@ class Lead:
 
     Args:
         folder: of the sweep; every worker gets a folder in it.
+        done: as of `Work`.
         handover: where to keep what the last cell has handed over.
         algorithms: those whose declarations are known already, by name.
 
@@ -58,10 +56,9 @@ class Lead:
     running: list[Started] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._context = fork_server.start([])
+        self._workers = WorkerProcesses(self.settings, self.folder)
         self._confined = confinement.version() > 0
-        self._endings = Endings[Started]()
-        self._workers = 0
+        self._endings = Endings[Started](self.store.endings / "ledger")
         self._call_referee()
 
     @property
@@ -76,15 +73,13 @@ class Lead:
         if reason := why_not(asked.algorithm, asked.task):
             self.done(self.store.keep(failure(cell, asked.ranking, "skipped", reason)))
             return
-        self._workers += 1
-        folder, log = self.folder / f"worker-{self._workers}", self.store.log(cell)
-        folder.mkdir()
+        log = self.store.log(cell)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        shared = origin_folder(self.folder, str((asked.where or {})["plugins"]["algorithm"]))
-        task = Task(cell, Unloaded.of(declared), self.settings, folder, shared, log)
-        process, channel = self._process(work, task)
-        self.running.append(Started(asked, process, channel, folder, time.monotonic(), attempt))
+        shared = origin_folder(self.store.endings, str((asked.where or {})["plugins"]["algorithm"]))
+        used = [gpu for started in self.running if started.worker for gpu in started.worker.task.gpus]
+        worker = self._workers.start(cell, Unloaded.of(declared), shared, log, used)
+        self.running.append(Started(asked, worker, worker.task.folder, time.monotonic(), attempt))
 
     def turn(self) -> None:
         """Wait for messages for a moment, and act on those that have come."""
@@ -97,7 +92,9 @@ class Lead:
     def end(self) -> None:
         """End all processes. What the referee has just judged is still taken."""
         for started in self.running:
-            started.kill()
+            if worker := started.worker:
+                worker.end()
+        self._workers.end()
         if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
             self._listen_to_referee()
         self._referee.close()
@@ -114,8 +111,7 @@ class Lead:
                 if started.judged or started not in self.running:
                     return
         except EOFError:
-            started.process.join()
-            self._lost(started, started.process.exitcode or 0)
+            self._lost(started)
         except (Garbled, KeyError, TypeError) as problem:
             self._fail(started, "failed", f"the worker sent what is no message: {problem}")
         else:
@@ -130,8 +126,8 @@ class Lead:
                 started.begin()
             case {"claim": str(name)}:
                 self._claimed(started, name)
-            case {"made": str(name), "digest": str(digest)}:
-                self._wake(self._endings.made(started, (started.origin, name), digest))
+            case {"made": str(name), "digest": str(digest), "steps": int() | None as steps}:
+                self._wake(self._endings.made(started, (started.origin, name), digest, steps))
             case {"handed": str(digest), "edits": int(edits)} if not started.handed:
                 started.hand_over(digest, edits)
                 self._wake(self._endings.ended(started))
@@ -141,6 +137,9 @@ class Lead:
                 self._to_referee(started)
             case {"failed": str(error)}:
                 self._fail(started, "failed", error)
+            case {"worn": True}:
+                self._drop(started)
+                self.start(started.cell, started.attempt)
             case _:
                 raise Garbled(str(message)[:200])
 
@@ -157,8 +156,11 @@ class Lead:
             with suppress(EOFError):  # it has ended: it is found out when its turn comes
                 other.channel.send(again=True)
 
-    def _lost(self, started: Started, code: int) -> None:
+    def _lost(self, started: Started) -> None:
         """A worker has ended before it handed over. One that was killed is started once more."""
+        assert started.worker is not None
+        started.worker.process.join()
+        code = started.worker.process.exitcode or 0
         if code >= 0:
             self._fail(started, "failed", f"the worker ended with exit code {code} before it had an answer")
             return
@@ -166,14 +168,15 @@ class Lead:
         if started.attempt == 1:
             self.start(started.cell, attempt=2)
         else:
-            self.done(failure(started.cell, started.question.ranking, "failed", _killed(code)))
+            self.done(failure(started.cell, started.question.ranking, "failed", why_killed(code)))
 
     def _fail(self, started: Started, status: Any, error: str) -> None:
         self._drop(started)
         self.done(self.store.keep(failure(started.cell, started.question.ranking, status, error)))
 
     def _drop(self, started: Started) -> None:
-        started.kill()
+        if worker := started.release():
+            worker.end()
         self.running.remove(started)
         self._wake(self._endings.ended(started))
         shutil.rmtree(started.folder, ignore_errors=True)
@@ -183,12 +186,12 @@ class Lead:
     # --- the referee --------------------------------------------------------------------------------------------------
 
     def _call_referee(self) -> None:
-        self._referee_process, self._referee = self._process(preside, self.settings, self.store.root)
+        self._referee_process, self._referee = forked(preside, self.settings, self.store.root)
 
     def _to_referee(self, started: Started) -> None:
         """Have the referee judge what a worker has handed over, or give it the graphs for the next edit."""
-        if len(started.handed["edges"]) == started.handed["edits"]:
-            started.judge()
+        if len(started.handed["edges"]) == started.handed["edits"] and (worker := started.release()):
+            self._workers.release(worker)
         prunes, needs = started.question.algorithm.prunes, started.question.algorithm.needs
         declared = {"prunes": sorted(prunes), "needs": sorted(needs)}
         known = {"folder": str(started.folder), "confined": self._confined, "where": started.question.where}
@@ -231,20 +234,3 @@ class Lead:
                 self._to_referee(started)
             else:
                 self._fail(started, "failed", f"the referee ended twice while it measured this cell ({code})")
-
-    def _process(self, target: Callable[..., None], *arguments: Any) -> tuple[Any, Channel]:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=target, args=(*arguments, theirs), daemon=True)
-        try:
-            process.start()
-        except OSError as error:
-            raise PluginError(f"no worker can be started: {error}") from None
-        theirs.close()
-        return process, Channel(ours).lead()
-
-
-def _killed(code: int) -> str:
-    """The error of a worker that was killed twice, from its exit code."""
-    name = signal.Signals(-code).name
-    hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
-    return f"the worker was killed by {name}, twice{hint}; the same command tries it again"

@@ -16,21 +16,19 @@ from benchmark.harness.network import Sketched
 from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.code import changes
-from benchmark.pruning.pattern_names import pattern_named
-from benchmark.pruning.patterns import NofM
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Outcome
 from benchmark.records.spelling import Choice, spelled
 from benchmark.records.starts import Finetuning
 from benchmark.records.store import Store
 from benchmark.sweep.apart import Declared
+from benchmark.sweep.estimate import Times
+from benchmark.sweep.sources import Sources
+from benchmark.sweep.sparsities import of_edges, of_weights
 from benchmark.training.task import Task
 
 Rerun = Literal["missing", "failed", "stale", "all"]
 """The cells to run: those without a record, also those that failed or are of other code, or all of them."""
-
-EDGES = 0.1
-"""The default share of edges that an edge method removes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Plan:
     Args:
         run: the cells to run.
         reused: the records of the other cells.
-        known: all records of these cells, with these and with other seeds.
+        known: all records on the same tasks and networks, which tell how long cells take.
         algorithms: by name.
         tasks: by `Cell.setting`.
     """
@@ -68,6 +66,28 @@ class Plan:
     known: list[Outcome]
     algorithms: Mapping[str, Declared]
     tasks: Mapping[str, Task]
+
+    @classmethod
+    def whole(cls, parts: Sequence[Plan]) -> Plan:
+        """The plan for several selections. What two of them select is run once."""
+        cells = sorted(dict.fromkeys(cell for part in parts for cell in part.run), key=lambda cell: cell.seed)
+        reused = {one.key: one for part in parts for one in part.reused}
+        known = {one.key: one for part in parts for one in part.known}
+        algorithms = {name: declared for part in parts for name, declared in part.algorithms.items()}
+        tasks = {setting: task for part in parts for setting, task in part.tasks.items()}
+        return cls(cells, [*reused.values()], [*known.values()], algorithms, tasks)
+
+    def times(self) -> Times:
+        """How long the cells take, by what is known."""
+        return Times(self.known, self._steps)
+
+    def _steps(self, cell: Cell) -> int | None:
+        """The steps of one training of a cell; None where only the data tell."""
+        try:
+            steps = self.tasks[cell.setting].recipe(cell.budget, cell.model).steps
+        except (UsageError, ValueError):
+            return None
+        return round(steps * cell.finetune.share) if cell.finetune else steps
 
     @property
     def stale(self) -> list[Outcome]:
@@ -98,7 +118,7 @@ def plan(
     algorithms = _load([choice.name for choice in selection.algorithms], load or registry.algorithm, broken)
     tasks = _tasks(selection.tasks, broken)
     try:  # sorted by seed, so that every row of a table has its first seed before any has its second
-        cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks)), key=lambda cell: cell.seed)
+        cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks, Sources(store))), key=lambda cell: cell.seed)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from None
@@ -107,7 +127,7 @@ def plan(
     if not cells and broken:
         raise broken[0]
     if not cells:
-        raise UsageError("nothing selected: name at least one --algo and one --task (bench list)")
+        raise UsageError("nothing selected: name at least one --algo and one --task (bench list), or a file that does")
     if selection.controls and not any(cell.control for cell in cells):
         raise UsageError("--control changes one thing about a method that prunes; none of these does")
     if selection.edges and not any(algorithms[cell.algorithm].edges for cell in cells):
@@ -115,9 +135,10 @@ def plan(
     loaded = {setting: task for setting, (_, task) in tasks.items()}
     if all(why_not(algorithms[cell.algorithm], loaded[cell.setting]) for cell in cells):
         raise UsageError(_nothing_fits(cells[0], algorithms))
-    groups = {cell.group for cell in cells}
-    known = [outcome for outcome in store.outcomes() if outcome.group in groups]
-    usable = {one.key: one for one in known if _usable(one, rerun)}
+    networks = {(cell.setting, cell.network) for cell in cells}
+    known = [one for one in store.outcomes() if (one.cell.setting, one.cell.network) in networks]
+    keys = {cell.key for cell in cells}
+    usable = {one.key: one for one in known if one.key in keys and _usable(one, rerun)}
     reused = [usable[cell.key] for cell in cells if cell.key in usable]
     return Plan([c for c in cells if c.key not in usable], reused, known, algorithms, loaded), broken
 
@@ -153,21 +174,25 @@ def _tasks(chosen: Iterable[Choice], broken: list[PluginError]) -> dict[str, tup
 
 
 def _cells(
-    selection: Selection, algorithms: Mapping[str, Declared], tasks: Mapping[str, tuple[Choice, Task]]
+    selection: Selection,
+    algorithms: Mapping[str, Declared],
+    tasks: Mapping[str, tuple[Choice, Task]],
+    sources: Sources,
 ) -> Iterable[Cell]:
     chosen = list(_with_edges(selection, algorithms))
     subjects = [choice for choice in chosen if algorithms[choice.name].prunes]
     chosen += [choice.having(f"control={control}") for choice in subjects for control in selection.controls]
-    options = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
+    resolved = {id(choice): algorithms[choice.name].resolve(choice.options) for choice in chosen}
+    options = {id(choice): sources.named(resolved[id(choice)], algorithms[choice.name]) for choice in chosen}
     network = cache(lambda setting, model: Sketched(tasks[setting][0], model))
     parts = product(tasks.values(), chosen, selection.patterns, selection.prunables)
     for (setting, task), choice, pattern, prunable in parts:
-        algorithm, values = algorithms[choice.name], options[id(choice)]
+        algorithm, (values, found) = algorithms[choice.name], options[id(choice)]
         if "weights" in algorithm.prunes:
-            sparsities = _sparsities(selection, task, pattern)
+            sparsities = of_weights(selection.sparsities, task, pattern, prunable, found)
         else:
             pattern, prunable = "global", "all"  # noqa: PLW2901
-            sparsities = _edge_shares(selection, algorithm, values)
+            sparsities = of_edges(selection.sparsities, algorithm, values)
         begins = list(product(selection.starts, selection.finetunes))
         for model, sparsity, seed, (start, finetune) in product(
             selection.models or [next(iter(task.models))], sparsities, selection.seeds, begins
@@ -196,30 +221,6 @@ def _with_edges(selection: Selection, algorithms: Mapping[str, Declared]) -> Ite
         if choice.name in algorithms:
             option = algorithms[choice.name].edges
             yield from [choice.having(f"{option}={edges}") for edges in selection.edges if option] or [choice]
-
-
-def _edge_shares(selection: Selection, algorithm: Declared, options: Mapping[str, Any]) -> Sequence[float]:
-    """The sparsities of a method that does not prune weights: shares of edges, unless an option gives their number.
-
-    A method that prunes nothing has one cell, for any selection.
-    """
-    if not algorithm.prunes or options.get(algorithm.edges) is not None:
-        return [0.0]
-    return selection.sparsities or [EDGES]
-
-
-def _sparsities(selection: Selection, task: Task, name: str) -> Sequence[float]:
-    """The sparsities of a method that prunes weights with the pattern `name`. N:M has one sparsity only."""
-    try:
-        pattern = pattern_named(name)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    if not isinstance(pattern, NofM):
-        return selection.sparsities or [task.sparsity]
-    fixed = round(1 - pattern.n / pattern.m, 10)
-    if any(abs(sparsity - fixed) > 1e-9 for sparsity in selection.sparsities):
-        raise UsageError(f"pattern {name} is sparsity {fixed:g}; leave --sparsity out")
-    return [fixed]
 
 
 def _nothing_fits(cell: Cell, algorithms: Mapping[str, Declared]) -> str:

@@ -111,7 +111,9 @@ def preside(settings: Settings, root: Path, connection: Connection) -> None:
     die_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    channel, court = Channel(connection), Court(replace(settings, sharing=None), Store(root))
+    store = Store(root)
+    store.stay()
+    channel, court = Channel(connection), Court(replace(settings, sharing=None), store)
     while True:
         try:
             message = channel.receive()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from benchmark.harness.question import Question
 from benchmark.machine import resident_peak
 from benchmark.records.cell import Cell
 from benchmark.sweep.channel import Channel, Message
+from benchmark.sweep.worker_processes import WorkerProcess
 
 STALL = 900.0
 """Seconds without progress after which a cell is stopped."""
@@ -21,15 +19,17 @@ STALL = 900.0
 
 @dataclass(frozen=True)
 class Limits:
-    """When a cell is stopped.
+    """When a cell is stopped, and when the whole sweep.
 
     Args:
-        timeout: seconds that it may take; None for no limit.
+        timeout: seconds that a cell may take; None for no limit.
         stall: seconds that it may go without progress.
+        failures: cells that may fail before no further one is run; None for no limit.
     """
 
     timeout: float | None = None
     stall: float = STALL
+    failures: int | None = None
 
 
 @dataclass(eq=False)
@@ -37,7 +37,8 @@ class Started:
     """A cell that a worker is running, or that the referee is judging.
 
     Args:
-        folder: the worker's own.
+        worker: the process; None as soon as it has nothing more to do for this cell.
+        folder: what the worker writes for this cell is in it.
         since: when it was started, by `time.monotonic`.
         attempt: 2 if an earlier worker for this cell was killed.
 
@@ -45,21 +46,18 @@ class Started:
         steps: the training steps that the worker last reported.
         moved: when it last reported anything.
         handed: what the referee needs to know of the handover; empty before it.
-        judged: whether the worker has nothing more to do.
         asked: whether an answer of the referee is awaited.
         referees: the referees that have ended while they were at this cell.
     """
 
     question: Question
-    process: ForkServerProcess
-    channel: Channel
+    worker: WorkerProcess | None
     folder: Path
     since: float
     attempt: int = 1
     steps: int = 0
     moved: float = field(default_factory=time.monotonic)
     handed: Message = field(default_factory=dict)
-    judged: bool = False
     asked: bool = False
     referees: int = 0
     _began: float = 0.0
@@ -75,6 +73,17 @@ class Started:
         """The distribution of its algorithm."""
         return str((self.question.where or {})["plugins"]["algorithm"])
 
+    @property
+    def judged(self) -> bool:
+        """Whether the referee has all that it needs of the worker."""
+        return self.worker is None
+
+    @property
+    def channel(self) -> Channel:
+        """The channel to its worker, which it still has."""
+        assert self.worker is not None
+        return self.worker.channel
+
     def begin(self) -> None:
         """Start the clock: the worker has read the data."""
         self._began = time.monotonic()
@@ -86,13 +95,14 @@ class Started:
     def hand_over(self, digest: str, edits: int) -> None:
         """The worker has written its handover, which has this SHA-256."""
         cuda = self.question.device.type == "cuda"  # its memory is known to the worker alone
-        peak = None if cuda or not self.process.pid else resident_peak(self.process.pid)
+        process = None if cuda or not self.worker else self.worker.process.pid
+        peak = resident_peak(process) if process else None
         self.handed = {"digest": digest, "edits": edits, "edges": [], "seconds": self.seconds(), "peak_bytes": peak}
 
-    def judge(self) -> None:
-        """The referee has all that it needs of the worker, which ends."""
-        self.judged = True
-        self.kill()
+    def release(self) -> WorkerProcess | None:
+        """The worker, from which the referee has all that it needs; None if it was released before."""
+        worker, self.worker = self.worker, None
+        return worker
 
     def seconds(self) -> float:
         """Seconds of the run so far, with those that its trainings took in other cells, without waiting for these."""
@@ -111,10 +121,9 @@ class Started:
             return f"stopped after {limits.stall:g} seconds without progress; --stall with --rerun failed allows more"
         return None
 
-    def kill(self) -> None:
-        """End the worker, with all that it has started."""
-        self.channel.close()
-        with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
-            os.killpg(self.process.pid or 0, signal.SIGKILL)
-        self.process.kill()
-        self.process.join()
+
+def why_killed(code: int) -> str:
+    """The error of a worker that was killed twice, from its exit code."""
+    name = signal.Signals(-code).name
+    hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
+    return f"the worker was killed by {name}, twice{hint}; the same command tries it again"

@@ -59,12 +59,13 @@ class Starts:
 
     def _file(self, cell: Cell, task: Task) -> StartFile:
         if is_key(cell.start):
-            return self._of_record(find_record(cell.start, self.store))
+            return self.of_record(find_record(cell.start, self.store))
         if cell.start == FILES:
             return self._of_task(cell, task)
         return _start_file(_kept_file(cell.start, self.folders))
 
-    def _of_record(self, record: Record) -> StartFile:
+    def of_record(self, record: Record) -> StartFile:
+        """The file with the network of a record. Raises what `files` does."""
         if record.status != "ok":
             raise UsageError(f"record {record.key[:8]} has no network to begin with: it is {record.status}")
         file = kept_network(record) or keep_network(record, self.again(record))

@@ -2,83 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Protocol
 
 from benchmark.harness.answer import verdict
-from benchmark.harness.question import Method, Settings, one_thread, question, with_origins
+from benchmark.harness.question import one_thread, question, with_origins
 from benchmark.records.cell import Cell
-from benchmark.records.store import Store
+from benchmark.records.record import Record
 from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.interrupts import recorded
-from benchmark.sweep.lead import Done, Lead
-from benchmark.sweep.started import Limits, Started
+from benchmark.sweep.lead import Lead
+from benchmark.sweep.leases import Leases, held
+from benchmark.sweep.queue import Queue, in_turn, training_of
+from benchmark.sweep.since import Since
+from benchmark.sweep.work import Done, Running, Work
 from benchmark.training.shared_trainings import LocalLedger, Sharing
 
-Progress = Callable[[Sequence[Started]], None]
-"""Called several times a second with the cells that are running."""
 
-NO_LIMITS = Limits()
-
-NONE_DECLARED: Mapping[str, Method] = {}
-
-
-def run_inline(cells: Sequence[Cell], settings: Settings, store: Store, done: Done) -> None:
+def run_inline(work: Work) -> None:
     """Answer the cells one after the other in this process, for debugging; in one thread, as workers do."""
-    with one_thread(), sweep_folder() as folder, recorded() as interrupted:
-        common = replace(settings, sharing=Sharing(folder, LocalLedger()))
-        for cell in cells:
+    with one_thread(), sweep_folder() as folder, recorded() as interrupted, Leases(work.store.leases) as leases:
+        common = replace(work.settings, sharing=Sharing(folder, LocalLedger()))
+        queue = Queue(work.cells, work.since or Since.now(work.store, work.cells), leases)
+        for found in in_turn(queue):
             if interrupted():
                 raise KeyboardInterrupt
-            judged = verdict(with_origins(question(cell, common)))
-            done(store.keep(judged.record, judged.masks))
+            if isinstance(found, Cell):
+                judged = verdict(with_origins(question(found, common)))
+                work.done(work.store.keep(judged.record, judged.masks))
+                queue.end(found)
+            else:
+                work.take(found)
 
 
-def run_in_processes(
-    cells: Sequence[Cell],
-    settings: Settings,
-    store: Store,
-    jobs: int,
-    done: Done,
-    progress: Progress = lambda running: None,
-    limits: Limits = NO_LIMITS,
-    handover: Path | None = None,
-    algorithms: Mapping[str, Method] = NONE_DECLARED,
-) -> None:
-    """Answer the cells in up to `jobs` worker processes, and call `done` with each record.
+def run_in_processes(work: Work, jobs: int) -> None:
+    """Answer the cells in up to `jobs` worker processes.
 
-    A cell whose worker is killed by a signal is started once more. If that worker is killed too, its record is not
-    stored. An exception or an interrupt ends the workers. Records that `done` has been called with are not affected.
+    Cells that other drivers answer, which share the results folder, are left to them, and their records are taken. A
+    cell whose worker is killed by a signal is started once more. If that worker is killed too, its record is not
+    stored. An exception or an interrupt ends the workers. Records that were told of are not affected; trainings are
+    kept until all cells are answered, for whoever goes on.
+    """
+    with sweep_folder() as folder:
+        rest = work.limits, work.handover, work.algorithms
+        lead_cells(work, lambda: jobs, lambda done: Lead(work.settings, work.store, folder, done, *rest))
+
+
+class Leads(Protocol):
+    """Has cells answered. `Lead` is one: in worker processes of this machine.
+
+    Attributes:
+        running: the cells that have no answer yet.
+        at_work: how many of them take the place of another.
+    """
+
+    @property
+    def running(self) -> Sequence[Running]: ...
+
+    @property
+    def at_work(self) -> int: ...
+
+    def start(self, cell: Cell) -> None:
+        """Begin to answer a cell."""
+
+    def turn(self) -> None:
+        """Wait for a moment, and tell of the records that there are."""
+
+    def end(self) -> None:
+        """Stop what is running."""
+
+
+def lead_cells(work: Work, jobs: Callable[[], int], begin: Callable[[Done], Leads]) -> None:
+    """Answer all cells, up to `jobs()` at a time, and hold the lease of each meanwhile.
 
     Args:
-        handover: where to keep what the last cell has handed over.
-        algorithms: those whose declarations are known already.
+        begin: gives what answers them, and is told what to do with every record.
     """
-    waiting = list(cells)
-    with sweep_folder() as folder, recorded() as interrupted:
-        lead = Lead(settings, store, folder, done, limits, handover, algorithms)
+    with recorded() as interrupted, Leases(work.store.leases) as leases:
+        queue = Queue(work.cells, work.since or Since.now(work.store, work.cells), leases)
+
+        def ended(record: Record) -> None:
+            queue.end(record.cell)
+            work.done(record)
+
+        lead = begin(ended)
         try:
-            while waiting or lead.running:
+            while queue or lead.running:
                 if interrupted():
                     raise KeyboardInterrupt
-                while waiting and lead.at_work < jobs:
-                    lead.start(_next(waiting, lead.running))
+                for record in _start(queue, lead, jobs()):
+                    work.take(record)
                 lead.turn()
-                progress(lead.running)
+                work.progress(lead.running, len(queue.elsewhere))
         finally:
             lead.end()
+    if not any(held(work.store.leases)):  # else other drivers still take trainings
+        shutil.rmtree(work.store.endings, ignore_errors=True)
 
 
-def _next(waiting: list[Cell], running: Sequence[Started]) -> Cell:
-    """Remove and return the cell to start next: if possible one that shares no training with a running cell.
+def _start(queue: Queue, lead: Leads, jobs: int) -> list[Record]:
+    """Start cells in all workers that are free. Returns the records of cells that other drivers have answered.
 
-    A cell that shares a training with a running one would have to wait for it.
+    A cell that shares a training with a running one would have to wait for it, and comes later.
     """
-    busy = {_training_of(started.cell) for started in running}
-    return waiting.pop(next((place for place, cell in enumerate(waiting) if _training_of(cell) not in busy), 0))
-
-
-def _training_of(cell: Cell) -> tuple[object, ...]:
-    """Equal for cells that may share trainings: those that differ in the target or the control only."""
-    return cell.algorithm, str(cell.method_options), *cell.table, cell.seed
+    theirs = []
+    while lead.at_work < jobs:
+        busy = {training_of(started.cell) for started in lead.running}
+        found = queue.next(lambda cell: training_of(cell) in busy)  # noqa: B023
+        if found is None:
+            break
+        lead.start(found) if isinstance(found, Cell) else theirs.append(found)
+    return theirs

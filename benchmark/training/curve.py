@@ -17,21 +17,27 @@ class Curve:
     Args:
         points: how many there are; at most one a step.
         evaluate: the metrics of the network on the validation split.
+        count: counts an evaluation that another cell has made.
 
     Attributes:
         rows: `step`, counted from the beginning of that training, the mean training `loss` since the point before, and
             the validation metrics by name as `validation.NAME`.
     """
 
-    def __init__(self, points: int, evaluate: Callable[[], Metrics]) -> None:
-        self._points, self._evaluate = points, evaluate
+    def __init__(self, points: int, evaluate: Callable[[], Metrics], count: Callable[[], None] = lambda: None) -> None:
+        self.points, self._evaluate, self._count = points, evaluate, count
         self._due, self._done, self._losses = set[int](), 0, list[Tensor]()
         self.rows: list[dict[str, float]] = []
 
     def begin(self, updates: int) -> None:
         """A training of so many steps begins; those before it are forgotten."""
-        self._due = {round(updates * point / self._points) for point in range(1, self._points + 1)}
+        self._due = {round(updates * point / self.points) for point in range(1, self.points + 1)}
         self._done, self._losses, self.rows = 0, [], []
+
+    @property
+    def due(self) -> bool:
+        """Whether it looks at the network after the step that comes to its end."""
+        return self._done + 1 in self._due
 
     def follow(self, loss: Tensor) -> None:
         """A step was made, with this loss before it."""
@@ -42,6 +48,21 @@ class Curve:
             metrics = {f"validation.{name}": value for name, value in self._evaluate().items()}
             self.rows.append({"step": self._done, "loss": mean, **metrics})
             self._losses = []
+
+    def state(self) -> dict[str, Any]:
+        """How far it is, as plain values."""
+        return {"done": self._done, "losses": [float(loss) for loss in self._losses], "rows": self.rows}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from where the same training was in another cell. Its evaluations count here, too.
+
+        Raises:
+            LookupError, TypeError, ValueError: this is no state.
+        """
+        losses = [torch.tensor(loss) for loss in state["losses"]]
+        self._done, self.rows, self._losses = int(state["done"]), list(state["rows"]), losses
+        for _ in self.rows:
+            self._count()
 
     def noted(self) -> dict[str, Any]:
         """The rows, and the step at which early stopping would have ended: the first lowest validation loss."""

@@ -17,6 +17,7 @@ from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable
 from benchmark.training.optimizers import Group, optimizer_of
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
+from benchmark.training.shares import WHOLE, Shares, rows_of
 from benchmark.training.state import digest_of
 
 CHECK_EVERY = 50
@@ -40,6 +41,7 @@ class Engine:
     Args:
         loss: the differentiable training loss of a batch.
         groups: for the names of parameters that are trained otherwise than the recipe says.
+        shares: divides batches among processes, if there are several.
     """
 
     def __init__(
@@ -51,19 +53,21 @@ class Engine:
         seed: int,
         device: torch.device,
         groups: Mapping[str, Group] | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
-        self.data, self._loss, self._seed, self._device, self._groups = data, loss, seed, device, groups or {}
-        resident = getattr(data, "index_device", torch.device("cpu"))  # data in files are indexed on the CPU
-        self._order = Order(len(data), recipe.batch_size, seed, device=resident)
+        self.data, self._loss, self._device, self._groups = data, loss, device, groups or {}
+        self._shares = shares
+        self._resident = getattr(data, "index_device", torch.device("cpu"))  # data in files are indexed on the CPU
+        self.reorder(seed)
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
         self._floats: list[Tensor] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
         self._buffers: list[Tensor] = []
-        self.rehearsals, self.mode = 0, "plain"
+        self.rehearsals, self._mode = 0, "plain"
         self.rewind(0)
 
     def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
@@ -80,6 +84,11 @@ class Engine:
         self.clock, self._warm = clock, 0
         self._optimizer = optimizer_of(self.parameters, self.recipe, self._groups)
         self._captured: Captured | None = None
+
+    def reorder(self, seed: int) -> None:
+        """Draw the order of the data, augmentation and dropout from another seed from here on."""
+        self._seed = seed
+        self._order = Order(len(self.data), self.recipe.batch_size, seed, device=self._resident)
 
     def project(self, masks: Masks) -> None:
         """Set pruned weights and their optimizer state to zero; from here on they stay zero."""
@@ -105,15 +114,55 @@ class Engine:
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
-        batch = self.data.batch(self._order[self.clock])
-        if self.recipe.augment:
-            batch = self.recipe.augment(batch, stream(self._seed, "augmentation", self.clock))
+        batch = self._batch(self._rows())
         if self._record and not self._captured and self._warm >= WARM_UP and recordable(batch):
             self._try_recording(batch, self._record)
         if self._captured and self._captured.fits(batch):
             return self._captured.passes(batch)
         self._captured = None
         return self._passes(batch)
+
+    def batch(self) -> Batch:
+        """This step's batch, whole."""
+        return self._batch(WHOLE)
+
+    def memory(self, parameter: Tensor) -> dict[str, Any]:
+        """What the optimizer remembers of a parameter, by torch's names."""
+        memory: dict[str, Any] = self._optimizer.state[parameter]
+        return memory
+
+    def say(self, mode: str) -> None:
+        """From here on, steps are made in this way."""
+        self._mode = mode
+
+    def updated(self, loss: Tensor) -> None:
+        """An update with this loss was made by `benchmark.training.sparse_steps`."""
+        self._finite &= loss.isfinite()
+        self.updates += 1
+        self._warm += 1
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of this step."""
+        return self.recipe.rate_at(self.clock)
+
+    def _rows(self) -> slice:
+        """The examples of this step's batch that this process trains on."""
+        return self._shares.rows(self.batch_size, self._batch, self.recipe.augment) if self._shares else WHOLE
+
+    def _batch(self, rows: slice, ahead: int = 0) -> Batch:
+        """Examples of a step's batch, which is augmented whole: its random numbers do not depend on the rows."""
+        step = self.clock + ahead
+        index = self._order[step]
+        if not self.recipe.augment:
+            return self.data.batch(index[rows])
+        whole = self.recipe.augment(self.data.batch(index), stream(self._seed, "augmentation", step))
+        return rows_of(whole, rows)
+
+    @property
+    def mode(self) -> str:
+        """How steps are trained (`RunState.mode`)."""
+        return (self._shares and self._shares.mode) or self._mode
 
     def update(self) -> None:
         """Make one optimizer step at this step's learning rate."""
@@ -123,10 +172,10 @@ class Engine:
         self._warm += 1
 
     def start_digest(self, steps: int) -> str:
-        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the seed."""
+        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed."""
         state = [*self._tensors(), *self._floats]
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
-        return digest_of([self.clock, steps, masked], state)
+        return digest_of([self.clock, steps, masked, self._seed], state)
 
     def state(self) -> dict[str, Any]:
         """The state that `load` takes into another engine. The tensors are not copied."""
@@ -144,7 +193,7 @@ class Engine:
         for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
             self._optimizer.state[parameter] = slots
         self._captured = None  # the recorded update writes to the old optimizer state
-        self.mode = state["mode"]
+        self._mode = state["mode"]
         self.clock += steps
         self.updates += steps
         self._warm += steps
@@ -212,10 +261,10 @@ class Engine:
         self.rehearsals += 2
         try:
             self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
-            self.mode = "captured"
+            self._mode = "captured"
         except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
             self._record = None
-            self.mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+            self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
 
     def _tensors(self) -> list[Tensor]:
         """All tensors that a step changes."""
@@ -230,6 +279,8 @@ class Engine:
     def advance(self) -> None:
         """Go to the next step. Raises Diverged within `CHECK_EVERY` steps of a loss that is not finite."""
         self.clock += 1
+        if self.clock == self.recipe.early:
+            self._captured = None  # the recorded passes compute the loss of before
         if self.clock % CHECK_EVERY == 0:
             self.check()
 

@@ -194,6 +194,15 @@ class Look(LookAtLayers):
         """
         self._state.log.note(name, value)
 
+    def found(self, key: str) -> Masks:
+        """The masks of another record, which an option of the algorithm of type `Key` names.
+
+        Raises:
+            Inapplicable: they are not of the prunable tensors of this network.
+            ValueError: no option names the record.
+        """
+        return self._state.found(key)
+
     def redraw(self, name: str = "redraw") -> Snapshot:
         """A snapshot of the network with newly drawn initial weights, at the start of the schedule.
 

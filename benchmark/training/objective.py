@@ -21,25 +21,33 @@ from benchmark.training.signal_flow import (
     scaled_input,
     shifted_to_zero,
 )
-from benchmark.training.task import Task
+from benchmark.training.task import Loss, Task
 
 Norms = Literal["batch", "running"]
 """What norm layers normalise by when a batch is scored: its own statistics, as in training, or the running ones."""
 
 
 class Objective(nn.Module):
-    """`task.loss` of a model, which can be called with other parameters, and always works on copies of the buffers.
+    """The loss of a model, which can be called with other parameters, and always works on copies of the buffers.
 
     The parameters, their `.grad`, batch norm's running statistics and the global random state do not change.
+
+    Args:
+        now: gives the loss of this moment of the training; without, it is always `task.loss`.
     """
 
-    def __init__(self, model: nn.Module, task: Task) -> None:
+    def __init__(self, model: nn.Module, task: Task, now: Callable[[], Loss] | None = None) -> None:
         super().__init__()
         self.model = model
-        self._task_loss = task.loss
+        self._now = now or (lambda: task.loss)
+
+    @property
+    def now(self) -> Loss:
+        """The loss of this moment of the training."""
+        return self._now()
 
     def forward(self, batch: Batch) -> Tensor:
-        return self._task_loss(self.model, batch)
+        return self.now(self.model, batch)
 
     def at(
         self,

@@ -27,6 +27,7 @@ class Recipe:
         clip: the largest norm of the gradient of kept weights; a longer one is scaled down to it. 0 for no limit.
         augment: from a batch and a generator to the augmented batch.
         precision: of the forward pass; `bfloat16` is torch's autocast.
+        early: the steps before which the loss is `Task.early`, if the task has one.
     """
 
     steps: int
@@ -44,6 +45,7 @@ class Recipe:
     clip: float = 0.0
     augment: Callable[[Batch, torch.Generator], Batch] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+    early: int = 0
 
     def rate_at(self, step: int) -> float:
         """The learning rate of update `step`, counted from 0. After the end it stays that of the last step."""
@@ -90,7 +92,8 @@ def steps_in(budget: str, batch_size: int, examples: int | None) -> int | None:
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
-    """The same recipe with another number of steps, or more: milestones and warm-up are scaled with it."""
+    """The same recipe with another number of steps, or more: milestones, warm-up and `early` are scaled with it."""
     scale = steps / max(1, recipe.steps)
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
-    return replace(recipe, steps=steps, milestones=milestones, warmup=round(recipe.warmup * scale))
+    warmup, early = round(recipe.warmup * scale), round(recipe.early * scale)
+    return replace(recipe, steps=steps, milestones=milestones, warmup=warmup, early=early)

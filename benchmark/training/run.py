@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,15 +44,25 @@ class Run(Look):
         with self._state.tamper_check.verb("train"):
             self._state.train(steps)
 
-    def steps(self, steps: int | None = None) -> Iterator[Step]:
+    def steps(self, steps: int | None = None, *, at: Container[int] | None = None) -> Iterator[Step]:
         """Train like `train`, with a pause between the backward pass and the update of every step.
+
+        Args:
+            at: the steps to pause in, by their numbers on the schedule; None for all. Others are made as by `train`.
 
         Raises:
             Diverged: the training loss was not finite.
         """
         state = self._state
         with self._state.tamper_check.verb("steps"):
-            for _ in range(state.steps_to_go(steps)):
+            end = state.engine.clock + state.steps_to_go(steps)
+            while state.engine.clock < end:
+                if at is not None:
+                    clock = state.engine.clock
+                    pause = next((number for number in range(clock, end) if number in at), end)
+                    state.advance(pause - clock)
+                    if pause == end:
+                        break
                 loss = state.engine.backward()
                 step = Step(state.engine.clock, loss, state.gradients)
                 with state.tamper_check.pause(thorough=step.index % CHECK_EVERY == 0):
@@ -96,6 +106,15 @@ class Run(Look):
             raise ValueError(f"clock must lie in [0, {self.recipe.steps}], got {clock}")
         with self._state.tamper_check.verb("rewind"):
             self._state.engine.rewind(clock)
+
+    def reorder(self, name: str) -> None:
+        """Draw the order of the data, augmentation and dropout from streams of this name, from here on.
+
+        They stay pure functions of the seed: a name gives the same order wherever it is asked for. The clock and the
+        weights do not change.
+        """
+        with self._state.tamper_check.verb("reorder"):
+            self._state.reorder(name)
 
     @contextmanager
     def learning(

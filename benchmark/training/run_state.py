@@ -10,17 +10,20 @@ import torch
 from torch import nn
 
 from benchmark.data.splits import Batch, Data
+from benchmark.errors import Inapplicable
 from benchmark.graphs.edit_log import Rewiring
+from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Inversion, Target
-from benchmark.random_streams import stream
+from benchmark.random_streams import stream, stream_seed
 from benchmark.training.curve import Curve
 from benchmark.training.evaluation import evaluate
 from benchmark.training.objective import evaluating
+from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.recipe import Recipe
 from benchmark.training.scoring import Scoring
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.state import tensors
-from benchmark.training.step import Tick, one_draw
+from benchmark.training.step import Tick, none_found, one_draw
 from benchmark.training.tamper_check import TamperCheck
 from benchmark.training.task import Task
 from benchmark.training.trainer import Trainer, first_batch
@@ -34,6 +37,8 @@ class RunState(Trainer):
         tick, draw, shared_trainings: see `Trainer`.
         validation: the validation split, for `evaluate`.
         trained: whether the network comes trained for this task.
+        found: gives the masks of a record, by its key.
+        ranks, sparse: see `Trainer`.
 
     Attributes:
         edits: the functions that were applied to the training graphs, in order.
@@ -53,9 +58,12 @@ class RunState(Trainer):
         shared_trainings: SharedTrainings | None = None,
         validation: Data | None = None,
         trained: bool = False,
+        found: Callable[[str], Masks] = none_found,
+        ranks: Ranks = ALONE,
+        sparse: float = 0.0,
     ) -> None:
-        super().__init__(task, model, recipe, data, seed, tick, draw, shared_trainings)
-        self.target, self.trained, self._tick = target, trained, tick
+        super().__init__(task, model, recipe, data, seed, tick, draw, shared_trainings, ranks, sparse)
+        self.target, self.trained, self._tick, self._found = target, trained, tick, found
         self._validation, self._validation_edits = validation, 0
         self.rng = stream(seed, "algorithm")
         self.edits: list[Callable[[Any], Any]] = []
@@ -94,6 +102,12 @@ class RunState(Trainer):
         self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
         self._shared_trainings = None
 
+    def reorder(self, name: str) -> None:
+        """Draw the order of the data, augmentation and dropout from the streams of a name, from here on."""
+        self._order_seed = stream_seed(self.seed, "reorder", name)
+        for engine in {self.weight_engine, self.engine}:
+            engine.reorder(self._order_seed)
+
     def evaluate(self, split: str, whole: bool) -> dict[str, float]:
         """The task's metrics of the network on a split, with the edits made so far. It leaves no trace."""
         if self._validation is None:
@@ -108,15 +122,34 @@ class RunState(Trainer):
                 self._validation = self._validation.rewrite(edit)
             self._validation_edits = len(self.edits)
             data, count = self._validation, len(self._validation)
-        self.meter.score("forward", count / self.engine.batch_size)
+        self._evaluated(count)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), evaluating(self.model):
             return evaluate(self.task, self.model, data, self.device, count)
 
+    def _evaluated(self, examples: int) -> None:
+        """Count an evaluation."""
+        self.meter.score("forward", examples / self.engine.batch_size)
+
+    def found(self, key: str) -> Masks:
+        """The masks of another record. Raises Inapplicable if they are not of the prunable tensors of this network."""
+        masks, own = self._found(key), {name: tuple(weight.shape) for name, weight in self.weights.items()}
+        for name in own | dict(masks):
+            theirs = tuple(masks[name].shape) if name in masks else None
+            if own.get(name) != theirs:
+                here, there = (" x ".join(map(str, shape)) if shape else "none" for shape in (own.get(name), theirs))
+                raise Inapplicable(
+                    f"the masks of record {key[:8]} are not of this network: '{name}' is {there} there and {here} here"
+                )
+        return Masks({name: masks[name].to(self.device) for name in own})
+
     def follow(self, points: int) -> None:
-        """Note the curve of the last training of the weights, with so many points. No training is shared then."""
-        self.curve = Curve(points, lambda: self.evaluate("validation", whole=True))
-        self._shared_trainings = None
+        """Note the curve of the last training of the weights, with so many points."""
+        self.curve = Curve(
+            points,
+            lambda: self.evaluate("validation", whole=True),
+            lambda: self._evaluated(len(self._validation or ())),
+        )
 
     @property
     def weights_trained(self) -> bool:
@@ -125,7 +158,12 @@ class RunState(Trainer):
 
     @property
     def mode(self) -> str:
-        """How steps were trained: `plain`, `captured` (as CUDA graphs), or `plain: ` and why no step was captured."""
+        """How steps were trained: `plain`, `captured` (as CUDA graphs), or `plain: ` and why not otherwise.
+
+        With `sparse below 0.4`, those with fewer kept weights have computed with these alone.
+
+        By several processes: `divided` among them, or `whole` in each, and why.
+        """
         return self.weight_engine.mode
 
     @property
@@ -146,6 +184,7 @@ class RunState(Trainer):
     def finish(self) -> None:
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
+        self.require_same("at the end")
         self.log.complete(self.masks.kept)
         if self.curve:
             self.log.note("curve", self.curve.noted())

@@ -2,7 +2,7 @@
 
 A training is a pure function of the state that it starts from, because its random streams are. A cell that starts from
 the same bits as another loads the result of that one's training, with its cost and its seconds. An algorithm cannot
-tell the difference.
+tell the difference. A training leaves where it is from time to time; if it is killed, it goes on there.
 
 Who makes a training, and what its result is, is known to the `Ledger` of the sweep. A file that is not what its maker
 wrote, or cannot be read, is not used: the cell trains by itself.
@@ -11,7 +11,7 @@ wrote, or cannot be read, is not used: the cell trains by itself.
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 import os
 import time
 from collections.abc import Callable
@@ -20,21 +20,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import safetensors.torch
 import torch
+from torch import Tensor
 
+from benchmark.training.curve import Curve
 from benchmark.training.engine import Engine
 from benchmark.training.meter import Meter
+from benchmark.training.ranks import ALONE, Ranks
 
 LIMIT = 4 * 2**30
 """Bytes that a sweep keeps on disk. Beyond that, the least recently used trainings are deleted."""
 
 
+FEW = 64
+"""Steps after which a training looks at the clock."""
+
+EVERY = 120.0
+"""Most seconds between two states that a training leaves while it goes on."""
+
+LEAST, SHARE = 0.5, 0.01
+"""Least seconds between them; and the share of its time that a training spends on leaving them, up to `EVERY`."""
+
+
 @dataclass(frozen=True)
 class Made:
-    """A training that was made: the SHA-256 of its file, and the seconds that it took."""
+    """A training that was made, or begun.
+
+    Args:
+        digest: the SHA-256 of its file.
+        seconds: that it took.
+        steps: how many of its steps were made; None for all. Whoever is told of a begun one goes on with it.
+    """
 
     digest: str
     seconds: float
+    steps: int | None = None
 
 
 class Ledger(Protocol):
@@ -43,8 +64,11 @@ class Ledger(Protocol):
     def claim(self, name: str) -> Made | None:
         """The training of this name, or None: then the caller makes it. Waits while another cell is making it."""
 
-    def made(self, name: str, digest: str) -> None:
-        """The training that was claimed is made. Its file has this SHA-256; empty if it could not be written."""
+    def made(self, name: str, digest: str, steps: int | None = None) -> None:
+        """The training that was claimed is made, or the first `steps` of it.
+
+        Its file has this SHA-256; empty if it could not be written.
+        """
 
 
 @dataclass
@@ -55,27 +79,33 @@ class LocalLedger:
     _claimed: dict[str, float] = field(default_factory=dict)
 
     def claim(self, name: str) -> Made | None:
-        if name not in self._made:
-            self._claimed[name] = time.perf_counter()
-        return self._made.get(name)
+        made = self._made.get(name)
+        if made is None or made.steps is not None:
+            self._claimed[name] = time.perf_counter() - (made.seconds if made else 0.0)
+        return made
 
-    def made(self, name: str, digest: str) -> None:
+    def made(self, name: str, digest: str, steps: int | None = None) -> None:
         if digest:
-            self._made[name] = Made(digest, time.perf_counter() - self._claimed[name])
+            self._made[name] = Made(digest, time.perf_counter() - self._claimed[name], steps)
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """Where the trainings of a sweep lie, and who knows of them. The folder exists only during the sweep."""
+    """Where the trainings of a sweep lie, and who knows of them. The folder lasts until the sweep is done.
+
+    Args:
+        ranks: the processes that train together. The first one asks, and keeps what they make.
+    """
 
     folder: Path
     ledger: Ledger
+    ranks: Ranks = ALONE
 
 
 def origin_folder(folder: Path, origin: str) -> Path:
     """The folder, which is made here, of the trainings that plug-ins of one distribution have in common."""
     inner = folder / f"trainings-{hashlib.sha256(origin.encode()).hexdigest()[:16]}"
-    inner.mkdir(exist_ok=True)
+    inner.mkdir(parents=True, exist_ok=True)
     return inner
 
 
@@ -94,52 +124,132 @@ class SharedTrainings:
     device: torch.device
     limit: int = LIMIT
 
-    def train_or_load(self, engine: Engine, meter: Meter, steps: int, train: Callable[[int], None]) -> None:
-        """Train `steps` steps, or load their result from the cell that has made them already or is making them now."""
-        name = hashlib.sha256(f"{self.about} {engine.start_digest(steps)}".encode()).hexdigest()
+    def train_or_load(
+        self, engine: Engine, meter: Meter, steps: int, train: Callable[[int], None], curve: Curve | None = None
+    ) -> None:
+        """Train `steps` steps, or load their result from the cell that has made them already or is making them now.
+
+        Args:
+            train: makes so many steps; whether the loss is finite is looked at here.
+            curve: follows the training; that of a result that is loaded goes with it.
+        """
+        followed = f" curve={curve.points}" if curve else ""
+        name = hashlib.sha256(f"{self.about}{followed} {engine.start_digest(steps)}".encode()).hexdigest()
         before = meter.seconds
-        made = self.sharing.ledger.claim(name)
+        made = self._claim(name)
         meter.leave_out(meter.seconds - before)
-        if made and (state := self._load(name, made.digest)):
-            engine.load(state, steps)
-            meter.add_reused(steps, made.seconds)
+        begun = 0
+        if made and (found := self._load(name, made, curve)):
+            begun = steps if made.steps is None else min(made.steps, steps)
+            engine.load(found, begun)
+            meter.add_reused(begun, made.seconds)
+        if begun == steps:
             return
-        train(steps)
-        if not made:
-            self.sharing.ledger.made(name, self._save(name, engine.state()))
+        claimed = self.sharing.ranks.first and (made is None or made.steps is not None)
 
-    def _path(self, name: str) -> Path:
-        return self.sharing.folder / f"{name}.pt"
+        def state() -> dict[str, Any]:
+            return {**engine.state(), "curve": curve.state() if curve else None}
 
-    def _load(self, name: str, digest: str) -> dict[str, Any] | None:
-        """The state in a file; None if the file is gone or is not the one that was made."""
+        self._go_on(name if claimed else "", state, begun, steps, train)
+        engine.check()
+        if claimed:
+            self.sharing.ledger.made(name, self._save(name, state()))
+            self._path(name, part=True).unlink(missing_ok=True)
+
+    def _claim(self, name: str) -> Made | None:
+        ranks = self.sharing.ranks
+        made = self.sharing.ledger.claim(name) if ranks.first else None
+        told = ranks.told(made and vars(made))
+        return Made(**told) if told else None
+
+    def _go_on(
+        self, name: str, state: Callable[[], dict[str, Any]], begun: int, steps: int, train: Callable[[int], None]
+    ) -> None:
+        """Train from `begun` to `steps`; a training with a name leaves where it is from time to time."""
+        last, pause = time.monotonic(), min(LEAST, EVERY)
+        while begun < steps:
+            few = min(FEW, steps - begun)
+            train(few)
+            begun += few
+            now = time.monotonic()
+            if name and begun < steps and now - last > pause:
+                self.sharing.ledger.made(name, self._save(name, state(), part=True), begun)
+                last = time.monotonic()
+                pause = min(EVERY, max(LEAST, (last - now) / SHARE))
+
+    def _path(self, name: str, part: bool = False) -> Path:
+        return self.sharing.folder / f"{name}.{'part' if part else 'whole'}"
+
+    def _load(self, name: str, made: Made, curve: Curve | None) -> dict[str, Any] | None:
+        """The state in a file, with the curve where that one was; None if the file is not the one that was made.
+
+        None for all processes if it is for one.
+        """
+        content = self._read(name, made)
+        if not self.sharing.ranks.all(content is not None) or content is None:
+            return None
+        with suppress(ValueError, LookupError, TypeError, AttributeError, safetensors.SafetensorError):
+            state = unpacked(content, self.device)
+            if curve:
+                curve.load(state["curve"])
+            return state
+        return None
+
+    def _read(self, name: str, made: Made) -> bytes | None:
+        """The bytes of a file; None if it is gone, or is not the one that was made."""
+        path = self._path(name, part=made.steps is not None)
         try:
-            os.utime(self._path(name))  # marks it as recently used
-            content = self._path(name).read_bytes()
+            os.utime(path)  # marks it as recently used
+            content = path.read_bytes()
         except OSError:
             return None
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
-        return state
+        return content if hashlib.sha256(content).hexdigest() == made.digest else None
 
-    def _save(self, name: str, state: dict[str, Any]) -> str:
+    def _save(self, name: str, state: dict[str, Any], part: bool = False) -> str:
         """Write a state, and return the SHA-256 of the file; empty if the disk is full: others train by themselves."""
-        packed = io.BytesIO()
-        torch.save(state, packed)
+        content = packed(state)
         with suppress(OSError):
-            self._make_room(packed.tell())
-            partial = self._path(name).with_suffix(f".{os.getpid()}")
-            partial.write_bytes(packed.getbuffer())
-            partial.rename(self._path(name))
-            return hashlib.sha256(packed.getbuffer()).hexdigest()
+            self._make_room(len(content))
+            path = self._path(name, part)
+            partial = path.with_suffix(f".{os.getpid()}")
+            partial.write_bytes(content)
+            partial.rename(path)
+            return hashlib.sha256(content).hexdigest()
         return ""
 
     def _make_room(self, size: int) -> None:
-        kept = [(path.stat(), path) for path in self.sharing.folder.glob("*.pt")]
+        kept = [(path.stat(), path) for path in self.sharing.folder.iterdir() if path.is_file()]
         excess = sum(stat.st_size for stat, _ in kept) + size - self.limit
         for stat, path in sorted(kept, key=lambda pair: pair[0].st_mtime):
             if excess <= 0:
                 break
             excess -= stat.st_size
             path.unlink()
+
+
+def packed(state: dict[str, Any]) -> bytes:
+    """The state of an engine and its curve: length of the JSON, plain values as JSON, and tensors."""
+    tensors = {f"{kind}:{i}": value for kind in ("parameters", "buffers") for i, value in enumerate(state[kind])}
+    plain: list[dict[str, Any]] = []
+    for i, slots in enumerate(state["memory"]):
+        tensors |= {f"memory:{i}:{slot}": value for slot, value in slots.items() if isinstance(value, Tensor)}
+        plain.append({slot: value for slot, value in slots.items() if not isinstance(value, Tensor)})
+    sizes = {kind: len(state[kind]) for kind in ("parameters", "buffers")}
+    told = json.dumps({"mode": state["mode"], "curve": state["curve"], "memory": plain, **sizes}).encode()
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    return len(told).to_bytes(8, "little") + told + safetensors.torch.save(whole)
+
+
+def unpacked(content: bytes, device: torch.device) -> dict[str, Any]:
+    """The state in the bytes of `packed`, whose digest was checked. Nothing in them is executed."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    told = json.loads(content[8:end])
+    tensors = {name: value.to(device) for name, value in safetensors.torch.load(content[end:]).items()}
+    memory: list[dict[str, Any]] = told["memory"]
+    for name, value in tensors.items():
+        kind, _, slot = name.partition(":")
+        if kind == "memory":
+            number, _, slot = slot.partition(":")
+            memory[int(number)][slot] = value
+    lists = {kind: [tensors[f"{kind}:{i}"] for i in range(told[kind])] for kind in ("parameters", "buffers")}
+    return {"mode": told["mode"], "curve": told["curve"], "memory": memory, **lists}

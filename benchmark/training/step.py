@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from benchmark.data.splits import Batch, Data
+from benchmark.pruning.masks import Masks
 
 Tick = Callable[[int], None]
 """Called from time to time with the number of training steps so far."""
@@ -16,6 +17,11 @@ Tick = Callable[[int], None]
 def one_draw(name: str) -> nn.Module:
     """Of a run that has no other network than the one it begins with."""
     raise RuntimeError("this run was made without another draw of its network")
+
+
+def none_found(key: str) -> Masks:
+    """Of a run that is given the masks of no other record."""
+    raise RuntimeError("this run was made without the masks of other records")
 
 
 @dataclass(frozen=True)

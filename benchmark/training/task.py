@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,9 @@ from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
 from benchmark.training.prunable import Policy, conv_and_linear
 from benchmark.training.recipe import Recipe, shortened, steps_in
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+"""The differentiable training loss of a batch, averaged over its examples."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,17 @@ class Task:
             those of the task's classes, for example. What does not fit is returned as it is.
         diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
         logits: the outputs [n, classes] of a model for a batch, and the classes, int64 [n], that `loss` compares them
-            with, so that the option `loss` can compare them otherwise; None if the loss is of another kind.
+            with, so that the option `loss` can compare them otherwise, and risks be measured (`diagnosis`); None if
+            the loss is of another kind.
+        early: the training loss of the first `Recipe.early` updates, where it is another one.
+        collapsed: says why a trained network answers nothing, of batches that cover the validation split; empty if it
+            does answer. A run that ends so has failed.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
     recipes: Mapping[str, Recipe]
     data: Callable[[Path], Splits]
-    loss: Callable[[nn.Module, Batch], Tensor]
+    loss: Loss
     evaluate: Callable[[nn.Module, Iterable[Batch]], dict[str, float]]
     metrics: Mapping[str, Literal["max", "min"]]
     prunable: Policy = conv_and_linear
@@ -60,11 +67,17 @@ class Task:
     pretrained: Callable[[str, Path], Mapping[str, Tensor]] | None = None
     adapt: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     logits: Callable[[nn.Module, Batch], tuple[Tensor, Tensor]] | None = None
+    early: Loss | None = None
+    collapsed: Callable[[nn.Module, Iterable[Batch]], str] | None = None
 
     @property
     def source(self) -> DataSource:
         """Where the data come from."""
         return self.data if isinstance(self.data, DataSource) else DataSource(self.data)
+
+    def loss_at(self, clock: int, recipe: Recipe) -> Loss:
+        """The training loss of update `clock` of a recipe, counted from 0."""
+        return self.early if self.early and clock < recipe.early else self.loss
 
     def model(self, name: str) -> Callable[[], nn.Module]:
         """The constructor of a model. Raises UsageError, with the known names, for an unknown one."""
@@ -95,3 +108,13 @@ class Task:
             known = ", ".join([*recipes, *(["N-epochs", "N-steps"] if full else [])])
             raise UsageError(f"no budget named '{budget}' for this task; it has: {known}")
         return shortened(full, steps)
+
+
+def with_recipes(task: Task, change: Callable[[Recipe], Recipe]) -> Task:
+    """The task with every recipe changed, those of single models as well."""
+
+    def changed(recipes: Mapping[str, Recipe]) -> dict[str, Recipe]:
+        return {budget: change(recipe) for budget, recipe in recipes.items()}
+
+    of_models = {model: changed(recipes) for model, recipes in task.model_recipes.items()}
+    return replace(task, recipes=changed(task.recipes), model_recipes=of_models)

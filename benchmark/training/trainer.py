@@ -20,11 +20,14 @@ from benchmark.training.notes import Notes
 from benchmark.training.objective import Objective
 from benchmark.training.optimizers import Group, norm_parameters
 from benchmark.training.order import Order
+from benchmark.training.ranks import Ranks
 from benchmark.training.recipe import Recipe
 from benchmark.training.shared_trainings import SharedTrainings
-from benchmark.training.state import put, tensors
+from benchmark.training.shares import Shares
+from benchmark.training.sparse_steps import SparseTraining
+from benchmark.training.state import digest_of, put, tensors
 from benchmark.training.step import Snapshot, Tick
-from benchmark.training.task import Task
+from benchmark.training.task import Loss, Task
 from benchmark.training.trained_weights import TrainedWeights
 from benchmark.training.written import WrittenTensors
 
@@ -53,6 +56,8 @@ class Trainer:
         tick: called from time to time with the number of steps so far.
         draw: builds the network with weights drawn from the random stream of a given name.
         shared_trainings: the trainings that cells of a sweep have in common.
+        ranks: the processes that train this network together.
+        sparse: the share of kept weights below which steps are sparse, where they can be; 0 for never.
 
     Attributes:
         engine: trains what is trained now: the weights, or scores in their place.
@@ -75,18 +80,22 @@ class Trainer:
         tick: Tick,
         draw: Callable[[str], nn.Module],
         shared_trainings: SharedTrainings | None,
+        ranks: Ranks,
+        sparse: float = 0.0,
     ) -> None:
         self.task, self.recipe = task, recipe
-        self.model, self.data, self.seed = model.train(), data, seed
-        self.draw, self._shared_trainings = draw, shared_trainings
+        self.model, self.data, self.seed, self._order_seed = model.train(), data, seed, seed
+        self.draw, self._shared_trainings, self.ranks = draw, shared_trainings, ranks
         self.device = next(model.parameters()).device
         self.prunable = task.prunable(model)
         self.trainable = trainable(model)
         if not self.trainable:
             raise Inapplicable("this network has no parameter to train: all of them are frozen")
-        self.objective = Objective(model, task)
+        self.objective = Objective(model, task, self._loss_now)
+        self.shares = Shares(self.objective, ranks)
         self.engine = self.weight_engine = self._engine_of(dict(model.named_parameters()), self._loss, recipe)
-        self.engine.capture(list(model.buffers()), recorder(self.device))
+        self.engine.capture(list(model.buffers()), recorder(self.device) if ranks.count == 1 else None)
+        self._sparse = SparseTraining(model, self.engine, sparse)
         self._trainers = [self.engine]
         self.masks = Masks.ones(self.weights)
         self.restored: Snapshot | None = None
@@ -121,9 +130,25 @@ class Trainer:
         if updates:
             self.ever_trained.updated(self.masks)
         if self._shared_trainings and updates and self.engine is self.weight_engine:
-            self._shared_trainings.train_or_load(self.engine, self.meter, updates, self._train)
+            self._shared_trainings.train_or_load(self.engine, self.meter, updates, self.advance, self.curve)
         else:
-            self._train(updates)
+            self.advance(updates)
+            self.engine.check()
+
+    def advance(self, steps: int) -> None:
+        """Make steps without pauses, which no other cell has made."""
+        sparse = self._sparse.steps(self.masks) if self.engine is self.weight_engine else None
+        if sparse is None:
+            for _ in range(steps):
+                self.update(self.engine.backward(), skip=False, looked=False)
+            return
+        self.ever_trained.updated(self.masks)
+        with sparse:
+            for _ in range(steps):
+                loss = sparse.step()
+                if self.curve and self.curve.due:
+                    sparse.end()
+                self._count(loss)
 
     def update(self, loss: Tensor, *, skip: bool, looked: bool) -> None:
         """End a step, and count it.
@@ -136,6 +161,10 @@ class Trainer:
         if not skip:
             self.engine.update()
             self.ever_trained.updated(self.masks)
+        self._count(loss, skip=skip, looked=looked)
+
+    def _count(self, loss: Tensor, *, skip: bool = False, looked: bool = False) -> None:
+        """Go to the next step, and count this one."""
         self.engine.advance()
         share = self.engine.batch_size / self.weight_engine.batch_size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
@@ -160,6 +189,12 @@ class Trainer:
         self.log.pruned(masks)
         self.project()
         self.meter.prune(self.masks.counts)
+        self.require_same("after a change of masks")
+
+    def require_same(self, when: str) -> None:
+        """Raise Parted if the processes that train this network together have other masks or weights."""
+        if self.ranks.count > 1:
+            self.ranks.require_same(digest_of("", [*tensors(self.model).values(), *self.masks.values()]), when)
 
     def project(self) -> None:
         """Set what the masks prune to zero, in the weights and in the scores that are trained in their place."""
@@ -180,6 +215,8 @@ class Trainer:
             weights = effective(learned)
             if unknown := sorted(weights.keys() - self.weight_engine.parameters.keys()):
                 raise ValueError(f"the network has no parameter named {', '.join(unknown)}")
+            if self.shares.divided:
+                return self.shares.loss(weights, batch)
             replaced = {f"model.{name}": weight for name, weight in weights.items()}
             value: Tensor = functional_call(self.objective, replaced, (batch,))
             return value
@@ -255,15 +292,16 @@ class Trainer:
     ) -> Engine:
         spared = set() if recipe.decay_norms else norm_parameters(self.model) & parameters.keys()
         groups = {name: Group(weight_decay=0.0) for name in spared} | dict(groups or {})
-        return Engine(parameters, loss, recipe, self.data, self.seed, self.device, groups)
+        return Engine(parameters, loss, recipe, self.data, self._order_seed, self.device, groups, self.shares)
+
+    def _loss_now(self) -> Loss:
+        """Of what is in training, at its clock."""
+        return self.task.loss_at(self.engine.clock, self.engine.recipe)
 
     def _loss(self, batch: Batch) -> Tensor:
-        return self.task.loss(self.model, batch)
+        if self.shares.divided:
+            return self.shares.loss(dict(self.model.named_parameters()), batch)
+        return self._loss_now()(self.model, batch)
 
     def _profile(self) -> Profile:
         return profile_of(self.objective, self.data, self.recipe, self.seed, self.prunable, self.trainable)
-
-    def _train(self, steps: int) -> None:
-        for _ in range(steps):
-            self.update(self.engine.backward(), skip=False, looked=False)
-        self.engine.check()

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision import datasets
 
 from benchmark import DataSource, Download, Recipe, Splits, Task, TensorData, carve, read_pickle, shortened
 
@@ -21,8 +20,39 @@ from ._augmentation import IMAGENET, Channels, Normalise, ShiftAndFlip
 from ._classification import METRICS, check_labels, cross_entropy, evaluate, logits
 from ._timm import zoo
 
+
+@dataclass(frozen=True)
+class Archive:
+    """A set of CIFAR as it is downloaded, with MD5 sums, as torchvision has them.
+
+    Args:
+        name: of the archive, without its ending.
+        folder: in it.
+        train, test, meta: the sums of its files, by name.
+    """
+
+    name: str
+    md5: str
+    folder: str
+    train: Mapping[str, str]
+    test: Mapping[str, str]
+    meta: Mapping[str, str]
+
+    @property
+    def file(self) -> str:
+        """The archive."""
+        return f"{self.name}.tar.gz"
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The sums of all files, by path."""
+        known = {**self.train, **self.test, **self.meta}
+        return {f"{self.folder}/{name}": f"md5:{digest}" for name, digest in known.items()}
+
+
 Source = Literal["openlth", "renda", "synflow", "granet", "rigl", "cpu"]
 
+HOST = "https://www.cs.toronto.edu/~kriz/"
 VALIDATION = 5_000
 EPOCH = (50_000 - VALIDATION) // 128
 SMOKE = 30
@@ -97,8 +127,8 @@ def models(classes: int, scale: networks.Scale) -> dict[str, Callable[[], nn.Mod
     }
 
 
-def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Channels, Channels], style: Style) -> Task:
-    """Return the task of torchvision's CIFAR-10 or CIFAR-100, trained in a style."""
+def cifar(archive: Archive, classes: int, statistics: tuple[Channels, Channels], style: Style) -> Task:
+    """Return the task of CIFAR-10 or CIFAR-100, trained in a style."""
     normalise = Normalise(*(style.statistics or statistics))
     augment = ShiftAndFlip(padding=4, fill=None if style.reflect else normalise.black)
     constructors = models(classes, style.scale)
@@ -109,11 +139,11 @@ def cifar(data_set: type[datasets.CIFAR10], classes: int, statistics: tuple[Chan
         recipes=_budgets(replace(style.recipe, augment=augment)),
         model_recipes=model_recipes | {name: _budgets(recipe) for name, recipe in PLAIN.items()},
         data=DataSource(
-            partial(_load, data_set, classes, normalise),
-            files=tuple(_checksums(data_set)),
-            fetch=partial(_unpack, data_set),
-            downloads=(Download(data_set.url, data_set.filename, f"md5:{data_set.tgz_md5}"),),
-            checksums=_checksums(data_set),
+            partial(_load, archive, classes, normalise),
+            files=tuple(archive.checksums),
+            fetch=partial(_unpack, archive),
+            downloads=(Download(f"{HOST}{archive.file}", archive.file, f"md5:{archive.md5}"),),
+            checksums=archive.checksums,
         ),
         loss=cross_entropy,
         evaluate=evaluate,
@@ -127,12 +157,11 @@ def _budgets(full: Recipe) -> dict[str, Recipe]:
     return {"smoke": shortened(full, SMOKE), "short": shortened(full, full.steps // 10), "full": full}
 
 
-def _load(data_set: type[datasets.CIFAR10], classes: int, normalise: Normalise, folder: Path) -> Splits:
+def _load(archive: Archive, classes: int, normalise: Normalise, folder: Path) -> Splits:
     """Split the standard 50,000 training images into 45,000 and 5,000 for validation; test on the standard 10,000."""
-    parts = ((data_set.train_list, 50_000), (data_set.test_list, 10_000))
     train, test = (
-        _batches([folder / data_set.base_folder / name for name, _ in files], size, classes, normalise)
-        for files, size in parts
+        _batches([folder / archive.folder / name for name in names], size, classes, normalise)
+        for names, size in ((archive.train, 50_000), (archive.test, 10_000))
     )
     return Splits(*carve(train, VALIDATION), test)
 
@@ -158,13 +187,6 @@ def _batch(file: Path, classes: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pixels.copy()).view(-1, 3, 32, 32), torch.from_numpy(labels).long()
 
 
-def _unpack(data_set: type[datasets.CIFAR10], folder: Path) -> None:
+def _unpack(archive: Archive, folder: Path) -> None:
     """Unpack the downloaded archive."""
-    shutil.unpack_archive(folder / data_set.filename, folder, filter="data")
-
-
-def _checksums(data_set: type[datasets.CIFAR10]) -> dict[str, str]:
-    """Return torchvision's checksums, by file."""
-    meta = (data_set.meta["filename"], data_set.meta["md5"])
-    known = (*data_set.train_list, *data_set.test_list, meta)
-    return {f"{data_set.base_folder}/{name}": f"md5:{digest}" for name, digest in known}
+    shutil.unpack_archive(folder / archive.file, folder, filter="data")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 DECODER = 2
 """Version of the decoding, to be increased when pixels change."""
@@ -49,6 +48,8 @@ def decoded(file: Path, size: int) -> Tensor:
     Raises:
         ValueError: the file is no image, or it is damaged.
     """
+    from torchvision.transforms.v2 import functional as transforms  # which takes seconds to import
+
     try:
         with Image.open(file, formats=tuple(formats())) as image:
             upright = ImageOps.exif_transpose(image)

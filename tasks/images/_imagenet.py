@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision import models as networks
 
 from benchmark import Download, Recipe, Splits, carved, shortened
 
@@ -172,12 +171,20 @@ STYLES: Mapping[Source, Style] = {
 def models(classes: int) -> dict[str, Callable[[], nn.Module]]:
     """Return torchvision's networks, untrained, and one of timm. At 96 pixels, ResNet's first block gets 24 by 24."""
     return {
-        "resnet-18": partial(networks.resnet18, num_classes=classes),
-        "resnet-34": partial(networks.resnet34, num_classes=classes),
-        "resnet-50": partial(networks.resnet50, num_classes=classes),
-        "mobilenet-v2": partial(networks.mobilenet_v2, num_classes=classes),
+        "resnet-18": partial(_network, "resnet18", classes),
+        "resnet-34": partial(_network, "resnet34", classes),
+        "resnet-50": partial(_network, "resnet50", classes),
+        "mobilenet-v2": partial(_network, "mobilenet_v2", classes),
         "efficientnet-lite0": partial(lite0, classes),
     }
+
+
+def _network(name: str, classes: int) -> nn.Module:
+    """One of torchvision's networks, untrained."""
+    from torchvision import models as networks  # which takes seconds to import
+
+    network: nn.Module = getattr(networks, name)(num_classes=classes)
+    return network
 
 
 def logits(model: nn.Module, batch: Labelled, *, size: int) -> tuple[Tensor, Tensor]:

@@ -7,26 +7,25 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from benchmark import Recipe, Splits, Task, TensorData, carve
 
-from ._classification import METRICS, check_labels, cross_entropy, evaluate, logits
+from . import _digits
+from ._classification import METRICS, cross_entropy, evaluate, logits
 from ._models import glorot, mlp, scaled
+from ._pairs import paired
 from ._timm import zoo
 
 EPOCH = 1257 // 64
 
+MEAN, DEVIATION = 4.88, 6.02
+
 
 def load(folder: Path) -> Splits:
     """Split the images: 1,257 for training, 180 for validation, 360 for test."""
-    bunch = load_digits()
-    images = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
-    check_labels("scikit-learn's digits", len(images), torch.from_numpy(bunch.target).long(), classes=10)
-    if images.shape != (1797, 1, 8, 8):
-        raise ValueError(f"scikit-learn's digits have the shape {tuple(images.shape)}, not 1,797 images of 8 x 8")
-    data = TensorData(images, torch.from_numpy(bunch.target).long(), normalise)
+    images, labels = _digits.read()
+    data = TensorData(images.to(torch.uint8).unsqueeze(1), labels, normalise)
     rest, test = carve(data, 360, seed=1)
     train, validation = carve(rest, 180, seed=2)
     return Splits(train, validation, test)
@@ -34,7 +33,7 @@ def load(folder: Path) -> Splits:
 
 def normalise(pixels: Tensor) -> Tensor:
     """Normalise pixels from 0 to 16 to a mean of about 0 and a standard deviation of about 1."""
-    return (pixels.float() - 4.88) / 6.02
+    return (pixels.float() - MEAN) / DEVIATION
 
 
 def cnn(width: float = 1.0) -> nn.Module:
@@ -54,6 +53,9 @@ def cnn(width: float = 1.0) -> nn.Module:
     return glorot(nn.Sequential(OrderedDict(layers)))
 
 
+pairs = partial(paired, shift=MEAN / DEVIATION, widths=(64, 100, 50, 10))
+"""Constructors of `pairs:16`: the perceptron with 16 random units of every input before each layer."""
+
 sgd = partial(Recipe, batch_size=64, rate=0.05, momentum=0.9, weight_decay=5e-4)
 
 digits = Task(
@@ -67,6 +69,6 @@ digits = Task(
     loss=cross_entropy,
     evaluate=evaluate,
     metrics=METRICS,
-    model_zoos=zoo(classes=10, channels=1, size=8),
+    model_zoos=zoo(classes=10, channels=1, size=8) | {"pairs": pairs},
     logits=logits,
 )

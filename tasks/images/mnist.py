@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from torch import Tensor, nn
-from torchvision import datasets
 
 from benchmark import Absent, DataSource, Download, Recipe, Splits, Task, TensorData, carve, shortened, task
 
@@ -27,8 +26,16 @@ MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-"""Checksums of the unpacked files; torchvision has those of the archives."""
+"""Checksums of the unpacked files."""
 
+HOST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+ARCHIVES = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+"""Checksums of the archives, and where they are, as torchvision has them."""
 
 SIZES = {"train": 60_000, "t10k": 10_000}
 
@@ -109,8 +116,7 @@ def mnist(*, recipe: Annotated[Source, Absent("openlth")] = "openlth") -> Task:
             files=tuple(f"MNIST/raw/{name}" for name in MD5),
             fetch=_unpack,
             downloads=tuple(
-                Download(f"{datasets.MNIST.mirrors[0]}{name}", f"MNIST/raw/{name}", f"md5:{digest}")
-                for name, digest in datasets.MNIST.resources
+                Download(f"{HOST}{name}", f"MNIST/raw/{name}", f"md5:{digest}") for name, digest in ARCHIVES.items()
             ),
             checksums={f"MNIST/raw/{name}": f"md5:{digest}" for name, digest in MD5.items()},
         ),

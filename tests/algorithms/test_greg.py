@@ -1,4 +1,4 @@
-"""GReg-1: how the penalty grows, what it does in a step, and what is pruned."""
+"""GReg: how the penalty grows, what it does in a step, and what is pruned."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def test_weights_that_go_get_the_penalty_and_others_do_not():
             strength = 2.0 * (pause.index // 4 + 1) * 4 / 12
             expected = strength * pause.weights[name][~mask]
             torch.testing.assert_close(added[~mask], expected, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.runs
+def test_greg_2_presses_all_weights_and_then_chooses_those_that_go():
+    run = written(greg, Notebook(0.25, recipe=PLAIN), interval=2, limit=2.0, separate=0.5, settle=0.0, finetune=0.0)
+    assert len(run.pauses) == 12
+    masks = run.masks
+    assert masks == keep_top({n: w.abs() for n, w in run.pauses[5].weights.items()}, run.target)
+    for pause in run.pauses:
+        for name, mask in masks.items():
+            added, weights = pause.edited[name] - pause.gradients[name], pause.weights[name]
+            if pause.index < 6:
+                expected = 0.02 * (pause.index // 2 + 1) * 2 / 6 * weights
+            else:
+                pressed = 0.02 + 1.98 * ((pause.index - 6) // 2 + 1) * 2 / 6
+                expected = torch.where(mask, -2e-4 * weights, pressed * weights)
+            torch.testing.assert_close(added, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_shares_of_one_training_are_not_above_one():
+    with pytest.raises(ValueError, match=r"shares of one training, and 0.7 \+ 0.4 is above 1"):
+        written(greg, Notebook(0.25, recipe=PLAIN), separate=0.7, settle=0.4)
 
 
 @pytest.mark.runs

@@ -23,7 +23,7 @@ def breaks(name: str) -> None:
 def test_check_ends_with_1_where_a_rule_is_broken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, rule: check.Rule, code: int, problem: str
 ) -> None:
-    monkeypatch.setattr(check, "ALGORITHM_RULES", [rule])
+    monkeypatch.setitem(check.RULES, "algorithm", [rule])
     ended = bench("check", "dense", "--format", "json")
     assert ended.code == code
     assert json.loads(ended.out) == [{"name": "dense", "rule": rule.__name__, "problem": problem, "does not apply": ""}]
@@ -33,7 +33,7 @@ def test_check_has_one_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     def counts(name: str) -> None:
         raise check.Broken(f"{torch.get_num_threads()} threads")
 
-    monkeypatch.setattr(check, "ALGORITHM_RULES", [counts])
+    monkeypatch.setitem(check.RULES, "algorithm", [counts])
     torch.set_num_threads(2)
     try:
         [row] = json.loads(bench("check", "dense", "--format", "json").out)

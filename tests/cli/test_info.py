@@ -36,3 +36,12 @@ def test_info_tries_what_a_method_costs(bench: Bench) -> None:
     assert json.loads(bench("info", "snip", "--format", "json").out)["cost"].startswith(
         "1 dense training and 1 scoring"
     )
+
+
+def test_a_method_and_the_experiment_that_asks_about_it_are_both_told_of(bench: Bench) -> None:
+    told = json.loads(bench("info", "plasticity", "--format", "json").out)
+    assert told[0]["summary"].startswith("Plasticity: ")
+    assert told[1]["summary"].endswith("(Liu et al., 2021)?")
+    out = bench("info", "plasticity").out
+    assert "--algo plasticity:at=VALUE" in out
+    assert "bench experiment plasticity:task=VALUE" in out

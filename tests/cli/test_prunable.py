@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,11 @@ def test_a_table_of_one_part_alone_says_it() -> None:
 
 
 def test_only_methods_that_prune_weights_have_it(own: Store, bench: Bench) -> None:
-    ended = bench("run", "--algo", "dense,snip", *SMOKE, "--sparsity", "0.9", "--prunable", "all,no-first", "--dry-run")
+    words = ("--algo", "dense,snip", *SMOKE, "--sparsity", "0.9", "--prunable", "all,no-first")
+    ended = bench("run", *words, "--dry-run", "--format", "json")
     assert ended.code == 0, ended.err
-    asked = sorted(line.rpartition(" at ")[2].partition(",")[0] for line in ended.out.splitlines())
-    assert asked == ["0 global", "0.9 global", "0.9 global of no-first"]
+    asked = sorted((row["sparsity"], row["pattern"]) for row in json.loads(ended.out))
+    assert asked == [(0, "global"), (0.9, "global"), (0.9, "global of no-first")]
 
 
 def test_another_word_is_refused_in_a_line(own: Store, bench: Bench) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,22 +50,28 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(own: Store, bench: Bench)
     ended = bench("run", "--algo", "dense,snip", *SMOKE, "--sparsity", "0.8,0.9", "--seeds", "2", "--dry-run")
     assert ended.code == 0
     assert ended.err.startswith("6 cells: 0 answered already, 6 to run")
-    assert len(ended.out.splitlines()) == 6
+    rows = [line.split() for line in ended.out.splitlines() if "digits" in line]
+    assert [(row[0], row[4], row[-1]) for row in rows] == [
+        ("dense", "0", "2"),
+        ("snip", "0.8", "2"),
+        ("snip", "0.9", "2"),
+    ]
     assert not own.root.exists()
 
 
-def cells(bench: Bench, *words: str) -> list[str]:
+def cells(bench: Bench, *words: str) -> list[dict[str, Any]]:
     """The cells of a selection, as a dry run prints them."""
-    ended = bench("run", *words, "--dry-run")
+    ended = bench("run", *words, "--dry-run", "--format", "json")
     assert ended.code == 0, ended.err
-    return ended.out.splitlines()
+    return json.loads(ended.out)
 
 
 def test_options_stand_behind_their_algorithm(own: Store, bench: Bench) -> None:
     imp, snip = cells(bench, "--algo", "imp:fraction=0.5,rewind=0.1,snip", "--task", "digits")
-    assert imp.startswith("imp:fraction=0.5,rewind=0.1,")
-    assert imp.endswith("on digits/mlp at 0.9 global, short, 0")
-    assert snip.startswith("snip:batches=1")
+    assert imp["algorithm"] == "imp:fraction=0.5,rewind=0.1"
+    where = {"task": "digits", "model": "mlp", "pattern": "global", "sparsity": 0.9, "budget": "short", "seed": 0}
+    assert where.items() <= imp.items()
+    assert (snip["algorithm"], snip["state"]) == ("snip", "to run")
 
 
 def test_flags_repeat_and_take_commas(own: Store, bench: Bench) -> None:
@@ -78,12 +86,12 @@ def test_the_same_cell_asked_twice_is_one_cell(own: Store, bench: Bench) -> None
 
 def test_dense_is_one_cell_whatever_the_sparsity(own: Store, bench: Bench) -> None:
     [only] = cells(bench, "--algo", "dense", "--task", "digits", "--sparsity", "0.5,0.9", "--pattern", "global,layer")
-    assert only == "dense on digits/mlp at 0 global, short, 0"
+    assert (only["algorithm"], only["sparsity"], only["pattern"]) == ("dense", 0, "global")
 
 
 def test_a_pattern_of_n_in_m_brings_its_sparsity(own: Store, bench: Bench) -> None:
     [only] = cells(bench, "--algo", "random", "--task", "digits", "--pattern", "2:4")
-    assert "at 0.5 2:4" in only
+    assert (only["sparsity"], only["pattern"]) == (0.5, "2:4")
     assert cells(bench, "--algo", "random", "--task", "digits", "--pattern", "2:4", "--sparsity", "0.5") == [only]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmark.launchers.local import Local
 from benchmark.records.store import Store
-from benchmark.sweep import workers
 from tests.support.command import Bench, assert_one_clear_line, here
+from tests.support.outside import plant
 
 ERRORS: list[tuple[str, list[str], str]] = [
     ("unknown algorithm", ["--algo", "magnitud"], "no algorithm named 'magnitud'. Did you mean 'magnitude'? (bench"),
@@ -87,8 +89,31 @@ def test_an_interrupt_ends_with_130(own: Store, bench: Bench, monkeypatch: pytes
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers, "run_inline", interrupted)
+    monkeypatch.setattr(Local, "answer", interrupted)
     ended = here(bench, "dense")
     assert ended.code == 130
     assert "0 of 1 cells are finished and kept" in ended.err
     assert "Traceback" not in ended.err
+
+
+BREAKS = """
+    from benchmark import Run, algorithm
+
+    @algorithm()
+    def breaks(run: Run) -> None:
+        '''Breaks: always (Nobody, 2026).'''
+        raise ValueError("no")
+"""
+
+
+@pytest.mark.runs
+def test_a_sweep_ends_after_so_many_failures(
+    bench: Bench, own: Store, tmp_path: Path, known: Callable[[Path], None]
+) -> None:
+    plant(tmp_path / "site", "algorithm", "breaks", BREAKS)
+    known(tmp_path / "site")
+    words = ("run", "--algo", "breaks", "--task", "digits", "--budget", "smoke", "--seeds", "5", "--jobs", "0")
+    ended = bench(*words, "--max-failures", "2")
+    assert ended.code == 1
+    assert "stopped after 2 failures, 3 cells before the end (--max-failures)" in ended.err
+    assert len([*own]) == 2

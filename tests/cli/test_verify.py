@@ -204,7 +204,7 @@ def test_without_training_nothing_is_stamped(store: Store, bench: Bench) -> None
 def test_our_own_records_are_sound(bench: Bench) -> None:
     ended = bench("verify", "--all", "--no-training", "--results", ROOT / "results", "--format", "json")
     assert ended.code == 0, ended.err
-    assert {row["outcome"] for row in json.loads(ended.out)} == {"sound"}
+    assert {row["outcome"].partition(";")[0] for row in json.loads(ended.out)} == {"sound"}
 
 
 @pytest.mark.parametrize("words", [(), ("abc", "--all"), ("abcdef",), ("*",)])
@@ -312,10 +312,12 @@ def test_its_command_asks_the_same_cell(made: Store, bench: Bench, tmp_path: Pat
 
 
 def with_controls() -> list[tuple[str, dict[str, str]]]:
-    """Every algorithm for which there are digits, plainly and under a control."""
+    """Every algorithm for which there are digits, plainly and under a control; of records, see tests/sweep."""
     found = []
     for name, plugin in catalog.plugins("algorithm").items():
         method = None if plugin.problem else registry.algorithm(name)
+        if method and method.keys:
+            continue
         prunes = method.prunes | method.needs if method else set()
         found += [(name, {})] if prunes <= {"weights"} else []
         found += [(name, {"control": "shuffle"})] if prunes == {"weights"} else []
@@ -344,14 +346,14 @@ def test_every_algorithm_can_be_asked_by_its_command(name: str, extra: dict[str,
     given = run.make_context("run", shlex.split(command(cell, algorithm.filled(cell.options)))[2:]).params
     [again] = plan(
         Selection(
-            algorithms=choices(given["algorithms"]),
-            tasks=choices(given["tasks"]),
+            algorithms=choices(given["algo"]),
+            tasks=choices(given["task"]),
             budget=given["budget"],
-            seeds=given["chosen"][0],
-            models=given["models"][0],
-            sparsities=given["sparsities"][0],
-            patterns=given["patterns"][0],
-            prunables=[*given["prunables"], ["all"]][0],
+            seeds=given["seed"][0],
+            models=given["model"][0],
+            sparsities=given["sparsity"][0],
+            patterns=given["pattern"][0],
+            prunables=[*given["prunable"], ["all"]][0],
         ),
         store,
         "missing",

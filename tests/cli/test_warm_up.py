@@ -19,9 +19,20 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return started
 
 
-def test_tasks_are_imported_once_for_all_workers_and_no_algorithm_is(imported: list[list[str]]) -> None:
+def test_tasks_are_imported_once_for_all_workers_and_no_algorithm_is(
+    imported: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_server, "find_spec", lambda name: None)
     sweeping.warm_up(["dense,imp:rewind=0.1", "cora"], "cpu")
     assert imported == [["benchmark.tasks.nodes.planetoid"]]
+
+
+def test_sparse_steps_are_compiled_once_for_all_workers(
+    imported: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_server, "find_spec", lambda name: name == "numba")
+    sweeping.warm_up(["dense", "digits"], "cpu")
+    assert imported == [["benchmark.tasks.images.digits", "benchmark.training.sparse_kernels"]]
 
 
 def test_workers_that_may_use_a_gpu_import_them_after_the_fork(imported: list[list[str]]) -> None:

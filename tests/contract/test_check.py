@@ -481,7 +481,7 @@ def test_check_goes_on_after_a_broken_rule_and_tells_of_any_exception(monkeypatc
     def holds(name: str) -> None:
         assert zlib.crc32(name.encode())
 
-    monkeypatch.setattr(check, "ALGORITHM_RULES", [breaks, falls, holds])
+    monkeypatch.setitem(check.RULES, "algorithm", [breaks, falls, holds])
     found = {finding.rule: finding.problem for finding in check.check("dense", "algorithm")}
     assert found == {"breaks": "so it is", "falls": "ZeroDivisionError: by accident", "holds": ""}
 

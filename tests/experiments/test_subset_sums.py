@@ -36,6 +36,15 @@ def test_leaving_out_is_choosing(numbers: np.ndarray, data: st.DataObject, targe
     assert one == pytest.approx(other, abs=1e-9)
 
 
+@given(NUMBERS, st.floats(-4, 4))
+def test_of_all_sizes_the_best_is_that_of_all_subsets(numbers: np.ndarray, target: float) -> None:
+    errors = [sums.nearest(numbers, k, target).error for k in range(len(numbers) + 1)]
+    every = np.zeros(1)
+    for number in numbers:
+        every = np.concatenate([every, every + number])
+    assert min(errors) == pytest.approx(np.abs(every - target).min(), abs=1e-9)
+
+
 def test_eight_numbers_worked_out_by_hand() -> None:
     numbers = np.array([0.9, -0.7, 0.4, 0.31, -0.2, 0.15, 0.05, -1.1])
     errors = [sums.nearest(numbers, k, 0.3).error for k in range(1, 9)]

@@ -103,7 +103,7 @@ def test_a_broken_file_is_listed_with_its_problem(source: bytes, problem: str, f
 def test_an_experiment_is_listed_with_its_question(folder: Path) -> None:
     listed = catalog.plugins("experiment")["first-question"]
     assert (listed.summary, listed.problem, listed.defaults) == ("First: a question.", "", {"seeds": 3})
-    assert catalog.kind_of("first-question") == "experiment"
+    assert catalog.kinds_of("first-question") == ["experiment"]
 
 
 def test_a_file_that_imports_what_is_not_installed_is_listed_with_its_problem(folder: Path) -> None:

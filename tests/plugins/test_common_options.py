@@ -54,7 +54,7 @@ def test_a_loss_brings_options_of_its_own() -> None:
     [
         ({"smoothing": "0.2"}, "no option of 'toys' named 'smoothing'"),
         ({"loss": "squared-error", "smoothing": "0.2"}, "no option of 'toys' named 'smoothing'"),
-        ({"loss": "hinge"}, "it takes cross-entropy | label-smoothing | squared-error"),
+        ({"loss": "hinge"}, "it takes cross-entropy | label-smoothing | squared-error | gambler"),
         ({"rate": "0"}, "it takes number > 0"),
         ({"warmup": "2"}, "it takes number in [0, 1]"),
         ({"examples": "0"}, "it takes whole number >= 1"),
@@ -185,27 +185,32 @@ SURE = torch.tensor([[3.0, 1.0, 0.0, -1.0]], dtype=torch.float64)
 FIRST = torch.tensor([0])
 
 
+def value(loss: str, logits: torch.Tensor, labels: torch.Tensor, **own: float) -> torch.Tensor:
+    """The loss of a network that gives these logits."""
+    return LOSSES[loss](toy, **own).loss(nn.Identity(), (logits, labels))
+
+
 def test_of_equal_logits_every_cross_entropy_is_the_logarithm_of_the_classes() -> None:
     for name in ("cross-entropy", "label-smoothing"):
-        assert LOSSES[name](LOGITS, FIRST).item() == pytest.approx(1.3862943611)
+        assert value(name, LOGITS, FIRST).item() == pytest.approx(1.3862943611)
 
 
 def test_smoothing_mixes_the_target_with_all_classes() -> None:
     """0.6 of -log p of the class, and 0.4 of the mean over the four classes."""
     logs = SURE.log_softmax(dim=1)[0]
     expected = -(0.6 * logs[0] + 0.4 * logs.mean())
-    assert LOSSES["label-smoothing"](SURE, FIRST, smoothing=0.4).item() == pytest.approx(expected.item())
-    assert LOSSES["label-smoothing"](SURE, FIRST, smoothing=0.0).item() == LOSSES["cross-entropy"](SURE, FIRST).item()
+    assert value("label-smoothing", SURE, FIRST, smoothing=0.4).item() == pytest.approx(expected.item())
+    assert value("label-smoothing", SURE, FIRST, smoothing=0.0).item() == value("cross-entropy", SURE, FIRST).item()
 
 
 def test_the_squared_error_is_of_the_one_hot_target() -> None:
-    assert LOSSES["squared-error"](SURE, FIRST).item() == pytest.approx((4 + 1 + 0 + 1) / 4)
+    assert value("squared-error", SURE, FIRST).item() == pytest.approx((4 + 1 + 0 + 1) / 4)
 
 
 def test_the_loss_of_a_task_is_replaced_and_its_metrics_are_not() -> None:
     task = made(loss="label-smoothing", smoothing=0.4)
     network, batch = nn.Linear(6, 2), (torch.randn(5, 6), torch.tensor([0, 1, 1, 0, 1]))
-    assert task.loss(network, batch) == LOSSES["label-smoothing"](network(batch[0]), batch[1], smoothing=0.4)
+    assert task.loss(network, batch) == value("label-smoothing", network(batch[0]), batch[1], smoothing=0.4)
     assert task.evaluate is toy.evaluate
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import catalog, registry
-from tests.support.command import ROOT, Bench, Ended, bench_here, bench_process
+from tests.support.command import ROOT, Bench, Ended, assert_one_clear_line, bench_here, bench_process
 from tests.support.outside import known_here, plant
 
 pytestmark = pytest.mark.runs
@@ -311,3 +311,29 @@ def test_info_and_check_know_no_broken_names(bench: Bench) -> None:
         assert ended.err.strip() == (
             "Error: no algorithm, task or experiment named 'magnitud'. Did you mean 'magnitude'? (bench list)"
         )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [(None, True), ("dist-of-mine", True), ("other, dist-of-mine", True), ("none", False), ("", False)],
+)
+def test_what_may_be_imported_from_outside_can_be_said(
+    tmp_path: Path,
+    known: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    bench: Bench,
+    wanted: str | None,
+    there: bool,
+) -> None:
+    distribution = plant(tmp_path, "algorithm", "mine", SOUND.format(name="mine"))
+    if wanted is not None:
+        monkeypatch.setenv("PRUNEBENCH_PLUGINS", wanted)
+    known(tmp_path)
+    if there:
+        assert registry.algorithm("mine").name == "mine"
+        return
+    told = f"PRUNEBENCH_PLUGINS={wanted} leaves out {distribution} 1.0"
+    assert_one_clear_line(bench("run", "--algo", "mine", "--task", "digits", "--dry-run"), 3, told)
+    assert "mine_plugin" not in sys.modules
+    assert told in bench("list", "--format", "json").out
+    assert registry.algorithm("snip").name == "snip"

@@ -13,7 +13,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import catalog, registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
-from benchmark.records.spelling import Choice, choices, spelled
+from benchmark.records.spelling import Choice, choices, only_choice, spelled
 from benchmark.records.store import Store
 from tests.support.command import Bench
 from tests.support.outside import plant
@@ -55,6 +55,14 @@ def flips(tmp_path: Path, known: Callable[[Path], None]) -> Path:
 
 def test_names_and_options_are_told_apart() -> None:
     assert choices(["a:x=1,y=2,b", " c "]) == [Choice("a", {"x": "1", "y": "2"}), Choice("b"), Choice("c")]
+
+
+def test_values_of_one_name_may_be_lists() -> None:
+    assert only_choice("a:x=1,2, 3,y=mnist:recipe=snip") == Choice("a", {"x": "1,2,3", "y": "mnist:recipe=snip"})
+    assert only_choice("a") == Choice("a")
+    for wrong in ("a,b", "a,b:x=1", "a:1", "a:x="):
+        with pytest.raises(UsageError):
+            only_choice(wrong)
 
 
 def test_a_task_is_made_of_its_options(flips: Path) -> None:

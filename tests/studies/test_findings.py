@@ -6,8 +6,10 @@ import math
 
 import pytest
 
-from benchmark import Finding, UsageError, difference, wilson
-from benchmark.studies.findings import judged
+from benchmark import Finding, UsageError, wilson
+from benchmark.leaderboard.statistics import compare
+from benchmark.leaderboard.variances import spreads
+from benchmark.studies.findings import judged, paired
 
 
 @pytest.mark.parametrize(
@@ -53,23 +55,34 @@ def test_behind_a_guard_that_failed_nothing_is_informative() -> None:
 
 def test_a_difference_is_paired_by_seed() -> None:
     a, b = {0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.8, 1: 0.69, 2: 0.61}
-    found = difference(a, b)
+    found = paired(a, b)
     assert found.estimate == pytest.approx(0.1)
     assert (found.n, found.bound, found.side) == (3, 0.0, "above")
     assert found.verdict(None)[0] == "holds"
-    assert difference(a, b, above=0.2).verdict(None)[0] == "does not hold"
-    assert difference(b, a, below=0.0).verdict(None)[0] == "holds"
+    assert paired(a, b, above=0.2).verdict(None)[0] == "does not hold"
+    assert paired(b, a, below=0.0).verdict(None)[0] == "holds"
     with pytest.raises(UsageError, match="one bound"):
-        difference(a, b, above=0.0, below=1.0)
+        paired(a, b, above=0.0, below=1.0)
 
 
 def test_the_p_value_is_against_the_bound() -> None:
     a, b = {0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.8, 1: 0.69, 2: 0.61}
-    assert difference(a, b, above=0.1).p == pytest.approx(1.0)
-    near, far = difference(a, b).p, difference(a, b, above=0.09).p
+    assert paired(a, b, above=0.1).p == pytest.approx(1.0)
+    near, far = paired(a, b).p, paired(a, b, above=0.09).p
     assert near is not None
     assert far is not None
     assert near < 0.01 < far
+
+
+def test_the_noise_of_a_table_is_that_of_all_its_rows() -> None:
+    """As on leaderboards: the variances are moderated by those of the other rows, which have the same seeds."""
+    table = [{0: 0.90, 1: 0.81, 2: 0.70}, {0: 0.88, 1: 0.78, 2: 0.69}, {0: 0.5, 1: 0.41, 2: 0.31}, {0: 0.6, 3: 0.7}]
+    a, b, *others = table
+    known = spreads([list(row.values()) for row in table[:3]])
+    assert known is not None
+    assert paired(a, b, among=others).p == compare(a, b, spreads=(known[0], known[1])).p
+    assert paired(a, b, among=table) == paired(a, b, among=others), "a and b count once"
+    assert paired(a, b, among=[others[1]]) == paired(a, b), "rows without these seeds tell nothing"
 
 
 def test_wilson_by_hand() -> None:

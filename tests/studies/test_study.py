@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from pydantic import Field
 
-from benchmark import Finding, Study, UsageError, by_seed, experiment, without_result
+from benchmark import Finding, Study, UsageError, algorithm, by_seed, difference, experiment, without_result
+from benchmark.plugins import registry
 from benchmark.records.record import Record
 from benchmark.studies import result
+from benchmark.studies.findings import paired
+from benchmark.studies.frames import rows
 from benchmark.studies.points import draw
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran
@@ -33,10 +37,14 @@ def asked() -> Asked:
 
 @pytest.fixture
 def study(asked: Asked) -> Study:
-    def answer(selection: Selection) -> list[Record]:
-        asked.append(selection)
-        names = [choice.name for choice in selection.algorithms]
-        return [ran(cell(name, seed), 0.5 + seed / 10) for name in names for seed in selection.seeds]
+    def answer(*selections: Selection) -> list[Record]:
+        asked.extend(selections)
+        return [
+            ran(cell(choice.name, seed), 0.5 + seed / 10)
+            for selection in selections
+            for choice in selection.algorithms
+            for seed in selection.seeds
+        ]
 
     return Study("trial", answer, lambda points, draws: [(one, draw(one, 0, draws)) for one in points])
 
@@ -62,10 +70,51 @@ def test_without_a_task_nothing_is_asked(study: Study) -> None:
         study.runs("dense")
 
 
+def test_runs_over_rows_of_others_are_asked_for_each_at_its_seed_and_sparsity(study: Study, asked: Asked) -> None:
+    study.on("digits", model="mlp", budget="smoke", seeds=3)
+    sources = study.runs("imp").assign(moment=[0.1, 0.2, 0.3])
+    frame = study.runs("ticket:of={key}", "dense:at={moment}", over=sources[1:])
+    assert [(one.seeds, one.sparsities, one.models) for one in asked[1:]] == [
+        ([1], [0.9], ["mlp"]),
+        ([2], [0.9], ["mlp"]),
+    ]
+    assert [dict(choice.options) for choice in asked[1].algorithms] == [{"of": sources.key[1]}, {"at": "0.2"}]
+    assert (frame.algorithm.tolist(), frame.seed.tolist()) == (["ticket", "dense"] * 2, [1, 1, 2, 2])
+    assert len(study.runs("ticket:of={key}", over=sources[:0])) == 0
+
+
 def test_a_seed_with_two_rows_is_no_value(study: Study) -> None:
     study.on("digits")
     with pytest.raises(ValueError, match="several rows of one seed"):
         by_seed(study.runs("imp", "snip"))
+
+
+def test_a_difference_is_between_rows_and_its_noise_that_of_their_table(study: Study) -> None:
+    study.on("digits", seeds=3)
+    frame = study.runs("imp", "snip", "random")
+    frame["score"] += [0.3, 0.31, 0.32, 0.1, 0.12, 0.11, 0, 0, 0]
+    one, other = (frame[frame.algorithm == name] for name in ("imp", "snip"))
+    found = difference(one, other, among=frame, says="here")
+    assert found.estimate == pytest.approx(0.2)
+    assert str(found).endswith("n = 3 here")
+    assert found == paired(by_seed(one), by_seed(other), says="here", among=rows(frame))
+    assert found != difference(one, other, says="here")
+    assert difference(one, other, column="loss").missing == ("loss",)
+    frame.loc[0, "status"] = "failed"
+    assert difference(frame[:3], other).missing == ("imp at 0.9, seed 0 (failed)",)
+
+
+def test_pruners_are_the_built_in_ones_that_need_no_option(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = study.pruners()
+    assert {"imp", "snip", "random", "granet"} <= set(names)
+    assert not {"dense", "hrank", "spectral", "ugs"} & set(names)
+    assert "hrank" in study.pruners("channels")
+
+    def imp(run: Any, *, of: Annotated[str, Field(min_length=1)] = "") -> None: ...
+
+    real, needy = registry.algorithm, algorithm()(imp)
+    monkeypatch.setattr(registry, "algorithm", lambda name: needy if name == "imp" else real(name))
+    assert study.pruners() == [name for name in names if name != "imp"]
 
 
 def test_each_asks_for_the_product(study: Study) -> None:

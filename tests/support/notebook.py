@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,11 +92,13 @@ class Notebook(Run):
             Change(step, before, self.masks, weights, self.weights, memory, self.memory, gradients),
         )
 
-    def steps(self, steps: int | None = None) -> Iterator[Step]:
+    def steps(self, steps: int | None = None, *, at: Container[int] | None = None) -> Iterator[Step]:
+        """Every step is written down; those of `at` are the method's."""
         for step in super().steps(steps):
             pause = Pause(step.index, float(step.loss), self.weights, self._live_gradients())
             self.pauses.append(pause)
-            yield step
+            if at is None or step.index in at:
+                yield step
             pause.edited, pause.looked, pause.skipped = self._live_gradients(), bool(step._grads), step._skipped
 
     def train(self, steps: int | None = None) -> None:
@@ -156,8 +158,8 @@ def state(run: Run) -> dict[str, Tensor]:
 class Watching(Notebook):
     """Keeps the scores at every pause."""
 
-    def steps(self, steps: int | None = None) -> Iterator[Step]:
-        for step in super().steps(steps):
+    def steps(self, steps: int | None = None, *, at: Container[int] | None = None) -> Iterator[Step]:
+        for step in super().steps(steps, at=at):
             self.scores.append({name: score.detach().clone() for name, score in self.learned.items()})
             yield step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -34,6 +34,12 @@ def plant(folder: Path, kind: str, name: str, source: str | bytes | None, target
         file = folder / f"{plain}_plugin.py"
         file.write_bytes(source if isinstance(source, bytes) else dedent(source).encode())
     return distribution
+
+
+def plant_algorithms(folder: Path, head: str, bodies: Mapping[str, str]) -> None:
+    """Lay algorithms into a folder, as `plant` does: each has its own name and body in the same source."""
+    for name, body in bodies.items():
+        plant(folder, "algorithm", name, head.format(name=name, body=body))
 
 
 @contextmanager

@@ -13,4 +13,6 @@ def said(record: Record, *left_out: str) -> dict[str, Any]:
     for name in ("shared_steps", *left_out):
         values["where"].pop(name, None)
     del values["cost"]["seconds"], values["cost"]["peak_bytes"]
+    if values["edits"]:
+        del values["edits"]["seconds"]
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import util
 from typing import Any
@@ -28,7 +28,7 @@ def mark(item: pytest.Item) -> None:
     """Everything is a unit test that is neither marked otherwise nor uses what is dear to make."""
     if DEAR & set(getattr(item, "fixturenames", ())):
         item.add_marker("runs")
-    if not any(item.get_closest_marker(name) for name in ("runs", "slow", "gpu")):
+    if not any(item.get_closest_marker(name) for name in ("runs", "slow", "gpu", "slurm")):
         item.add_marker("unit")
 
 
@@ -45,20 +45,24 @@ def held_to_its_tier(item: pytest.Item) -> Iterator[None]:
 
 def watch() -> None:
     """Look, from here on, at what this process starts and trains."""
-    start, update = util.spawnv_passfds, Engine.update
+    start, updates = util.spawnv_passfds, (Engine.update, Engine.updated)
 
     def watched_start(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
         _refuse("starts a process")
         return start(path, args, passfds)
 
-    def watched_update(self: Engine) -> None:
-        global _updates
-        _updates += 1
-        if _updates > FEW:
-            _refuse("trains")
-        update(self)
+    def watched(update: Callable[..., None]) -> Callable[..., None]:
+        def watched_update(*arguments: Any) -> None:
+            global _updates
+            _updates += 1
+            if _updates > FEW:
+                _refuse("trains")
+            update(*arguments)
 
-    util.spawnv_passfds, Engine.update = watched_start, watched_update  # type: ignore[method-assign]
+        return watched_update
+
+    util.spawnv_passfds = watched_start
+    Engine.update, Engine.updated = map(watched, updates)  # type: ignore[method-assign]
     sys.addaudithook(lambda event, _: _refuse(f"starts a process ({event})") if event in STARTS else None)
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.runs
 
 CUTTER = '''
     from typing import Annotated, Literal
-    from benchmark import Absent, Fraction, Run, algorithm
+    from benchmark import Absent, Fraction, Key, Run, algorithm
 
     def deep(network):
         return len(list(network.parameters())) > 2
@@ -30,7 +30,8 @@ CUTTER = '''
 
     @algorithm(prunes="edges", edges="edges", edits_only=True, edit_limit=limit)
     def cutter(run: Run, *, edges: Annotated[int | None, Absent(None)] = None, share: Fraction = 0.5,
-               norms: Annotated[Literal["a", "b"], Absent("a", matters=deep)] = "b") -> None:
+               norms: Annotated[Literal["a", "b"], Absent("a", matters=deep)] = "b",
+               of: Annotated[Key | None, Absent(None)] = None) -> None:
         """Cutter: cuts (Nobody, 2026)."""
 '''
 
@@ -71,15 +72,19 @@ def test_an_outside_one_is_what_it_declares_and_is_not_imported(declarations: De
     cutter = declarations.algorithm("cutter")
     assert isinstance(cutter, Apart)
     assert (cutter.prunes, cutter.needs, cutter.edges) == ({"edges"}, frozenset(), "edges")
-    assert cutter.filled({"share": 0.2}) == {"edges": None, "norms": "a", "share": 0.2}
+    assert cutter.filled({"share": 0.2}) == {"edges": None, "norms": "a", "share": 0.2, "of": None}
     assert cutter.unusual({"share": 0.5, "norms": "a"}) == {"norms": "a"}
     assert "cutter_plugin" not in sys.modules
+
+
+def test_an_outside_one_says_which_options_name_records(declarations: Declarations) -> None:
+    assert declarations.algorithm("cutter").keys == {"of"}
 
 
 def test_its_options_are_resolved_and_written(declarations: Declarations) -> None:
     cutter = declarations.algorithm("cutter")
     values = cutter.resolve({"share": "0.25"})
-    assert values == {"edges": None, "share": 0.25, "norms": "b"}
+    assert values == {"edges": None, "share": 0.25, "norms": "b", "of": None}
     network = Sketched(Choice("digits"), "mlp")
     assert cutter.written(values, network) == {"share": 0.25, "norms": "b"}
     assert cutter.resolve({"control": "shuffle"})["control"] == "shuffle"
@@ -122,6 +127,6 @@ def test_a_broken_one_is_named(plugins: None, name: str, monkeypatch: pytest.Mon
 def test_what_was_declared_stays_known_when_its_process_has_ended(plugins: None) -> None:
     with Declarations() as declared:
         cutter = declared.algorithm("cutter")
-    assert cutter.filled({}) == {"edges": None, "norms": "a"}
+    assert cutter.filled({}) == {"edges": None, "norms": "a", "of": None}
     with pytest.raises(PluginError, match="it ended the process"):
         cutter.resolve({})

@@ -22,6 +22,7 @@ from benchmark.sweep.channel import Channel, Garbled
 from benchmark.sweep.endings import Endings
 from benchmark.sweep.lead import Lead
 from benchmark.sweep.started import Limits
+from benchmark.sweep.work import Work
 from benchmark.sweep.workers import run_in_processes, sweep_folder
 
 pytestmark = pytest.mark.runs
@@ -35,7 +36,7 @@ def digits(algorithm: str = "dense", seed: int = 0, **options: Any) -> Cell:
 
 def answered(cells: list[Cell], folder: Path, **more: Any) -> list[Record]:
     records: list[Record] = []
-    run_in_processes(cells, Settings({"digits": folder}), Store(folder), 2, records.append, **more)
+    run_in_processes(Work(cells, Settings({"digits": folder}), Store(folder), records.append, **more), jobs=2)
     return records
 
 
@@ -101,10 +102,10 @@ def test_it_ends_with_the_process_that_leads(tmp_path: Path) -> None:
 
 
 def test_a_cell_without_progress_is_stopped(tmp_path: Path) -> None:
-    """`full` on the digits reports steps all the time; nothing reports within a millisecond."""
-    [record] = answered([digits()], tmp_path, limits=Limits(stall=0.001))
+    """`full` on the digits reports steps all the time; nothing reports within a nanosecond."""
+    [record] = answered([digits()], tmp_path, limits=Limits(stall=1e-9))
     assert record.status == "timeout"
-    assert record.error == "stopped after 0.001 seconds without progress; --stall with --rerun failed allows more"
+    assert record.error == "stopped after 1e-09 seconds without progress; --stall with --rerun failed allows more"
     [record] = answered([digits()], tmp_path, limits=Limits(stall=60))
     assert record.status == "ok"
 
@@ -241,6 +242,38 @@ def test_a_training_that_could_not_be_written_is_made_again() -> None:
     endings.claim("first", PLACE)
     endings.made("first", PLACE, "")
     assert endings.claim("second", PLACE) == {}
+
+
+def test_a_training_that_was_begun_goes_on_and_the_next_in_turn_takes_it() -> None:
+    endings = Endings[str]()
+    endings.claim("first", PLACE)
+    assert endings.made("first", PLACE, "part", 40) == []
+    assert endings.claim("second", PLACE) is None, "it is not done"
+    assert [worker for worker, _ in endings.ended("first")] == ["second"]
+    answer = endings.claim("second", PLACE)
+    assert answer is not None
+    assert (answer["digest"], answer["steps"]) == ("part", 40)
+    endings.made("second", PLACE, "whole")
+    answer = endings.claim("third", PLACE)
+    assert answer is not None
+    assert (answer["digest"], answer["steps"]) == ("whole", None)
+
+
+def test_a_later_sweep_knows_what_was_made_and_what_was_begun(tmp_path: Path) -> None:
+    other = ("ours", "another training")
+    first = Endings[str](tmp_path)
+    for place, steps in ((PLACE, None), (other, 40)):
+        first.claim("worker", place)
+        first.made("worker", place, "digest", steps)
+    later = Endings[str](tmp_path)
+    for place, steps in ((PLACE, None), (other, 40)):
+        answer = later.claim("worker", place)
+        assert answer is not None
+        assert (answer["digest"], answer["steps"]) == ("digest", steps)
+    assert later.claim("worker", ("theirs", "a training")) == {}
+    for file in tmp_path.iterdir():
+        file.write_text("{}")
+    assert Endings[str](tmp_path).claim("worker", PLACE) == {}, "one that cannot be read is made again"
 
 
 def test_the_folder_of_a_sweep_is_gone_afterwards() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +19,12 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.sweep import workers
 from benchmark.sweep.logs import tidy
+from benchmark.sweep.work import Work
 from benchmark.sweep.workers import run_in_processes
 from tests.support.command import BENCH, Bench, Ended, bench_process
+from tests.support.disturb import wait_until
 from tests.support.masks import digest, unpacked
-from tests.support.outside import plant
+from tests.support.outside import plant, plant_algorithms
 
 pytestmark = pytest.mark.runs
 
@@ -59,10 +60,9 @@ LOST = {"killed", "crashes"}
 def suspects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suspects")
     stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: time.sleep(1000)"
-    mark = "m := glob.glob(os.path.join(os.environ['TMPDIR'], '..', 'trainings-*'))[0] + '/mark'"
-    unlucky = f"import glob; os.path.exists({mark}) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
-    for name, body in (SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky}).items():
-        plant(folder, "algorithm", name, HEAD.format(name=name, body=body))
+    mark = "m := str(run._state._shared_trainings.sharing.folder / 'mark')"
+    unlucky = f"os.path.exists({mark}) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
+    plant_algorithms(folder, HEAD, SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky})
     return folder
 
 
@@ -247,14 +247,6 @@ def members(group: int) -> list[int]:
     return found
 
 
-def wait_until(happens: Callable[[], Any], what: str) -> None:
-    """Look again and again, for as long as a slow machine may need."""
-    deadline = time.monotonic() + 120
-    while not happens():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module", params=["Ctrl-C", "kill"])
 def interrupted(
     request: pytest.FixtureRequest, suspects: Path, tmp_path_factory: pytest.TempPathFactory
@@ -267,7 +259,7 @@ def interrupted(
     results = tmp_path_factory.mktemp("interrupted") / "results"
     words = ["run", "--algo", "dense,hangs", *SMOKE, "--sparsity", "0", "--jobs", "2", "--results", str(results)]
     with started(words, suspects) as bench:
-        wait_until(lambda: list(results.rglob("*.json")), "dense is answered")
+        wait_until(lambda: list((results / "records").rglob("*.json")), "dense is answered")
         os.killpg(bench.pid, signal.SIGINT) if request.param == "Ctrl-C" else os.kill(bench.pid, signal.SIGTERM)
         out, err = bench.communicate(timeout=120)
         wait_until(lambda: not members(bench.pid), "no process of the run is left")
@@ -294,9 +286,9 @@ def test_an_interrupt_keeps_what_is_finished_and_nothing_half_done(
 ) -> None:
     results, _ = interrupted
     assert [(record.cell.algorithm, record.status) for record in Store(results)] == [("dense", "ok")]
-    assert [
-        file.name for file in results.rglob("*") if file.is_file() and file.suffix not in (".json", ".npz", ".log")
-    ] == []
+    files = [file for file in results.rglob("*") if file.is_file()]
+    assert {file.suffix for file in files if file.parent.name != "ledger"} <= {".json", ".npz", ".log", ".whole"}
+    assert not [*(results / "leases").iterdir()]
 
 
 def test_the_next_run_goes_on_from_there(bench: Bench, interrupted: tuple[Path, Ended]) -> None:
@@ -304,6 +296,15 @@ def test_the_next_run_goes_on_from_there(bench: Bench, interrupted: tuple[Path, 
     again = bench("run", "--algo", "dense,random", *SMOKE, "--jobs", "0", "--results", results)
     assert again.code == 0
     assert again.err.startswith("2 cells: 1 answered already, 1 to run")
+
+
+def test_a_benchmark_folder_where_the_command_is_called_is_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "__init__.py").write_text("raise SystemExit('another one')")
+    words = [BENCH, "run", "--algo", "snip", *SMOKE, "--results", tmp_path / "results"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "another one" not in ended.stderr
 
 
 SLOW_SERVER = """
@@ -383,21 +384,15 @@ def test_an_interrupt_that_something_swallows_is_not_lost(tmp_path: Path) -> Non
     cell = Cell(algorithm="dense", task="digits", model="mlp", sparsity=0.0, budget="full", seed=0, options={})
     turns = 0
 
-    def swallow(running: object) -> None:
+    def swallow(running: object, elsewhere: int) -> None:
         nonlocal turns
         turns += 1
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
+    settings = Settings({"digits": tmp_path})
     with pytest.raises(KeyboardInterrupt):
-        run_in_processes(
-            [cell],
-            Settings({"digits": tmp_path}),
-            Store(tmp_path),
-            1,
-            lambda record: None,
-            swallow,
-        )
+        run_in_processes(Work([cell], settings, Store(tmp_path), lambda record: None, progress=swallow), jobs=1)
     assert turns == 1
     assert signal.getsignal(signal.SIGINT) is before

@@ -10,8 +10,20 @@ from tests.support.runs import toy_run
 
 LOOKS = {"task", "recipe", "target", "trained", "data", "weights", "parameters", "masks", "rng", "clock"}
 LOOKS |= {"batches", "balanced", "loss", "flow", "gradients", "redraw", "outputs", "statistics", "moments", "gram"}
-LOOKS |= {"example_gradients", "evaluate", "note", "inputs"}
-VERBS = {"prune", "train", "steps", "snapshot", "restore", "write", "rewind", "learning", "rewrite", "augment"}
+LOOKS |= {"example_gradients", "evaluate", "note", "inputs", "found"}
+VERBS = {
+    "prune",
+    "train",
+    "steps",
+    "snapshot",
+    "restore",
+    "write",
+    "rewind",
+    "learning",
+    "rewrite",
+    "augment",
+    "reorder",
+}
 
 
 def public(run: Run) -> set[str]:

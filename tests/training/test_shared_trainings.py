@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,16 +15,16 @@ from torch import Tensor
 
 from benchmark import Run, Target, algorithm, keep_top
 from benchmark.contract.toy import toy
+from benchmark.errors import Diverged
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
-from benchmark.sweep.started import Started
-from benchmark.sweep.workers import _next
+from benchmark.training import shared_trainings
 from benchmark.training.run_state import RunState
-from benchmark.training.shared_trainings import LocalLedger, Made, SharedTrainings, Sharing
+from benchmark.training.shared_trainings import LocalLedger, Made, SharedTrainings, Sharing, packed, unpacked
 from benchmark.training.step import Snapshot
 
 pytestmark = pytest.mark.runs
@@ -83,6 +84,15 @@ def test_every_kind_of_method_has_its_own_record_after_others(name: str, sharing
     assert found(record_of(cell, sharing)) == found(record_of(cell, None))
 
 
+def test_the_curve_of_a_training_goes_with_it(sharing: Sharing) -> None:
+    followed = at(0.8, options={"curve": 4})
+    record_of(at(0.9), sharing)
+    assert "shared_steps" not in record_of(at(0.9, options={"curve": 4}), sharing).provenance
+    then = record_of(followed, sharing)
+    assert found(then) == found(record_of(followed, None))
+    assert then.provenance["shared_steps"] > 0
+
+
 def test_dense_training_is_where_imp_begins(sharing: Sharing) -> None:
     record_of(at(0.5, algorithm="dense"), sharing)
     steps = toy.recipe("smoke", "net").steps
@@ -122,11 +132,11 @@ def test_a_training_that_is_not_the_one_that_was_made_is_made_again(
     """The file was cut or rewritten, or another cell's training lies in its place."""
     plain, first, second = run_of(None), run_of(sharing), run_of(sharing)
     first.train()
-    [ending] = tmp_path.glob("*.pt")
+    [ending] = tmp_path.glob("*.whole")
     if content is None:
         other = run_of(sharing)
         other.train(5)
-        [content] = [file.read_bytes() for file in tmp_path.glob("*.pt") if file != ending]
+        [content] = [file.read_bytes() for file in tmp_path.glob("*.whole") if file != ending]
     ending.write_bytes(content)
     second.train()
     plain.train()
@@ -137,12 +147,12 @@ def test_a_training_that_is_not_the_one_that_was_made_is_made_again(
 # --- within a run -----------------------------------------------------------------------------------------------------
 
 
-def run_of(sharing: Sharing | None, optimizer: str = "sgd", limit: int = 10**9) -> Run:
-    recipe = replace(toy.recipe("smoke", "net"), optimizer=optimizer, rate=0.01)
+def run_of(sharing: Sharing | None, optimizer: str = "sgd", limit: int = 10**9, rate: float = 0.01) -> Run:
+    recipe = replace(toy.recipe("smoke", "net"), optimizer=optimizer, rate=rate)
     shared = SharedTrainings(sharing, "toy", CPU, limit) if sharing else None
-    return Run(
-        RunState(toy, build(toy, "net", 0), recipe, Target(0.3), toy.data(Path()).train, 0, shared_trainings=shared)
-    )
+    data = toy.data(Path())
+    more = {"shared_trainings": shared, "validation": data.validation}
+    return Run(RunState(toy, build(toy, "net", 0), recipe, Target(0.3), data.train, 0, **more))
 
 
 def state(snapshot: Snapshot) -> dict[str, Any]:
@@ -239,13 +249,13 @@ def test_a_network_changed_by_hand_after_a_shared_training_is_found(sharing: Sha
 
 def test_what_was_of_no_use_for_longest_makes_room(tmp_path: Path, sharing: Sharing) -> None:
     run_of(sharing).train(1)
-    (first,) = tmp_path.glob("*.pt")
+    (first,) = tmp_path.glob("*.whole")
     size = first.stat().st_size
     run_of(sharing, limit=int(2.5 * size)).train(2)
     run_of(sharing).train(1)  # of use again
     run_of(sharing, limit=int(2.5 * size)).train(3)
     assert first.exists()
-    assert len([*tmp_path.glob("*.pt")]) == 2
+    assert len([*tmp_path.glob("*.whole")]) == 2
 
 
 def test_a_folder_that_is_gone_costs_nothing_but_the_training(tmp_path: Path) -> None:
@@ -255,19 +265,87 @@ def test_a_folder_that_is_gone_costs_nothing_but_the_training(tmp_path: Path) ->
     assert state(run.snapshot()) == state(plain.snapshot())
 
 
-# --- which cell starts next -------------------------------------------------------------------------------------------
+# --- a training that is killed ----------------------------------------------------------------------------------------
 
 
-def test_cells_that_can_share_start_one_after_the_other() -> None:
-    shuffled = {"control": "shuffle"}
-    waiting = [
-        at(share, seed=seed, options=chosen) for seed in (0, 1) for share, chosen in ((0.5, {}), (0.8, shuffled))
-    ]
-    running: list[Started] = []
-    order = []
-    for _ in range(4):
-        cell = _next(waiting, running)
-        order.append((cell.seed, cell.sparsity))
-        question = Question(cell, registry.algorithm("imp"), toy)
-        running = [*running[-1:], Started(question, process=None, channel=None, folder=Path(), since=0)]  # type: ignore[arg-type]
-    assert order == [(0, 0.5), (1, 0.5), (0, 0.8), (1, 0.8)]
+class Killed(Exception):
+    """The process is gone."""
+
+
+def followed(run: Run) -> Run:
+    """The run, with the curve of its last training."""
+    run._state.follow(5)
+    return run
+
+
+def killed_at(run: Run, step: int) -> None:
+    """Train, and lose the process before a step."""
+    engine = run._state.engine
+    real = engine.advance
+
+    def advance() -> None:
+        if engine.clock == step:
+            raise Killed
+        real()
+
+    engine.advance = advance  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        run.train()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("deaths", [(13,), (1,), (5, 9, 23)])
+def test_a_killed_training_goes_on_where_it_was(
+    optimizer: str, deaths: tuple[int, ...], sharing: Sharing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_trainings, "EVERY", 0.0)
+    monkeypatch.setattr(shared_trainings, "FEW", 4)
+    for step in deaths:
+        killed_at(followed(run_of(sharing, optimizer)), step)
+    again, plain = followed(run_of(sharing, optimizer)), followed(run_of(None, optimizer))
+    again.train()
+    plain.train()
+    assert again._state.curve.noted() == plain._state.curve.noted()
+    assert state(again.snapshot()) == state(plain.snapshot())
+    assert again._state.meter.reused_steps == deaths[-1] // 4 * 4
+    assert again._state.meter.counts(24) == plain._state.meter.counts(24)
+    third = followed(run_of(sharing, optimizer))
+    third.train()
+    assert third._state.curve.rows == plain._state.curve.rows
+    assert third._state.meter.reused_steps == 24, "the whole training is known in the end"
+    assert not [*sharing.folder.glob("*.part")]
+
+
+def test_a_loss_that_is_not_finite_is_no_training_for_others(sharing: Sharing) -> None:
+    for _ in range(2):
+        run = run_of(sharing, rate=1e30)
+        with pytest.raises(Diverged):
+            run.train()
+        assert run._state.meter.reused_steps == 0
+
+
+def test_what_is_packed_reads_the_same() -> None:
+    run = run_of(None, "adam")
+    run.train(3)
+    before = run._state.engine.state() | {"curve": {"rows": [{"step": 1, "loss": 0.1}], "done": 2, "losses": [0.3]}}
+    after = unpacked(packed(before), CPU)
+    assert (after["mode"], after["curve"]) == (before["mode"], before["curve"])
+    for kind in ("parameters", "buffers"):
+        assert all(torch.equal(one, other) for one, other in zip(after[kind], before[kind], strict=True))
+    for one, other in zip(after["memory"], before["memory"], strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(torch.as_tensor(one[slot]), torch.as_tensor(other[slot])) for slot in one)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x" * 100, (2).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"]
+)
+def test_what_its_maker_wrote_wrongly_is_made_again(sharing: Sharing, content: bytes) -> None:
+    first, second, plain = run_of(sharing), run_of(sharing), run_of(None)
+    first.train()
+    [ending] = sharing.folder.glob("*.whole")
+    ending.write_bytes(content)
+    sharing.ledger.made(ending.stem, hashlib.sha256(content).hexdigest())
+    second.train()
+    plain.train()
+    assert state(second.snapshot()) == state(plain.snapshot())

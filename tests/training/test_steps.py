@@ -13,6 +13,7 @@ from tests.support.runs import (
     PLAIN,
     RECIPES,
     memory,
+    network,
     pruned_values,
     same,
     smallest,
@@ -28,6 +29,28 @@ def test_steps_count_from_the_clock():
     assert [step.index for step in run.steps(4)] == [3, 4, 5, 6]
     assert [step.index for step in run.steps()] == [7, 8, 9, 10, 11]
     assert list(run.steps()) == []
+
+
+def test_it_pauses_in_some_steps_alone_where_it_is_told_which():
+    run = toy_run()
+    run.train(3)
+    assert [step.index for step in run.steps(6, at=range(0, 100, 4))] == [4, 8]
+    assert run._state.engine.clock == 9
+    assert [step.index for step in run.steps(at=())] == []
+    assert run._state.engine.clock == 12
+
+
+@RECIPES
+def test_pauses_do_not_change_a_bit(recipe):
+    every, some = toy_run(recipe), toy_run(recipe)
+    for step in every.steps():
+        if step.index in (0, 5):
+            every.prune(smallest(every, 0.5 - step.index / 20))
+    for step in some.steps(at={0, 5}):
+        some.prune(smallest(some, 0.5 - step.index / 20))
+    assert same(every.weights, some.weights)
+    assert same(network(every), network(some))
+    assert every._state.meter.log == some._state.meter.log
 
 
 def test_a_skipped_step_leaves_weights_and_memory_and_lets_the_schedule_move():

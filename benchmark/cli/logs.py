@@ -1,0 +1,25 @@
+"""`bench logs`: what the worker of a cell printed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from benchmark.cli.output import results_option
+from benchmark.errors import UsageError
+from benchmark.records.store import Store
+
+
+@click.command()
+@click.argument("key")
+@results_option
+def logs(key: str, results: Path) -> None:
+    """The output and the traceback of the cell whose KEY begins with these digits, of a running one, too."""
+    found = Store(results).logs(key) if re.fullmatch(r"[0-9a-f]{1,64}", key) else []
+    if not found:
+        raise UsageError(f"no log of '{key}' in {results / 'logs'}; a run that prints nothing leaves none")
+    if len(found) > 1:
+        raise UsageError(f"'{key}' matches {len(found)} logs; give more digits")
+    click.echo(found[0].read_text(errors="replace"), nl=False)

@@ -1,0 +1,166 @@
+"""What `bench run` is to compare: by flags, or by a file that says the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+from click.core import ParameterSource
+
+from benchmark.cli.output import Split, flat
+from benchmark.errors import UsageError
+from benchmark.files import write
+from benchmark.plugins.algorithm import Control
+from benchmark.records.spelling import choices, spelled
+from benchmark.records.starts import finetuning
+from benchmark.records.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.sweep.plan import Selection
+
+OPTIONS = [
+    click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path)),
+    click.option("--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip."),
+    click.option("--task", multiple=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."),
+    click.option("--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
+    click.option("--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
+    click.option(
+        "--pattern",
+        type=Split(),
+        multiple=True,
+        help="global, layer, N:M, blocks:RxC, channels or fan-in.  [default: global]",
+    ),
+    click.option(
+        "--prunable",
+        type=Split(),
+        multiple=True,
+        help="all, no-first, no-last, no-ends, or names of matrices with *.  [default: all that the task prunes]",
+    ),
+    click.option(
+        "--control",
+        type=Split(),
+        multiple=True,
+        help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
+    ),
+    click.option(
+        "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
+    ),
+    click.option("--budget", help="Length of training: smoke, short or full.  [default: short]"),
+    click.option("--epochs", type=click.IntRange(1), help="Or so many passes through the training split."),
+    click.option("--steps", type=click.IntRange(1), help="Or so many updates."),
+    click.option(
+        "--start",
+        multiple=True,
+        help="Begin with a trained network: the KEY of a record, files (of the task), timm:NAME, or FILE.safetensors.",
+    ),
+    click.option(
+        "--finetune",
+        type=Split(),
+        multiple=True,
+        help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0, or SHARE:RATE as 0.1:0.5.",
+    ),
+    click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ..."),
+    click.option("--seed", type=Split(int), multiple=True, help="These seeds instead."),
+    click.option(
+        "--save",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Also write these flags to a file, for bench run FILE.",
+    ),
+]
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def said(ctx: click.Context, file: Path | None, save: Path | None, **flags: Any) -> list[dict[str, Any]]:
+    """What is asked for, in the words of a file: one part by flags, or those of the file.
+
+    Raises:
+        UsageError: both are given, or the file says what no sweep knows.
+    """
+    from benchmark.sweep.sweep_file import read, written
+
+    if file is None:
+        words = _words(flags)
+        if save:
+            _write(written(words), save)
+        return [words]
+    given = [f"--{name}" for name in (*flags, "save") if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+    if given:
+        raise UsageError(f"{file} says what to run, and so does {given[0]}; leave out one or the other")
+    return read(file)
+
+
+def _words(flags: Mapping[str, Any]) -> dict[str, Any]:
+    seeds = flat(flags["seed"]) or flags["seeds"]
+    named = {name: [spelled(one.name, one.options) for one in choices(flags[name])] for name in ("algo", "task")}
+    split = ("model", "sparsity", "pattern", "prunable", "control", "edges", "finetune")
+    whole = {name: flags[name] for name in ("budget", "epochs", "steps")} | {"start": list(flags["start"])}
+    return named | {name: flat(flags[name]) for name in split} | whole | {"seeds": seeds}
+
+
+def _write(content: str, file: Path) -> None:
+    try:
+        write(content.encode(), file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+
+
+def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> Selection:
+    """What a part selects.
+
+    Raises:
+        UsageError: something is not what its word takes.
+        DataMissing: a start is not on this machine.
+    """
+    from benchmark.sweep.plan import Selection
+
+    seeds = said.get("seeds", 1)
+    return Selection(
+        algorithms=choices(said.get("algo", [])),
+        controls=said.get("control", []),
+        edges=said.get("edges", []),
+        tasks=choices(said.get("task", [])),
+        budget=_budget(said.get("budget"), said.get("epochs"), said.get("steps")),
+        seeds=list(range(seeds)) if isinstance(seeds, int) else seeds,
+        models=said.get("model", []),
+        sparsities=_in_range(said.get("sparsity", [])),
+        patterns=said.get("pattern") or ["global"],
+        prunables=said.get("prunable") or ["all"],
+        **_begins(said, store, data_root),
+    )
+
+
+def _begins(said: Mapping[str, Any], store: Store, data_root: Path | None) -> dict[str, Any]:
+    """What networks begin with, and how these are fine-tuned."""
+    from benchmark.data.folders import DataFolders
+    from benchmark.sweep.starts import named
+
+    shares = [finetuning(text) for text in said.get("finetune", [])]
+    if shares and not said.get("start"):
+        raise UsageError("--finetune is for networks that come trained; name one with --start")
+    folders = DataFolders(data_root)
+    chosen = [named(text, store, folders) for text in dict.fromkeys(said.get("start", []))]
+    return {"starts": chosen or [""], "finetunes": shares or [None]}
+
+
+def _budget(budget: str | None, epochs: int | None, steps: int | None) -> str:
+    """The budget of the cells: a name, or a length, which no leaderboard mixes with a name."""
+    lengths = [f"{count}-{unit}" for unit, count in (("epochs", epochs), ("steps", steps)) if count]
+    given = [*lengths, *([budget] if budget else [])]
+    if len(given) > 1:
+        raise UsageError("--budget, --epochs and --steps each say how long to train; give one of them")
+    return given[0] if given else "short"
+
+
+def _in_range(sparsities: Sequence[float]) -> Sequence[float]:
+    for sparsity in sparsities:
+        if not 0 <= sparsity < 1:
+            raise UsageError(f"sparsity must lie in [0, 1), got {sparsity:g}; 90% of the weights removed is 0.9")
+    return sparsities

@@ -1,0 +1,66 @@
+"""A job of a cluster: one more driver on the results folder, which leaves when others answer what is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from benchmark.launchers.local import Local
+from benchmark.launchers.order import Order, lost
+from benchmark.records.record import Record
+from benchmark.sweep.work import Running, Work
+
+
+class NothingToDo(Exception):
+    """Living drivers answer all that is left."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Answers the cells of an order that no other driver answers."""
+
+    local: Local
+    order: Order
+    here: ClassVar[bool] = True
+
+    @property
+    def jobs(self) -> int:
+        """As of `Launcher`."""
+        return self.local.jobs
+
+    @property
+    def place(self) -> str:
+        """As of `Launcher`."""
+        return self.local.place
+
+    def answer(self, work: Work) -> None:
+        """As of `Launcher`. Does not wait for what other jobs answer: if they die, the launcher sends another job."""
+        since = self.order.since(work.store)
+
+        def done(record: Record) -> None:
+            if since.record(record.cell) is None:
+                lost(work.store).put(record)
+            work.done(record)
+
+        def progress(running: Sequence[Running], elsewhere: int) -> None:
+            work.progress(running, elsewhere)
+            if elsewhere and not running:
+                raise NothingToDo
+
+        with suppress(NothingToDo):
+            self.local.answer(replace(work, since=since, done=done, progress=progress))
+
+
+def cores_of(job: Mapping[str, str], machine: int) -> int:
+    """The cores that Slurm gives to each task of a job.
+
+    Args:
+        job: its environment variables.
+        machine: the cores that this process may use.
+    """
+    tasks = math.ceil(int(job.get("SLURM_NTASKS", 1)) / int(job.get("SLURM_NNODES", 1)))
+    given = int(job.get("SLURM_CPUS_PER_TASK", 0)) or int(job.get("SLURM_CPUS_ON_NODE", machine)) // tasks
+    return max(1, min(given, machine))

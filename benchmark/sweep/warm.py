@@ -1,0 +1,18 @@
+"""What all workers need, once for all: importing this module is what the fork server does before the first fork.
+
+The names of the built-in plug-ins are looked up, which reads their files and imports none of them.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch._dynamo  # noqa: F401  # torch.optim imports it on first use, which takes a second
+
+import benchmark.plugins.chain
+import benchmark.plugins.task
+import benchmark.sweep.workers  # noqa: F401
+from benchmark.plugins.sources import Kind, built_in
+
+for kind in get_args(Kind):
+    built_in(kind)

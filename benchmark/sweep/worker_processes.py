@@ -1,0 +1,129 @@
+"""The worker processes of a sweep, which go on from cell to cell of a task: to begin costs them a tenth of a second of
+processor time, and on a GPU seconds.
+
+A worker is replaced when it ends, when a cell fails in it that was not its first, and after MOST cells. Only workers of
+built-in methods and tasks are kept: code from outside gets a process for each cell, and so do cells that several
+processes answer together.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from benchmark.harness.question import Settings, Unloaded
+from benchmark.plugins import catalog
+from benchmark.records.cell import Cell
+from benchmark.sweep.channel import Channel
+from benchmark.sweep.fork_server import forked
+from benchmark.sweep.gpus import least_used, visible
+from benchmark.sweep.worker import Task, work
+
+MOST = 200
+"""Cells that one process answers, so that what it has come to hold ends with it."""
+
+WAITING = 4
+"""Workers that are kept at a time, for tasks that alternate; a waiting one holds what CUDA itself takes of a GPU."""
+
+
+@dataclass(eq=False)
+class WorkerProcess:
+    """A worker, as the process that leads the sweep sees it.
+
+    Args:
+        task: the last one that it was given.
+        kind: what the cells have in common that it goes on to; None if it ends with its first one.
+    """
+
+    process: ForkServerProcess
+    channel: Channel
+    task: Task
+    kind: Hashable | None
+    cells: int = 1
+
+    def go_on(self, cell: Cell, algorithm: Unloaded, log: Path) -> bool:
+        """Give it a further cell. Returns False if it has ended meanwhile."""
+        self.cells += 1
+        folder = self.task.room / f"cell-{self.cells}"
+        folder.mkdir()
+        self.task = replace(self.task, cell=cell, algorithm=algorithm, folder=folder, log=log)
+        try:
+            self.channel.send(**self.task.message())
+        except EOFError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End the process, with all that it has started."""
+        self.channel.close()
+        with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
+            os.killpg(self.process.pid or 0, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+
+
+@dataclass
+class WorkerProcesses:
+    """Has cells answered, each by a worker of its own, or by one that it has kept.
+
+    Args:
+        folder: of the sweep; every worker gets a folder in it.
+    """
+
+    settings: Settings
+    folder: Path
+    _kept: list[WorkerProcess] = field(default_factory=list)
+    _begun: int = 0
+
+    def start(self, cell: Cell, algorithm: Unloaded, shared: Path, log: Path, used: Iterable[str]) -> WorkerProcess:
+        """Have a worker answer a cell.
+
+        Args:
+            shared: the folder of the trainings that it may take from others.
+            log: where its output goes.
+            used: the GPUs of the workers that are at work.
+        """
+        gpus = self._gpus(used)
+        kind = (cell.setting, *gpus) if self.settings.processes == 1 and _built_in(cell) else None
+        for worker in [one for one in self._kept if kind and one.kind == kind]:
+            self._kept.remove(worker)
+            if worker.go_on(cell, algorithm, log):
+                return worker
+            worker.end()
+        self._begun += 1
+        room = self.folder / f"worker-{self._begun}"
+        folder = room / "cell-1" if kind else room
+        folder.mkdir(parents=True)
+        logs = [log.parents[1]] if kind else []  # of its task
+        task = Task(cell, algorithm, self.settings, room, folder, shared, log, logs, gpus)
+        return WorkerProcess(*forked(work, task), task, kind)
+
+    def release(self, worker: WorkerProcess) -> None:
+        """Its cell needs it no longer: it is kept for the next one, or ends."""
+        if not worker.kind or worker.cells == MOST:
+            worker.end()
+            return
+        self._kept.append(worker)
+        if len(self._kept) > WAITING:
+            self._kept.pop(0).end()
+
+    def end(self) -> None:
+        """End those that are kept."""
+        for worker in self._kept:
+            worker.end()
+        self._kept.clear()
+
+    def _gpus(self, used: Iterable[str]) -> list[str]:
+        """The GPUs of one more worker; none where `device` names the one that all share, or is none."""
+        return least_used(visible(), used, self.settings.processes) if self.settings.device == "cuda" else []
+
+
+def _built_in(cell: Cell) -> bool:
+    """Whether no code of its plug-ins comes from outside."""
+    parts = [catalog.find("task", cell.task), *(catalog.find("algorithm", part) for part in cell.algorithm.split("+"))]
+    return all(plugin.distribution == catalog.BUILT_IN for plugin in parts)

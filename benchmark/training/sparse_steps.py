@@ -1,0 +1,222 @@
+"""Training steps of a perceptron that compute with its kept weights alone, on the CPU: what is pruned costs nothing.
+
+They are made for flat inputs, linear layers with ReLU between them, cross-entropy, SGD and Adam, in float32
+(`why_not`); a step of plain code has to agree before they are used. Their sums have another order than those of torch,
+and so other last bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmark.pruning.masks import Masks
+from benchmark.training.engine import Engine
+from benchmark.training.recipe import Recipe
+
+SPARSE = "sparse below "
+"""What `where.steps` of a record begins with, before the share of kept weights."""
+
+CROSSOVER = 0.4
+"""The share of kept weights below which they are faster than dense steps (`python -m tests.speed_sparse`)."""
+
+AGREES = 1e-4
+"""How far the loss and the gradients of a step may lie from those of plain code, as a share of the largest."""
+
+Vector = NDArray[np.float32]
+
+
+def available() -> bool:
+    """Whether Numba is installed, which compiles them."""
+    return find_spec("numba") is not None
+
+
+def perceptron(model: nn.Module) -> dict[str, nn.Linear]:
+    """The layers of a perceptron by name, inputs first; empty if the network is anything else."""
+    if type(model) is not nn.Sequential or any(_hooked(module) for module in model.modules()):
+        return {}
+    layers: dict[str, nn.Linear] = {}
+    apart = True  # whether a linear layer may come
+    for name, module in model.named_children():
+        if type(module) is nn.Linear and apart and module.bias is not None:
+            layers[name], apart = module, False
+        elif type(module) is nn.ReLU and not apart:
+            apart = True
+        elif type(module) is nn.Flatten and not layers and (module.start_dim, module.end_dim) == (1, -1):
+            pass
+        elif not (type(module) is nn.Identity or (type(module) is nn.Dropout and module.p == 0)):
+            return {}
+    return {} if apart or len(set(layers.values())) < len(layers) else layers
+
+
+def _hooked(module: nn.Module) -> bool:
+    """Whether a module does more than its type says."""
+    hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
+    return any(hooks) or "forward" in vars(module)
+
+
+def why_not(model: nn.Module, recipe: Recipe) -> str:
+    """Why a network cannot be trained in sparse steps by a recipe; empty if it can."""
+    layers = perceptron(model)
+    if not layers:
+        return "sparse steps are for perceptrons: linear layers with biases, and ReLU between them"
+    if recipe.clip or recipe.precision != "float32" or recipe.early:
+        return "sparse steps are for recipes in float32, without clipping and with one loss"
+    if any(not p.requires_grad or p.dtype != torch.float32 or p.is_cuda for p in model.parameters()):
+        return "sparse steps are for networks on the CPU all of whose parameters are trained"
+    return ""
+
+
+class SparseTraining:
+    """Says when a network is trained in sparse steps.
+
+    Args:
+        engine: trains the weights.
+        below: the share of kept weights below which it is, where it can be; 0 for never.
+    """
+
+    def __init__(self, model: nn.Module, engine: Engine, below: float) -> None:
+        self._model, self._engine, self._below = model, engine, below
+        self._steps: tuple[Masks, SparseSteps] | None = None
+        self._agreed = False
+
+    def steps(self, masks: Masks) -> SparseSteps | None:
+        """The steps of a network with these masks; None where plain ones are made."""
+        if masks.density >= self._below or why_not(self._model, self._engine.recipe):
+            return None
+        if not self._steps or self._steps[0] is not masks:
+            self._steps = masks, SparseSteps(perceptron(self._model), self._engine, masks)
+        if not self._agreed and not self._steps[1].agrees(self._engine.backward()):
+            self._below = 0.0
+            self._engine.say("plain: sparse steps do not agree with it")
+            return None
+        self._agreed = True
+        self._engine.say(f"{SPARSE}{self._below:g}")
+        return self._steps[1]
+
+
+class SparseSteps:
+    """A perceptron as one list of units, of which only kept weights exist (`benchmark.training.sparse_kernels`).
+
+    Args:
+        layers: of the perceptron, by name.
+        engine: trains it. Within this context, weights and the optimizer's memory are here.
+        masks: of weights, by the names of parameters; those of others are all kept.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Linear], engine: Engine, masks: Mapping[str, Tensor]) -> None:
+        from benchmark.training import sparse_kernels
+
+        self._kernels, self._engine = sparse_kernels, engine
+        sizes = [layer.in_features for layer in layers.values()]
+        self._inputs, self._outputs = sizes[0], [*layers.values()][-1].out_features
+        self._places: list[tuple[Tensor, Tensor]] = []
+        counts, columns = [np.zeros(1, np.int64)], []
+        for first, (name, layer) in zip(np.cumsum([0, *sizes]), layers.items(), strict=False):
+            mask = masks.get(f"{name}.weight", torch.ones_like(layer.weight, dtype=torch.bool))
+            rows, inputs = mask.nonzero(as_tuple=True)
+            self._places.append((layer.weight, mask.flatten().nonzero().squeeze(1)))
+            counts.append(np.bincount(rows.numpy(), minlength=layer.out_features))
+            columns.append((inputs + int(first)).to(torch.int32).numpy())
+        self._starts, self._columns = np.concatenate(counts).cumsum(), np.concatenate(columns)
+        self._places += [(layer.bias, torch.arange(layer.out_features)) for layer in layers.values()]
+        units, count = len(self._starts) - 1, sum(len(places) for _, places in self._places)
+        self._values, self._gradients, self._nothing = (np.zeros(count, np.float32) for _ in range(3))
+        self._units = np.zeros((self._inputs + units, engine.batch_size), np.float32)
+        self._slopes = np.zeros((units, engine.batch_size), np.float32)
+        self._memory: dict[str, Vector] = {}
+        self._updates = 0
+
+    def agrees(self, loss: Tensor) -> bool:
+        """Whether this step's loss and gradients are those of plain code, which has just computed them.
+
+        Args:
+            loss: of plain code, which has left its gradients in `.grad`.
+        """
+        self.begin()
+        found, plain = self._passes(), self._gathered(_gradient)
+        near = abs(found - float(loss)) <= AGREES * max(1.0, abs(float(loss)))
+        return near and bool(np.abs(self._gradients - plain).max() <= AGREES * max(0.01, np.abs(plain).max()))
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Take weights, and the optimizer's memory, from the engine."""
+        self._values = self._gathered(Tensor.detach)
+        self._memory = {slot: self._gathered(partial(self._remembered, slot)) for slot in self._slots}
+        self._updates = int(self._engine.memory(self._places[0][0]).get("step", 0))
+
+    def step(self) -> Tensor:
+        """Make a training step. Returns the loss of its batch."""
+        loss, recipe, rate = torch.tensor(self._passes()), self._engine.recipe, self._engine.rate
+        self._updates += 1
+        if recipe.optimizer == "sgd":
+            momenta = self._memory.get("momentum_buffer", self._nothing)
+            factors = np.array([rate, recipe.momentum, recipe.weight_decay], np.float32)
+            self._kernels.sgd(self._values, self._gradients, momenta, factors, recipe.nesterov)
+        else:
+            averages = self._memory["exp_avg"], self._memory["exp_avg_sq"]
+            factors = np.array([rate, recipe.weight_decay], np.float64)
+            self._kernels.adam(
+                self._values, self._gradients, *averages, factors, recipe.optimizer == "adamw", self._updates
+            )
+        self._engine.updated(loss)
+        return loss
+
+    def end(self) -> None:
+        """Give the engine what `begin` has taken, as steps have left it. Further ones may follow."""
+        self._scatter(self._values, Tensor.detach)
+        for slot, values in self._memory.items():
+            self._scatter(values, partial(self._remembered, slot))
+        if self._engine.recipe.optimizer != "sgd":
+            for parameter, _ in self._places:
+                self._engine.memory(parameter)["step"] = torch.tensor(float(self._updates))
+
+    @property
+    def _slots(self) -> Sequence[str]:
+        """What the optimizer remembers of each weight, by torch's names."""
+        recipe = self._engine.recipe
+        if recipe.optimizer != "sgd":
+            return "exp_avg", "exp_avg_sq"
+        return ("momentum_buffer",) if recipe.momentum else ()
+
+    def _remembered(self, slot: str, parameter: Tensor) -> Tensor:
+        """The tensor of a slot; zeros, which are the engine's from then on, if there was none."""
+        memory: dict[str, Tensor] = self._engine.memory(parameter)
+        return memory.setdefault(slot, torch.zeros_like(parameter).detach())
+
+    def _passes(self) -> float:
+        """Forward and backward through this step's batch. Returns the loss; the gradients are in `_gradients`."""
+        images, labels = self._engine.batch()
+        np.copyto(self._units[: self._inputs], images.flatten(1).numpy().T)
+        network = self._starts, self._columns, self._values
+        self._kernels.forward(*network, self._outputs, self._units)
+        loss = self._kernels.cross_entropy(self._units, labels.numpy(), self._outputs, self._slopes)
+        self._kernels.backward(*network, self._outputs, self._units, self._slopes, self._gradients)
+        return float(loss)
+
+    def _gathered(self, of: Callable[[Tensor], Tensor]) -> Vector:
+        """The values of kept weights, and of biases, in a tensor of each parameter's shape."""
+        return torch.cat([of(parameter).flatten()[places] for parameter, places in self._places]).numpy()
+
+    def _scatter(self, values: Vector, of: Callable[[Tensor], Tensor]) -> None:
+        """The inverse of `_gathered`."""
+        parts = torch.split(torch.from_numpy(values), [len(places) for _, places in self._places])
+        for (parameter, places), part in zip(self._places, parts, strict=True):
+            of(parameter).view(-1)[places] = part
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

@@ -1,0 +1,19 @@
+"""Options that several experiments have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+Several = Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(,[1-9]\d{0,4})*$", description="whole numbers, as 8,12")]
+
+
+def numbers(several: str) -> list[int]:
+    """Its numbers, in their order."""
+    return [int(number) for number in several.split(",")]
+
+
+def with_option(task: str, options: str) -> str:
+    """A task, as after `--task`, with more options."""
+    return f"{task}{',' if ':' in task else ':'}{options}"
