@@ -1,4 +1,4 @@
-"""Settings of the process that answers a cell: deterministic kernels, and a count of every optimizer's steps."""
+"""Settings of the process that answers a cell: deterministic kernels, and a count of all updates of networks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from benchmark.training.sparse_steps import register_step_post_hook
+
 
 @contextmanager
 def counted_updates() -> Iterator[list[int]]:
-    """Count the steps of every torch optimizer, the engine's and any other, in the list's only entry."""
+    """Count sparse steps and those of every torch optimizer, the engine's and any other, in the list's only entry."""
     count = [0]
 
     def add_one(*_: object) -> None:
         count[0] += 1
 
-    handle = register_optimizer_step_post_hook(add_one)
-    try:
+    with register_optimizer_step_post_hook(add_one), register_step_post_hook(add_one):
         yield count
-    finally:
-        handle.remove()
 
 
 @contextmanager

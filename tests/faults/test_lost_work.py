@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,11 +14,15 @@ from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
+from benchmark.training import shared_trainings
 from benchmark.training.engine import Engine
 from benchmark.training.shared_trainings import LocalLedger, Sharing
 from tests.support.said import said
 
 STEPS, ROUNDS = 4000, 20
+
+STEP = 0.005
+"""Seconds that a step takes by the clock of these tests."""
 
 
 class Killed(BaseException):
@@ -42,10 +48,10 @@ def imp(sharing: Sharing) -> Record:
 def test_of_twenty_rounds_that_are_killed_ten_times_a_tenth_is_made_twice_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, real = 0, Engine.update
+    made, real = 0, Engine.advance
     deaths = sorted(random.Random(0).sample(range(STEPS * (ROUNDS + 1)), 10))
 
-    def update(self: Engine) -> None:
+    def advance(self: Engine) -> None:
         nonlocal made
         if deaths and made == deaths[0]:
             deaths.pop(0)
@@ -53,8 +59,10 @@ def test_of_twenty_rounds_that_are_killed_ten_times_a_tenth_is_made_twice_at_mos
         made += 1
         real(self)
 
+    clock = SimpleNamespace(monotonic=lambda: made * STEP, perf_counter=time.perf_counter)
+    monkeypatch.setattr(shared_trainings, "time", clock)
     undisturbed = imp(Sharing(tmp_path, LocalLedger()))
-    monkeypatch.setattr(Engine, "update", update)
+    monkeypatch.setattr(Engine, "advance", advance)
     sharing = Sharing(tmp_path / "disturbed", LocalLedger())
     sharing.folder.mkdir()
     while deaths:
