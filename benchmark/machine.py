@@ -95,6 +95,15 @@ def resident_peak(process: int | Literal["self"]) -> int | None:
     return None
 
 
+def reset_resident_peak() -> bool:
+    """Begin the peak of this process's resident memory anew, at what it is now. False where Linux does not do it."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -15,6 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # numpy reads it when it is imported: tests
 
 import pytest
 import torch
+from hypothesis import settings
 
 from benchmark.cli import main
 from benchmark.records.store import Store
@@ -28,6 +29,9 @@ collect_ignore = ["plugin"]  # a distribution of its own, with tests of its own:
 # a shell starts what runs in its background with these ignored, and children inherit that; tests send them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+settings.register_profile("untimed", deadline=None)  # no test is about how long an example takes
+settings.load_profile("untimed")
 
 watch()
 

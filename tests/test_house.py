@@ -116,7 +116,8 @@ BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"studies", "contract", "launchers", *BELOW_STUDIES},
+    "cli": {"studies", "contract", "launchers", "deployment", *BELOW_STUDIES},
+    "deployment": BELOW_STUDIES,
     "launchers": BELOW_STUDIES,
     "studies": BELOW_STUDIES,
     "sweep": BELOW_SWEEP,

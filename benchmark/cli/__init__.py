@@ -18,6 +18,7 @@ from benchmark.cli.job import job
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import info, list_
 from benchmark.cli.logs import logs
+from benchmark.cli.measure import measure
 from benchmark.cli.merge import merge
 from benchmark.cli.pack import pack
 from benchmark.cli.plot import plot
@@ -87,6 +88,7 @@ for command in (
     pack,
     rm,
     export,
+    measure,
     check,
     doctor,
     job,

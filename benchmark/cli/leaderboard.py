@@ -1,9 +1,10 @@
-"""`bench leaderboard`: rank methods, in five views."""
+"""`bench leaderboard`: rank methods, in six views."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from benchmark.cli.page import build
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.tables.formats import FORMATS
+from benchmark.leaderboard.tables.measured import speed
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
 from benchmark.plugins import catalog
+from benchmark.records.measured import measurements
 from benchmark.records.outcome import Answer
 
-VIEWS = ("plain", "compute", "controls", "profile", "edits")
+VIEWS = ("plain", "compute", "controls", "profile", "edits", "speed")
 
 
 @click.command()
@@ -45,6 +48,7 @@ def leaderboard(
     controls  each method minus its controls (shuffled, re-initialised, ...), paired by seed
     profile   across tasks and sparsities: mean ranks, how often near the best, which method is best where
     edits     graph edits of edge methods: how many, the spectral gap before and after, edges between classes
+    speed     how much faster than dense ones the networks are that bench measure has timed
     """
     form = form or ("html" if action == "build" else "table")
     if action == "build" or form == "html" or out:
@@ -57,6 +61,9 @@ def leaderboard(
         raise UsageError(f"--flops must be numbers above 0, got {', '.join(f'{level:g}' for level in levels)}")
     if view == "edits":
         emit(form, *edits(whole_records(**wanted), catalog.label))
+        return
+    if view == "speed":
+        emit(form, *speed(whole_records(**wanted), partial(measurements, wanted["results"]), catalog.label))
         return
     records = selected(**wanted)
     if view == "plain":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmark.files import write
 from benchmark.records.cell import Cell
+from benchmark.records.measured import file_of
 from benchmark.records.sources import Source, lines
 from benchmark.records.store import Store
 
@@ -54,7 +55,7 @@ def pack(store: Store, *, write: bool) -> Packed:
 
 
 def drop(store: Store, cells: Iterable[Cell]) -> None:
-    """Delete the records of cells: lines of tables, files, and then masks and logs. A table is replaced atomically.
+    """Delete the records of cells: lines of tables, files, and then all else. A table is replaced atomically.
 
     Raises:
         OSError: something cannot be deleted. What was deleted before stays so.
@@ -67,7 +68,7 @@ def drop(store: Store, cells: Iterable[Cell]) -> None:
             if table.exists():
                 _without(table, keys, handle)
         for cell in gone:
-            for path in (store.path(cell), store.masks(cell), store.log(cell)):
+            for path in (store.path(cell), store.masks(cell), store.log(cell), file_of(store.root, cell)):
                 path.unlink(missing_ok=True)
 
 

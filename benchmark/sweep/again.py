@@ -9,22 +9,25 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmark.data.folders import DataFolders
+from benchmark.data.networks import read_network
 from benchmark.data.splits import Data
 from benchmark.errors import VerificationFailed
 from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
-from benchmark.harness.question import Settings, Unloaded, question
+from benchmark.harness.question import Question, Settings, Unloaded, question
 from benchmark.harness.referee import on_device
+from benchmark.harness.report import arrays
 from benchmark.harness.rerun import differences, processes_of, sparse_below_of
 from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import Cell
+from benchmark.records.mask_files import digest
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.sweep.apart import declaration
 from benchmark.sweep.folder import sweep_folder
-from benchmark.sweep.kept_starts import keep_network
+from benchmark.sweep.kept_starts import keep_network, kept_network
 from benchmark.sweep.sources import Sources
 from benchmark.sweep.starts import Files, Starts
 from benchmark.sweep.work import Work
@@ -91,11 +94,13 @@ class Here:
 
 
 def network_of(record: Record, here: Here) -> Network:
-    """Train the network of a record again, and keep it for cells that begin with it.
+    """The network of a record as it is kept on this machine; else it is trained again, and kept.
 
     Raises:
-        VerificationFailed: the result differs from the record.
+        VerificationFailed: the result differs from the record, or its kept file was changed.
     """
+    if kept := _kept(record, here):
+        return kept
     second = answered_again(record, here)
     differs = differences(record, second.record)
     if second.network is None or differs:
@@ -116,6 +121,20 @@ def answered_again(record: Record, here: Here) -> Again:
         PluginError: its steps were sparse, and Numba is not installed.
     """
     cell = record.cell
+    settings, algorithm = _settings(record, here)
+    answers = list[Record]()
+    with sweep_folder() as folder:
+        store, handover, known = Store(folder / "results"), folder / "handover", {cell.algorithm: algorithm}
+        work = Work([cell], settings, store, answers.append, handover=handover, algorithms=known)
+        run_in_processes(work, jobs=1)
+        left = unpacked(handover.read_bytes()) if answers[0].status == "ok" else None
+    network = _network(question(cell, settings, algorithm), left.state, left.masks) if left else None
+    return Again(answers[0], network)
+
+
+def _settings(record: Record, here: Here) -> tuple[Settings, Unloaded]:
+    """What the cell of a record is answered with, and its algorithm. Raises what `answered_again` does."""
+    cell = record.cell
     label = catalog.label(cell.task, cell.task_options)
     task = registry.task(cell.task, cell.task_options)
     data = DataFolders(here.data_root).readable(label, task.source)
@@ -130,20 +149,25 @@ def answered_again(record: Record, here: Here) -> Again:
         processes=processes_of(record),
         sparse_below=sparse_below_of(record),
     )
-    answers = list[Record]()
-    with sweep_folder() as folder:
-        store, handover, known = Store(folder / "results"), folder / "handover", {cell.algorithm: algorithm}
-        work = Work([cell], settings, store, answers.append, handover=handover, algorithms=known)
-        run_in_processes(work, jobs=1)
-        well = answers[0].status == "ok"
-        network = _network(record, settings, algorithm, handover.read_bytes()) if well else None
-    return Again(answers[0], network)
+    return settings, algorithm
 
 
-def _network(record: Record, settings: Settings, algorithm: Unloaded, handover: bytes) -> Network:
-    asked = question(record.cell, settings, algorithm)
-    train = asked.task.source.splits(asked.folder, record.cell.seed).train
-    beginning, left = begin(asked, train), unpacked(handover)
-    put(beginning.model, on_device(left.state, beginning.model))
-    masks = Masks({name: mask.to(asked.device) for name, mask in left.masks.items()})
-    return Network(beginning.model, masks, beginning, train)
+def _kept(record: Record, here: Here) -> Network | None:
+    """The network of a record from its file on this machine; None if there is none whose digests the record tells."""
+    file = kept_network(record) if record.network_digest else None
+    if file is None:
+        return None
+    state = read_network(file.read_bytes(), file.name)
+    masks = Masks({name: state[name] != 0 for name in record.layers})
+    if digest(arrays(masks)) != record.mask_digest:  # a weight that is kept is 0
+        return None
+    return _network(question(record.cell, *_settings(record, here)), state, masks)
+
+
+def _network(asked: Question, state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Network:
+    train = asked.task.source.splits(asked.folder, asked.cell.seed).train
+    beginning = begin(asked, train)
+    put(beginning.model, on_device(state, beginning.model))
+    return Network(
+        beginning.model, Masks({name: mask.to(asked.device) for name, mask in masks.items()}), beginning, train
+    )

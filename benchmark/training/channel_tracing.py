@@ -6,7 +6,6 @@ Two layers are tied if they must lose the same channels: the layers that a resid
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -139,20 +138,19 @@ def _graph(body: nn.Module, task: Task, batch: Batch) -> Any:
     """torch-pruning's dependency graph, traced with the arguments that the task calls the network with."""
     from torch_pruning import DependencyGraph  # slow to import, and needed for this pattern only
 
-    with _recorded_calls(body) as calls, torch.no_grad():
-        task.loss(body.eval(), batch)
-    return DependencyGraph().build_dependency(body, example_inputs=calls[0])
+    return DependencyGraph().build_dependency(body, example_inputs=arguments(body, task, batch))
 
 
-@contextmanager
-def _recorded_calls(body: nn.Module) -> Iterator[list[Any]]:
-    """Record the arguments of every call of the network: a tuple, or a dictionary if they are keywords."""
+def arguments(network: nn.Module, task: Task, batch: Batch) -> Any:
+    """What the task calls a network with, for a batch: a tuple, or a dictionary if there are keywords."""
     calls: list[Any] = []
-    handle = body.register_forward_pre_hook(lambda module, args, named: calls.append(named or args), with_kwargs=True)
+    handle = network.register_forward_pre_hook(lambda _, args, named: calls.append(named or args), with_kwargs=True)
     try:
-        yield calls
+        with torch.no_grad():
+            task.loss(network.eval(), batch)
     finally:
         handle.remove()
+    return calls[0]
 
 
 def _groups(graph: Any, layers: dict[nn.Module, str]) -> Iterator[tuple[nn.Module, Any, int]]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from benchmark.machine import resident_peak
+from benchmark.machine import reset_resident_peak, resident_peak
 from benchmark.pruning.masks import Masks
 from benchmark.training.flops import Profile
 from benchmark.training.step import Tick
@@ -202,9 +200,8 @@ class Meter(Tally):
 def _reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        return
-    with suppress(OSError):  # if it fails, the peak is that of the whole process, which answers one cell
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: resets the high-water mark of resident memory
+    else:
+        reset_resident_peak()  # if it fails, the peak is that of the whole process, which answers one cell
 
 
 def _peak(device: torch.device) -> int:

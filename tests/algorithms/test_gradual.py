@@ -128,7 +128,7 @@ WINDOWS = st.tuples(st.integers(3, 14), st.floats(0, 1), st.floats(0, 1)).filter
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(WINDOWS, st.integers(1, 20), st.floats(0.01, 1), st.sampled_from(["global", "layer"]))
 def test_the_target_is_met_exactly_whatever_the_rhythm(window, interval, density, pattern):
     steps, begin, end = window

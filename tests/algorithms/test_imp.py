@@ -98,7 +98,7 @@ def test_the_number_of_rounds_is_that_of_the_paper(density, rounds):
     assert len(list(survivors({"all": 266_200}, {"all": 1.0}, 0.2, density))) == rounds
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(1_000, 9_000), min_size=1, max_size=5),
     st.floats(0.05, 0.35),

@@ -20,7 +20,7 @@ from benchmark.scores import lamp
 from benchmark.scores import magnitude as size_of
 from tests.support.notebook import RECIPE, Notebook, after, written
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 RULES = ["uniform", "uniform-first", "uniform+", "er", "erk", "smart-ratio", "smart-ratio-vgg", "igq"]
 LENET = {"fc1": Size((300, 784)), "fc2": Size((100, 300)), "fc3": Size((10, 100))}

@@ -70,7 +70,7 @@ def test_budgets_of_outliers_meet_the_total_and_give_more_to_layers_with_outlier
     assert shares["4.weight"] - shares["0.weight"] == pytest.approx(0.16, abs=0.01)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**16), st.integers(1, 23))
 def test_with_uncorrelated_inputs_sparsegpt_is_magnitude_and_moves_nothing(seed, count):
     weight, _ = drawn(seed)
@@ -82,7 +82,7 @@ def test_with_uncorrelated_inputs_sparsegpt_is_magnitude_and_moves_nothing(seed,
     torch.testing.assert_close(layer.shaped(values), weight.double() * (weight.abs() >= largest))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**16), st.integers(4, 20))
 def test_the_corrections_of_obc_are_the_best_for_its_mask(seed, count):
     """The least squares solution on the weights that are kept, row by row."""

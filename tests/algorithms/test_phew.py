@@ -100,7 +100,7 @@ def test_a_walk_takes_one_of_two_ways():
 # --- what is kept -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**16), st.floats(0.05, 0.6))
 def test_what_is_kept_is_made_of_whole_walks_and_the_last_one(seed, density):
     """Every kept weight but those of one walk lies on a kept path from an input to an output."""

@@ -45,7 +45,7 @@ def test_a_graph_is_simple_and_sorted():
     assert Graph.of(0, []).components[0] == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected(), data=st.data())
 def test_edits_of_a_graph_are_those_of_a_set(graph, data):
     edges = pairs_of(graph)

@@ -85,7 +85,7 @@ def test_the_toy_graph_of_the_paper(edits, without_loops, with_loops):
 
 
 @EVERY_ROUTINE
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(least=8), loops=st.sampled_from([0, 1]))
 def test_modes_solve_the_generalised_problem(routine, graph, loops):
     wiring = Wiring(graph, loops)
@@ -97,7 +97,7 @@ def test_modes_solve_the_generalised_problem(routine, graph, loops):
     assert y @ degrees == pytest.approx(0, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graph=connected())
 def test_the_spectrum_lies_between_0_and_2_and_reaches_2_for_two_colours_alone(graph):
     modes = Dense(Wiring(graph)).modes()
@@ -107,7 +107,7 @@ def test_the_spectrum_lies_between_0_and_2_and_reaches_2_for_two_colours_alone(g
 
 
 @EVERY_ROUTINE
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(least=8))
 def test_bridges_are_found_and_nothing_else(routine, graph):
     spectrum = routine(Wiring(graph))
@@ -116,7 +116,7 @@ def test_bridges_are_found_and_nothing_else(routine, graph):
 
 
 @EVERY_ROUTINE
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(least=9), loops=st.sampled_from([0, 1]), data=st.data())
 def test_after_any_edits_the_modes_are_those_of_the_edited_graph(routine, graph, loops, data):
     wiring = Wiring(graph, loops)

@@ -290,7 +290,7 @@ def enumerated(masks: Masks) -> dict[str, Tensor]:
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 4), min_size=3, max_size=5), st.data())
 def test_random_masks_agree_with_an_enumeration_of_paths(widths, data):
     model = mlp(*widths)

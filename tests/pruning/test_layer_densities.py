@@ -21,7 +21,7 @@ from benchmark.pruning.layer_densities import (
     weights_per_layer,
 )
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 LENET = {"fc1": Size((300, 784)), "fc2": Size((100, 300)), "fc3": Size((10, 100))}
 

@@ -156,7 +156,7 @@ def test_the_digest_packs_the_bits_in_tensor_order(memory_format):
     assert digest(Masks({"conv": mask})) == "6dcfadda5e33cffed39b7c75cad217695170db768b8b487277c0ead6107261a7"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.data())
 def test_one_flipped_bit_changes_the_digest(values, data):
     mask = torch.tensor(values).view(1, -1)
@@ -172,7 +172,7 @@ def test_the_same_bits_under_another_name_or_shape_have_another_digest():
 
 
 @pytest.mark.runs
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     density=st.floats(0.05, 1),
     model=st.sampled_from(list(toy.models)),

@@ -183,7 +183,7 @@ def test_channels_in_part_are_found(network: nn.Module) -> None:
     assert "were asked" in str(channels.breach(masks, 0.9))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(1, 9),
     columns=st.integers(1, 9),

@@ -18,7 +18,7 @@ from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import Anywhere, Layer, NofM
 from tests.support.masks import digest
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 SHAPES = st.lists(st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple), min_size=1, max_size=4)
 TIED = st.sampled_from([-math.inf, -2.0, -1.0, -0.0, 0.0, 0.5, 1.0, math.inf])

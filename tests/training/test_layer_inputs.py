@@ -55,7 +55,7 @@ def test_layers_that_pad_as_they_run_are_seen_with_their_padding():
     torch.testing.assert_close(rows @ layer.weight.flatten(1).T, layer(inputs).flatten(2)[0].T)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**16))
 def test_moments_are_the_diagonal_of_the_gram_matrix(count, channels, seed):
     inputs = torch.randn(count, channels, 5, 4, generator=torch.Generator().manual_seed(seed))

@@ -25,7 +25,7 @@ from benchmark.training.order import Order
 from benchmark.training.recipe import shortened
 from benchmark.training.task import conv_and_linear
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 # --- the learning rate ------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def test_the_curvature_of_a_bridge_is_that_of_trees():
 
 
 @pytest.mark.parametrize("copies", [0, 500], ids=["programme", "assignment"])
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(graph=connected(most=9))
 def test_curvatures_are_those_of_an_independent_programme(copies, graph):
     with pytest.MonkeyPatch.context() as patch:
@@ -73,7 +73,7 @@ def test_curvatures_are_those_of_an_independent_programme(copies, graph):
         assert value == pytest.approx(curvature_by_the_dual(graph, *edge), abs=1e-7)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), rows=st.integers(1, 6), columns=st.integers(1, 6))
 def test_both_plans_move_all_mass_at_the_least_cost(seed, rows, columns):
     distances = np.random.default_rng(seed).integers(0, 4, (rows, columns)).astype(float)
@@ -83,7 +83,7 @@ def test_both_plans_move_all_mass_at_the_least_cost(seed, rows, columns):
         assert (moved * distances).sum() == pytest.approx(dual(distances), abs=1e-7)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(graph=connected(), data=st.data())
 def test_transports_stay_right_under_edits(graph, data):
     transports, now = Transports(graph), graph
@@ -108,7 +108,7 @@ def test_a_round_bridges_the_bottleneck_and_thins_the_cliques():
     assert [values[edit[:2]] for edit in log[1:]] == pytest.approx(sorted(values.values())[:-3:-1])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(graph=connected())
 def test_a_round_is_chosen_from_the_curvatures_before_it(graph):
     transports = Transports(graph)
@@ -119,7 +119,7 @@ def test_a_round_is_chosen_from_the_curvatures_before_it(graph):
     assert borf.rounds(graph, len(log)) == log
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(graph=connected(), count=st.integers(0, 12))
 def test_there_are_no_more_edits_than_asked_and_each_can_be_made(graph, count):
     log, now = borf.rounds(graph, count), graph

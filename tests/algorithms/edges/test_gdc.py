@@ -40,7 +40,7 @@ def test_diffusion_along_an_edge_on_paper():
 
 
 @KERNELS
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected() | st.just(PIECES), alpha=st.floats(0.02, 0.9), time=st.floats(0.1, 8))
 def test_diffusion_is_that_of_dense_matrices_and_leaves_the_steady_state(kernel, graph, alpha, time):
     spread, steady = diffusion(graph, kernel, alpha, time), np.sqrt(graph.degrees + 1.0)[:, None]
@@ -50,7 +50,7 @@ def test_diffusion_is_that_of_dense_matrices_and_leaves_the_steady_state(kernel,
 
 @KERNELS
 @pytest.mark.parametrize("at_once", [5, 256])
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(graph=connected() | st.just(PIECES), count=st.integers(0, 40))
 def test_the_strongest_pairs_are_those_of_a_full_sort(kernel, at_once, graph, count):
     values, labels = np.round(dense(graph, kernel, 0.15, 2.0), 10), graph.components[1]
@@ -64,7 +64,7 @@ def test_the_strongest_pairs_are_those_of_a_full_sort(kernel, at_once, graph, co
 
 
 @KERNELS
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(graph=connected() | st.just(PIECES), size=st.integers(-2, 40))
 def test_so_many_edges_are_left_whatever_is_edited(kernel, graph, size):
     log = gdc.replaced(graph, size, kernel)
@@ -118,7 +118,7 @@ def the_authors(graph: Graph, kernel: str, least: float) -> np.ndarray:
 
 
 @KERNELS
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(graph=connected(), size=st.integers(1, 20))
 def test_weights_are_those_of_torch_geometric(kernel, graph, size):
     values = dense(graph, kernel, 0.15, 2.0)

@@ -27,7 +27,7 @@ def test_the_total_resistance_of_the_test_is_that_of_known_graphs(graph, known):
     assert total(graph) == pytest.approx(known)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected(most=12), count=st.integers(1, 5))
 def test_every_edge_lowers_the_total_most_of_all(graph, count):
     now, log = graph, gtr.additions(graph, count)
@@ -39,7 +39,7 @@ def test_every_edge_lowers_the_total_most_of_all(graph, count):
         now = now.edited([edit])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(graph=connected(most=12), data=st.data())
 def test_the_total_falls_by_n_times_the_score_and_the_matrices_follow(graph, data):
     network, now = gtr.Network(np.arange(graph.nodes), graph), graph

@@ -50,7 +50,7 @@ def test_the_resistances_of_circuits_on_paper(graph, expected):
     assert exact(graph) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graph=connected() | st.just(PIECES))
 def test_resistances_add_up_to_nodes_less_components_and_are_1_on_bridges_alone(graph):
     values = exact(graph)
@@ -59,7 +59,7 @@ def test_resistances_add_up_to_nodes_less_components_and_are_1_on_bridges_alone(
     assert whole == bridges(graph)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(graph=connected())
 def test_resistances_are_those_of_the_pseudo_inverse(graph):
     inverse = np.linalg.pinv(laplacians(graph)[0])
@@ -107,7 +107,7 @@ def test_dspar_scores_four_edges_by_their_degrees():
     assert dspar.scores(Graph.of(4, [(0, 1), (0, 2), (1, 2), (2, 3)])) == pytest.approx([1, 5 / 6, 5 / 6, 4 / 3])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected() | st.just(PIECES), count=st.integers(0, 20), seed=st.integers(0, 99))
 @pytest.mark.parametrize("weigh", [dspar.scores, exact], ids=["dspar", "resistance"])
 def test_exactly_so_many_edges_go_each_once(weigh, graph, count, seed):

@@ -27,7 +27,7 @@ def draws(seed: int = 0) -> np.random.Generator:
 PIECES = Graph.of(9, [(0, 1), (0, 2), (1, 2), (3, 4), (4, 5), (5, 6), (6, 3)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(graph=connected() | st.just(PIECES), count=st.integers(0, 20), seed=st.integers(0, 99))
 def test_guarded_deletion_passes_over_every_edge_that_is_a_bridge_at_its_turn(graph, count, seed):
     expected, now = [], graph
@@ -40,7 +40,7 @@ def test_guarded_deletion_passes_over_every_edge_that_is_a_bridge_at_its_turn(gr
     assert len(expected) == min(count, graph.removable)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(graph=connected() | st.just(PIECES), count=st.integers(0, 120), seed=st.integers(0, 99))
 def test_random_edits_are_edges_or_non_edges_each_once(graph, count, seed):
     deleted = random_edges.deletions(graph, count, draws(seed))
@@ -73,7 +73,7 @@ def test_in_a_graph_of_nothing_there_is_nothing_to_draw(plan):
 # --- FoSR -------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected() | st.just(PIECES), count=st.integers(0, 6), seed=st.integers(0, 99))
 def test_fosr_follows_the_authors_procedure_in_its_dense_form(graph, count, seed):
     x, adjacency, expected = draws(seed).uniform(-1, 1, graph.nodes), graph.adjacency.toarray(), []
@@ -161,7 +161,7 @@ def dense_curvature(adjacency: np.ndarray, i: int, j: int) -> float:
     return value + ((over_mine > 0).sum() + (over_other > 0).sum()) / (most * high) if most else value
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graph=connected(), data=st.data())
 def test_curvatures_stay_right_under_edits(graph, data):
     curvatures, now = Curvatures(graph), graph

@@ -80,7 +80,7 @@ def test_the_laplacian_is_that_of_the_graph_in_expectation(connectivity, count, 
     assert close(laplacian.mean(axis=0), laplacian.std(axis=0), n, laplacians(DIAMOND)[0])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected(), count=st.integers(0, 30), seed=st.integers(0, 99))
 @pytest.mark.parametrize("connectivity", ["keep", "free"])
 def test_exactly_so_many_edges_go_and_the_others_have_sound_weights(connectivity, graph, count, seed):

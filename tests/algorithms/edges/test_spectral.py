@@ -82,7 +82,7 @@ def test_the_proxy_is_the_derivative_of_the_gap_by_the_weight_of_a_pair(loops, s
         assert float(rise(modes.gap, modes.vectors[:, :1], np.array(i), np.array(j))) == pytest.approx(slope, abs=1e-7)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graph=connected())
 def test_the_proxies_of_all_edges_add_up_to_nothing(graph):
     """Scaling every weight leaves the gap alone, so some deletion always looks good. With self-loops: to gap |y|^2."""
@@ -157,7 +157,7 @@ def test_scores_do_not_depend_on_the_basis_of_a_degenerate_space(graph, vector):
         np.testing.assert_allclose(score(modes), score(other), atol=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(graph=connected())
 def test_eldans_criterion_is_never_violated(graph):
     """g > 0 means that the pair, as an edge, lowers the gap; whichever vector of a degenerate space it is taken of."""
@@ -170,7 +170,7 @@ def test_eldans_criterion_is_never_violated(graph):
                 assert edited_gap(graph, [(i, j, 1)]) < modes.gap + 1e-12
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected())
 def test_the_short_form_of_the_projection_in_eldans_criterion(graph):
     """<f, f0 of the denser graph> needs no sum over the nodes; the bound holds for every pair."""
@@ -317,7 +317,7 @@ def full_scan(wiring: Wiring, score, count: int, scale: float) -> list[tuple[int
     return [tuple(pairs[k].tolist()) for _, k in zip(range(count), ranked(scores, scale), strict=False)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     graph=connected(most=16), loops=st.sampled_from([0, 1]), vector=st.sampled_from(VECTORS), count=st.integers(1, 8)
 )
@@ -330,7 +330,7 @@ def test_the_best_non_edges_are_those_of_a_full_scan(graph, loops, vector, count
     assert list(map(tuple, proxy_additions(wiring, modes, vector, count).tolist())) == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graph=connected(most=16), count=st.integers(1, 8))
 def test_the_best_non_edges_by_eldan_are_those_of_a_full_scan(graph, count):
     wiring = Wiring(graph)
@@ -388,7 +388,7 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(graph=connected(), count=st.integers(0, 12))
 def test_every_edit_can_be_made_and_no_edge_is_edited_twice(rule, graph, count):
     log = spectral_edits(graph, count, rule)
@@ -407,7 +407,7 @@ def test_every_edit_can_be_made_and_no_edge_is_edited_twice(rule, graph, count):
 
 
 @pytest.mark.parametrize("rule", [PLAIN, EXACT, Rule(), Rule(criterion="block-proxy", verify=0)], ids=str)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(), count=st.integers(1, 6))
 def test_deletions_are_those_of_a_greedy_loop_by_hand(rule, graph, count):
     now, expected = graph, []
@@ -449,7 +449,7 @@ def test_a_batch_is_scored_by_one_look_at_the_spectrum(mode):
     assert spectral_edits(graph, 6, replace(PLAIN, mode=mode, period=6)) == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(least=6), shift=st.integers(0, 2**32 - 1), loops=st.sampled_from([0, 1]))
 def test_edits_do_not_depend_on_the_numbers_of_the_nodes(graph, shift, loops):
     """Where nothing ties, the relabelled graph gets the relabelled edit."""
@@ -462,7 +462,7 @@ def test_edits_do_not_depend_on_the_numbers_of_the_nodes(graph, shift, loops):
     assert spectral_edits(other, 1, rule) == [(*sorted((int(order[i]), int(order[j]))), -1)]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(graph=connected(), count=st.integers(1, 5))
 def test_deleting_and_adding_again_gives_the_graph_back(graph, count):
     log = spectral_edits(graph, count, PLAIN)

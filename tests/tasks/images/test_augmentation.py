@@ -12,7 +12,7 @@ from torchvision.transforms import functional as reference
 
 NORMALISE = Normalise(*IMAGENET)
 LABELS = torch.arange(8)
-quick = settings(max_examples=20, deadline=None)
+quick = settings(max_examples=20)
 
 
 def pictures(size: int = 12, seed: int = 0) -> Tensor:

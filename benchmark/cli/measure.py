@@ -1,0 +1,108 @@
+"""`bench measure`: latency, memory and size of a pruned network beside its dense parent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.output import Split, code_note, data_root_option, emit, flat, format_option, results_option
+from benchmark.errors import UsageError, unknown_name
+from benchmark.leaderboard.tables.formats import plain
+from benchmark.leaderboard.tables.measured import measured_rows
+from benchmark.records.lookup import find_record
+from benchmark.records.measured import Measurement, add
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.deployment.deployed import Deployed
+
+
+@click.command()
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...")
+@click.option("--batch", "batches", type=Split(int), multiple=True, help="Examples in a call.  [default: 1,128]")
+@click.option("--runtime", "runtimes", type=Split(), multiple=True, help="torch, onnxruntime, csr.  [default: all]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each runtime.")
+@click.option("--rounds", type=click.IntRange(6), default=21, show_default=True, help="In which all are timed in turn.")
+@data_root_option
+@results_option
+@format_option
+def measure(
+    records: tuple[str, ...],
+    batches: Sequence[Sequence[int]],
+    runtimes: Sequence[Sequence[str]],
+    threads: int,
+    rounds: int,
+    data_root: Path | None,
+    results: Path,
+    form: str,
+) -> None:
+    """What are the zeros of a record's network worth? Time it on this CPU beside a dense network of the same shape.
+
+    A network of the pattern `channels` is cut to its smaller size first. Its outputs must be the same in all runtimes.
+    Results are kept in measured/ of the results folder; bench leaderboard --view speed shows them.
+
+    \b
+    torch        layer by layer; zeros that were not cut save nothing here
+    onnxruntime  from an ONNX file (prunebench[onnx]); it knows no zeros, either
+    csr          torch, with linear layers and convolutions that compute with kept weights alone
+    """
+    sizes = flat(batches) or [1, 128]
+    if any(size < 1 for size in sizes):
+        raise UsageError("--batch must be numbers of examples, 1 or more")
+    store = Store(results)
+    chosen = {record.key: record for record in (find_record(text, store) for text in records)}
+    tables, facts = {}, list[dict[str, object]]()
+    for record in chosen.values():
+        found = _measured(record, flat(runtimes), sizes, threads, rounds, store, data_root)
+        add(results, record.cell, found)
+        tables[f"{record.key[:8]}  {record.cell}; {_how(found[0])}"] = measured_rows(found)
+        facts += [{"key": record.key} | one.model_dump() for one in found]
+    emit(form, tables, facts)
+
+
+def _measured(
+    record: Record,
+    wanted: Sequence[str],
+    batches: Sequence[int],
+    threads: int,
+    rounds: int,
+    store: Store,
+    data_root: Path | None,
+) -> list[Measurement]:
+    from benchmark.deployment.deployed import deployed
+    from benchmark.deployment.measure import measure
+    from benchmark.deployment.runtimes import RUNTIMES
+    from benchmark.sweep.again import Here, network_of
+
+    for name in wanted:
+        if name not in RUNTIMES:
+            raise unknown_name("runtime", name, RUNTIMES, f"there are {', '.join(RUNTIMES)}")
+    if record.status != "ok":
+        raise UsageError(f"record {record.key[:8]} has no network: it is {record.status}: {record.error}")
+    if note := code_note(record):
+        click.echo(f"{record.key[:8]}{plain(note)}", err=True)
+    network = deployed(network_of(record, Here(store, data_root=data_root)))
+    return measure(network, _runtimes(network, wanted), batches, threads, rounds)
+
+
+def _runtimes(network: Deployed, wanted: Sequence[str]) -> list[str]:
+    """The runtimes to measure: those that are wanted, or all that can run the network; the others are named."""
+    from benchmark.deployment.measure import applicable
+
+    reasons = applicable(network)
+    for name in wanted:
+        if reasons[name]:
+            raise UsageError(f"{name} cannot be measured: {reasons[name]}")
+    for name, reason in reasons.items():
+        if reason and not wanted:
+            click.echo(f"without {name}: {reason}", err=True)
+    return [*wanted] or [name for name, reason in reasons.items() if not reason]
+
+
+def _how(one: Measurement) -> str:
+    threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
+    return f"{one.where.get('processor')}, {threads}, medians of {one.rounds} rounds"

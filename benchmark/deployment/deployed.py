@@ -1,0 +1,72 @@
+"""A trained network as it is used: in eval mode, without the channels that were removed; and its dense parent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.harness.network import build
+from benchmark.plugins import registry
+from benchmark.pruning.structured import Channels
+from benchmark.sweep.again import Network
+from benchmark.training.channel_tracing import arguments, cut
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments that a task calls its network with, for one batch."""
+
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The arguments in order, if all of them are tensors; else empty."""
+        values = [*self.args, *self.named.values()]
+        return values if all(isinstance(value, Tensor) for value in values) else []
+
+    def of(self, network: Callable[..., Any]) -> Any:
+        """The outputs of a network."""
+        return network(*self.args, **self.named)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A network on the CPU, as it is used.
+
+    Args:
+        zeros: names of the layers of `network` with weights that are zero, though nothing was cut there.
+        parent: a network of the same task and model that is not pruned. Its weights are drawn: no latency depends on
+            their values.
+        call: the arguments for a batch of so many training examples.
+    """
+
+    network: nn.Module
+    parent: nn.Module
+    zeros: list[str]
+    call: Callable[[int], Call]
+
+
+def deployed(trained: Network) -> Deployed:
+    """The network of a record as it is used. Where its pattern is `channels`, what was removed is cut out."""
+    question, train = trained.beginning.question, trained.train.to(torch.device("cpu"))
+    cell, task = question.cell, question.task
+    network = deepcopy(trained.model).cpu().eval()
+    masks = {name: mask.cpu() for name, mask in trained.masks.items()}
+    parent = build(registry.task(cell.task, cell.task_options), cell.model, cell.seed).eval()
+
+    def call(count: int) -> Call:
+        batch = train.batch(torch.arange(count) % len(train))
+        given = arguments(network, task, batch)
+        return Call((), given) if isinstance(given, dict) else Call(given, {})
+
+    if isinstance(trained.beginning.target.pattern, Channels):
+        two = train.batch(torch.zeros(2, dtype=torch.int64))
+        return Deployed(cut(network, task, two, trained.masks).eval(), parent, [], call)
+    zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]
+    return Deployed(network, parent, zeros, call)

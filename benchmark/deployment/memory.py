@@ -1,0 +1,52 @@
+"""How much memory a network takes while it answers, in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import warnings
+from io import BytesIO
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from benchmark.deployment.deployed import Call
+from benchmark.deployment.runtimes import RUNTIMES
+from benchmark.machine import reset_resident_peak, resident_peak
+
+
+def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | None:
+    """Bytes by which the resident memory of a process grows while it loads a network and answers.
+
+    None where the system does not tell it, or the network cannot be sent to a process. That one is forked from another
+    which has imported the runtimes and has computed nothing.
+    """
+    file = BytesIO()
+    try:
+        torch.save((prepared, call), file)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "onnxruntime"])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(runtime, file.getvalue(), threads, theirs))
+    process.start()
+    theirs.close()
+    try:
+        grown: int | None = ours.recv()
+    except EOFError:  # it was killed, most likely for the memory that it took
+        grown = None
+    process.join()
+    return grown
+
+
+def _answer(runtime: str, content: bytes, threads: int, channel: Connection) -> None:
+    warnings.simplefilter("ignore")  # torch calls compressed rows a beta
+    before = resident_peak("self") if reset_resident_peak() else None
+    prepared, call = torch.load(BytesIO(content), weights_only=False)  # what the process that asks has just written
+    answer = RUNTIMES[runtime].load(prepared, threads)
+    for _ in range(2):
+        answer(call)
+    after = resident_peak("self")
+    channel.send(None if before is None or after is None else max(0, after - before))

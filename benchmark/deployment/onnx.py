@@ -1,0 +1,95 @@
+"""Networks as files: programs of `torch.export`, and ONNX, which is compared with the network that it is of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib.util import find_spec
+from logging import WARNING, getLogger
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.deployment.deployed import Call
+from benchmark.errors import Inapplicable, PluginError, one_line
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def available() -> bool:
+    """Whether the packages of the extra `onnx` are installed."""
+    return all(find_spec(name) for name in PACKAGES)
+
+
+def program(network: nn.Module, call: Call) -> Any:
+    """The `torch.export.ExportedProgram` of a network, for batches of any size.
+
+    Args:
+        call: of a batch of at least two examples.
+
+    Raises:
+        Inapplicable: it is called with something other than tensors, or cannot be traced.
+    """
+    if not call.tensors:
+        kinds = ", ".join(sorted({type(value).__name__ for value in (*call.args, *call.named.values())}))
+        raise Inapplicable(f"this network is called with {kinds}, which no file of a program takes: only tensors")
+    size = {0: torch.export.Dim("batch")}
+    shapes: Any = tuple(size for _ in call.args) or dict.fromkeys(call.named, size)
+    plain = deepcopy(network).to(memory_format=torch.contiguous_format)
+    try:
+        with _quiet():
+            return torch.export.export(plain, call.args, call.named, dynamic_shapes=shapes)
+    except Exception as problem:  # torch.export fails in many ways
+        raise Inapplicable(f"torch.export cannot trace this network: {one_line(problem)[:300]}") from problem
+
+
+def onnx_bytes(exported: Any) -> bytes:
+    """A program as ONNX.
+
+    Raises:
+        PluginError: the packages of the extra `onnx` are not installed.
+        Inapplicable: ONNX has no operation for one of the network's.
+    """
+    if not available():
+        raise PluginError("ONNX needs the packages of an extra: pip install 'prunebench[onnx]'")
+    try:
+        with _quiet():
+            found = torch.onnx.export(exported, verbose=False)
+        assert found is not None
+        return bytes(found.model_proto.SerializeToString())
+    except Exception as problem:
+        raise Inapplicable(f"this network cannot be exported to ONNX: {one_line(problem)[:300]}") from problem
+
+
+def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor]:
+    """What answers with an ONNX file in onnxruntime on the CPU, with so many threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    runs = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    names = [given.name for given in runs.get_inputs()]
+
+    def answer(tensors: Sequence[Tensor]) -> Tensor:
+        given = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
+        return torch.from_numpy(runs.run(None, given)[0])
+
+    return answer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's notes to its developers."""
+    logger = getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(WARNING + 10)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

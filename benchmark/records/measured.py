@@ -1,0 +1,92 @@
+"""What was measured of the networks of records: a file `measured/KEY.json` in the results folder for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmark.errors import UsageError
+from benchmark.files import write
+from benchmark.records.cell import Cell, _Value
+from benchmark.records.numbers import Count, Json, Size
+
+
+class Interval(_Value):
+    """The median of some values, and its 95 % interval."""
+
+    median: Size
+    low: Size
+    high: Size
+
+    @property
+    def above_one(self) -> bool | None:
+        """Whether it is above 1 (True), below (False), or cannot be told from it (None)."""
+        return None if self.low <= 1 <= self.high else self.low > 1
+
+
+class Measurement(_Value):
+    """The latency, memory and size of a network beside those of its dense parent.
+
+    Args:
+        runtime: that ran both; beside `csr`, the parent was run by torch.
+        batch: examples in a call.
+        threads: of the runtime.
+        seconds, parent_seconds: that a call takes.
+        faster: `parent_seconds` over `seconds`, of the same round.
+        memory, parent_memory: bytes by which a process grows while it loads the network and answers, if known.
+        size, parent_size: bytes of what is loaded: an ONNX file, or parameters and buffers.
+        rounds: in which both were timed in turn.
+        where: processor and versions.
+    """
+
+    runtime: str
+    batch: Count
+    threads: Count
+    seconds: Interval
+    parent_seconds: Interval
+    faster: Interval
+    memory: Count | None = None
+    parent_memory: Count | None = None
+    size: Count
+    parent_size: Count
+    rounds: Count
+    where: Json
+
+    @property
+    def conditions(self) -> tuple[object, ...]:
+        """What a later measurement has to have in common with this one to replace it."""
+        return self.runtime, self.batch, self.threads, self.where.get("processor")
+
+
+_MEASUREMENTS = TypeAdapter(list[Measurement])
+
+
+def file_of(results: Path, cell: Cell) -> Path:
+    """The file with the measurements of a record's network."""
+    return results / "measured" / f"{cell.key}.json"
+
+
+def measurements(results: Path, cell: Cell) -> list[Measurement]:
+    """What was measured of a record's network; empty if nothing was.
+
+    Raises:
+        UsageError: the file is not one of measurements.
+    """
+    file = file_of(results, cell)
+    try:
+        return _MEASUREMENTS.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (ValidationError, OSError) as problem:
+        raise UsageError(
+            f"{file} has no measurements that can be read ({str(problem).splitlines()[0]}); delete it"
+        ) from None
+
+
+def add(results: Path, cell: Cell, found: Sequence[Measurement]) -> None:
+    """Keep measurements of a record's network, in place of earlier ones under the same conditions."""
+    new = {one.conditions for one in found}
+    kept = [one for one in measurements(results, cell) if one.conditions not in new]
+    write(_MEASUREMENTS.dump_json([*kept, *found], indent=1) + b"\n", file_of(results, cell))
