@@ -10,11 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmark.data.splits import Data
 from benchmark.harness.network import build
 from benchmark.plugins import registry
+from benchmark.pruning.masks import Masks
 from benchmark.pruning.structured import Channels
 from benchmark.sweep.again import Network
 from benchmark.training.channel_tracing import arguments, cut
+from benchmark.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -55,18 +58,27 @@ class Deployed:
 def deployed(trained: Network) -> Deployed:
     """The network of a record as it is used. Where its pattern is `channels`, what was removed is cut out."""
     question, train = trained.beginning.question, trained.train.to(torch.device("cpu"))
-    cell, task = question.cell, question.task
-    network = deepcopy(trained.model).cpu().eval()
-    masks = {name: mask.cpu() for name, mask in trained.masks.items()}
-    parent = build(registry.task(cell.task, cell.task_options), cell.model, cell.seed).eval()
+    cell = question.cell
+    parent = build(registry.task(cell.task, cell.task_options), cell.model, cell.seed)
+    channels = isinstance(trained.beginning.target.pattern, Channels)
+    return as_used(trained.model, trained.masks, parent, question.task, train, channels=channels)
+
+
+def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train: Data, *, channels: bool) -> Deployed:
+    """A masked network as it is used.
+
+    Args:
+        train: examples of it are what the network is called with.
+        channels: whether the channels that the masks prune are cut out.
+    """
+    network = deepcopy(model).cpu().eval()
+    zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]
 
     def call(count: int) -> Call:
-        batch = train.batch(torch.arange(count) % len(train))
-        given = arguments(network, task, batch)
+        given = arguments(network, task, train.batch(torch.arange(count) % len(train)))
         return Call((), given) if isinstance(given, dict) else Call(given, {})
 
-    if isinstance(trained.beginning.target.pattern, Channels):
+    if channels:
         two = train.batch(torch.zeros(2, dtype=torch.int64))
-        return Deployed(cut(network, task, two, trained.masks).eval(), parent, [], call)
-    zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]
-    return Deployed(network, parent, zeros, call)
+        return Deployed(cut(network, task, two, masks).eval(), parent.eval(), [], call)
+    return Deployed(network, parent.eval(), zeros, call)
