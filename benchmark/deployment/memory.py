@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import warnings
+from importlib import import_module
 from io import BytesIO
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,7 +21,7 @@ def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | No
     """Bytes by which the resident memory of a process grows while it loads a network and answers.
 
     None where the system does not tell it, or the network cannot be sent to a process. That one is forked from another
-    which has imported the runtimes and has computed nothing.
+    which has computed nothing; what it imports before does not count.
     """
     file = BytesIO()
     try:
@@ -28,7 +29,7 @@ def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | No
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "onnxruntime"])
+    context.set_forkserver_preload([__name__])
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(runtime, file.getvalue(), threads, theirs))
     process.start()
@@ -43,6 +44,7 @@ def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | No
 
 def _answer(runtime: str, content: bytes, threads: int, channel: Connection) -> None:
     warnings.simplefilter("ignore")  # torch calls compressed rows a beta
+    import_module(RUNTIMES[runtime].package)
     before = resident_peak("self") if reset_resident_peak() else None
     prepared, call = torch.load(BytesIO(content), weights_only=False)  # what the process that asks has just written
     answer = RUNTIMES[runtime].load(prepared, threads)

@@ -29,10 +29,12 @@ class Runtime:
         prepare: makes what is loaded, a module or the bytes of a file, of a network, the names of its layers with
             zeros, and an example of a call. Raises Inapplicable where this runtime cannot run the network.
         load: what answers with that, with so many threads.
+        package: that it needs beside torch.
     """
 
     prepare: Callable[[nn.Module, list[str], Call], Any]
     load: Callable[[Any, int], Answer]
+    package: str = "torch"
 
 
 def _eager(network: nn.Module, threads: int) -> Answer:
@@ -52,7 +54,7 @@ def _session(content: bytes, threads: int) -> Answer:
 
 RUNTIMES: Mapping[str, Runtime] = {
     "torch": Runtime(lambda network, zeros, call: network, _eager),
-    "onnxruntime": Runtime(lambda network, zeros, call: onnx_bytes(program(network, call)), _session),
+    "onnxruntime": Runtime(lambda network, zeros, call: onnx_bytes(program(network, call)), _session, "onnxruntime"),
     "csr": Runtime(lambda network, zeros, call: compressed(network, zeros), _eager),
 }
 """By name. In `csr`, layers with zeros compute with their nonzero weights alone."""

@@ -6,11 +6,9 @@ their own, which can write in a folder of its own alone, and answers in JSON.
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
@@ -160,11 +158,7 @@ class _Process:
 
     def end(self) -> None:
         """End the process, with all that it has started."""
-        self._channel.close()
-        with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
-        self._process.kill()
-        self._process.join()
+        fork_server.end(self._process, self._channel)
 
     def _edit_limit(self, name: str, options: Mapping[str, Any], graph: Graph) -> int | None:
         np.save(self._folder / "ends.npy", graph.ends)  # not in the folder of the process, which may hold links

@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -86,6 +87,15 @@ def forked(target: Callable[..., None], *arguments: Any) -> tuple[ForkServerProc
         raise PluginError(f"no worker can be started: {error}") from None
     theirs.close()
     return process, Channel(ours).lead()
+
+
+def end(process: ForkServerProcess, channel: Channel) -> None:
+    """End a process that was forked, with all that it has started."""
+    channel.close()
+    with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    process.kill()
+    process.join()
 
 
 def _hide() -> None:

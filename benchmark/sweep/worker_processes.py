@@ -8,10 +8,7 @@ processes answer together.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Hashable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -19,8 +16,8 @@ from pathlib import Path
 from benchmark.harness.question import Settings, Unloaded
 from benchmark.plugins import catalog
 from benchmark.records.cell import Cell
+from benchmark.sweep import fork_server
 from benchmark.sweep.channel import Channel
-from benchmark.sweep.fork_server import forked
 from benchmark.sweep.gpus import least_used, visible
 from benchmark.sweep.worker import Task, work
 
@@ -60,11 +57,7 @@ class WorkerProcess:
 
     def end(self) -> None:
         """End the process, with all that it has started."""
-        self.channel.close()
-        with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
-            os.killpg(self.process.pid or 0, signal.SIGKILL)
-        self.process.kill()
-        self.process.join()
+        fork_server.end(self.process, self.channel)
 
 
 @dataclass
@@ -101,7 +94,7 @@ class WorkerProcesses:
         folder.mkdir(parents=True)
         logs = [log.parents[1]] if kind else []  # of its task
         task = Task(cell, algorithm, self.settings, room, folder, shared, log, logs, gpus)
-        return WorkerProcess(*forked(work, task), task, kind)
+        return WorkerProcess(*fork_server.forked(work, task), task, kind)
 
     def release(self, worker: WorkerProcess) -> None:
         """Its cell needs it no longer: it is kept for the next one, or ends."""
