@@ -67,7 +67,8 @@ class Engine:
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
         self._buffers: list[Tensor] = []
-        self.rehearsals, self._mode = 0, "plain"
+        self.rehearsals = self.replays = 0
+        self._mode = "plain"
         self.rewind(0)
 
     def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
@@ -167,7 +168,11 @@ class Engine:
     def update(self) -> None:
         """Make one optimizer step at this step's learning rate."""
         self._set_rate()
-        self._captured.update() if self._captured else self._step()
+        if self._captured:
+            self._captured.update()
+            self.replays += 1
+        else:
+            self._step()
         self.updates += 1
         self._warm += 1
 

@@ -171,6 +171,11 @@ class RunState(Trainer):
         """The number of optimizer steps that tested a recording, and were undone."""
         return self.weight_engine.rehearsals
 
+    @property
+    def replays(self) -> int:
+        """The number of updates that were recorded ones, which no hook of an optimizer sees."""
+        return self.weight_engine.replays
+
     def invert_rankings(self) -> Inversion:
         """Reverse every ranking that goes through the target from here on. The result shows whether there was one."""
         inversion = Inversion()
