@@ -63,11 +63,11 @@ def as_copy(modules: Iterable[str], allocator: Collection[str]) -> Iterator[None
             os._exit(0)
 
     spawn: Any = util.spawnv_passfds
-    util.spawnv_passfds = fork  # type: ignore[attr-defined, assignment]
+    util.spawnv_passfds = fork  # type: ignore[assignment]
     try:
         yield
     finally:
-        util.spawnv_passfds = spawn  # type: ignore[attr-defined]
+        util.spawnv_passfds = spawn
 
 
 def _import(modules: Iterable[str]) -> None:

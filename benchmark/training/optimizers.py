@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import unwrap
@@ -41,7 +41,7 @@ class Group:
 
 
 @cache
-def _plain(kind: type[Optimizer]) -> Any:
+def _plain(kind: type[Optimizer]) -> Callable[..., Optimizer]:
     """One of torch's optimizers without the decorators that import its compiler, which takes a second."""
 
     class Plain(kind):  # type: ignore[misc, valid-type]
