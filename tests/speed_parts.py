@@ -3,8 +3,9 @@
 Each part stands beside what does the same work, in turns, in one process and on one thread: exact global selection
 beside torch's `kthvalue` and numpy's sort; SNIP's and GraSP's scores beside one forward and backward of the same batch;
 an augmented batch of CIFAR-10 beside torchvision's transforms, image by image; a network without half of its channels
-beside the whole one; a worker forked from the warm server beside a process that imports torch. The table gives medians
-over the rounds, and medians of ratios.
+beside the whole one; the digest of a training's start beside one of all its tensors; a worker forked from the warm
+server beside a process that imports torch. The table gives medians over the rounds of processor time, of wall time for
+workers, and medians of ratios.
 """
 
 from __future__ import annotations
@@ -32,25 +33,33 @@ from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.ranking import top
 from benchmark.training.channel_tracing import cut, trace
+from benchmark.training.engine import Engine
 from benchmark.training.run_state import RunState
+from benchmark.training.state import digest_of
 
-WEIGHTS = 25_000_000
-"""As many as ResNet-50 has."""
+SIZES = {"100 thousand": 10**5, "1 million": 10**6, "10 million": 10**7, "100 million": 10**8}
+"""From a small network to one of four times ResNet-50's weights."""
 
 DENSITY = 0.1
 Work = Callable[[], object]
 
 
 def selection(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
-    """The best of 25 million scores."""
-    scores = torch.rand(WEIGHTS, generator=torch.Generator().manual_seed(0))
-    kept = round(DENSITY * WEIGHTS)
+    """The best of many scores."""
+    for name, size in SIZES.items():
+        scores, kept = torch.rand(size, generator=torch.Generator().manual_seed(0)), round(DENSITY * size)
 
-    def select() -> Tensor:
-        return top(scores, kept, None)
+        def select(scores: Tensor = scores, kept: int = kept) -> Tensor:
+            return top(scores, kept, None)
 
-    yield "keep 10 % of 25 M", select, "torch.kthvalue, compare", lambda: scores > scores.kthvalue(WEIGHTS - kept)[0]
-    yield "keep 10 % of 25 M", select, "numpy.sort, compare", lambda: scores.numpy() > np.sort(scores.numpy())[-kept]
+        def by_kthvalue(scores: Tensor = scores, kept: int = kept) -> Tensor:
+            return scores > scores.kthvalue(len(scores) - kept)[0]
+
+        def by_sort(scores: Tensor = scores, kept: int = kept) -> Any:
+            return scores.numpy() > np.sort(scores.numpy())[-kept]
+
+        yield f"keep 10 % of {name}", select, "torch.kthvalue, compare", by_kthvalue
+        yield f"keep 10 % of {name}", select, "numpy.sort, compare", by_sort
 
 
 def scoring(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
@@ -60,7 +69,7 @@ def scoring(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
         batch = run.batches(1)[0]
 
         def passes(run: Run = run, batch: Any = batch) -> None:
-            run._plain_loss(batch).backward()  # type: ignore[no-untyped-call]
+            run._state.objective(batch).backward()  # type: ignore[no-untyped-call]
 
         def snip(run: Run = run, batch: Any = batch) -> None:
             leaves = {name: weight.requires_grad_() for name, weight in run.weights.items()}
@@ -126,10 +135,30 @@ def workers(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
         done = subprocess.run([sys.executable, "-c", FORK], check=True, capture_output=True, text=True)
         return float(done.stdout)
 
-    def fresh() -> None:
+    def fresh() -> float:
+        start = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import torch; torch.ones(8, 8)"], check=True)
+        return time.perf_counter() - start
 
     yield "a worker for a cell", forked, "a process that imports torch", fresh
+
+
+def digests(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
+    """What a training is known by to cells that may share it: the verb has a digest of the network already."""
+    for task_name, model in (("mnist", "lenet-300-100"), ("cifar10", "resnet-20")):
+        run = _run(task_name, model, folder)
+        run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, Target(DENSITY)))
+        engine, known = run._state.engine, run._state.tamper_check.mark
+
+        def whole(engine: Engine = engine) -> str:
+            return digest_of("", [*engine._tensors(), *engine._floats])
+
+        yield (
+            f"digest of a start, {model}",
+            lambda engine=engine, known=known: engine.start_digest(1, known),
+            "SHA-256 of all its tensors",
+            whole,
+        )
 
 
 def _run(task_name: str, model: str, folder: Path) -> Run:
@@ -139,7 +168,14 @@ def _run(task_name: str, model: str, folder: Path) -> Run:
     )
 
 
-PARTS = {"selection": selection, "scoring": scoring, "batches": batches, "channels": channels, "workers": workers}
+PARTS = {
+    "selection": selection,
+    "scoring": scoring,
+    "batches": batches,
+    "channels": channels,
+    "digests": digests,
+    "workers": workers,
+}
 
 
 def measured(part: str, work: Work, beside: str, other: Work, rounds: int) -> dict[str, Any]:
@@ -157,10 +193,10 @@ def measured(part: str, work: Work, beside: str, other: Work, rounds: int) -> di
 
 
 def _seconds(work: Work) -> float:
-    """That it takes, or that it says."""
-    start = time.perf_counter()
+    """Of processor time that it takes; or what it says."""
+    start = time.process_time()
     told = work()
-    return told if isinstance(told, float) else time.perf_counter() - start
+    return told if isinstance(told, float) else time.process_time() - start
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,17 +62,20 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def require_device(device: str) -> None:
+    """Raise UsageError if this is the name of no device, on whatever machine."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto")
+
+
 def usable(device: str) -> str:
     """Return the device, with `auto` resolved. Raises UsageError if it does not exist on this machine."""
+    require_device(device)
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto") from None
-    if kind == "cuda" and not torch.cuda.is_available():
+    if device.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("torch finds no CUDA device here; leave --device out to use the CPU (bench doctor)")
     return device
 

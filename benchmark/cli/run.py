@@ -10,8 +10,8 @@ import click
 from benchmark.cli.dry_run import print_plan
 from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
 from benchmark.cli.leaderboard import print_board
-from benchmark.cli.output import data_root_option, format_option, machine_options, results_option, warn
-from benchmark.cli.selecting import said, selection, selection_options
+from benchmark.cli.output import data_root_option, format_option, machine_options, require_device, results_option, warn
+from benchmark.cli.selecting import require_known, said, selection, selection_options
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.errors import UsageError
 from benchmark.plugins import registry
@@ -63,6 +63,11 @@ def run(
     """
     ctx.with_resource(recorded())
     parts = said(ctx, **selected)
+    for part in parts:
+        require_known(part)
+    require_device(device)
+    if timeout and jobs == 0:
+        raise UsageError("--timeout needs workers, and --jobs 0 starts none; leave out one or the other")
     if jobs != 0 and not dry_run and place.is_here:
         warm_up([name for part in parts for name in (*part.get("algo", []), *part.get("task", []))], device)
     from benchmark.sweep.apart import Declarations
@@ -81,8 +86,6 @@ def run(
         click.echo(f"Warning: {problem}", err=True)
     device = device_at(place, device)
     launcher = launcher_for(place, len(planned.run), device, jobs, data_root)
-    if timeout and jobs == 0:
-        raise UsageError("--timeout needs workers, and --jobs 0 starts none; leave out one or the other")
     announce(planned, launcher)
     for little in left_out(planned.cells, planned.tasks):
         click.echo(f"Warning: {little}", err=True)

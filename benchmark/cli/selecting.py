@@ -12,7 +12,10 @@ from click.core import ParameterSource
 from benchmark.cli.output import Split, flat
 from benchmark.errors import UsageError
 from benchmark.files import write
+from benchmark.plugins import catalog
 from benchmark.plugins.algorithm import Control
+from benchmark.plugins.asked import NOTHING, require_algorithm, require_task
+from benchmark.pruning.pattern_counts import require_pattern
 from benchmark.records.spelling import choices, spelled
 from benchmark.records.starts import finetuning
 from benchmark.records.store import Store
@@ -110,6 +113,27 @@ def _write(content: str, file: Path) -> None:
         write(content.encode(), file)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+
+
+def require_known(said: Mapping[str, Any]) -> None:
+    """Raise UsageError for what is wrong with a part as far as names and sources tell: nothing is imported yet."""
+    algorithms, tasks = choices(said.get("algo", [])), choices(said.get("task", []))
+    _budget(said.get("budget"), said.get("epochs"), said.get("steps"))
+    _in_range(said.get("sparsity", []))
+    for choice in algorithms:
+        require_algorithm(choice)
+    for choice in tasks:
+        require_task(choice)
+    if not algorithms or not tasks:
+        raise UsageError(NOTHING)
+    for control in said.get("control", []):
+        for choice in (one for one in algorithms if catalog.when(one.name) != "dense"):
+            require_algorithm(choice.having(f"control={control}"))
+    for pattern in said.get("pattern", []):
+        try:
+            require_pattern(pattern)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> Selection:

@@ -12,6 +12,7 @@ import click
 
 from benchmark.cli.progress import in_words, progress
 from benchmark.errors import PluginError
+from benchmark.machine import may_be_cuda
 from benchmark.plugins import catalog
 from benchmark.records.outcome import Outcome
 from benchmark.records.record import Record
@@ -31,7 +32,7 @@ class TooManyFailures(Exception):
 
 
 def warm_up(texts: Sequence[str], device: str) -> None:
-    """Start the workers' fork server before this process imports torch, so that both import it in parallel.
+    """Start the workers' fork server before this process imports torch: a copy of it, or one that does so in parallel.
 
     It imports what it may of the plug-ins (`fork_server.importable`); workers import the rest.
     """
@@ -40,7 +41,7 @@ def warm_up(texts: Sequence[str], device: str) -> None:
     known = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [known[name] for name in names if name in known]
     if plugins and all(name in known or "=" in name for name in names):
-        fork_server.start(fork_server.importable(plugins, device))
+        fork_server.start(fork_server.importable(plugins, device), copy=not may_be_cuda(device))
 
 
 def announce(planned: Plan, launcher: Launcher) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from benchmark.data.unpickling import read_tensors
-
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 """What the names of files of networks end with."""
 
@@ -32,6 +30,8 @@ def read_network(content: bytes, name: str) -> dict[str, Tensor]:
             return safetensors.torch.load(content)
         except safetensors.SafetensorError as error:
             raise ValueError(f"{name} is no safetensors file: {error}") from None
+    from benchmark.data.unpickling import read_tensors  # which scipy comes with
+
     read = read_tensors(io.BytesIO(content), name)
     inner = next((read[key] for key in WRAPPERS if isinstance(read, Mapping) and key in read), read)
     found = {str(key): value for key, value in _items(inner).items() if isinstance(value, Tensor)}

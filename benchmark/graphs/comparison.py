@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse.csgraph import breadth_first_order
 
 from benchmark.graphs.edges import Graph
 from benchmark.graphs.spectrum import spectrum_of
@@ -48,6 +47,8 @@ def bridges(graph: Graph) -> int:
 
 def _forest(graph: Graph) -> tuple[np.ndarray[Any, Any], list[int]]:
     """Parents in a spanning forest, -1 for roots, and the nodes in an order in which parents come first."""
+    from scipy.sparse.csgraph import breadth_first_order
+
     parent, order = np.full(graph.nodes, -1), list[int]()
     roots = np.unique(graph.components[1], return_index=True)[1]
     for root in roots:

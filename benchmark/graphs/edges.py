@@ -6,14 +6,15 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Ints = NDArray[np.int64]
 
@@ -56,6 +57,8 @@ class Graph:
     @cached_property
     def adjacency(self) -> csr_array:
         """The adjacency matrix, [n, n], symmetric, of zeros and ones."""
+        from scipy.sparse import coo_array
+
         i, j = self.ends.T
         entries = (np.r_[i, j], np.r_[j, i])
         return coo_array((np.ones(2 * self.size), entries), (self.nodes, self.nodes)).tocsr()
@@ -63,6 +66,8 @@ class Graph:
     @cached_property
     def components(self) -> tuple[int, Ints]:
         """The number of connected components, and the component of every node, [n]."""
+        from scipy.sparse.csgraph import connected_components
+
         count, labels = connected_components(self.adjacency, directed=False)
         return int(count), labels.astype(np.int64)
 

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from benchmark.errors import Inapplicable
+from benchmark.harness.network import without_values
 from benchmark.pruning.layer_densities import weights_per_layer
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.patterns import Anywhere, Layer, NofM
@@ -138,7 +139,7 @@ def narrowed(task: Task, model: str, target: Target) -> Task:
         raise Inapplicable(f"model '{model}' has no width; a dense network of equal size cannot be built")
 
     def sizes(width: float) -> tuple[int, int]:
-        with torch.device("meta"):
+        with without_values():
             network = constructor(width=width)
         parameters = {name: p.numel() for name, p in network.named_parameters()}
         return sum(parameters.values()), sum(parameters[name] for name in task.prunable(network))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from benchmark.errors import Inapplicable
 from benchmark.plugins import registry
@@ -34,10 +36,30 @@ def build(task: Task, model: str, seed: int) -> nn.Module:
         return network.to(memory_format=torch.channels_last)
 
 
+DRAWN = {Tensor.normal_, Tensor.uniform_}
+"""What initialisers draw with."""
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Tensors without values stay as they are: torch would import its compiler to draw none, which takes a second."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in DRAWN and args[0].is_meta:
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Networks that are built inside have shapes, and no values."""
+    with torch.device("meta"), _NothingDrawn():
+        yield
+
+
 def sketch(task: Task, model: str) -> nn.Module | None:
     """The network for looking at its layers: without values, or with some where that cannot be; None if it fails."""
     try:
-        with torch.device("meta"):
+        with without_values():
             return task.model(model)()
     except Exception:  # a constructor that computes with its weights, for example
         pass

@@ -43,7 +43,7 @@ EditLimit = Callable[[Mapping[str, Any], Any], int | None]
 """From the options of a method and a graph to the most edits it can make there; None if there is no limit."""
 
 
-_RESERVED = {
+RESERVED = {
     "control": Option("control", Control, None, "run the method with one thing changed (bench run --control)"),
     "curve": Option("curve", Count, None, "note loss and validation metrics at so many steps of the last training"),
 }
@@ -108,7 +108,7 @@ class Algorithm:
         run, *_ = inspect.signature(self.function).parameters.values()
         if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the run")
-        return options_of(self.function, leading=1, reserved=_RESERVED)
+        return options_of(self.function, leading=1, reserved=RESERVED)
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -126,7 +126,7 @@ class Algorithm:
         Raises:
             UsageError: an unknown option or a wrong value, with the valid ones.
         """
-        reserved = {name: option for name, option in _RESERVED.items() if name in given}
+        reserved = {name: option for name, option in RESERVED.items() if name in given}
         return resolved(self.name, self.options | reserved, given)
 
     def written(self, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:

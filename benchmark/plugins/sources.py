@@ -50,6 +50,7 @@ class Plugin:
         absent: what the absence of its options in a cell means (`benchmark.plugins.options.Absent`).
         depends: the options among these whose absence also means that they make no difference on a network.
         family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
+        options: the names of its options; None if its source does not say.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Plugin:
     absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
     depends: frozenset[str] = frozenset()
     family: str = ""
+    options: tuple[str, ...] | None = None
 
     def error(self, reason: str) -> PluginError:
         """The error for this plug-in, named with its distribution."""
@@ -179,8 +181,10 @@ def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
     plugin = replace(plugin, summary=doc.partition("\n")[0])
     if not function:
         return plugin
+    options = tuple(parameter.arg for parameter in function.args.kwonlyargs)
     absent, depends = _absent(function)
-    return replace(plugin, defaults=_defaults(function), absent=absent, depends=depends, family=_family(function))
+    plugin = replace(plugin, options=options, defaults=_defaults(function), absent=absent, depends=depends)
+    return replace(plugin, family=_family(function))
 
 
 def _family(function: ast.FunctionDef) -> str:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from scipy.optimize import brentq
 from torch import Size
 
 Shapes = Mapping[str, Size]
@@ -98,6 +97,8 @@ def igq(shapes: Shapes, density: float) -> Densities:
 
     The force F is the number with which the total is met.
     """
+    from scipy.optimize import brentq
+
     sizes = _sizes(shapes)
     if density == 1:
         return dict.fromkeys(shapes, 1.0)

@@ -6,6 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+NAMED = ("global", "layer", "channels", "fan-in")
+"""The patterns that have no numbers in their names."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -37,6 +40,23 @@ def counts(pattern: str, sizes: Mapping[str, int], density: float, exempt: Colle
         kept = round(density * m)
         return Counts(tensors={name: size if name in exempt else kept * size // m for name, size in sizes.items()})
     return Counts()
+
+
+def require_pattern(name: str) -> None:
+    """Raise ValueError if there is no pattern of this name: `global`, `layer`, `2:4`, `blocks:4x4`, ..."""
+    group = group_of(name)
+    if name in NAMED or size_of_blocks(name) or (group and group[0] <= group[1]):
+        return
+    raise ValueError(
+        f"no pattern named '{name}'; there are global, layer, channels, fan-in, N:M with 0 < N <= M, such as 2:4, "
+        "and blocks:RxC, such as blocks:4x4"
+    )
+
+
+def size_of_blocks(pattern: str) -> tuple[int, int] | None:
+    """(R, C) of a pattern `blocks:RxC`; None for other patterns."""
+    match = re.fullmatch(r"blocks:([1-9]\d*)x([1-9]\d*)", pattern)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def group_of(pattern: str) -> tuple[int, int] | None:

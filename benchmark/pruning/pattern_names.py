@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from benchmark.pruning.fan_in import FanIn
-from benchmark.pruning.pattern_counts import group_of
+from benchmark.pruning.pattern_counts import group_of, require_pattern, size_of_blocks
 from benchmark.pruning.patterns import Anywhere, Layer, NofM, Pattern
 from benchmark.pruning.structured import Blocks, Channels
 
@@ -18,19 +16,10 @@ def pattern_named(name: str) -> Pattern:
     Raises:
         ValueError: there is no such pattern.
     """
-    if name == "global":
-        return Anywhere()
-    if name == "layer":
-        return Layer()
-    if name == "channels":
-        return Channels()
-    if name == "fan-in":
-        return FanIn()
-    if match := re.fullmatch(r"blocks:([1-9]\d*)x([1-9]\d*)", name):
-        return Blocks(int(match[1]), int(match[2]))
-    if (group := group_of(name)) and group[0] <= group[1]:
+    require_pattern(name)
+    if size := size_of_blocks(name):
+        return Blocks(*size)
+    if group := group_of(name):
         return NofM(*group)
-    raise ValueError(
-        f"no pattern named '{name}'; there are global, layer, channels, fan-in, N:M with 0 < N <= M, such as 2:4, "
-        "and blocks:RxC, such as blocks:4x4"
-    )
+    plain: dict[str, type[Pattern]] = {"global": Anywhere, "layer": Layer, "channels": Channels, "fan-in": FanIn}
+    return plain[name]()

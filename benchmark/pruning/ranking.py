@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmark.pruning.masks import Masks, Ties
+from benchmark.pruning.selection import split
 
 Scores = Mapping[str, Tensor]
 """One number per weight of every prunable tensor, by name; weights with higher scores are kept longer."""
@@ -47,7 +48,7 @@ def count_of(density: float, total: int) -> int:
 
 def checked(name: str, score: Tensor) -> Tensor:
     """The scores of a tensor, detached. Raises ValueError if one is NaN."""
-    if bool(score.isnan().any()):
+    if bool(score.sum().isnan()) and bool(score.isnan().any()):  # the sum, at a tenth of the time, rules it out
         raise ValueError(f"the scores of '{name}' hold NaN; they cannot be ranked")
     return score.detach()
 
@@ -98,10 +99,8 @@ def cut(scores: Tensor, count: int, live: Tensor | None) -> Cut:
     if count == scores.numel() or count == 0:
         none = torch.empty(0, dtype=torch.int64, device=scores.device)
         return Cut(torch.full_like(scores, count > 0, dtype=torch.bool), none, 0)
-    lowest_kept = _kth_smallest(scores, scores.numel() - count)
-    chosen = scores > lowest_kept
-    ties = _positions(scores == lowest_kept)
-    tied_kept = count - int(chosen.count_nonzero())
+    chosen, ties = _split(scores, scores.numel() - count)
+    tied_kept = count - _count(chosen)
     chosen[ties[:tied_kept]] = True
     return Cut(chosen, ties, tied_kept)
 
@@ -131,12 +130,18 @@ def _positions(mask: Tensor) -> Tensor:
     return torch.from_numpy(np.flatnonzero(mask.numpy())) if mask.device.type == "cpu" else mask.nonzero().squeeze(1)
 
 
-def _kth_smallest(scores: Tensor, k: int) -> Tensor:
-    """The value at index k of the ascending order, as a tensor of one element.
+def _count(mask: Tensor) -> int:
+    """How many are true. On a CPU, numpy counts them ten times as fast as torch."""
+    return int(np.count_nonzero(mask.numpy())) if mask.device.type == "cpu" else int(mask.count_nonzero())
 
-    On a CPU, numpy's partition is three times as fast as torch's kthvalue. On a GPU, kthvalue is not deterministic, but
-    a sort is.
+
+def _split(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Whether each score is above the one at index `k` of the ascending order, and the positions of those equal to it.
+
+    On a GPU, torch's kthvalue is not deterministic, but a sort is.
     """
     if scores.device.type == "cpu" and scores.dtype in (torch.float32, torch.float64):
-        return torch.from_numpy(np.partition(scores.numpy(), k)[k : k + 1])
-    return scores.sort().values[k : k + 1]
+        found = split(scores.numpy(), k)
+        return torch.from_numpy(found.above), torch.from_numpy(found.equal)
+    lowest_kept = scores.sort().values[k : k + 1]
+    return scores > lowest_kept, _positions(scores == lowest_kept)

@@ -1,4 +1,4 @@
-"""Reads and writes masks with one bit per weight. Uses NumPy only, so that commands that read records need no torch."""
+"""Reads and writes masks with one bit per weight, with NumPy alone, which is imported where there is one to read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import io
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Bits = Mapping[str, np.ndarray[Any, np.dtype[np.bool_]]]
+Bits = Mapping[str, "np.ndarray[Any, np.dtype[np.bool_]]"]
 """Masks by name of tensor: boolean arrays that are True for kept weights."""
 
 
@@ -20,6 +21,8 @@ def pack(masks: Bits) -> bytes:
 
     Equal masks give equal bytes.
     """
+    import numpy as np
+
     arrays = {f"{name}:bits": np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
     shapes = {f"{name}:shape": np.array(mask.shape, dtype=np.int64) for name, mask in masks.items()}
     file = io.BytesIO()
@@ -33,6 +36,8 @@ def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
     Raises:
         ValueError: the bytes are not packed masks.
     """
+    import numpy as np
+
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             names = [key.removesuffix(":bits") for key in file if key.endswith(":bits")]
@@ -43,6 +48,8 @@ def unpack(data: bytes) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
 
 def digest(masks: Bits) -> str:
     """Return the SHA-256 of the masks' names, shapes and packed bits."""
+    import numpy as np
+
     sha = hashlib.sha256()
     for name in sorted(masks):
         mask = masks[name]
@@ -52,4 +59,6 @@ def digest(masks: Bits) -> str:
 
 
 def _unpacked(bits: Any, shape: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    import numpy as np
+
     return np.unpackbits(bits, count=int(np.prod(shape))).astype(np.bool_).reshape(shape)

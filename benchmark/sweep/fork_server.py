@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.util import find_spec
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -17,6 +17,7 @@ from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
 from benchmark.plugins.sources import BUILT_IN, Plugin
 from benchmark.sweep.channel import Channel
+from benchmark.sweep.forked_server import as_copy, copyable
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two workers of one thread are faster than one of two, by far on small networks
@@ -44,22 +45,25 @@ def importable(plugins: Iterable[Plugin], device: str) -> list[str]:
     return [*(plugin.module for plugin in tasks), *kernels]
 
 
-def start(modules: Iterable[str]) -> ForkServerContext:
+def start(modules: Iterable[str], copy: bool = False) -> ForkServerContext:
     """Return the context to fork workers in. The first call starts the server; later ones use the same one.
 
     Args:
         modules: further modules that the server imports.
+        copy: the server may be a copy of this process, which imports the modules, too (`forked_server`).
 
     Raises:
         PluginError: the server cannot be started.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmark.cli", "benchmark.sweep.warm", *modules])
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update({name: value for name, value in ENVIRONMENT.items() if before[name] is None})
+    preloaded = ["benchmark.cli", "benchmark.sweep.warm", *modules]
+    context.set_forkserver_preload(preloaded)
+    unset = {name for name in ENVIRONMENT if name not in os.environ}
+    os.environ.update({name: ENVIRONMENT[name] for name in unset})
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the server: Ctrl-C must not end it
     try:
-        forkserver.ensure_running()
+        with as_copy(preloaded, unset) if copy and copyable() else nullcontext():
+            forkserver.ensure_running()
         _hide()
     except OSError as error:
         raise PluginError(
@@ -67,7 +71,7 @@ def start(modules: Iterable[str]) -> ForkServerContext:
         ) from None
     finally:
         signal.signal(signal.SIGINT, interrupt)
-        for name in (name for name, value in before.items() if value is None):
+        for name in unset:
             del os.environ[name]
     return context
 

@@ -15,6 +15,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.harness.network import Sketched
 from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
+from benchmark.plugins.asked import NOTHING
 from benchmark.plugins.code import changes
 from benchmark.records.cell import Cell
 from benchmark.records.outcome import Outcome
@@ -127,7 +128,7 @@ def plan(
     if not cells and broken:
         raise broken[0]
     if not cells:
-        raise UsageError("nothing selected: name at least one --algo and one --task (bench list), or a file that does")
+        raise UsageError(NOTHING)
     if selection.controls and not any(cell.control for cell in cells):
         raise UsageError("--control changes one thing about a method that prunes; none of these does")
     if selection.edges and not any(algorithms[cell.algorithm].edges for cell in cells):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import get_args
 
-import torch._dynamo  # noqa: F401  # torch.optim imports it on first use, which takes a second
-
 import benchmark.plugins.chain
 import benchmark.plugins.task
 import benchmark.sweep.workers  # noqa: F401

@@ -176,11 +176,16 @@ class Engine:
         self.updates += 1
         self._warm += 1
 
-    def start_digest(self, steps: int) -> str:
-        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed."""
-        state = [*self._tensors(), *self._floats]
+    def start_digest(self, steps: int, network: str) -> str:
+        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed.
+
+        Args:
+            network: the digest of its parameters and buffers.
+        """
+        masks = [mask.bool() for mask in self._floats]
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
-        return digest_of([self.clock, steps, masked, self._seed], state)
+        about = [network, self.clock, steps, masked, self._seed]
+        return digest_of(about, [*self._memory(), *masks, self._finite])
 
     def state(self) -> dict[str, Any]:
         """The state that `load` takes into another engine. The tensors are not copied."""
@@ -273,9 +278,12 @@ class Engine:
 
     def _tensors(self) -> list[Tensor]:
         """All tensors that a step changes."""
+        return [*(p.detach() for p in self.parameters.values()), *self._memory(), *self._buffers, self._finite]
+
+    def _memory(self) -> list[Tensor]:
+        """The tensors that the optimizer remembers."""
         slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
-        memory = [slot for slot in slots if isinstance(slot, Tensor)]
-        return [*(p.detach() for p in self.parameters.values()), *memory, *self._buffers, self._finite]
+        return [slot for slot in slots if isinstance(slot, Tensor)]
 
     def _reseed(self) -> None:
         """Seed the generator that dropout draws from, so that a step that is repeated draws the same noise."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.data.splits import Batch
@@ -24,6 +26,11 @@ def _embedding_bag(table: Any, index: Any, offsets: Any, *rest: Any, **named: An
     weighted = named.get("per_sample_weights", rest[3] if len(rest) > 3 else None) is not None
     return int((1 + weighted) * index[0] * table[1])
 
+
+# On its first call, torch's counter imports torch's compiler, in 1.5 seconds, to be kept from it. Nothing that is
+# counted is compiled, so that it may stand as kept from it already.
+_dispatch: Any = unwrap(flop_counter._FlopCounterMode.__torch_dispatch__)
+vars(_dispatch).setdefault("__dynamo_disable", _dispatch)
 
 COUNTED = {
     torch.ops.aten._embedding_bag: _embedding_bag,

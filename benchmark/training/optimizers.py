@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from inspect import unwrap
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.optim import Optimizer
 
 from benchmark.training.recipe import Recipe
 
@@ -37,7 +40,19 @@ class Group:
     weight_decay: float | None = None
 
 
-def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[str, Group]) -> torch.optim.Optimizer:
+@cache
+def _plain(kind: type[Optimizer]) -> Callable[..., Optimizer]:
+    """One of torch's optimizers without the decorators that import its compiler, which takes a second."""
+
+    class Plain(kind):  # type: ignore[misc, valid-type]
+        add_param_group = unwrap(kind.add_param_group)
+        zero_grad = unwrap(kind.zero_grad)
+        step = torch.no_grad()(unwrap(kind.step))
+
+    return Plain
+
+
+def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[str, Group]) -> Optimizer:
     """The recipe's optimizer for named parameters.
 
     Its parameter groups have the factor of their learning rate as `factor`.
@@ -61,5 +76,5 @@ def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[st
     ]
     if recipe.optimizer != "sgd":
         adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-        return adam(given, fused=True, capturable=on_gpu)
-    return torch.optim.SGD(given, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+        return _plain(adam)(given, fused=True, capturable=on_gpu)
+    return _plain(torch.optim.SGD)(given, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)

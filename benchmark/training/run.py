@@ -42,7 +42,7 @@ class Run(Look):
             Diverged: the training loss was not finite.
         """
         with self._state.tamper_check.verb("train"):
-            self._state.train(steps)
+            self._state.train(steps, self._state.tamper_check.mark)
 
     def steps(self, steps: int | None = None, *, at: Container[int] | None = None) -> Iterator[Step]:
         """Train like `train`, with a pause between the backward pass and the update of every step.

@@ -125,16 +125,23 @@ class SharedTrainings:
     limit: int = LIMIT
 
     def train_or_load(
-        self, engine: Engine, meter: Meter, steps: int, train: Callable[[int], None], curve: Curve | None = None
+        self,
+        engine: Engine,
+        network: str,
+        meter: Meter,
+        steps: int,
+        train: Callable[[int], None],
+        curve: Curve | None = None,
     ) -> None:
         """Train `steps` steps, or load their result from the cell that has made them already or is making them now.
 
         Args:
+            network: the digest of the network that they start from.
             train: makes so many steps; whether the loss is finite is looked at here.
             curve: follows the training; that of a result that is loaded goes with it.
         """
         followed = f" curve={curve.points}" if curve else ""
-        name = hashlib.sha256(f"{self.about}{followed} {engine.start_digest(steps)}".encode()).hexdigest()
+        name = hashlib.sha256(f"{self.about}{followed} {engine.start_digest(steps, network)}".encode()).hexdigest()
         before = meter.seconds
         made = self._claim(name)
         meter.leave_out(meter.seconds - before)

@@ -27,6 +27,11 @@ class TamperCheck:
         self.paused = False
         self.breaches: list[str] = []
 
+    @property
+    def mark(self) -> str:
+        """The digest of the network, as the last verb left it; empty in a pause that compares no bits."""
+        return self._mark
+
     @contextmanager
     def verb(self, name: str, *, in_pauses: bool = False) -> Iterator[None]:
         """Allow changes of the network within this context.

@@ -25,7 +25,7 @@ from benchmark.training.recipe import Recipe
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.shares import Shares
 from benchmark.training.sparse_steps import SparseTraining
-from benchmark.training.state import digest_of, put, tensors
+from benchmark.training.state import digest_of, fingerprint, put, tensors
 from benchmark.training.step import Snapshot, Tick
 from benchmark.training.task import Loss, Task
 from benchmark.training.trained_weights import TrainedWeights
@@ -124,13 +124,18 @@ class Trainer:
                 self.curve.begin(updates)
         return updates
 
-    def train(self, steps: int | None) -> None:
-        """Train without pauses. If another cell has made the same training, load its result."""
+    def train(self, steps: int | None, network: str | None = None) -> None:
+        """Train without pauses. If another cell has made the same training, load its result.
+
+        Args:
+            network: the digest of the network as it is, if it is known.
+        """
         updates = self.steps_to_go(steps)
         if updates:
             self.ever_trained.updated(self.masks)
         if self._shared_trainings and updates and self.engine is self.weight_engine:
-            self._shared_trainings.train_or_load(self.engine, self.meter, updates, self.advance, self.curve)
+            start = network or fingerprint(self.model)
+            self._shared_trainings.train_or_load(self.engine, start, self.meter, updates, self.advance, self.curve)
         else:
             self.advance(updates)
             self.engine.check()

@@ -15,7 +15,7 @@ sweeping = import_module("benchmark.cli.sweeping")
 @pytest.fixture
 def imported(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     started: list[list[str]] = []
-    monkeypatch.setattr(fork_server, "start", lambda modules: started.append(list(modules)))
+    monkeypatch.setattr(fork_server, "start", lambda modules, copy: started.append(list(modules)))
     return started
 
 

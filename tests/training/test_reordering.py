@@ -80,4 +80,4 @@ def test_another_order_takes_no_training_from_cells_with_this_one() -> None:
     task: Task = toy
     one, other = toy_run(task=task), toy_run(task=task)
     other.reorder("one")
-    assert one._state.engine.start_digest(3) != other._state.engine.start_digest(3)
+    assert one._state.engine.start_digest(3, "the same") != other._state.engine.start_digest(3, "the same")
