@@ -11,15 +11,10 @@ OpenLTH is a checkout of github.com/facebookresearch/open_lth (2ce732f). With re
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -29,12 +24,10 @@ from scipy import stats
 
 from benchmark.cli.output import emit
 from benchmark.records.store import Store
+from tests.support.spent import spent
 
 LEVELS = 20
 STEPS = 469
-PR_SET_CHILD_SUBREAPER = 36
-"""Linux: processes whose parents have ended become our children, and not the first process's."""
-
 LEAVES = [round(0.8**level, 6) for level in range(LEVELS + 1)]
 """The share of weights that each level leaves."""
 
@@ -55,15 +48,8 @@ class Ran:
 
 def timed(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float]:
     """Run a command. Returns the processor time of its processes, and the time by the clock."""
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with (folder / "log").open("w") as log:
-        subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, stdout=log, stderr=log)
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()  # for what the command has left, so that its time is counted
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return used, time.monotonic() - begun
+        return spent(command, cwd=folder, env=os.environ | environment, check=True, stdout=log, stderr=log)
 
 
 def ours(seed: int, engine: str, data: Path) -> Ran:
@@ -125,7 +111,6 @@ def difference(left: list[float], right: list[float]) -> str:
 
 
 def main() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", type=lambda text: Path(text).resolve(), required=True)
     parser.add_argument("--peer", metavar="openlth=DIR")

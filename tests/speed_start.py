@@ -8,10 +8,7 @@ code, in turns. The table gives medians over the rounds, and the least.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -20,9 +17,7 @@ from statistics import median
 from typing import Any
 
 from benchmark.cli.output import emit
-
-BECOME_PARENT_OF_ORPHANS = 36
-"""PR_SET_CHILD_SUBREAPER: processes whose parent has ended become children of this one, which can wait for them."""
+from tests.support.spent import spent
 
 BENCH = ["-m", "benchmark"]
 COMMANDS = {
@@ -37,15 +32,8 @@ def seconds(words: list[str], checkout: Path) -> float:
     """User and system time of a command and of all that it has started."""
     with tempfile.TemporaryDirectory() as results:
         where = os.environ | {"PRUNEBENCH_RESULTS": results, "PYTHONPATH": str(checkout)}
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], env=where, cwd=results, capture_output=True, check=False)
-        while True:
-            try:
-                os.wait()
-            except ChildProcessError:
-                break
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        used, _ = spent([sys.executable, *words], env=where, cwd=results, capture_output=True, check=False)
+        return used
 
 
 def main() -> None:
@@ -56,7 +44,6 @@ def main() -> None:
     parser.add_argument("--command", choices=COMMANDS, action="append")
     parser.add_argument("--format", choices=["table", "md", "json"], default="table")
     given = parser.parse_args()
-    ctypes.CDLL(None).prctl(BECOME_PARENT_OF_ORPHANS, 1, 0, 0, 0)
     checkouts = given.checkout or [Path(__file__).parent.parent]
     cases = [(name, checkout.resolve()) for name in given.command or COMMANDS for checkout in checkouts]
     times: dict[Any, list[float]] = defaultdict(list)
