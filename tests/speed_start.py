@@ -32,7 +32,7 @@ def seconds(words: list[str], checkout: Path) -> float:
     """User and system time of a command and of all that it has started."""
     with tempfile.TemporaryDirectory() as results:
         where = os.environ | {"PRUNEBENCH_RESULTS": results, "PYTHONPATH": str(checkout)}
-        used, _ = spent([sys.executable, *words], env=where, cwd=results, capture_output=True, check=False)
+        used, _ = spent([sys.executable, *words], env=where, cwd=results, capture_output=True)
         return used
 
 

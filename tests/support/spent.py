@@ -15,15 +15,16 @@ PR_SET_CHILD_SUBREAPER = 36
 """Linux: processes whose parents have ended become children of this one, which can wait for them."""
 
 
-def spent(command: Sequence[str], **how: Any) -> tuple[float, float]:
+def spent(command: Sequence[str], check: bool = False, **how: Any) -> tuple[float, float]:
     """Run a command, and return the processor time of all its processes, and the time by the clock.
 
     Args:
-        how: of `subprocess.run`.
+        check: raise CalledProcessError if it ends badly.
+        how: further arguments of `subprocess.run`.
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command, **how)
+    subprocess.run(command, check=check, **how)
     with suppress(ChildProcessError):
         while True:
             os.wait()
