@@ -68,6 +68,7 @@ class Engine:
         self._record: Record | None = None
         self._buffers: list[Tensor] = []
         self.rehearsals, self._mode = 0, "plain"
+        self._captured: Captured | None = None
         self.rewind(0)
 
     def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
@@ -80,10 +81,20 @@ class Engine:
         self._buffers, self._record = list(buffers), record
 
     def rewind(self, clock: int) -> None:
-        """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
-        self.clock, self._warm = clock, 0
-        self._optimizer = optimizer_of(self.parameters, self.recipe, self._groups)
-        self._captured: Captured | None = None
+        """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
+
+        A recorded step writes to the memory of its optimizer, so it is kept with that one, whose memory becomes 0: an
+        update with a memory of 0 is that of a fresh optimizer.
+        """
+        early = self.recipe.early
+        same_loss = (clock < early) == (self.clock < early)
+        self.clock = clock
+        if self._captured and same_loss:
+            for slot in self._memory():
+                slot.zero_()
+            return
+        self._optimizer, self._warm = optimizer_of(self.parameters, self.recipe, self._groups), 0
+        self._captured = None
 
     def reorder(self, seed: int) -> None:
         """Draw the order of the data, augmentation and dropout from another seed from here on."""
@@ -172,8 +183,13 @@ class Engine:
         self._warm += 1
 
     def start_digest(self, steps: int) -> str:
-        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed."""
-        state = [*self._tensors(), *self._floats]
+        """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed.
+
+        A memory of the optimizer that is 0 everywhere is none, as `rewind` says.
+        """
+        memory = self._memory()
+        remembered = memory if any(bool(slot.any()) for slot in memory) else []
+        state = [*self._tensors(remembered), *self._floats]
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
         return digest_of([self.clock, steps, masked, self._seed], state)
 
@@ -266,10 +282,14 @@ class Engine:
             self._record = None
             self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
 
-    def _tensors(self) -> list[Tensor]:
-        """All tensors that a step changes."""
+    def _memory(self) -> list[Tensor]:
+        """The tensors that the optimizer remembers."""
         slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
-        memory = [slot for slot in slots if isinstance(slot, Tensor)]
+        return [slot for slot in slots if isinstance(slot, Tensor)]
+
+    def _tensors(self, memory: list[Tensor] | None = None) -> list[Tensor]:
+        """All tensors that a step changes; those of the optimizer's memory may be given."""
+        memory = self._memory() if memory is None else memory
         return [*(p.detach() for p in self.parameters.values()), *memory, *self._buffers, self._finite]
 
     def _reseed(self) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark import Recipe, Run, Target, keep_top
+from benchmark import Masks, Recipe, Run, Target, Task, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.plugins import registry
+from benchmark.pruning.patterns import Layer
 from benchmark.training.cuda_graphs import agree, recordable
 from benchmark.training.run_state import RunState
 
@@ -52,8 +53,8 @@ def forgetting_masks(work: Callable[[], Any]) -> Callable[[], Any]:
     return lambda: work() if next(calls) % 2 else torch.zeros(())
 
 
-def run_of(recipe: Recipe, record: Any = None, model: str = "residual", density: float = 0.3) -> Run:
-    run = Run(RunState(toy, build(toy, model, 0), recipe, Target(density), toy.data(Path()).train, 0))
+def run_of(recipe: Recipe, record: Any = None, model: str = "residual", density: float = 0.3, task: Task = toy) -> Run:
+    run = Run(RunState(task, build(task, model, 0), recipe, Target(density), task.data(Path()).train, 0))
     run._state.engine.capture(list(run._state.model.buffers()), record)
     return run
 
@@ -117,6 +118,54 @@ def test_one_recording_serves_until_the_pruned_tensors_or_the_optimizer_change()
     run.train(6)
     assert records == 4
     assert all(int((w != 0).sum()) <= int(run.masks[n].sum()) for n, w in run.weights.items())
+
+
+def smallest(run: Run, density: float) -> Masks:
+    return keep_top({name: weight.abs() for name, weight in run.weights.items()}, Target(density, Layer()))
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_one_recording_serves_all_rounds_that_prune_the_same_tensors(recipe: Recipe) -> None:
+    global records
+    records = 0
+    plain, recorded = run_of(recipe), run_of(recipe, remembering)
+    for run in (plain, recorded):
+        early = run.snapshot()
+        for density in (0.8, 0.6, 0.4):
+            run.train()
+            run.prune(smallest(run, density))
+            run.restore(early)
+        run.rewind(5)
+        run.train()
+    assert records == 4  # of the dense network, and of the pruned one
+    assert state(recorded) == state(plain)
+
+
+def test_trainings_after_a_rewind_are_known_to_be_the_same_whether_their_steps_are_recorded() -> None:
+    plain, recorded = run_of(RECIPE), run_of(RECIPE, remembering)
+    digests = []
+    for run in (plain, recorded):
+        early = run.snapshot()
+        run.train(12)
+        digests.append(run._state.engine.start_digest(12))
+        run.restore(early)
+        digests.append(run._state.engine.start_digest(12))
+    before, after, *others = digests
+    assert others == [before, after]
+    assert before != after
+
+
+@pytest.mark.parametrize("clock", [0, 10, 20])
+def test_a_rewind_to_where_another_loss_is_trained_drops_the_recording(clock: int) -> None:
+    task = replace(toy, early=lambda model, batch: 0.5 * toy.loss(model, batch))
+    recipe = replace(RECIPE, early=12)
+    plain, recorded = run_of(recipe, task=task), run_of(recipe, remembering, task=task)
+    for run in (plain, recorded):
+        run.train(20)
+        run.rewind(clock)
+        assert bool(run._state.engine._captured) == (run is recorded and clock == 20)
+        run.train()
+    assert state(recorded) == state(plain)
 
 
 def test_a_recording_that_leads_elsewhere_is_given_up_and_leaves_no_trace() -> None:
