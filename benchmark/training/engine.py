@@ -19,6 +19,7 @@ from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.shares import WHOLE, Shares, rows_of
 from benchmark.training.state import digest_of
+from benchmark.training.update_hooks import call_update_hooks
 
 CHECK_EVERY = 50
 """Steps between two checks that the loss is finite. On a GPU each check waits for the device."""
@@ -178,7 +179,11 @@ class Engine:
     def update(self) -> None:
         """Make one optimizer step at this step's learning rate."""
         self._set_rate()
-        self._captured.update() if self._captured else self._step()
+        if self._captured:
+            self._captured.update()
+            call_update_hooks()
+        else:
+            self._step()
         self.updates += 1
         self._warm += 1
 
@@ -274,13 +279,17 @@ class Engine:
     def _try_recording(self, batch: Batch, record: Record) -> None:
         """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason."""
         self._set_rate()
-        self.rehearsals += 2
-        try:
-            self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
-            self._mode = "captured"
-        except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
-            self._record = None
-            self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+        with self._optimizer.register_step_post_hook(self._rehearsed):
+            try:
+                self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
+                self._mode = "captured"
+            except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
+                self._record = None
+                self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+
+    def _rehearsed(self, *_: object) -> None:
+        """Count an update as torch's hooks of optimizers see it, also while it is recorded."""
+        self.rehearsals += 1
 
     def _memory(self) -> list[Tensor]:
         """The tensors that the optimizer remembers."""

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from benchmark import Masks, Recipe, Run, Target, Task, keep_top
 from benchmark.contract.toy import toy
+from benchmark.harness.determinism import counted_updates
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.patterns import Layer
 from benchmark.training.cuda_graphs import agree, recordable
+from benchmark.training.engine import Engine
 from benchmark.training.run_state import RunState
 
 pytestmark = pytest.mark.runs
@@ -45,6 +49,26 @@ def remembering(work: Callable[[], Any]) -> Callable[[], Any]:
         return kept[0].copy_(result)
 
     return replay
+
+
+def like_a_device(engine: Engine) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """As a GPU records: Python is executed once, and changes no number; replays are of numbers alone."""
+
+    def record(work: Callable[[], Any]) -> Callable[[], Any]:
+        before = [value.clone() for value in engine._tensors()]
+        work()
+        for value, old in zip(engine._tensors(), before, strict=True):
+            value.copy_(old)
+        replay = remembering(work)
+
+        def unseen() -> Any:
+            own = engine._optimizer._optimizer_step_post_hooks
+            with patch.dict(_global_optimizer_post_hooks, clear=True), patch.dict(own, clear=True):
+                return replay()
+
+        return unseen
+
+    return record
 
 
 def forgetting_masks(work: Callable[[], Any]) -> Callable[[], Any]:
@@ -192,6 +216,32 @@ def test_rehearsals_are_counted_apart_from_training() -> None:
     run.train()
     assert run._state.meter.updates == RECIPE.steps
     assert run._state.engine.rehearsals == 2
+
+
+def test_updates_are_counted_whether_torch_sees_them() -> None:
+    """So that those of an optimizer that is not the engine's do not hide behind replays."""
+    run = run_of(RECIPE)
+    engine, own = run._state.engine, torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+    engine.capture(list(run._state.model.buffers()), like_a_device(engine))
+    with counted_updates() as updates:
+        run.train(12)
+        run.prune(smallest(run, 0.5))
+        run.train()
+        assert engine.rehearsals == 4
+        assert updates == [run._state.meter.updates + engine.rehearsals]
+        own.step()
+    assert updates == [run._state.meter.updates + engine.rehearsals + 1]
+
+
+def test_an_update_before_a_recording_that_fails_is_counted() -> None:
+    def refusing(work: Callable[[], Any]) -> Callable[[], Any]:
+        raise RuntimeError("no")
+
+    run = run_of(RECIPE, refusing)
+    with counted_updates() as updates:
+        run.train()
+    assert run._state.engine.rehearsals == 1
+    assert updates == [run._state.meter.updates + 1]
 
 
 @pytest.mark.parametrize(
