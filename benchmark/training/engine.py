@@ -13,7 +13,7 @@ from benchmark.data.splits import Batch, Data
 from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream, stream_seed
-from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable, rehearsed
+from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, never_waiting, recordable, rehearsed
 from benchmark.training.optimizers import Group, optimizer_of
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
@@ -67,6 +67,7 @@ class Engine:
         self._floats: list[Tensor] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
+        self._may_read = False
         self._buffers: list[Tensor] = []
         self.rehearsals, self._mode = 0, "plain"
         self._captured: Captured | None = None
@@ -80,6 +81,7 @@ class Engine:
             record: how to record; None for plain steps only.
         """
         self._buffers, self._record = list(buffers), record
+        self._may_read = bool(getattr(self.data, "replayable", False))
 
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
@@ -96,6 +98,11 @@ class Engine:
             return
         self._optimizer, self._warm = optimizer_of(self.parameters, self.recipe, self._groups), 0
         self._captured = None
+
+    def change(self, data: Data | None = None, recipe: Recipe | None = None) -> None:
+        """From here on, train on other data, or by a recipe that differs in its augmentation."""
+        self.data, self.recipe = data or self.data, recipe or self.recipe
+        self._captured, self._warm = None, 0  # the recorded step may read the old data
 
     def reorder(self, seed: int) -> None:
         """Draw the order of the data, augmentation and dropout from another seed from here on."""
@@ -126,13 +133,14 @@ class Engine:
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
-        batch = self._batch(self._rows())
-        if self._record and not self._captured and self._warm >= WARM_UP and recordable(batch):
-            self._try_recording(batch, self._record)
-        if self._captured and self._captured.fits(batch):
-            return self._captured.passes(batch)
+        reads = self._reads
+        inputs = (self._order[self.clock],) if reads else self._batch(self._rows())
+        if self._record and not self._captured and self._warm >= WARM_UP and recordable(inputs):
+            self._try_recording(inputs, reads, self._record)
+        if self._captured and self._captured.fits(inputs):
+            return self._captured.passes(inputs)
         self._captured = None
-        return self._passes(batch)
+        return self._passes(self.data.batch(*inputs) if reads else inputs)
 
     def batch(self) -> Batch:
         """This step's batch, whole."""
@@ -157,6 +165,11 @@ class Engine:
     def rate(self) -> float:
         """The learning rate of this step."""
         return self.recipe.rate_at(self.clock)
+
+    @property
+    def _reads(self) -> bool:
+        """Whether a recorded step reads its batch, too, so that only the index is copied into it."""
+        return self._may_read and self._record is not None and not self.recipe.augment
 
     def _rows(self) -> slice:
         """The examples of this step's batch that this process trains on."""
@@ -276,16 +289,26 @@ class Engine:
             else:
                 group["lr"] = rate
 
-    def _try_recording(self, batch: Batch, record: Record) -> None:
-        """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason."""
+    def _try_recording(self, inputs: Batch, reads: bool, record: Record) -> None:
+        """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason.
+
+        A step that reads its batch is recorded over the index of the next one, which shows that nothing is read once.
+        If it cannot be recorded, the next step is without the reading.
+        """
         self._set_rate()
+        example = (self._order[self.clock + 1],) if reads else inputs
+        passes = self._read_and_pass if reads else self._passes
         with self._optimizer.register_step_post_hook(self._rehearsed):
             try:
-                self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
+                self._captured = rehearsed(inputs, example, passes, self._step, record, self._tensors, self._reseed)
                 self._mode = "captured"
             except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
-                self._record = None
+                self._record, self._may_read = record if reads else None, False
                 self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+
+    def _read_and_pass(self, index: Batch) -> Tensor:
+        with never_waiting():
+            return self._passes(self.data.batch(*index))
 
     def _rehearsed(self, *_: object) -> None:
         """Count an update as torch's hooks of optimizers see it, also while it is recorded."""

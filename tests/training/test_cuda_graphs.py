@@ -10,15 +10,17 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from benchmark.tasks.nodes.planted_partition import planted_partition
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
-from benchmark import Masks, Recipe, Run, Target, Task, keep_top
+from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top
+from benchmark.contract import toy_graph
 from benchmark.contract.toy import toy
 from benchmark.harness.determinism import counted_updates
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.patterns import Layer
-from benchmark.training.cuda_graphs import agree, recordable
+from benchmark.training.cuda_graphs import agree, never_waiting, recordable
 from benchmark.training.engine import Engine
 from benchmark.training.run_state import RunState
 
@@ -211,6 +213,105 @@ def test_what_cannot_be_recorded_trains_on_and_says_why() -> None:
     assert state(other) == state(plain)
 
 
+def test_a_recorded_step_reads_its_batch_by_the_index() -> None:
+    run = run_of(RECIPE, remembering)
+    run.train()
+    (index,) = run._state.engine._captured._inputs
+    assert torch.equal(index, run._state.engine._order[RECIPE.steps - 1])
+
+
+class ReadsOnce(TensorData):
+    """Its batch is the one that it was recorded over, in every replay."""
+
+    kept: Any = None
+    recording = False
+
+    def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = super().batch(index)
+        if type(self).recording:
+            type(self).kept = type(self).kept or batch
+            return type(self).kept
+        return batch
+
+
+def test_a_reading_that_is_frozen_in_the_recording_is_found_and_left_out_of_it() -> None:
+    def freezing(work: Callable[[], Any]) -> Callable[[], Any]:
+        replay = remembering(work)
+
+        def frozen() -> Any:
+            with patch.object(ReadsOnce, "recording", True):
+                return replay()
+
+        with patch.object(ReadsOnce, "recording", True), torch.enable_grad():
+            recorded.data.batch(recorded._order[recorded.clock + 1])
+        return frozen
+
+    data = toy.data(Path()).train
+    plain, other = run_of(RECIPE), run_of(RECIPE)
+    recorded = other._state.engine
+    recorded.change(data=ReadsOnce(data.inputs, data.targets, data.transform))
+    recorded.capture(list(other._state.model.buffers()), freezing)
+    for run in (plain, other):
+        run.train()
+    assert len(recorded._captured._inputs) == 2
+    assert recorded.rehearsals == 4
+    assert recorded.mode == "captured"
+    assert state(other) == state(plain)
+
+
+@pytest.mark.parametrize("task", [toy_graph.graph, planted_partition(nodes=80)], ids=["toy", "planted-partition"])
+def test_steps_on_a_single_graph_are_recorded_anew_after_it_is_edited(task: Task) -> None:
+    global records
+    recipe = replace(RECIPE, batch_size=1, optimizer="adam", rate=0.01)
+    runs = [run_of(recipe, record, next(iter(task.models)), task=task) for record in (None, remembering)]
+    records = 0
+    for run in runs:
+        run.train(8)
+        run.rewrite(without_some_edges)
+        run.train(8)
+        run.rewrite(without_some_edges)
+        run.train(2)
+    assert records == 4  # the last two steps only warm up
+    assert runs[1]._state.engine.mode == "captured"
+    assert state(runs[1]) == state(runs[0])
+
+
+def without_some_edges(graph: Any) -> Any:
+    keep = (graph.edge_index.sum(dim=0) + graph.edge_index.prod(dim=0)) % 5 > 0
+    graph.edge_index = graph.edge_index[:, keep]
+    return graph
+
+
+@pytest.mark.parametrize("model", ["net", "residual"])
+def test_an_augmentation_comes_before_a_recorded_step(model: str) -> None:
+    def noisy(batch: Any, draw: torch.Generator) -> Any:
+        return batch[0] + torch.randn(batch[0].shape, generator=draw), batch[1]
+
+    plain, recorded = run_of(RECIPE, model=model), run_of(RECIPE, remembering, model)
+    for run in (plain, recorded):
+        run.train(8)
+        run.augment(noisy)
+        run.train()
+    assert len(recorded._state.engine._captured._inputs) == 2
+    assert state(recorded) == state(plain)
+
+
+def test_waiting_for_a_gpu_is_an_error_in_a_rehearsal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[object] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+
+    @never_waiting()
+    def wait() -> None:
+        modes.append("waits")
+        raise RuntimeError("called a synchronizing operation")
+
+    with pytest.raises(RuntimeError, match="synchronizing"):
+        wait()
+    assert modes == ["error", "waits", 1]
+
+
 def test_rehearsals_are_counted_apart_from_training() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
@@ -240,8 +341,8 @@ def test_an_update_before_a_recording_that_fails_is_counted() -> None:
     run = run_of(RECIPE, refusing)
     with counted_updates() as updates:
         run.train()
-    assert run._state.engine.rehearsals == 1
-    assert updates == [run._state.meter.updates + 1]
+    assert run._state.engine.rehearsals == 2  # with the reading of the batch, and without it
+    assert updates == [run._state.meter.updates + 2]
 
 
 @pytest.mark.parametrize(
