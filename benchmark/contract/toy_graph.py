@@ -32,6 +32,10 @@ class Nodes:
     def __len__(self) -> int:
         return 1
 
+    @property
+    def replayable(self) -> bool:
+        return True
+
     def batch(self, index: Tensor) -> Graph:
         return copy.copy(self.whole)
 

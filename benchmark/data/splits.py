@@ -21,6 +21,9 @@ class Data(Protocol):
     Data may also have a method `check`, which raises ValueError if the examples cannot be used. It is called once, when
     a run reads its splits. A method `select(index)`, which returns the examples at `index`, int64 [b], as data of their
     own, lets the option `examples` of every task take a part of the training split.
+
+    Data whose `batch` does the same work on the device for every index of a length, without waiting for the device, may
+    say so in the attribute `replayable`. A recorded step then reads its batch itself.
     """
 
     def __len__(self) -> int:

@@ -55,6 +55,11 @@ class TensorData(Graphless):
         """The device of the examples. An index on the same device need not be copied in every step."""
         return self.targets.device
 
+    @property
+    def replayable(self) -> bool:
+        """Whether a recorded step may read its batch itself (`benchmark.data.splits.Data`)."""
+        return True
+
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         index = index.to(self.index_device)
         return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from benchmark.training.sparse_steps import register_step_post_hook
+from benchmark.training.update_hooks import register_update_hook
 
 
 @contextmanager
 def counted_updates() -> Iterator[list[int]]:
-    """Count sparse steps and those of every torch optimizer, the engine's and any other, in the list's only entry."""
+    """Count the updates of every torch optimizer, the engine's and any other, and sparse ones, in the only entry."""
     count = [0]
 
     def add_one(*_: object) -> None:
         count[0] += 1
 
-    with register_optimizer_step_post_hook(add_one), register_step_post_hook(add_one):
+    with register_optimizer_step_post_hook(add_one), register_update_hook(add_one):
         yield count
 
 

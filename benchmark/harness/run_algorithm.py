@@ -102,7 +102,7 @@ def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, li
             status, error = "failed", f"out of memory ({reason}); try a smaller model or --jobs 1"
         except (Exception, SystemExit) as problem:  # any error fails this cell only, not the sweep
             status, error = "failed", told(problem)
-    counted = state.meter.updates - state.meter.reused_steps - state.replays + state.rehearsals
+    counted = state.meter.updates - state.meter.reused_steps + state.rehearsals
     if (uncounted := updates[0] - counted) > 0:
         breaches.append(f"{uncounted:,} updates were made off the meter by another optimizer")
     return status, error, breaches + state.breaches

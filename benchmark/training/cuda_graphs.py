@@ -7,7 +7,9 @@ the step cannot be recorded, the run continues with plain code.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -46,24 +48,45 @@ def cuda(work: Callable[[], Any]) -> Replay:
     return replay
 
 
+@contextmanager
+def never_waiting() -> Iterator[None]:
+    """Raise RuntimeError where the host waits for the GPU, which cannot be recorded.
+
+    Found before a recording, it costs a step. Found by CUDA in the midst of one, it would also leave the generator of
+    random numbers in a state that fails later.
+    """
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        yield
+        return
+    mode = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls the mode a prototype
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+
+
 class Captured:
-    """The two halves of a step, recorded over a batch of fixed shapes.
+    """The two halves of a step, recorded over inputs of fixed shapes.
 
     Args:
-        passes: runs forward and backward of a batch, returns the loss and leaves the gradients in `.grad`.
+        inputs: the tensors of a batch, or the index that `passes` reads it by.
+        passes: runs forward and backward, returns the loss and leaves the gradients in `.grad`.
         update: masks the gradients and makes a step of the optimizer.
     """
 
     def __init__(
-        self, batch: Sequence[Tensor], passes: Callable[[Batch], Tensor], update: Callable[[], None], record: Record
+        self, inputs: Sequence[Tensor], passes: Callable[[Batch], Tensor], update: Callable[[], None], record: Record
     ) -> None:
-        self._inputs = [value.clone() for value in batch]
+        self._inputs = [value.clone() for value in inputs]
         self._passes = record(lambda: passes(tuple(self._inputs)))
         self._update = record(update)
 
-    def passes(self, batch: Sequence[Tensor]) -> Tensor:
+    def passes(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the loss of a batch. The gradients are in the tensors that held the recorded ones."""
-        for recorded, value in zip(self._inputs, batch, strict=True):
+        for recorded, value in zip(self._inputs, inputs, strict=True):
             recorded.copy_(value)
         loss: Tensor = self._passes()
         return loss.clone()
@@ -72,13 +95,14 @@ class Captured:
         """Make one masked step of the optimizer."""
         self._update()
 
-    def fits(self, batch: Batch) -> bool:
-        """Whether a batch has the recorded shapes."""
-        return recordable(batch) and [value.shape for value in batch] == [value.shape for value in self._inputs]
+    def fits(self, inputs: Batch) -> bool:
+        """Whether inputs have the recorded shapes."""
+        return recordable(inputs) and [value.shape for value in inputs] == [value.shape for value in self._inputs]
 
 
 def rehearsed(
-    batch: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    example: Sequence[Tensor],
     passes: Callable[[Batch], Tensor],
     update: Callable[[], None],
     record: Record,
@@ -88,6 +112,8 @@ def rehearsed(
     """Record a step, and check that it gives the same result as plain code. The state is left as it was.
 
     Args:
+        inputs: of the step that is trained, by plain code and by the recorded one.
+        example: what the step is recorded over.
         tensors: returns all tensors that a step changes, the same ones at every call.
         reseed: puts the generator of dropout back to the start of the step.
 
@@ -102,12 +128,12 @@ def rehearsed(
         reseed()
 
     try:
-        passes(tuple(batch))
+        passes(tuple(inputs))
         update()
         plain = [value.clone() for value in tensors()]
         reset()
-        captured = Captured(batch, passes, update, record)
-        captured.passes(batch)
+        captured = Captured(example, passes, update, record)
+        captured.passes(inputs)
         captured.update()
         if not agree(plain, tensors()):
             raise RuntimeError("a recorded step leads elsewhere than a plain one")
@@ -117,7 +143,7 @@ def rehearsed(
 
 
 def recordable(batch: Batch) -> bool:
-    """Whether a batch is a tuple of tensors. Other kinds, graphs for example, may change shape from step to step."""
+    """Whether a batch is a tuple of tensors. Other kinds, several graphs for example, may change shape every step."""
     return isinstance(batch, tuple) and all(isinstance(value, Tensor) for value in batch)
 
 

@@ -13,12 +13,13 @@ from benchmark.data.splits import Batch, Data
 from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream, stream_seed
-from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable, rehearsed
+from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, never_waiting, recordable, rehearsed
 from benchmark.training.optimizers import Group, optimizer_of
 from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.shares import WHOLE, Shares, rows_of
 from benchmark.training.state import digest_of
+from benchmark.training.update_hooks import call_update_hooks
 
 CHECK_EVERY = 50
 """Steps between two checks that the loss is finite. On a GPU each check waits for the device."""
@@ -66,9 +67,10 @@ class Engine:
         self._floats: list[Tensor] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
+        self._may_read = False
         self._buffers: list[Tensor] = []
-        self.rehearsals = self.replays = 0
-        self._mode = "plain"
+        self.rehearsals, self._mode = 0, "plain"
+        self._captured: Captured | None = None
         self.rewind(0)
 
     def capture(self, buffers: Sequence[Tensor], record: Record | None) -> None:
@@ -79,12 +81,28 @@ class Engine:
             record: how to record; None for plain steps only.
         """
         self._buffers, self._record = list(buffers), record
+        self._may_read = bool(getattr(self.data, "replayable", False))
 
     def rewind(self, clock: int) -> None:
-        """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds)."""
-        self.clock, self._warm = clock, 0
-        self._optimizer = optimizer_of(self.parameters, self.recipe, self._groups)
-        self._captured: Captured | None = None
+        """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
+
+        A recorded step writes to the memory of its optimizer, so it is kept with that one, whose memory becomes 0: an
+        update with a memory of 0 is that of a fresh optimizer.
+        """
+        early = self.recipe.early
+        same_loss = (clock < early) == (self.clock < early)
+        self.clock = clock
+        if self._captured and same_loss:
+            for slot in self._memory():
+                slot.zero_()
+            return
+        self._optimizer, self._warm = optimizer_of(self.parameters, self.recipe, self._groups), 0
+        self._captured = None
+
+    def change(self, data: Data | None = None, recipe: Recipe | None = None) -> None:
+        """From here on, train on other data, or by a recipe that differs in its augmentation."""
+        self.data, self.recipe = data or self.data, recipe or self.recipe
+        self._captured, self._warm = None, 0  # the recorded step may read the old data
 
     def reorder(self, seed: int) -> None:
         """Draw the order of the data, augmentation and dropout from another seed from here on."""
@@ -115,13 +133,14 @@ class Engine:
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
-        batch = self._batch(self._rows())
-        if self._record and not self._captured and self._warm >= WARM_UP and recordable(batch):
-            self._try_recording(batch, self._record)
-        if self._captured and self._captured.fits(batch):
-            return self._captured.passes(batch)
+        reads = self._reads
+        inputs = (self._order[self.clock],) if reads else self._batch(self._rows())
+        if self._record and not self._captured and self._warm >= WARM_UP and recordable(inputs):
+            self._try_recording(inputs, reads, self._record)
+        if self._captured and self._captured.fits(inputs):
+            return self._captured.passes(inputs)
         self._captured = None
-        return self._passes(batch)
+        return self._passes(self.data.batch(*inputs) if reads else inputs)
 
     def batch(self) -> Batch:
         """This step's batch, whole."""
@@ -147,6 +166,11 @@ class Engine:
         """The learning rate of this step."""
         return self.recipe.rate_at(self.clock)
 
+    @property
+    def _reads(self) -> bool:
+        """Whether a recorded step reads its batch, too, so that only the index is copied into it."""
+        return self._may_read and self._record is not None and not self.recipe.augment
+
     def _rows(self) -> slice:
         """The examples of this step's batch that this process trains on."""
         return self._shares.rows(self.batch_size, self._batch, self.recipe.augment) if self._shares else WHOLE
@@ -170,7 +194,7 @@ class Engine:
         self._set_rate()
         if self._captured:
             self._captured.update()
-            self.replays += 1
+            call_update_hooks()
         else:
             self._step()
         self.updates += 1
@@ -179,13 +203,17 @@ class Engine:
     def start_digest(self, steps: int, network: str) -> str:
         """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed.
 
+        A memory of the optimizer that is 0 everywhere is none, as `rewind` says.
+
         Args:
             network: the digest of its parameters and buffers.
         """
         masks = [mask.bool() for mask in self._floats]
+        memory = self._memory()
+        remembered = memory if any(bool(slot.any()) for slot in memory) else []
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
         about = [network, self.clock, steps, masked, self._seed]
-        return digest_of(about, [*self._memory(), *masks, self._finite])
+        return digest_of(about, [*remembered, *masks, self._finite])
 
     def state(self) -> dict[str, Any]:
         """The state that `load` takes into another engine. The tensors are not copied."""
@@ -265,25 +293,39 @@ class Engine:
             else:
                 group["lr"] = rate
 
-    def _try_recording(self, batch: Batch, record: Record) -> None:
-        """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason."""
-        self._set_rate()
-        self.rehearsals += 2
-        try:
-            self._captured = rehearsed(batch, self._passes, self._step, record, self._tensors, self._reseed)
-            self._mode = "captured"
-        except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
-            self._record = None
-            self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+    def _try_recording(self, inputs: Batch, reads: bool, record: Record) -> None:
+        """Record a step, to be replayed from here on. If that fails, train with plain code; `mode` has the reason.
 
-    def _tensors(self) -> list[Tensor]:
-        """All tensors that a step changes."""
-        return [*(p.detach() for p in self.parameters.values()), *self._memory(), *self._buffers, self._finite]
+        A step that reads its batch is recorded over the index of the next one, which shows that nothing is read once.
+        If it cannot be recorded, the next step is without the reading.
+        """
+        self._set_rate()
+        example = (self._order[self.clock + 1],) if reads else inputs
+        passes = self._read_and_pass if reads else self._passes
+        with self._optimizer.register_step_post_hook(self._rehearsed):
+            try:
+                self._captured = rehearsed(inputs, example, passes, self._step, record, self._tensors, self._reseed)
+                self._mode = "captured"
+            except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
+                self._record, self._may_read = record if reads else None, False
+                self._mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+
+    def _read_and_pass(self, index: Batch) -> Tensor:
+        with never_waiting():
+            return self._passes(self.data.batch(*index))
+
+    def _rehearsed(self, *_: object) -> None:
+        """Count an update as torch's hooks of optimizers see it, also while it is recorded."""
+        self.rehearsals += 1
 
     def _memory(self) -> list[Tensor]:
         """The tensors that the optimizer remembers."""
         slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
         return [slot for slot in slots if isinstance(slot, Tensor)]
+
+    def _tensors(self) -> list[Tensor]:
+        """All tensors that a step changes."""
+        return [*(p.detach() for p in self.parameters.values()), *self._memory(), *self._buffers, self._finite]
 
     def _reseed(self) -> None:
         """Seed the generator that dropout draws from, so that a step that is repeated draws the same noise."""

@@ -84,7 +84,8 @@ class RunState(Trainer):
 
         edited, shared = self.data.rewrite(self.rewiring.noting(ticking)), self.scoring.data is self.data
         self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
-        self.engine.data = self.weight_engine.data = self.data
+        for engine in {self.engine, self.weight_engine}:
+            engine.change(data=edited)
         if self.rewiring.weighted:
             require_used(self.objective, first_batch(self.data, self.recipe, self.seed))
         self.meter.profile(self._profile())
@@ -99,7 +100,7 @@ class RunState(Trainer):
         def both(batch: Batch, draws: torch.Generator) -> Batch:
             return change(augment(batch, draws) if augment else batch, draws)
 
-        self.weight_engine.recipe = replace(self.weight_engine.recipe, augment=both)
+        self.weight_engine.change(recipe=replace(self.weight_engine.recipe, augment=both))
         self._shared_trainings = None
 
     def reorder(self, name: str) -> None:
@@ -170,11 +171,6 @@ class RunState(Trainer):
     def rehearsals(self) -> int:
         """The number of optimizer steps that tested a recording, and were undone."""
         return self.weight_engine.rehearsals
-
-    @property
-    def replays(self) -> int:
-        """The number of updates that were recorded ones, which no hook of an optimizer sees."""
-        return self.weight_engine.replays
 
     def invert_rankings(self) -> Inversion:
         """Reverse every ranking that goes through the target from here on. The result shows whether there was one."""

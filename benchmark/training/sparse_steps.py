@@ -7,7 +7,6 @@ and so other last bits.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -17,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from benchmark.pruning.masks import Masks
 from benchmark.training.engine import Engine
 from benchmark.training.recipe import Recipe
+from benchmark.training.update_hooks import call_update_hooks
 
 SPARSE = "sparse below "
 """What `where.steps` of a record begins with, before the share of kept weights."""
@@ -33,15 +32,6 @@ AGREES = 1e-4
 """How far the loss and the gradients of a step may lie from those of plain code, as a share of the largest."""
 
 Vector = NDArray[np.float32]
-
-_hooks: OrderedDict[int, Callable[[], None]] = OrderedDict()
-
-
-def register_step_post_hook(hook: Callable[[], None]) -> RemovableHandle:
-    """Call `hook` after every sparse step, of whatever network, as torch calls those of its optimizers."""
-    handle = RemovableHandle(_hooks)
-    _hooks[handle.id] = hook
-    return handle
 
 
 def available() -> bool:
@@ -184,8 +174,7 @@ class SparseSteps:
                 self._values, self._gradients, *averages, factors, recipe.optimizer == "adamw", self._updates
             )
         self._engine.updated(loss)
-        for hook in _hooks.values():
-            hook()
+        call_update_hooks()
         return loss
 
     def end(self) -> None:

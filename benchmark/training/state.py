@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,47 @@ def digest_of(about: object, values: Iterable[Tensor]) -> str:
     return sha.hexdigest()
 
 
+def _bytes(values: Iterable[Tensor]) -> list[Tensor]:
+    """The bytes of each tensor, uint8 [n], which are not copied where they lie in a row."""
+    return [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
+
+
 def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
     """The bytes of each tensor, uint8 [n]. Those on a GPU come in one copy, because every copy waits for the device."""
-    pieces = [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
+    pieces = _bytes(values)
     return [torch.cat(pieces).cpu()] if any(piece.device.type != "cpu" for piece in pieces) else pieces
+
+
+def comparison(model: nn.Module) -> Callable[[], bool]:
+    """A function that says whether a network still has the bits that it has now.
+
+    It compares digests on the CPU, whose memory this does not take. On a GPU it compares with a copy that lies there:
+    the bytes of a large network come to the CPU, and through a hash, in the time of several steps.
+    """
+    if any(value.device.type != "cpu" for value in tensors(model).values()):
+        return copied(model)
+    before = fingerprint(model)
+    return lambda: fingerprint(model) == before
+
+
+def copied(model: nn.Module) -> Callable[[], bool]:
+    """See `comparison`: this one holds a copy, and waits once for the device."""
+    state = tensors(model)
+    kinds, bits = _kinds(state), torch.cat(_bytes(state.values()))
+
+    def same() -> bool:
+        now = tensors(model)
+        if _kinds(now) != kinds:
+            return False
+        pieces = _bytes(now.values())
+        parts = zip(pieces, torch.split(bits, [len(piece) for piece in pieces]), strict=True)
+        return bool(torch.stack([(piece == part).all() for piece, part in parts]).all())
+
+    return same
+
+
+def _kinds(state: Mapping[str, Tensor]) -> list[tuple[str, torch.Size, torch.dtype]]:
+    return [(name, value.shape, value.dtype) for name, value in state.items()]
 
 
 def version(model: nn.Module) -> int:

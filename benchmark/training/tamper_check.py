@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from inspect import getattr_static
 
@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from benchmark.errors import Breach
-from benchmark.training.state import fingerprint, version
+from benchmark.training.state import comparison, fingerprint, version
 
 
 class TamperCheck:
@@ -24,6 +24,7 @@ class TamperCheck:
     def __init__(self, model: nn.Module) -> None:
         self._model, self._parts = model, parts(model)
         self._mark = fingerprint(model)
+        self._same: Callable[[], bool] | None = None
         self.paused = False
         self.breaches: list[str] = []
 
@@ -46,9 +47,9 @@ class TamperCheck:
             yield
         finally:
             if self.paused:
-                self._remember(thorough=bool(self._mark))
+                self._remember(thorough=self._same is not None)
             else:
-                self._mark = fingerprint(self._model)
+                self._mark, self._same = fingerprint(self._model), None
 
     @contextmanager
     def pause(self, *, thorough: bool) -> Iterator[None]:
@@ -68,6 +69,7 @@ class TamperCheck:
         finally:
             self.paused = False
         self._still()
+        self._same = None
 
     def untouched(self, when: str) -> None:
         """Raise Breach if the network is not as the last verb left it."""
@@ -83,10 +85,10 @@ class TamperCheck:
 
     def _remember(self, thorough: bool) -> None:
         self._version = version(self._model)
-        self._mark = fingerprint(self._model) if thorough else ""
+        self._same = comparison(self._model) if thorough else None
 
     def _still(self) -> None:
-        if version(self._model) != self._version or (self._mark and fingerprint(self._model) != self._mark):
+        if version(self._model) != self._version or (self._same and not self._same()):
             self._breach("weights were changed by hand in a pause of steps()")
 
     def _breach(self, what: str) -> None:

@@ -34,7 +34,7 @@ class GraphData:
         portion: largest number of graphs evaluated at a time.
 
     `y` holds the targets. If only some nodes belong to the split, `mask` marks them, and the other nodes have `y` -1,
-    so that a batch of one split does not reveal the labels of another.
+    so that a batch of one split does not reveal the labels of another. A single graph has their numbers as `rows`.
     """
 
     values: Mapping[str, Tensor]
@@ -70,11 +70,21 @@ class GraphData:
         """Raise ValueError if features are not finite, or rows, nodes and edges do not belong together."""
         check_graphs(self)
 
+    @property
+    def index_device(self) -> torch.device:
+        """The device of the graphs."""
+        return self.ptr["node"].device
+
+    @property
+    def replayable(self) -> bool:
+        """Whether a recorded step may read its batch itself: a single graph is the same in every step."""
+        return len(self) == 1
+
     def batch(self, index: Tensor) -> Graph:
         """Join the graphs at `index` into one, with node offsets in `ptr`. A data set of one graph gives it once."""
         if len(self) == 1:
             return copy.copy(self._whole)
-        index = index.to(self.ptr["node"].device)
+        index = index.to(self.index_device)
         drawn = {of: _rows(ptr, index) for of, ptr in self.ptr.items()}
         values = {name: value.index_select(0, drawn[self.per[name]][0]) for name, value in self.values.items()}
         return self._joined(values, self._sizes(index), {of: owner for of, (_, owner) in drawn.items()})
@@ -90,7 +100,10 @@ class GraphData:
     @cached_property
     def _whole(self) -> Graph:
         owners = {of: ptr.new_zeros(int(ptr[-1])) for of, ptr in self.ptr.items()}
-        return self._joined(dict(self.values), self._sizes(torch.zeros_like(self.ptr["graph"][:1])), owners)
+        whole = self._joined(dict(self.values), self._sizes(torch.zeros_like(self.ptr["graph"][:1])), owners)
+        if "mask" in self.values:  # found once, because to ask a GPU how many they are stalls it
+            whole.rows = self.values["mask"].nonzero().squeeze(1)
+        return whole
 
     def _sizes(self, index: Tensor) -> Tensor:
         return self.ptr["node"][index + 1] - self.ptr["node"][index]
@@ -114,7 +127,7 @@ class GraphData:
         def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.to(device) for name, tensor in tensors.items()}
 
-        if self.ptr["node"].device == device:
+        if self.index_device == device:
             return self
         return replace(self, values=moved(self.values), ptr=moved(self.ptr))
 

@@ -159,7 +159,7 @@ def ranking(model: nn.Module, batches: Iterable[Graph]) -> dict[str, float]:
 
 def logits(model: nn.Module, batch: Graph) -> tuple[Tensor, Tensor]:
     """Return the outputs for the nodes of the split, and their labels."""
-    return model(**inputs(batch))[batch.mask], batch.y[batch.mask]
+    return model(**inputs(batch))[batch.rows], batch.y[batch.rows]
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
-from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from benchmark import Masks, Run, Snapshot, Target, Task, algorithm, keep_top
 from benchmark.contract.toy import toy
@@ -24,7 +23,6 @@ from benchmark.harness.question import Question
 from benchmark.pruning.patterns import Anywhere
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record
-from benchmark.training import trainer
 
 pytestmark = pytest.mark.runs
 
@@ -248,48 +246,6 @@ def test_skipped_steps_do_not_pay_for_updates_of_ones_own() -> None:
         run.restore(Snapshot(copy.state_dict(), run.clock))
 
     assert_caught(outcome(trades), "off the meter")
-
-
-class Unseen:
-    """In the place of CUDA graphs: what is recorded calls the hooks of optimizers once, and a replay calls none."""
-
-    def __init__(self) -> None:
-        self._recorded = 0
-
-    def __call__(self, work: Callable[[], Any]) -> Callable[[], Any]:
-        hooks = _global_optimizer_post_hooks
-        self._recorded += 1
-        if self._recorded % 2 == 0:  # a step is recorded in two parts, and the second one is the optimizer's
-            for hook in hooks.values():
-                hook(None, (), {})  # type: ignore[arg-type]
-
-        def replay() -> Any:
-            hidden = dict(hooks)
-            hooks.clear()
-            try:
-                return work()
-            finally:
-                hooks.update(hidden)
-
-        return replay
-
-
-@pytest.mark.parametrize("alone", [0, 1, 5])
-def test_recorded_updates_do_not_hide_those_of_ones_own(alone: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "recorder", lambda device: Unseen())
-    modes = list[str]()
-
-    def trains_beside(run: Run) -> None:
-        train_alone(deepcopy(weights_of(run)), run, alone)
-        honest(run)
-        modes.append(run._state.mode)
-
-    record = outcome(trains_beside)
-    assert modes == ["captured"]
-    if alone:
-        assert_caught(record, f"{alone} updates were made off the meter by another optimizer")
-    else:
-        assert record.status == "ok", record.error
 
 
 # --- behind the back of the verbs -------------------------------------------------------------------------------------

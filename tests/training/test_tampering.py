@@ -7,10 +7,12 @@ from contextlib import suppress
 
 import pytest
 import torch
+from torch import nn
 
 from benchmark import Masks, Run
 from benchmark.errors import Breach
 from benchmark.training.engine import CHECK_EVERY
+from benchmark.training.state import comparison, copied
 from tests.support.runs import (
     smallest,
     toy_run,
@@ -99,6 +101,51 @@ def test_changing_data_behind_autograd_is_found_at_the_first_pause_and_now_and_t
     run.train(CHECK_EVERY - 1)
     with pytest.raises(Breach):
         hand_in_a_pause(run, behind_autograd, at=CHECK_EVERY)
+
+
+def of_another_shape(model: nn.Module) -> None:
+    model[0].weight.data = model[0].weight.data.view(2, 4)
+
+
+def of_another_type(model: nn.Module) -> None:
+    model[1].num_batches_tracked = model[1].num_batches_tracked.view(torch.float64)
+
+
+def of_another_name(model: nn.Module) -> None:
+    model.other = model[0]
+    del model[0]
+
+
+def with_the_other_zero(model: nn.Module) -> None:
+    model[0].bias.data[0] = -0.0
+
+
+def with_the_other_nan(model: nn.Module) -> None:
+    model[0].bias.data[1:2].view(torch.int32)[0] += 1
+
+
+CHANGES = [of_another_shape, of_another_type, of_another_name, with_the_other_zero, with_the_other_nan]
+
+
+@pytest.mark.parametrize("compare", [comparison, copied])
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_of_a_network_is_told_bit_by_bit(compare, change):
+    model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
+    with torch.no_grad():
+        model[0].bias.copy_(torch.tensor([0.0, torch.nan, 1.0, 2.0]))
+    same = compare(model)
+    assert same()
+    change(model)
+    assert not same()
+
+
+def test_what_a_network_is_compared_with_is_held_in_a_pause_alone():
+    run = toy_run()
+    for step in run.steps(2):
+        assert (run._state.tamper_check._same is not None) == (step.index == 0)
+    for _ in run.steps(1):
+        break
+    assert run._state.tamper_check._same is None
 
 
 def test_leaving_a_pause_for_good_does_not_hide_a_change_by_hand():
