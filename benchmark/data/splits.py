@@ -23,7 +23,8 @@ class Data(Protocol):
     own, lets the option `examples` of every task take a part of the training split.
 
     Data whose `batch` does the same work on the device for every index of a length, without waiting for the device, may
-    say so in the attribute `replayable`. A recorded step then reads its batch itself.
+    say so in the attribute `replayable`. A recorded step then reads its batch itself. Data that come from elsewhere may
+    have a method `ahead(index)`. A training calls it with the index of its next batch, which they can begin to read.
     """
 
     def __len__(self) -> int:

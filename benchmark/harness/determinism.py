@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -26,12 +26,31 @@ def counted_updates() -> Iterator[list[int]]:
 
 
 @contextmanager
+def rounded() -> Iterator[None]:
+    """On CUDA, round factors to TF32 in convolutions and not in matrix products, whatever the process was set to.
+
+    These are torch's defaults, set here because a package that is imported may change them; records tell them.
+    """
+    kinds: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
+    before = [kind.allow_tf32 for kind in kinds]
+    try:
+        for kind, rounds in zip(kinds, (False, True), strict=True):
+            kind.allow_tf32 = rounds
+        yield
+    finally:
+        for kind, rounds in zip(kinds, before, strict=True):
+            kind.allow_tf32 = rounds
+
+
+@contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
-    """Use deterministic kernels, and restore the state of the global generators at the end."""
+    """Use deterministic kernels and one rounding, and restore the state of the global generators at the end."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     settings: Any = torch.utils.deterministic
     mode, fill = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory
-    with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
+    on_gpu = device.type == "cuda"
+    rng = torch.random.fork_rng(devices=[device.index or 0] if on_gpu else [])
+    with rng, rounded() if on_gpu else nullcontext():
         try:
             torch.set_deterministic_debug_mode("error")  # its sibling use_deterministic_algorithms imports inductor
             settings.fill_uninitialized_memory = False

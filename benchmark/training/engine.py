@@ -177,12 +177,12 @@ class Engine:
 
     def _batch(self, rows: slice, ahead: int = 0) -> Batch:
         """Examples of a step's batch, which is augmented whole: its random numbers do not depend on the rows."""
-        step = self.clock + ahead
-        index = self._order[step]
-        if not self.recipe.augment:
-            return self.data.batch(index[rows])
-        whole = self.recipe.augment(self.data.batch(index), stream(self._seed, "augmentation", step))
-        return rows_of(whole, rows)
+        step, augment = self.clock + ahead, self.recipe.augment
+        read = WHOLE if augment else rows
+        batch = self.data.batch(self._order[step][read])
+        if begin := getattr(self.data, "ahead", None):
+            begin(self._order[step + 1][read])
+        return rows_of(augment(batch, stream(self._seed, "augmentation", step)), rows) if augment else batch
 
     @property
     def mode(self) -> str:

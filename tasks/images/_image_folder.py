@@ -111,8 +111,12 @@ class Resident:
     def count(self) -> int:
         return len(self.images)
 
+    @property
+    def device(self) -> torch.device:
+        return self.images.device
+
     def read(self, index: Tensor) -> Tensor:
-        return self.images.index_select(0, index.to(self.images.device))
+        return self.images.index_select(0, index)
 
     def to(self, device: torch.device) -> Resident:
         if device.type != "cuda" or self.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
@@ -133,6 +137,10 @@ class Streamed:
     @property
     def count(self) -> int:
         return len(self.listing.files)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
 
     def read(self, index: Tensor) -> Tensor:
         return _decoded([self.listing.files[i] for i in index.tolist()], self.listing.size)

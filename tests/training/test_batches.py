@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark import TensorData
 from benchmark.random_streams import stream_seed
 from benchmark.training.order import Order
 from tests.support.runs import (
     PLAIN,
     SGD,
     Camera,
+    network,
+    same,
     smallest,
     toy_run,
 )
@@ -79,3 +82,44 @@ def test_the_random_stream_of_an_algorithm_is_its_own():
     run.gradients(1)
     assert torch.equal(torch.rand(5, generator=run.rng), torch.rand(5, generator=twin.rng))
     assert not torch.equal(torch.rand(5, generator=run.rng), torch.rand(5, generator=toy_run(seed=5).rng))
+
+
+class Begun(TensorData):
+    """Data that note what was read, and what they were told to read next."""
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        told.append(("batch", index.tolist()))
+        return super().batch(index)
+
+    def ahead(self, index: Tensor) -> None:
+        told.append(("ahead", index.tolist()))
+
+
+told: list[tuple[str, list[int]]] = []
+
+
+@pytest.mark.parametrize("augment", [None, Camera()])
+def test_a_training_tells_its_data_which_batch_comes_next(augment):
+    """Over the ends of epochs, too, and in a part of a training after another."""
+    recipe = replace(SGD, steps=40, augment=augment)
+    plain, run = toy_run(recipe), toy_run(recipe)
+    run._state.engine.change(data=Begun(run.data.inputs, run.data.targets, run.data.transform))
+    told.clear()
+    for one in (plain, run):
+        one.train(15)
+        one.train()
+    batches, begun = ([index for kind, index in told if kind == which] for which in ("batch", "ahead"))
+    assert [kind for kind, _ in told] == ["batch", "ahead"] * 40
+    assert begun[:-1] == batches[1:]
+    assert len(run.data) // 32 < 40
+    assert same(network(run), network(plain))
+
+
+def test_processes_that_train_together_are_told_their_parts(monkeypatch):
+    run = toy_run()
+    run._state.engine.change(data=Begun(run.data.inputs, run.data.targets, run.data.transform))
+    monkeypatch.setattr(run._state.engine, "_rows", lambda: slice(8, 16))
+    told.clear()
+    run.train(2)
+    order = Order(len(run.data), 32, seed=0)
+    assert [index for _, index in told] == [order[step][8:16].tolist() for step in (0, 1, 1, 2)]
