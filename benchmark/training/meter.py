@@ -5,8 +5,10 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +22,9 @@ Entry = tuple[int, str, list[Any]]
 
 TICK_EVERY = 16
 """Training steps between two calls of a meter's `tick`."""
+
+AT_ONCE = 2**16
+"""Equal steps that are added up in one array."""
 
 MOST = 1e6
 """The largest share of a batch in an entry of a log."""
@@ -60,22 +65,23 @@ class Tally:
         self._live = {name: count / max(1, self._sizes[name]) for name, count in kept.items()}
         self._refresh()
 
-    def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0) -> None:
-        """Count one step on a `share` of a batch.
+    def train_step(self, *, dense_gradient: bool, updated: bool = True, share: float = 1.0, times: int = 1) -> None:
+        """Count one step on a `share` of a batch, or several equal ones.
 
         Args:
             dense_gradient: whether the gradients of pruned weights were read; they are counted then (as RigL does).
             updated: whether the optimizer made a step.
         """
-        self._note("train_step", dense_gradient, updated, share)
-        self.training_steps += 1
-        self.updates += updated
-        self.training_flops += share * (self._dense if dense_gradient else self._sparse)
+        self._note("train_step", dense_gradient, updated, share, times=times)
+        self.training_steps += times
+        self.updates += updated * times
+        flops = share * (self._dense if dense_gradient else self._sparse)
+        self.training_flops = _added(self.training_flops, flops, times)
 
     def reuse(self, steps: int) -> None:
         """Count steps that another cell made."""
-        for _ in range(steps):
-            self.train_step(dense_gradient=False)
+        if steps > 0:
+            self.train_step(dense_gradient=False, times=steps)
         self._note("reuse", steps)
         self.reused_steps += steps
 
@@ -108,6 +114,9 @@ class Tally:
         """
         for times, method, arguments in log:
             count = self._counter(method, arguments)
+            if method == "train_step" and times > 0:
+                count(times=times)
+                continue
             for _ in range(times):
                 count()
 
@@ -121,16 +130,16 @@ class Tally:
             "scoring_flops": self.scoring_flops,
         }
 
-    def _note(self, method: str, *arguments: Any) -> None:
+    def _note(self, method: str, *arguments: Any, times: int = 1) -> None:
         if self.log and self.log[-1][1:] == (method, list(arguments)):
-            self.log[-1] = (self.log[-1][0] + 1, method, list(arguments))
+            self.log[-1] = (self.log[-1][0] + times, method, list(arguments))
         else:
-            self.log.append((1, method, list(arguments)))
+            self.log.append((times, method, list(arguments)))
 
-    def _counter(self, method: str, arguments: Sequence[Any]) -> Callable[[], None]:  # noqa: PLR0911  # one for each thing that is counted
+    def _counter(self, method: str, arguments: Sequence[Any]) -> Callable[..., None]:  # noqa: PLR0911  # one for each thing that is counted
         match method, arguments:
             case "train_step", [bool(dense), bool(updated), int() | float() as share] if 0 <= share <= MOST:
-                return lambda: self.train_step(dense_gradient=dense, updated=updated, share=share)
+                return partial(self.train_step, dense_gradient=dense, updated=updated, share=share)
             case "score", ["forward" | "backward" | "graph" as way, int() | float() as share] if 0 <= share <= MOST:
                 return lambda: self.score(way, share)
             case "products", [int() | float() as operations] if 0 <= operations <= MOST_OPERATIONS:
@@ -157,6 +166,15 @@ class Tally:
         self._dense = self._sparse + sum((1 - live[name]) * forward[name] for name in forward)
 
 
+def _added(total: float, term: float, times: int) -> float:
+    """A total to which a term is added so many times, one after the other: another order has other last bits."""
+    while times > 1:
+        few = min(times, AT_ONCE)
+        total = float(np.add.accumulate(np.concatenate([[total], np.full(few, term)]))[-1])
+        times -= few
+    return total + term if times else total
+
+
 class Meter(Tally):
     """A tally with a clock, which also reads the peak of the memory.
 
@@ -181,9 +199,9 @@ class Meter(Tally):
         """Do not count seconds that were spent waiting for the training of another cell."""
         self._started += seconds
 
-    def _note(self, method: str, *arguments: Any) -> None:
-        super()._note(method, *arguments)
-        if method != "train_step" or self.training_steps % TICK_EVERY == 0:
+    def _note(self, method: str, *arguments: Any, times: int = 1) -> None:
+        super()._note(method, *arguments, times=times)
+        if method != "train_step" or times > 1 or self.training_steps % TICK_EVERY == 0:
             self._tick(self.training_steps)
 
     @property

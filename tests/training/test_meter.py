@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -213,6 +215,28 @@ def test_what_cannot_be_pruned_always_costs_the_same():
     meter.prune({"2.weight": 2})
     meter.train_step(dense_gradient=False)
     assert meter.counts(1)["training_flops"] == pytest.approx(2 * MLP["0.weight"] + 3 * MLP["2.weight"] / 3)
+
+
+@given(times=st.integers(1, 300), before=st.floats(0, 1e15), at_once=st.integers(1, 50))
+def test_equal_steps_have_the_same_bits_one_by_one_and_at_once(times: int, before: float, at_once: int) -> None:
+    model, task = mlp(), replace(toy, loss=summed, prunable=lambda model: ["2.weight"])
+    told = list[int]()
+    one_by_one, together, again = (
+        Meter(profile(model, torch.ones(8, 4), task), {"2.weight": 6}, torch.device("cpu"), told.append)
+        for _ in range(3)
+    )
+    for meter in (one_by_one, together, again):
+        meter.training_flops = before
+        meter.prune({"2.weight": 2})
+    for _ in range(times):
+        one_by_one.train_step(dense_gradient=False, share=0.7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.training.meter.AT_ONCE", at_once)
+        together.train_step(dense_gradient=False, share=0.7, times=times)
+        again.replay(one_by_one.log[1:])
+    assert one_by_one.counts(1) == together.counts(1) == again.counts(1)
+    assert one_by_one.updates == together.updates == again.updates == times
+    assert one_by_one.log == together.log
 
 
 # --- scoring ----------------------------------------------------------------------------------------------------------
