@@ -229,7 +229,7 @@ class Engine:
             for value, loaded in zip(self._buffers, state["buffers"], strict=True):
                 value.copy_(loaded)
         for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
-            self._optimizer.state[parameter] = slots
+            self._optimizer.state[parameter] = {slot: _laid_out(value, parameter) for slot, value in slots.items()}
         self._captured = None  # the recorded update writes to the old optimizer state
         self._mode = state["mode"]
         self.clock += steps
@@ -254,7 +254,7 @@ class Engine:
             parameter = self.parameters[name]
             if parameter.grad is None:
                 if parameter.requires_grad and bool(gradient.any()):
-                    parameter.grad = gradient
+                    parameter.grad = _laid_out(gradient, parameter)
             elif parameter.grad is not gradient:
                 parameter.grad.copy_(gradient)
 
@@ -320,8 +320,8 @@ class Engine:
 
     def _memory(self) -> list[Tensor]:
         """The tensors that the optimizer remembers."""
-        slots = [value for p in self.parameters.values() for value in self._optimizer.state[p].values()]
-        return [slot for slot in slots if isinstance(slot, Tensor)]
+        slots = [slot for p in self.parameters.values() for slot in sorted(self._optimizer.state[p].items())]
+        return [value for _, value in slots if isinstance(value, Tensor)]
 
     def _tensors(self) -> list[Tensor]:
         """All tensors that a step changes."""
@@ -349,3 +349,10 @@ class Engine:
         if self.recipe.precision == "bfloat16":
             return torch.autocast(self._device.type, dtype=torch.bfloat16)
         return nullcontext()
+
+
+def _laid_out(value: Any, parameter: Tensor) -> Any:
+    """A tensor of a parameter's shape as that one lies in memory: torch's fused optimizers look at nothing else."""
+    if not isinstance(value, Tensor) or value.shape != parameter.shape or value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter.detach(), dtype=value.dtype).copy_(value)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmark import Run, Target, algorithm, keep_top
+from benchmark import Recipe, Run, Target, TensorData, algorithm, keep_top
 from benchmark.contract.toy import toy
 from benchmark.errors import Diverged
 from benchmark.harness.answer import answer
@@ -26,6 +26,7 @@ from benchmark.training import shared_trainings
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import LocalLedger, Made, SharedTrainings, Sharing, packed, unpacked
 from benchmark.training.step import Snapshot
+from tests.support.runs import ADAM, SGD
 
 pytestmark = pytest.mark.runs
 
@@ -97,6 +98,58 @@ def test_dense_training_is_where_imp_begins(sharing: Sharing) -> None:
     record_of(at(0.5, algorithm="dense"), sharing)
     steps = toy.recipe("smoke", "net").steps
     assert record_of(CELL, sharing).provenance["shared_steps"] == steps
+
+
+# --- how tensors lie in memory ----------------------------------------------------------------------------------------
+
+
+def convolution() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 4))
+
+
+def cross_entropy(model: nn.Module, batch: Any) -> Tensor:
+    return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+
+def images_run(recipe: Recipe, shared: Sharing | None = None) -> Run:
+    """A convolution, whose weights have the layout that `build` gives them: channels last."""
+    draws = torch.Generator().manual_seed(0)
+    data = TensorData(torch.randn(96, 3, 6, 6, generator=draws), torch.arange(96) % 4)
+    task = replace(toy, models={"conv": convolution}, loss=cross_entropy)
+    trainings = SharedTrainings(shared, "images", CPU) if shared else None
+    return Run(RunState(task, build(task, "conv", 0), recipe, Target(0.3), data, 0, shared_trainings=trainings))
+
+
+@pytest.mark.parametrize("recipe", [SGD, ADAM], ids=["momentum", "adam"])
+def test_a_training_of_convolutions_that_is_taken_goes_on_with_its_own_memory(recipe: Recipe, sharing: Sharing) -> None:
+    """Files have tensors in one layout, and fused optimizers read memory in the layout of the parameter."""
+    images_run(recipe, sharing).train(6)
+    ends = []
+    for shared, reused in ((None, 0), (sharing, 6), (sharing, 12)):
+        run = images_run(recipe, shared)
+        run.train(6)
+        run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
+        run.train(6)
+        assert run._state.meter.reused_steps == reused
+        assert all(not weight[~run.masks[name]].any() for name, weight in run.weights.items())
+        ends.append({name: value.tolist() for name, value in run.snapshot().state.items()})
+    assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize("recipe", [SGD, ADAM], ids=["momentum", "adam"])
+def test_a_gradient_of_ones_own_may_have_any_layout(recipe: Recipe) -> None:
+    """That of a parameter which had none: its gradient in a pause is of zeros."""
+    ends = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        run = images_run(recipe)
+        draws = torch.Generator().manual_seed(1)
+        for step in run.steps(3):
+            own = torch.randn(8, 3, 3, 3, generator=draws).contiguous(memory_format=layout)
+            run._state.engine.parameters["0.weight"].grad = None
+            run._state.engine.set_gradients({"0.weight": own})
+            assert step.index < 3
+        ends.append({name: value.tolist() for name, value in run.snapshot().state.items()})
+    assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"model": "residual"}, {"budget": "short"}], ids=str)
