@@ -37,9 +37,24 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def write(content: bytes, path: Path) -> None:
-    """Write a file completely or not at all: to a temporary file, which is synced and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def make_folder(folder: Path, within: Path) -> None:
+    """Create a folder and those between it and `within`. Raises OSError if that one is not there."""
+    folder.relative_to(within)
+    for missing in reversed([folder, *folder.parents]):
+        if within in missing.parents:
+            missing.mkdir(exist_ok=True)
+
+
+def write(content: bytes, path: Path, within: Path | None = None) -> None:
+    """Write a file completely or not at all: to a temporary file, which is synced and renamed.
+
+    Args:
+        within: a folder that is not made anew if it is gone.
+    """
+    if within:
+        make_folder(path.parent, within)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

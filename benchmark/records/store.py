@@ -90,7 +90,13 @@ class Store:
         """
         self._number = self.root.stat().st_ino
 
-    def _there(self) -> None:
+    @property
+    def _kept(self) -> Path | None:
+        """The folder that is not made anew if it is gone."""
+        return None if self._number is None else self.root
+
+    def there(self) -> None:
+        """Raise OSError if the folder is gone, or another has its place."""
         if self._number is not None and self.root.stat().st_ino != self._number:
             raise OSError(errno.ESTALE, "this is not the folder that it was when the sweep began")
 
@@ -124,12 +130,12 @@ class Store:
 
     def put(self, record: Record, masks: bytes | None = None) -> None:
         """Write a record after its packed masks, each atomically. Without masks, existing masks are deleted."""
-        self._there()
+        self.there()
         if masks is not None:
-            write(masks, self.masks(record.cell))
+            write(masks, self.masks(record.cell), within=self._kept)
         else:
             self.masks(record.cell).unlink(missing_ok=True)
-        write(record.to_bytes(), self.path(record.cell))
+        write(record.to_bytes(), self.path(record.cell), within=self._kept)
 
     def keep(self, record: Record, masks: bytes | None = None) -> Record:
         """`put` a record. One that cannot be written becomes the record of a failure, which is returned.

@@ -14,6 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from benchmark.files import make_folder
 from benchmark.harness.question import Method, Settings, Unloaded, question, why_not, with_origins
 from benchmark.records.cell import Cell
 from benchmark.records.record import Record, failure
@@ -74,7 +75,7 @@ class Lead:
             self.done(self.store.keep(failure(cell, asked.ranking, "skipped", reason)))
             return
         log = self.store.log(cell)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(log.parent, within=self.store.root)
         log.unlink(missing_ok=True)
         shared = origin_folder(self.store.endings, str((asked.where or {})["plugins"]["algorithm"]))
         used = [gpu for started in self.running if started.worker for gpu in started.worker.task.gpus]

@@ -74,8 +74,9 @@ def test_stale_rows_are_told_and_made_again_when_asked(own: Store, bench: Bench,
 
 @pytest.mark.parametrize("change", [SAME_BITS, OTHER_BITS], ids=["same bits", "other bits"])
 def test_verify_and_export_say_that_the_code_has_changed(
-    own: Store, bench: Bench, plugins: Path, tmp_path: Path, change: tuple[str, str]
+    own: Store, bench: Bench, plugins: Path, tmp_path: Path, change: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # in which no network is kept yet
     assert here(bench, "edited").code == 0
     [record] = own
     edit(plugins, change)
