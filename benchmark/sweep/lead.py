@@ -91,16 +91,21 @@ class Lead:
         self._listen_to_referee()
 
     def end(self) -> None:
-        """End all processes. What the referee has just judged is still taken."""
-        for started in self.running:
-            if worker := started.worker:
-                worker.end()
-        self._workers.end()
-        if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
-            self._listen_to_referee()
-        self._referee.close()
-        self._referee_process.kill()
-        self._referee_process.join()
+        """End all processes, the referee's first: folders go with workers, and it reads in them.
+
+        What it has just judged is still taken.
+        """
+        try:
+            if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
+                self._listen_to_referee()  # which raises OSError where it cannot write
+        finally:
+            self._referee.close()
+            self._referee_process.kill()
+            self._referee_process.join()
+            for started in self.running:
+                if worker := started.worker:
+                    worker.end()
+            self._workers.end()
 
     # --- workers ------------------------------------------------------------------------------------------------------
 
