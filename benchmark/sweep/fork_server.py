@@ -95,11 +95,11 @@ def forked(target: Callable[..., None], *arguments: Any) -> tuple[ForkServerProc
 
 def end(process: ForkServerProcess, channel: Channel) -> None:
     """End a process that was forked, with all that it has started."""
-    channel.close()
     with suppress(ProcessLookupError):  # it leads a group of its own as soon as it runs
         os.killpg(process.pid or 0, signal.SIGKILL)
     process.kill()
     process.join()
+    channel.close()  # not before, for it would complain
 
 
 def _hide() -> None:

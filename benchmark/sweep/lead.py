@@ -99,9 +99,9 @@ class Lead:
             if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
                 self._listen_to_referee()  # which raises OSError where it cannot write
         finally:
-            self._referee.close()
-            self._referee_process.kill()
+            self._referee_process.kill()  # before its channel is closed, of which it would complain
             self._referee_process.join()
+            self._referee.close()
             for started in self.running:
                 if worker := started.worker:
                     worker.end()
