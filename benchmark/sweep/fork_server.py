@@ -17,7 +17,7 @@ from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
 from benchmark.plugins.sources import BUILT_IN, Plugin
 from benchmark.sweep.channel import Channel
-from benchmark.sweep.forked_server import as_copy, copyable
+from benchmark.sweep.forked_server import as_copy, copyable, load
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # two workers of one thread are faster than one of two, by far on small networks
@@ -58,11 +58,15 @@ def start(modules: Iterable[str], copy: bool = False) -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     preloaded = ["benchmark.cli", "benchmark.sweep.warm", *modules]
     context.set_forkserver_preload(preloaded)
+    copied = copy and copyable()
     unset = {name for name in ENVIRONMENT if name not in os.environ}
     os.environ.update({name: ENVIRONMENT[name] for name in unset})
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the server: Ctrl-C must not end it
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
-        with as_copy(preloaded, unset) if copy and copyable() else nullcontext():
+        if copied:
+            load(preloaded)  # while Ctrl-C still ends this process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the server: Ctrl-C must not end it
+        with as_copy(unset) if copied else nullcontext():
             forkserver.ensure_running()
         _hide()
     except OSError as error:

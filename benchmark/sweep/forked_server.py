@@ -35,13 +35,12 @@ def copyable() -> bool:
 
 
 @contextmanager
-def as_copy(modules: Iterable[str], allocator: Collection[str]) -> Iterator[None]:
-    """Inside, multiprocessing's fork server is started as a copy of this process, after modules are imported.
+def as_copy(allocator: Collection[str]) -> Iterator[None]:
+    """Inside, multiprocessing's fork server is started as a copy of this process.
 
     Args:
         allocator: the variables of ENVIRONMENT that the user has not set.
     """
-    _import(modules)
     resource_tracker.ensure_running()  # which is a process of its own
     if len(os.listdir("/proc/self/task")) > 1:  # a module has started one
         yield
@@ -70,14 +69,16 @@ def as_copy(modules: Iterable[str], allocator: Collection[str]) -> Iterator[None
         util.spawnv_passfds = spawn
 
 
-def _import(modules: Iterable[str]) -> None:
+def load(modules: Iterable[str]) -> None:
     """Import modules, without looking for garbage in what stays anyway: a tenth of the time."""
     gc.disable()
-    for module in modules:
-        with suppress(ImportError):  # as multiprocessing's own server; whoever needs it is told why
-            import_module(module)
-    gc.freeze()
-    gc.enable()
+    try:
+        for module in modules:
+            with suppress(ImportError):  # as multiprocessing's own server; whoever needs it is told why
+                import_module(module)
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _be_new(handed: Collection[int], allocator: Collection[str]) -> None:
