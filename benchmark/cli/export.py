@@ -15,7 +15,7 @@ import click
 from benchmark.cli.output import Split, code_note, flat, results_option, usable
 from benchmark.errors import UsageError, VerificationFailed, unknown_name
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.lookup import find_record
+from benchmark.records.lookup import find_network
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 
@@ -59,9 +59,7 @@ def export(
     for name in chosen:
         if name not in FORMATS:
             raise unknown_name("format", name, FORMATS, f"there are {', '.join(FORMATS)}")
-    wanted = find_record(record, Store(results))
-    if wanted.status != "ok":
-        raise UsageError(f"record {wanted.key[:8]} has no network: it is {wanted.status}: {wanted.error}")
+    wanted = find_network(record, Store(results))
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
     with _whole(folder) as workshop:

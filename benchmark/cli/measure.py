@@ -12,7 +12,7 @@ from benchmark.cli.output import Split, code_note, data_root_option, emit, flat,
 from benchmark.errors import UsageError, unknown_name
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.leaderboard.tables.measured import measured_rows
-from benchmark.records.lookup import find_record
+from benchmark.records.lookup import find_network
 from benchmark.records.measured import Measurement, add
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -54,7 +54,7 @@ def measure(
     if any(size < 1 for size in sizes):
         raise UsageError("--batch must be numbers of examples, 1 or more")
     store = Store(results)
-    chosen = {record.key: record for record in (find_record(text, store) for text in records)}
+    chosen = {record.key: record for record in (find_network(text, store) for text in records)}
     tables, facts = {}, list[dict[str, object]]()
     for record in chosen.values():
         found = _measured(record, flat(runtimes), sizes, threads, rounds, store, data_root)
@@ -81,8 +81,6 @@ def _measured(
     for name in wanted:
         if name not in RUNTIMES:
             raise unknown_name("runtime", name, RUNTIMES, f"there are {', '.join(RUNTIMES)}")
-    if record.status != "ok":
-        raise UsageError(f"record {record.key[:8]} has no network: it is {record.status}: {record.error}")
     if note := code_note(record):
         click.echo(f"{record.key[:8]}{plain(note)}", err=True)
     network = deployed(network_of(record, Here(store, data_root=data_root)))

@@ -19,7 +19,7 @@ from benchmark.machine import device_facts, installed
 from benchmark.records.measured import Measurement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Variant:
     """A network in a runtime: what is loaded, and what answers."""
 
@@ -51,33 +51,34 @@ def measure(
     """
     torch.set_num_threads(threads)
     example = network.call(2)
-    ours = {name: _variant(name, network.network, network.zeros, example, threads) for name in runtimes}
+    ours = [_variant(name, network.network, network.zeros, example, threads) for name in runtimes]
     parents = {name: _variant(name, network.parent, [], example, threads) for name in {*map(_beside, runtimes)}}
     where = device_facts(torch.device("cpu")) | {"torch": torch.__version__, "onnxruntime": installed("onnxruntime")}
     found = list[Measurement]()
     for batch in batches:
         call = network.call(batch)
         expected = RUNTIMES["torch"].load(network.network, threads)(call)
-        for one in ours.values():
+        for one in ours:
             require_near(one.runtime, one.answer(call), expected)
-        variants = [*ours.values(), *parents.values()]
-        seconds = side_by_side([partial(one.answer, call) for one in variants], rounds)
-        memory = [memory_of(one.runtime, one.prepared, call, threads) for one in variants]
-        for place, one in enumerate(ours.values()):
-            other = next(n for n, parent in enumerate(variants) if parent is parents[_beside(one.runtime)])
-            ratios = [theirs / own for own, theirs in zip(seconds[place], seconds[other], strict=True)]
+        variants = [*ours, *parents.values()]
+        timed = side_by_side([partial(one.answer, call) for one in variants], rounds)
+        seconds = dict(zip(variants, timed, strict=True))
+        memory = {one: memory_of(one.runtime, one.prepared, call, threads) for one in variants}
+        for one in ours:
+            parent = parents[_beside(one.runtime)]
+            ratios = [theirs / own for own, theirs in zip(seconds[one], seconds[parent], strict=True)]
             found.append(
                 Measurement(
                     runtime=one.runtime,
                     batch=batch,
                     threads=threads,
-                    seconds=middle(seconds[place]),
-                    parent_seconds=middle(seconds[other]),
+                    seconds=middle(seconds[one]),
+                    parent_seconds=middle(seconds[parent]),
                     faster=middle(ratios),
-                    memory=memory[place],
-                    parent_memory=memory[other],
+                    memory=memory[one],
+                    parent_memory=memory[parent],
                     size=size_of(one.prepared),
-                    parent_size=size_of(variants[other].prepared),
+                    parent_size=size_of(parent.prepared),
                     rounds=rounds,
                     where=where,
                 )

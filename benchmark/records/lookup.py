@@ -37,3 +37,11 @@ def find_source(text: str, store: Store) -> Source:
     if len(sources) > 1:
         raise UsageError(f"'{text}' matches {len(sources)} keys; give more digits")
     return sources[0]
+
+
+def find_network(text: str, store: Store) -> Record:
+    """As `find_record`, of a record that has a network. Raises UsageError, too, if its run did not end well."""
+    record = find_record(text, store)
+    if record.status != "ok":
+        raise UsageError(f"record {record.key[:8]} has no network: it is {record.status}: {record.error}")
+    return record
