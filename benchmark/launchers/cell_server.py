@@ -38,6 +38,8 @@ class CellServer:
 
     def __init__(self, folder: Path, interrupted: Callable[[], bool]) -> None:
         self._folder, self._interrupted = folder, interrupted
+        self._unshared = Store(folder / "results")
+        self._unshared.root.mkdir()
         self._lead: Lead | None = None
         self._records = list[Record]()
         self._data = dict[tuple[str, Path], Path]()
@@ -61,7 +63,7 @@ class CellServer:
     def _answer(self, asked: Request) -> Response:
         self._check_code(asked)
         shared = asked.shares_results
-        store = Store(asked.results if shared else self._folder / "results")
+        store = Store(asked.results) if shared else self._unshared
         if shared and (made := asked.made(store)):
             return Response(record=made, kept=True)
         record = self._run(asked, store)
