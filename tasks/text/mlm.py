@@ -1,3 +1,5 @@
+from functools import partial
+
 import tokenizers  # noqa: F401
 import transformers  # noqa: F401
 
@@ -28,20 +30,10 @@ def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: Vocabul
     pieces = Vocabulary(vocabulary, word_pieces)
     rows = Packed(Corpus(corpus), pieces, length)
     networks = Networks(Restorer, pieces, ("bert-mini", "bert-small", "minilm"))
-    full = Recipe(
-        steps=4_000,
-        batch_size=64,
-        rate=1e-3,
-        optimizer="adamw",
-        weight_decay=0.01,
-        warmup=200,
-        linear=True,
-        clip=1.0,
-        augment=hidden_anew,
-    )
     return Task(
         models=networks.models,
-        recipes={"smoke": shortened(full, 10), "short": shortened(full, 400), "full": full},
+        recipes=recipes(1e-3),
+        model_recipes={"minilm": recipes(5e-4), "hf": recipes(1e-4)},
         data=source(rows.load, rows.files),
         loss=loss,
         evaluate=evaluate,
@@ -53,3 +45,10 @@ def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: Vocabul
         pretrained=networks.pretrained,
         adapt=adapted,
     )
+
+
+def recipes(rate: float) -> dict[str, Recipe]:
+    """A recipe for each budget: AdamW with warm-up, and a rate that falls to zero along a line."""
+    adamw = partial(Recipe, batch_size=64, rate=rate, optimizer="adamw", weight_decay=0.01, linear=True, clip=1.0)
+    full = adamw(steps=4_000, warmup=200, augment=hidden_anew)
+    return {"smoke": shortened(full, 10), "short": shortened(full, 400), "full": full}
