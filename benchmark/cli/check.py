@@ -8,6 +8,8 @@ import click
 
 from benchmark.cli.output import emit, format_option
 from benchmark.plugins import catalog, registry
+from benchmark.plugins.in_files import known
+from benchmark.records.spelling import Choice
 from benchmark.studies.experiment import named
 
 LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
@@ -23,8 +25,9 @@ LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
 @format_option
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
-    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in."""
-    asked = [(name, kind) for name in dict.fromkeys(names) for kind in catalog.kinds_of(name)]
+    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_pruner.py."""
+    asked_for = [choice.name for choice in known(map(Choice, names))]
+    asked = [(name, kind) for name in dict.fromkeys(asked_for) for kind in catalog.kinds_of(name)]
     for name, kind in asked:
         LOADERS[kind](name)
     import torch

@@ -11,6 +11,7 @@ import click
 from benchmark.cli.output import emit, format_option
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog, registry
+from benchmark.plugins.in_files import known
 from benchmark.records.spelling import Choice, choices, spelled
 from benchmark.studies.experiment import named
 
@@ -41,8 +42,8 @@ def list_(kind: str | None, form: str) -> None:
 @click.argument("name")
 @format_option
 def info(name: str, form: str) -> None:
-    """What an algorithm, a task or an experiment is, and its options; a task may have options, as for run."""
-    asked = choices([name])
+    """What an algorithm (also ./my_pruner.py), a task or an experiment is, and its options; a task may have some."""
+    asked = known(choices([name]))
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
     kinds: list[catalog.Kind] = ["algorithm"] if "+" in asked[0].name else catalog.kinds_of(asked[0].name)
@@ -67,7 +68,7 @@ def _algorithm_info(choice: Choice) -> Info:
         else "a result that may differ from dense training",
         "cost": _cost(name),
         "from": ", ".join(plugin.distribution for plugin in plugins),
-        "source": ", ".join(plugin.module for plugin in plugins),
+        "source": ", ".join(plugin.file or plugin.module for plugin in plugins),
     }
     tables = {name: [{"": key, "what": value} for key, value in rows.items() if key != "name"]}
     if options:

@@ -15,6 +15,7 @@ from benchmark.files import write
 from benchmark.plugins import catalog
 from benchmark.plugins.algorithm import Control
 from benchmark.plugins.asked import NOTHING, require_algorithm, require_task
+from benchmark.plugins.in_files import known
 from benchmark.pruning.pattern_counts import require_pattern
 from benchmark.records.spelling import choices, spelled
 from benchmark.records.starts import finetuning
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 OPTIONS = [
     click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path)),
-    click.option("--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip."),
+    click.option("--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py."),
     click.option("--task", multiple=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."),
     click.option("--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
     click.option("--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
@@ -117,7 +118,7 @@ def _write(content: str, file: Path) -> None:
 
 def require_known(said: Mapping[str, Any]) -> None:
     """Raise UsageError for what is wrong with a part as far as names and sources tell: nothing is imported yet."""
-    algorithms, tasks = choices(said.get("algo", [])), choices(said.get("task", []))
+    algorithms, tasks = known(choices(said.get("algo", []))), choices(said.get("task", []))
     _budget(said.get("budget"), said.get("epochs"), said.get("steps"))
     _in_range(said.get("sparsity", []))
     for choice in algorithms:
@@ -147,7 +148,7 @@ def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> 
 
     seeds = said.get("seeds", 1)
     return Selection(
-        algorithms=choices(said.get("algo", [])),
+        algorithms=known(choices(said.get("algo", []))),
         controls=said.get("control", []),
         edges=said.get("edges", []),
         tasks=choices(said.get("task", [])),

@@ -14,8 +14,10 @@ from benchmark.cli.progress import in_words, progress
 from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
 from benchmark.plugins import catalog
+from benchmark.plugins.in_files import known
 from benchmark.records.outcome import Outcome
 from benchmark.records.record import Record
+from benchmark.records.spelling import choices
 from benchmark.records.store import Store
 from benchmark.sweep import fork_server
 
@@ -36,11 +38,10 @@ def warm_up(texts: Sequence[str], device: str) -> None:
 
     It imports what it may of the plug-ins (`fork_server.importable`); workers import the rest.
     """
-    pieces = [piece.partition(":")[0].strip() for text in texts for piece in text.split(",")]
-    names = [name for piece in pieces for name in piece.split("+")]
-    known = catalog.plugins("algorithm") | catalog.plugins("task")
-    plugins = [known[name] for name in names if name in known]
-    if plugins and all(name in known or "=" in name for name in names):
+    names = [name for choice in known(choices(texts)) for name in choice.name.split("+")]
+    listed = catalog.plugins("algorithm") | catalog.plugins("task")
+    plugins = [listed[name] for name in names if name in listed]
+    if plugins and all(name in listed for name in names):
         fork_server.start(fork_server.importable(plugins, device), copy=not may_be_cuda(device))
 
 

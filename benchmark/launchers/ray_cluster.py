@@ -17,11 +17,12 @@ except ImportError:
     raise PluginError("--launcher ray needs Ray, which is not installed: pip install 'prunebench[ray]'") from None
 
 from benchmark.errors import PluginError, UsageError, one_line
+from benchmark.plugins.sources import VARIABLE
 from benchmark.sweep.folder import sweep_folder
 
 __all__ = ["cluster", "connect", "device_of", "passed_on", "ray"]
 
-PASSED_ON = ("PYTHONPATH", "PRUNEBENCH_PLUGINS")
+PASSED_ON = ("PYTHONPATH", "PRUNEBENCH_PLUGINS", VARIABLE)
 """Variables of the driver that cell servers get, besides their own. The data they find by themselves."""
 
 OF_LOCAL_CLUSTERS = {

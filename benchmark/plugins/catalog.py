@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmark.errors import unknown_name
-from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, outside
+from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, in_files, outside
 from benchmark.records.spelling import spelled, unusual
 
 __all__ = [
@@ -34,7 +34,8 @@ __all__ = [
 def plugins(kind: Kind) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones have a problem."""
     by_name = {plugin.name: plugin for plugin in built_in(kind)}
-    for plugin in map(_unless_left_out, outside(kind)):
+    theirs = in_files() if kind == "algorithm" else []
+    for plugin in [*theirs, *map(_unless_left_out, outside(kind))]:
         listed = _renamed(plugin, by_name[plugin.name]) if plugin.name in by_name else plugin
         by_name[listed.name] = listed
     return by_name

@@ -2,7 +2,8 @@
 
 The source of a built-in plug-in is its file, and the files of its folder tree that it imports, directly or through
 others: an edit of one method leaves the records of the others alone. That of a plug-in from outside is every file of
-the packages of its distribution, wherever they lie: installed, or where an editable install points to.
+the packages of its distribution, wherever they lie: installed, or where an editable install points to. That of one in a
+file of the user's is this file.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ def _files(plugin: Plugin) -> Iterator[tuple[str, Path]]:
         file = folder.parent.joinpath(*plugin.module.split(".")[1:]).with_suffix(".py")
         for found in _imported(file, folder):
             yield found.relative_to(folder.parent).as_posix(), found
+        return
+    if plugin.file:
+        yield Path(plugin.file).name, Path(plugin.file)
         return
     for top in _packages(plugin):
         yield from _package(top)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmark.errors import BenchError
@@ -80,6 +83,22 @@ def load(plugin: Plugin) -> object:
     if plugin.problem:
         raise plugin.error(plugin.problem)
     try:
-        return cast("object", getattr(import_module(plugin.module), plugin.attribute))
+        return cast("object", getattr(_module(plugin), plugin.attribute))
     except (Exception, SystemExit) as error:  # a plug-in can fail in every way there is; no other goes with it
         raise plugin.error(f"{type(error).__name__}: {error}") from error
+
+
+def _module(plugin: Plugin) -> ModuleType:
+    """The module of a plug-in, imported: by its name, or from the user's file."""
+    if not plugin.file or plugin.module in sys.modules:
+        return import_module(plugin.module)
+    spec = spec_from_file_location(plugin.module, plugin.file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{plugin.file} is no Python file")
+    module = sys.modules[plugin.module] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[plugin.module]
+        raise
+    return module

@@ -9,6 +9,8 @@ nothing else with it.
 from __future__ import annotations
 
 import ast
+import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +29,9 @@ Kind = Literal["algorithm", "task", "experiment"]
 
 
 BUILT_IN = "prunebench"
+
+VARIABLE = "PRUNEBENCH_FILES"
+"""The environment variable with the paths of files with algorithms of the user's (`benchmark.plugins.in_files`)."""
 
 
 PACKAGE = Path(__file__).parent.parent
@@ -51,6 +56,7 @@ class Plugin:
         depends: the options among these whose absence also means that they make no difference on a network.
         family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
         options: the names of its options; None if its source does not say.
+        file: of the user's, which it lies in; empty if it came with a distribution.
     """
 
     kind: Kind
@@ -65,6 +71,7 @@ class Plugin:
     depends: frozenset[str] = frozenset()
     family: str = ""
     options: tuple[str, ...] | None = None
+    file: str = ""
 
     def error(self, reason: str) -> PluginError:
         """The error for this plug-in, named with its distribution."""
@@ -123,6 +130,22 @@ def outside(kind: Kind) -> list[Plugin]:
     """The entry points of other distributions."""
     points = sorted(entry_points(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name)
     return [_pointed_to(point, kind) for point in points]
+
+
+def in_files() -> list[Plugin]:
+    """The algorithms in files of the user's that PRUNEBENCH_FILES names."""
+    listed = [Path(path) for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+    return [plugin for file in listed for plugin in in_file(file)]
+
+
+def in_file(file: Path) -> list[Plugin]:
+    """The algorithms in a file of the user's; where it cannot be read, one of its name that says so."""
+    tree, module = _parsed(file), f"prunebench_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+    if isinstance(tree, str):
+        return [Plugin("algorithm", file.stem, module, file.stem, file.name, problem=tree, file=str(file))]
+    names = [name for node in tree.body if (name := _defined_by(node, "algorithm")) and not name.startswith("_")]
+    plugins = (Plugin("algorithm", name.rstrip("_").replace("_", "-"), module, name, file.name) for name in names)
+    return [replace(_described(plugin, tree), file=str(file)) for plugin in plugins]
 
 
 def _pointed_to(point: EntryPoint, kind: Kind) -> Plugin:

@@ -1,0 +1,109 @@
+"""Algorithms in files of the user's: run, described and checked without a package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UsageError
+from benchmark.plugins import catalog, code
+from benchmark.plugins.in_files import known
+from benchmark.plugins.sources import VARIABLE
+from benchmark.records.spelling import Choice
+from benchmark.records.store import Store
+from tests.support.command import assert_one_clear_line, bench_process
+
+SOURCE = '''
+from benchmark import Fraction, Run, algorithm, keep_top
+
+
+@algorithm(paper="none")
+def my_pruner(run: Run, *, share: Fraction = 0.5) -> None:
+    """Mine: magnitude after a share of training.
+
+    Options:
+        share: of training before pruning
+    """
+    run.train(round(share * run.recipe.steps))
+    run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
+    run.train()
+'''
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file with one algorithm in the working directory; what is known of files ends with the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, "")
+    (tmp_path / "mine.py").write_text(SOURCE)
+    yield tmp_path / "mine.py"
+    catalog.plugins.cache_clear()
+    code.digest.cache_clear()
+
+
+def test_a_file_stands_for_its_algorithm(file: Path) -> None:
+    [choice] = known([Choice("./mine.py", {"share": "0.2"})])
+    assert choice == Choice("my-pruner", {"share": "0.2"})
+    assert os.environ[VARIABLE] == str(file)
+    plugin = catalog.find("algorithm", "my-pruner")
+    assert (plugin.distribution, plugin.file, plugin.options) == ("mine.py", str(file), ("share",))
+    assert known([Choice("mine.py")]) == [Choice("my-pruner")]
+    assert os.environ[VARIABLE] == str(file), "once"
+
+
+def test_names_stay_names(file: Path) -> None:
+    assert known([Choice("imp", {"rewind": "0"}), Choice("spectral+imp")]) == [
+        Choice("imp", {"rewind": "0"}),
+        Choice("spectral+imp"),
+    ]
+    assert known([Choice("spectral+./mine.py")]) == [Choice("spectral+my-pruner")]
+
+
+def test_the_digest_is_that_of_the_file(file: Path) -> None:
+    known([Choice("mine.py")])
+    before = code.digest("algorithm", "my-pruner")
+    code.digest.cache_clear()
+    file.write_text(SOURCE + "# edited\n")
+    assert before
+    assert code.digest("algorithm", "my-pruner") not in ("", before)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1\n", r"has to define one function under @algorithm\(...\), and it defines none"),
+        (SOURCE + SOURCE.replace("my_pruner", "other"), "and it defines my-pruner, other"),
+        (SOURCE.replace("my_pruner", "imp"), "defines 'imp', which is a method of prunebench; give it another name"),
+    ],
+)
+def test_what_a_file_cannot_be(content: str, message: str, file: Path) -> None:
+    file.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        known([Choice("mine.py")])
+    assert not os.environ[VARIABLE]
+
+
+@pytest.mark.runs
+def test_it_runs_as_any_method_and_is_told_when_it_was_edited(file: Path) -> None:
+    words = ("--task", "digits", "--budget", "smoke", "--results", file.parent / "results")
+    ended = bench_process("run", "--algo", "./mine.py,./mine.py:share=0.2,magnitude", *words)
+    assert ended.code == 0, ended.err
+    records = Store(file.parent / "results").records()
+    assert sorted(record.cell.algorithm for record in records) == ["magnitude", "my-pruner", "my-pruner"]
+    assert all(record.status == "ok" for record in records)
+    file.write_text(SOURCE + "# edited\n")
+    again = bench_process("run", "--algo", "./mine.py", *words)
+    assert "1 answered by other code (bench run --rerun stale)" in again.err
+
+
+@pytest.mark.runs
+def test_mistakes_are_one_clear_line(file: Path) -> None:
+    words = ("--task", "digits", "--results", file.parent / "results")
+    assert_one_clear_line(bench_process("run", "--algo", "./nowhere.py", *words), 2, "there is no file ./nowhere.py")
+    file.write_text("def broken(:\n")
+    assert_one_clear_line(bench_process("run", "--algo", "./mine.py", *words), 3, "SyntaxError")
+    file.write_text(SOURCE.replace("import Fraction", "import Fractoin"))
+    assert_one_clear_line(bench_process("run", "--algo", "./mine.py", *words), 3, "Fractoin")
