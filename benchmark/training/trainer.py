@@ -214,8 +214,7 @@ class Trainer:
             values = self.weight_engine.parameters[name].detach()
             before = self.held.get(name, Held(torch.zeros_like(chosen), values))
             self.held[name] = Held(before.entries | chosen, torch.where(before.entries, before.values, values))
-        for engine in {self.weight_engine, self.engine}:
-            engine.hold(self.held)
+        self.weight_engine.hold(self.held)
 
     def require_same(self, when: str) -> None:
         """Raise Parted if the processes that train this network together have other masks or weights."""
@@ -259,7 +258,7 @@ class Trainer:
             self._trainers.append(self.engine)
         for parameter in frozen:
             parameter.requires_grad_(False)
-        self.engine.hold(self.held)
+        self.engine.hold({name: one for name, one in self.held.items() if _copied(learned.get(name), one)})
         try:
             self.project()
             yield
@@ -336,3 +335,10 @@ class Trainer:
 
     def _profile(self) -> Profile:
         return profile_of(self.objective, self.data, self.recipe, self.seed, self.prunable, self.trainable)
+
+
+def _copied(learned: Tensor | None, held: Held) -> bool:
+    """Whether what is learned under the name of a parameter begins as it, and is no score of another kind."""
+    if learned is None or learned.shape != held.entries.shape:
+        return False
+    return torch.equal(learned[held.entries], held.values[held.entries])

@@ -194,6 +194,18 @@ def test_copies_that_are_learned_in_place_of_parameters_are_held_too() -> None:
         assert not torch.equal(values["0.weight"], before["0.weight"])
 
 
+def test_scores_under_the_names_of_frozen_weights_are_free() -> None:
+    run = stream_run()
+    run.freeze(Masks.ones(run.weights))
+    weights = run.weights
+    for _ in run.parts():
+        scores = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        with run.learning(scores, lambda given: {n: weights[n] * given[n].sigmoid() for n in weights}) as given:
+            run.train()
+        assert all(bool(score.detach().all()) for score in given.values())
+    assert torch.equal(run.weights["0.weight"], weights["0.weight"])
+
+
 def test_more_can_be_frozen_and_nothing_is_let_go() -> None:
     run = stream_run()
     for part in run.parts():
