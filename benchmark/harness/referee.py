@@ -21,6 +21,7 @@ from benchmark.harness.determinism import reproducible
 from benchmark.harness.edited_graphs import Editor, applied, with_edges
 from benchmark.harness.graph_edits import compared, report, undeclared_edits
 from benchmark.harness.handover import Handover
+from benchmark.harness.network import build
 from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Question
 from benchmark.harness.report import arrays, measured, provenance_of
@@ -144,7 +145,7 @@ class _Judged:
             {name: value.to(question.device) for name, value in self.handover.state.items()},
             masks,
             self.beginning.expected,
-            self.beginning.start,
+            self._begun(),
             dict(model.named_parameters()),
         )
         breaches += self._other_data() + ([] if breaches else self._untrained(masks) + self._stream())
@@ -164,6 +165,14 @@ class _Judged:
         notes = self.handover.notes
         record = measured(self.beginning, masks, self.opened.splits, train, edited, notes, self.fields, self.passed)
         return Verdict(record, pack(arrays(masks)))
+
+    def _begun(self) -> dict[str, Tensor]:
+        """What the network began with; zero where those that are drawn have zeros, too, if the run has drawn one."""
+        begun, cell = dict(self.beginning.start), self.beginning.question.cell
+        if not (cell.start and self.tally and self.tally.redraws):
+            return begun
+        drawn = tensors(build(self.beginning.question.task, cell.model, cell.seed))
+        return {name: value * (drawn[name] != 0).to(value.device) for name, value in begun.items()}
 
     def _untrained(self, masks: Masks) -> list[str]:
         """Weights that have changed in a run that has counted no update, and has not said where they come from."""

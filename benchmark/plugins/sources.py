@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -171,7 +171,7 @@ def _parsed(file: Path) -> ast.Module | str:
 def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
     """The plug-in with what its source says: its summary, defaults and family, or its problem."""
     if missing := _missing_import(tree):
-        return replace(plugin, problem=f"it imports '{missing}', which is not installed")
+        return replace(plugin, problem=_uninstalled(missing, plugin.distribution))
     function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == plugin.attribute), None)
     leading = LEADING[plugin.kind]
     if function and len(function.args.args) != len(leading):
@@ -217,6 +217,21 @@ def _absent(function: ast.FunctionDef) -> tuple[dict[str, Any], frozenset[str]]:
                     absent[parameter.arg] = ast.literal_eval(node.args[0])
                     depends |= {parameter.arg} if node.keywords or len(node.args) > 1 else set()
     return absent, frozenset(depends)
+
+
+def _uninstalled(package: str, distribution: str) -> str:
+    """What to say of a package that is not there: with the extra of the distribution that brings it, if one does."""
+    name = distribution.split(maxsplit=1)[0]
+    with suppress(PackageNotFoundError):
+        found = [_OF_EXTRA.match(requirement) for requirement in requires(name) or []]
+        extras = [one["extra"] for one in found if one and one["package"].replace("-", "_").lower() == package.lower()]
+        if users := [extra for extra in extras if extra != "dev"]:
+            return f"it needs '{package}': pip install '{name}[{users[0]}]'"
+    return f"it imports '{package}', which is not installed"
+
+
+_OF_EXTRA = re.compile(r"""(?P<package>[\w.-]+).*\bextra\s*==\s*['"](?P<extra>[\w.-]+)['"]""")
+"""A requirement that an extra brings, as metadata write it."""
 
 
 def _missing_import(tree: ast.Module) -> str | None:

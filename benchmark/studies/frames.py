@@ -24,9 +24,9 @@ def of_records(records: Iterable[Record]) -> DataFrame:
 
     Columns: `key`, `algorithm` (its name), `method` (with its options, without `control`), `control` (empty without),
     `options` (a dictionary), those of the cell, `status`, `score` (the metric that ranks), every metric of the test
-    split by its name, `validation.*`, `diagnosis.*`, `noted.*`, `kept` (share of the prunable weights), `trainings`,
-    `gflops`, `seconds`. `attrs["direction"]` says whether higher (`max`) or lower scores (`min`) are better; it is
-    absent where tasks differ in that.
+    split by its name, `validated` (the score on the validation split), `validation.*`, `diagnosis.*`, `noted.*`, `kept`
+    (share of the prunable weights), `trainings`, `gflops`, `seconds`. `attrs["direction"]` says whether higher (`max`)
+    or lower scores (`min`) are better; it is absent where tasks differ in that.
     """
     import pandas as pd
 
@@ -53,6 +53,7 @@ def _row(record: Record) -> dict[str, Any]:
         "error": record.error or "",
         "score": float("nan") if record.score is None else record.score,
         **record.metrics,
+        "validated": float("nan") if record.validated is None else record.validated,
         **_flat("validation", record.validation),
         **_flat("diagnosis", record.diagnosis),
         **_flat("noted", record.noted),

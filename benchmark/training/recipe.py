@@ -22,6 +22,7 @@ class Recipe:
         rate: the learning rate, before milestones, cosine and warm-up change it.
         milestones: the steps at which the rate is multiplied by `gamma`.
         cosine: anneal the rate to zero along half a cosine, without milestones.
+        linear: anneal the rate to zero along a line from the end of the warm-up, without milestones.
         warmup: the steps over which the rate grows linearly from 0.
         decay_norms: whether the parameters of normalisation layers have weight decay, too.
         clip: the largest norm of the gradient of kept weights; a longer one is scaled down to it. 0 for no limit.
@@ -41,6 +42,7 @@ class Recipe:
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     cosine: bool = False
+    linear: bool = False
     warmup: int = 0
     clip: float = 0.0
     augment: Callable[[Batch, torch.Generator], Batch] | None = None
@@ -53,12 +55,16 @@ class Recipe:
         warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.cosine:
             return self.rate * warm * (1 + math.cos(math.pi * step / steps)) / 2
+        if self.linear:
+            return self.rate * min(warm, (steps - step) / max(1, steps - self.warmup))
         return self.rate * warm * self.gamma ** sum(step >= milestone for milestone in self.milestones)
 
     def describe(self) -> dict[str, Any]:
         """The recipe as plain values, for the record."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["milestones"] = list(self.milestones)
+        if not self.linear:
+            del values["linear"]  # a field that came later: older records lack it
         values["augment"] = self.augment and getattr(self.augment, "__name__", str(self.augment))
         return values
 

@@ -27,7 +27,7 @@ class Task:
     Args:
         models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
         recipes: recipes by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
-        model_recipes: by model, the recipes of models that are trained differently.
+        model_recipes: by model, the recipes of models that are trained differently; by prefix, those of a zoo's.
         model_zoos: functions that find further models, by prefix: `model_zoos["timm"]` returns the constructor of
             `timm:resnet50` for `resnet50`. They raise UsageError if no such model exists, or if it does not fit the
             task.
@@ -108,7 +108,8 @@ class Task:
         Raises:
             UsageError: an unknown budget, with the known ones.
         """
-        recipes = self.model_recipes.get(model, self.recipes)
+        of_zoo = self.model_recipes.get(model.partition(":")[0], self.recipes)
+        recipes = self.model_recipes.get(model, of_zoo)
         if budget in recipes:
             return recipes[budget]
         full = recipes.get("full")

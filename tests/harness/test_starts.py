@@ -226,6 +226,28 @@ def test_reinit_draws_without_the_start(tmp_path: Path) -> None:
     assert not torch.equal(drawn[0]["0.weight"], start.tensors()["0.weight"])
 
 
+@pytest.mark.runs
+def test_a_bias_that_is_drawn_as_0_may_stay_0_after_a_start(tmp_path: Path) -> None:
+    """Units whose inputs are all pruned never move theirs."""
+
+    def unbiased() -> nn.Module:
+        net = toy.model("net")()
+        for name, value in net.named_parameters():
+            value.data *= float(not name.endswith("bias"))
+        return net
+
+    task = replace(toy, models={"net": unbiased})
+    start = written({name: value.detach() + 0.01 for name, value in tensors(unbiased()).items()}, tmp_path)
+
+    @algorithm(prunes=None)
+    def drawing(run: Run) -> None:
+        """Begins with another draw."""
+        run.restore(run.redraw("another"))
+
+    record = answered(asked(drawing, start, task))
+    assert (record.status, record.error) == ("ok", None)
+
+
 @given(st.integers(0, 2**31), st.integers(2, 6))
 def test_relayered_tensors_are_the_same_ones_in_other_places(seed: int, layers: int) -> None:
     values = {f"{i}.{kind}": torch.full((4,), 10.0 * i + j) for i in range(layers) for j, kind in enumerate("ab")}

@@ -46,8 +46,13 @@ def rates(*steps: int, **schedule: object) -> list[float]:
         ({"warmup": 4, "milestones": (2,)}, (1, 2, 3, 4), [0.05, 0.0075, 0.01, 0.01]),
         ({"cosine": True}, (0, 25, 50, 75), [0.1, 0.05 * (1 + 0.5**0.5), 0.05, 0.05 * (1 - 0.5**0.5)]),
         ({"cosine": True, "warmup": 2}, (0, 1, 50), [0.05, 0.05 * (1 + math.cos(math.pi / 100)), 0.05]),
+        ({"linear": True}, (0, 50, 99), [0.1, 0.05, 0.001]),
+        ({"linear": True, "warmup": 20}, (0, 9, 19, 20, 60, 99), [0.005, 0.05, 0.1, 0.1, 0.05, 0.1 / 80]),
     ],
-    ids=["constant", "milestones", "gamma", "at once", "warm-up", "both", "cosine", "cosine after warm-up"],
+    ids=[
+        *("constant", "milestones", "gamma", "at once", "warm-up", "both", "cosine", "cosine after warm-up"),
+        *("linear", "linear after warm-up"),
+    ],
 )
 def test_the_rate_follows_its_schedule(schedule, steps, expected):
     assert rates(*steps, **schedule) == pytest.approx(expected, rel=1e-12)
@@ -89,7 +94,9 @@ def test_a_model_may_be_trained_otherwise():
         task.recipe("full", "other")
 
 
-@pytest.mark.parametrize("schedule", [{}, {"milestones": (50, 120)}, {"cosine": True}, {"warmup": 200}])
+@pytest.mark.parametrize(
+    "schedule", [{}, {"milestones": (50, 120)}, {"cosine": True}, {"linear": True, "warmup": 5}, {"warmup": 200}]
+)
 def test_past_the_end_the_rate_stays_what_it_was_at_the_last_step(schedule):
     last, *later = rates(99, 100, 101, 10_000, **schedule)
     assert later == [last] * 3
@@ -97,9 +104,9 @@ def test_past_the_end_the_rate_stays_what_it_was_at_the_last_step(schedule):
 
 
 @quick
-@given(st.integers(1, 200), st.integers(0, 50), st.booleans())
-def test_the_rate_is_positive_and_never_above_its_peak(steps, warmup, cosine):
-    found = rates(*range(2 * steps), steps=steps, warmup=warmup, cosine=cosine)
+@given(st.integers(1, 200), st.integers(0, 50), st.sampled_from(["cosine", "linear", "nesterov"]))
+def test_the_rate_is_positive_and_never_above_its_peak(steps, warmup, kind):
+    found = rates(*range(2 * steps), steps=steps, warmup=warmup, **{kind: True})
     assert all(0 < rate <= 0.1 * (1 + 1e-12) for rate in found)
 
 
@@ -108,7 +115,8 @@ def test_a_recipe_is_described_in_plain_values():
     described = recipe.describe()
     assert described["milestones"] == [5]
     assert described["augment"] == "double"
-    assert set(described) == set(Recipe.__dataclass_fields__)
+    assert set(described) == set(Recipe.__dataclass_fields__) - {"linear"}, "older records lack it"
+    assert replace(recipe, linear=True).describe()["linear"] is True
     assert Recipe(steps=1, batch_size=1, rate=1).describe()["augment"] is None
 
 

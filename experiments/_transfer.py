@@ -1,0 +1,88 @@
+"""Tickets on other tasks than their own: when they match, and the matrix of sources and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark import Finding, difference, panels, without_result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+AGNOSTIC = ["one-shot", "random"]
+"""Sources that know nothing of a task."""
+
+
+def matches(rows: DataFrame, dense: DataFrame, among: DataFrame) -> Finding:
+    """How far a row lies above the dense network, which it matches from one of its standard deviations below on."""
+    if lost := without_result(rows, dense):
+        return Finding.incomplete(lost)
+    deviation = float(dense.score.std())
+    return difference(rows, dense, above=-deviation, says=f"of a dense deviation of {deviation:.2g}", among=among)
+
+
+def matrix(runs: DataFrame, helps: Mapping[str, Finding]) -> DataFrame:
+    """A row per source and target: the mean score, its distance from dense in points and in dense deviations.
+
+    `matches` says whether it is at most one of these lower; `informative`, whether pre-training helps on the target.
+    """
+    import pandas as pd
+
+    rows = []
+    for target, finding in helps.items():
+        on = runs[runs.task == target]
+        dense = on[on.arm == "dense"].score
+        for source in [*helps, *AGNOSTIC]:
+            score = of_source(on, source, target).score
+            below = float(score.mean() - dense.mean())
+            deviations = below / float(dense.std()) if dense.std() > 0 else float("nan")
+            told = {
+                "n": int(score.count()),
+                "score": float(score.mean()),
+                "points": 100 * below,
+                "deviations": deviations,
+            }
+            judged = {"matches": deviations >= -1, "informative": finding.verdict(None)[0] == "holds"}
+            rows.append({"source": source, "target": target} | told | judged)
+    return pd.DataFrame(rows)
+
+
+def of_source(on: DataFrame, source: str, target: str) -> DataFrame:
+    """The runs on a target whose masks come from a source."""
+    arm = source if source in AGNOSTIC else "ticket" if source == target else "moved"
+    return on[(on.arm == arm) & (on.source == source)]
+
+
+def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
+    """A field for each source and target: points below dense, and deviations; grey where pre-training does not help."""
+    rows = matrix(runs, helps)
+    sources, targets = list(dict.fromkeys(rows.source)), list(helps)
+    points = rows.pivot(index="source", columns="target", values="points").loc[sources, targets].to_numpy()
+    deviations = rows.pivot(index="source", columns="target", values="deviations").loc[sources, targets].to_numpy()
+    useful = [helps[target].verdict(None)[0] == "holds" for target in targets]
+    figure, [axes] = panels(
+        ["points from the dense network (in its standard deviations)"], (5.4, 1.2 + 0.5 * len(sources))
+    )
+    most = max(float(np.nanmax(np.abs(points))), 1e-9) if np.isfinite(points).any() else 1.0
+    shown = np.where(useful, points, np.nan)
+    axes.grid(visible=False)
+    axes.set_facecolor("0.85")
+    axes.imshow(shown, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    for (row, column), value in np.ndenumerate(points):
+        dark = useful[column] and abs(value) > 0.55 * most
+        text = f"{value:+.1f} ({deviations[row, column]:+.1f})" if np.isfinite(value) else "-"
+        axes.text(column, row, text, ha="center", va="center", size=8, color="white" if dark else "0.15")
+    axes.set_xticks(range(len(targets)), [f"on {short(target)}" for target in targets])
+    axes.set_yticks(range(len(sources)), [f"ticket of {short(s)}" if s in helps else s for s in sources])
+    return figure
+
+
+def short(task: str) -> str:
+    """A task without options that say how it is run."""
+    name, _, options = task.partition(":")
+    kept = [option for option in options.split(",") if option.startswith("examples=")]
+    return ", ".join([name, *(f"{option.removeprefix('examples=')} examples" for option in kept)])

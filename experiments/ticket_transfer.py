@@ -1,0 +1,140 @@
+import pandas as pd
+
+from benchmark import Count, Finding, Share, Study, UsageError, difference, experiment, without_result
+
+from ._arms import best, curves, summary
+from ._options import with_option
+from ._transfer import drawn, matches, matrix
+
+FOUND = "imp:rewind=0,fraction=0.3"
+"""How tickets are found: a global ranking, three tenths of the survivors a round, back to the start each time."""
+
+BESIDE = {"one-shot": "magnitude:when=init", "random": "random"}
+"""Masks that know nothing of a task."""
+
+UNDONE = {"reinit": "re-initialised", "relayer": "layers exchanged"}
+"""Controls that leave a ticket its masks, and take the values of the start."""
+
+ARMS = ["ticket", *BESIDE, *UNDONE.values()]
+
+
+@experiment(
+    paper="arXiv:2007.12223",
+    full={
+        "targets": "sst2:examples=4000,length=40,precision=bfloat16,mlm:length=40,precision=bfloat16",
+        "model": "minilm",
+        "steps": 375,
+        "seeds": 5,
+        "sparsities": "0.4,0.5,0.6,0.7",
+    },
+    smoke={
+        "targets": "digits,digits:examples=600",
+        "model": "mlp",
+        "start": "",
+        "pretraining": "digits:examples=1000",
+        "rates": "0.1",
+    },
+)
+def ticket_transfer(
+    study: Study,
+    *,
+    targets: str = "sst2:examples=1000,length=40,precision=bfloat16,mlm:length=24,precision=bfloat16",
+    model: str = "minilm:layers=2",
+    start: str = "files",
+    pretraining: str = "mlm",
+    steps: Count = 40,
+    seeds: Count = 3,
+    sparsities: str = "0.5",
+    rates: str = "0.0005",
+    gain: Share = 0.02,
+) -> None:
+    """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?
+
+    A ticket is what iterative magnitude pruning leaves on one task, trained from the pre-trained values on this or on
+    another one. Beside it: the largest weights of the pre-trained network itself, the same for every task; random
+    masks; and the ticket's masks with other values, drawn anew or with layers in each other's places. A ticket matches
+    the dense network if its mean is at most a standard deviation lower. Before all, pre-training has to help: networks
+    that are drawn, at the best of several rates, must be worse. The authors prune a tenth of all weights a round; here
+    it is three tenths of those that are left, and the head begins each round as it was drawn.
+
+    Options:
+        targets: tasks whose networks have the same prunable weights, as after `--task`
+        model: of all of them
+        start: of the network, as after `--start`; empty for one that is trained here
+        pretraining: the task that it is trained on then
+        steps: of every training
+        seeds: draws of the head and of the order of the data
+        sparsities: shares of the weights that are pruned; the matrix is at the first
+        rates: at which networks that are drawn are tried besides the recipe's
+        gain: how much better the pre-trained network has to be
+    """
+    study.on(targets, model=model, budget=f"{steps}-steps", seeds=seeds)
+    begin = start or study.runs("dense", task=pretraining, seeds=1).key.item()
+    dense = study.runs("dense", start=begin).assign(arm="dense", source="dense")
+    if dense.attrs.get("direction") != "max":
+        raise UsageError("targets of ticket-transfer are tasks that are ranked by what is better when it is higher")
+    names = list(dict.fromkeys(dense.task))
+    helps = {name: pretraining_helps(study, dense[dense.task == name], rates, gain) for name in names}
+    study.guard("pre-training helps on one task at least", best([*helps.values()]))
+    levels = [float(level) for level in sparsities.split(",")]
+    arms = masks_of_tasks(study, begin, levels)
+    everything = pd.concat([dense, arms, *(moved(study, begin, arms, name) for name in names)], ignore_index=True)
+    for name in names:
+        claims(study, name, everything[everything.task == name], helps[name])
+    first = everything[everything.sparsity.isin([0.0, levels[0]])]
+    study.table(matrix(first, helps), f"score of each mask on each task, at sparsity {levels[0]:g}")
+    shown = ["score", "trainings"]
+    study.table(summary(everything, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
+    study.figure("transfer", drawn(first, helps))
+    for name in names if len(levels) > 1 else []:
+        own = everything[(everything.task == name) & everything.source.isin(["dense", name, *BESIDE])]
+        study.figure(f"levels-{name.partition(':')[0]}", curves(own, {"score": f"score on {name}"}, ARMS))
+
+
+def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> Finding:
+    """How much better the start is on a task than networks that are drawn, at the rate that validation chooses."""
+    [name] = set(dense.task)
+    tasks = [name, *(with_option(name, f"rate={rate}") for rate in rates.split(",") if rate)]
+    scratch = [study.runs("dense", task=task, start="") for task in tasks]
+    if lost := without_result(*scratch):
+        return Finding.incomplete(lost)
+    chosen = max(scratch, key=lambda runs: float(runs.validated.mean()))
+    return difference(dense, chosen, above=gain, says=f"on {name}")
+
+
+def masks_of_tasks(study: Study, begin: str, levels: list[float]) -> pd.DataFrame:
+    """Every arm on the task that it was made on; `source` is that task, where the arm depends on one."""
+    tickets = study.runs(FOUND, start=begin, sparsity=levels, control=list(UNDONE))
+    others = study.runs(*BESIDE.values(), start=begin, sparsity=levels)
+    by_name = {method.partition(":")[0]: arm for arm, method in BESIDE.items()}
+    others = others.assign(arm=others.algorithm.map(by_name)).assign(source=lambda rows: rows.arm)
+    tickets = tickets.assign(arm=tickets.control.map({"": "ticket"} | UNDONE), source=tickets.task)
+    return pd.concat([tickets, others], ignore_index=True)
+
+
+def moved(study: Study, begin: str, arms: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The tickets of all other tasks, trained on this one."""
+    tickets = arms[(arms.arm == "ticket") & (arms.task != name) & (arms.status == "ok")]
+    if tickets.empty:
+        return tickets
+    runs = study.runs("ticket:of={key}", over=tickets, task=name, start=begin)
+    sources = dict(zip(tickets.key, tickets.task, strict=True))
+    return runs.assign(arm="moved", source=[sources[options["of"]] for options in runs.options])
+
+
+def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
+    """What is claimed of one task: that tickets match, and beat what lacks their masks or their values."""
+    dense, everything = runs[runs.arm == "dense"], runs[runs.arm != "moved"]
+    for level, rows in runs[runs.arm != "dense"].groupby("sparsity"):
+        applies = rows[(rows.arm != "moved") & (rows.status != "skipped")]  # some networks have no layers to exchange
+        arms = dict(iter(applies.groupby("arm")))
+        found = {f"a ticket of {name} matches the dense network": matches(arms["ticket"], dense, everything)}
+        for source, group in rows[rows.arm == "moved"].groupby("source"):
+            found[f"a ticket of {source} matches the dense network on {name}"] = matches(group, dense, everything)
+        for arm in [arm for arm in ARMS[1:] if arm in arms]:
+            better = difference(arms["ticket"], arms[arm], among=everything)
+            found[f"a ticket of {name} is better than {arm}"] = better
+        for sentence, finding in found.items():
+            useless = helps.verdict(None)[0] != "holds"
+            told = Finding.uninformative(f"pre-training does not help on {name}: {helps}") if useless else finding
+            study.claim(f"{sentence}, at sparsity {level:g}", told)

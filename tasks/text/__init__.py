@@ -1,0 +1,1 @@
+"""Tasks on text. They need `pip install prunebench[text]`."""

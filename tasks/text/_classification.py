@@ -1,0 +1,102 @@
+"""Tables of labelled texts as data of a task, and how networks that classify them are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from sklearn.metrics import matthews_corrcoef
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark import Splits, TensorData, carve
+
+from ._tables import Table, read_table
+from ._vocabulary import Vocabulary, Words
+
+METRICS: dict[str, Literal["max", "min"]] = {"accuracy": "max", "matthews": "max", "loss": "min"}
+
+Labelled = tuple[Tensor, Tensor]
+"""Rows of `Words.encoded`, [b, 2, length], and labels, int64 [b]."""
+
+VALIDATION = 1_000
+"""Training texts that are held out at most, and no more than a tenth, where there is no labelled test table."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The tables of a folder.
+
+    Args:
+        folder: below the data root.
+        length: word pieces of a row.
+        classes: number of labels.
+    """
+
+    folder: str
+    vocabulary: Vocabulary
+    length: int
+    classes: int
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What `load` needs, relative to the data root. It reads `test.tsv` as well, if that is there."""
+        tables = (f"{self.folder}/train.tsv", f"{self.folder}/dev.tsv")
+        return tuple(dict.fromkeys((*tables, *self.vocabulary.files)))
+
+    def load(self, root: Path) -> Splits:
+        """The splits. Validation is `dev.tsv` where `test.tsv` has labels; else that is the test split.
+
+        Raises:
+            ValueError: a table cannot be read, or has other labels than the training table.
+        """
+        train, dev = (read_table(root / self.folder / f"{name}.tsv") for name in ("train", "dev"))
+        test = self._labelled_test(root)
+        names = sorted(set(train.labels), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
+        if len(names) != self.classes:
+            shown = ", ".join(names[:5]) or "none"
+            raise ValueError(f"{self.folder}/train.tsv has {len(names)} labels ({shown}); give classes={len(names)}")
+        words = self.vocabulary.read(root)
+        tables = [self._data(table, names, words) for table in (train, dev, *([test] if test else []))]
+        if test:
+            return Splits(*tables)
+        return Splits(*carve(tables[0], min(VALIDATION, len(tables[0]) // 10)), tables[1])
+
+    def _labelled_test(self, root: Path) -> Table | None:
+        """The test table; None if it is not there, or without labels, as GLUE's are."""
+        file = root / self.folder / "test.tsv"
+        table = read_table(file) if file.is_file() else None
+        return table if table and table.labels else None
+
+    def _data(self, table: Table, names: list[str], words: Words) -> TensorData:
+        numbers = {name: number for number, name in enumerate(names)}
+        if other := sorted(set(table.labels) - numbers.keys()):
+            raise ValueError(f"{self.folder} has a label '{other[0]}' that its training table lacks")
+        labels = torch.tensor([numbers[label] for label in table.labels])
+        return TensorData(words.encoded(table.texts, self.length), labels)
+
+
+def logits(model: nn.Module, batch: Labelled) -> tuple[Tensor, Tensor]:
+    """The outputs for a batch, [b, classes], and its labels."""
+    rows, labels = batch
+    return model(rows), labels
+
+
+def cross_entropy(model: nn.Module, batch: Labelled) -> Tensor:
+    """The mean cross-entropy."""
+    return F.cross_entropy(*logits(model, batch))
+
+
+def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:
+    """Accuracy, Matthews' correlation (CoLA's metric), and mean cross-entropy over all texts."""
+    found = [(model(rows).double(), labels) for rows, labels in batches]
+    outputs, labels = (torch.cat(part).cpu() for part in zip(*found, strict=True))
+    answers = outputs.argmax(dim=1)
+    return {
+        "accuracy": float((answers == labels).double().mean()),
+        "matthews": float(matthews_corrcoef(labels.numpy(), answers.numpy())),
+        "loss": float(F.cross_entropy(outputs, labels)),
+    }

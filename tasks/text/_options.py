@@ -1,0 +1,17 @@
+"""Options that several tasks on text have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+_BELOW = r"\w[\w.-]*(/\w[\w.-]*)*"
+
+Folder = Annotated[str, Field(pattern=rf"^{_BELOW}$", description="a folder's name below the data root")]
+
+CorpusName = Annotated[str, Field(pattern=rf"^{_BELOW}$", description="a folder or file below the data root")]
+
+VocabularyName = Annotated[
+    str, Field(pattern=rf"^{_BELOW}(:[1-9]\d*)?$", description="a folder below the data root | CORPUS:SIZE")
+]
