@@ -24,6 +24,7 @@ def dsn(run: Run, *, eta: Amount = 0.75, replay: bool = False) -> None:
     """
     used = {name: weight.new_zeros(len(weight)).bool() for name, weight in run.weights.items()}
     earlier: list[Transfer] = []
+    verdicts: list[bool] = []
     for part in run.parts():
         shape = run.batches(1)[0][0].shape[1:]
         units = learned(run, used, eta)
@@ -31,9 +32,9 @@ def dsn(run: Run, *, eta: Amount = 0.75, replay: bool = False) -> None:
         part.uses(masks_between(units, run.weights))
         run.freeze(masks_between(used, run.weights))
         if replay:
-            for transfer in earlier:
-                transfer.attempt(run, used)
+            verdicts += [transfer.attempt(run, used) for transfer in earlier]
             earlier.append(Transfer(part, units, shape))
+            run.note("transfers", {"tried": len(verdicts), "kept": sum(verdicts)})
 
 
 def learned(run: Run, used: Tensors, eta: float) -> dict[str, Tensor]:

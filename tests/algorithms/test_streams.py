@@ -222,6 +222,12 @@ def test_units_are_opened_among_those_of_others_alone(monkeypatch: pytest.Monkey
     assert fingerprint(state_of(run).model) == network
 
 
+def test_how_many_transfers_were_kept_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = iter([True, False, True])
+    monkeypatch.setattr(Transfer, "attempt", lambda self, run, used: next(verdicts))
+    assert state_of(run_of("dsn", replay=True)).log.noted["transfers"] == {"tried": 3, "kept": 2}
+
+
 def test_without_replay_nothing_is_asked_of_earlier_parts() -> None:
     assert [(one.at, one.of) for one in course(run_of("dsn")).uses] == [(part, part) for part in range(PARTS)]
 
