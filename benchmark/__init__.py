@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from benchmark.studies.trained import Trained
     from benchmark.training.channel_tracing import cut
     from benchmark.training.optimizers import Group
+    from benchmark.training.parts import StreamPart
     from benchmark.training.recipe import Recipe, shortened
     from benchmark.training.run import Run
     from benchmark.training.step import Part, Snapshot, Step
+    from benchmark.training.stream import Stream, before_last_layer, by_class
     from benchmark.training.task import Task
 
 _HOME = {
@@ -81,9 +83,11 @@ _HOME = {
     "benchmark.studies.trained": ("Trained",),
     "benchmark.training.channel_tracing": ("cut",),
     "benchmark.training.optimizers": ("Group",),
+    "benchmark.training.parts": ("StreamPart",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
     "benchmark.training.run": ("Run",),
     "benchmark.training.step": ("Part", "Snapshot", "Step"),
+    "benchmark.training.stream": ("Stream", "before_last_layer", "by_class"),
     "benchmark.training.task": ("Task",),
     "typing_extensions": ("Doc",),
 }
@@ -121,6 +125,8 @@ __all__ = [
     "Sparsity",
     "Splits",
     "Step",
+    "Stream",
+    "StreamPart",
     "Study",
     "Target",
     "Task",
@@ -129,6 +135,8 @@ __all__ = [
     "UsageError",
     "algorithm",
     "allocate",
+    "before_last_layer",
+    "by_class",
     "by_seed",
     "carve",
     "carved",

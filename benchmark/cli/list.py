@@ -142,6 +142,7 @@ def _task_info(choice: Choice) -> Info:
         "summary": plugin.summary,
         "metrics": ", ".join(f"{metric} ({way})" for metric, way in task.metrics.items()),
         "default sparsity": task.sparsity,
+        **({"stream": f"parts of {task.stream.classes} classes, one after the other"} if task.stream else {}),
         "data": "embedded" if not task.source.files else str(folder or "not found; see bench doctor"),
         "from": plugin.distribution,
     }

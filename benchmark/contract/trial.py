@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from benchmark.contract.toy import toy
+from benchmark.contract.toy_stream import toy_stream
 from benchmark.contract.watched_run import WatchedRun
 from benchmark.harness.answer import answer
 from benchmark.harness.found import MaskFile
@@ -124,16 +125,20 @@ def _largest(model: str, pattern: str, density: float) -> Largest:
 def models(name: str) -> list[str]:
     """The toy networks that a method can prune.
 
-    One that prunes or needs edges has the graph network only; one for channels alone has the residual one, where all of
-    them have norm layers.
+    One that prunes or needs edges has the graph network only; one that needs a stream has its perceptron; one for
+    channels alone has the residual one, where all of them have norm layers.
     """
     method = registry.algorithm(name)
+    if "stream" in method.needs:
+        return ["stream"]
     if method.only:
         return ["residual"]
     return ["graph"] if "edges" in method.prunes | method.needs else [*toy.models, "graph"]
 
 
 def _task(model: str) -> Task:
+    if model == "stream":
+        return toy_stream
     if model != "graph":
         return toy
     from benchmark.contract.toy_graph import graph

@@ -16,11 +16,27 @@ from benchmark.records.record import Status
 
 Text = Annotated[str, Field(max_length=10_000_000)]
 
-GROUPS = ("state", "masks", "graphs")
+GROUPS = ("state", "masks", "graphs", "stream")
 """The groups of tensors of a handover."""
 
 Graphs = dict[str, Tensor]
 """Tensors of graphs, by `number/field`."""
+
+
+class Named(BaseModel):
+    """Masks that a run has named on its way through a stream, which it hands over.
+
+    Args:
+        at: the part that it was in, counted from 0.
+        of: the part that is answered with them, or that has frozen them.
+        digest: of the masks, when they were named.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: Count
+    of: Count
+    digest: Text
 
 
 class Notes(BaseModel):
@@ -39,6 +55,8 @@ class Notes(BaseModel):
         edits: the number of edits of the graphs.
         data: the digest of the training data after the run; empty if they were edited.
         ever: the share of weights that were ever trained, where pruned ones came back (`TrainedWeights`).
+        parts: how many parts of a stream it has gone through; 0 if it has taken all data at once.
+        uses, frozen: the masks that it has named there (`Course`), in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -58,6 +76,9 @@ class Notes(BaseModel):
     rewiring_logs: dict[int, list[tuple[int, int, int]]] = {}
     rewiring_asked: Count | None = None
     rewiring_seconds: Size = 0
+    parts: Annotated[int, Field(ge=0, le=1000)] = 0
+    uses: list[Named] = []
+    frozen: list[Named] = []
 
     @property
     def rewiring(self) -> Rewiring:
@@ -73,12 +94,14 @@ class Handover:
         state: every parameter and buffer of the network, by name.
         masks: the masks that were applied last, bool.
         graphs: the edges of the training graphs after the run; empty if they were not edited.
+        stream: what it hands over of a stream (`benchmark.harness.stream_results`).
     """
 
     notes: Notes
     state: dict[str, Tensor] = field(default_factory=dict)
     masks: dict[str, Tensor] = field(default_factory=dict)
     graphs: Graphs = field(default_factory=dict)
+    stream: dict[str, Tensor] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """The length of the notes in 8 bytes, the notes as JSON, and the tensors as safetensors."""

@@ -98,7 +98,7 @@ class Question:
 
 def why_not(algorithm: Method, task: Task) -> str | None:
     """The reason why an algorithm cannot run on a task; None if it can."""
-    missing = (algorithm.prunes | algorithm.needs) - task.prunes
+    missing = (algorithm.prunes | algorithm.needs) - task.offers
     return f"'{algorithm.name}' works on {', '.join(missing)}, and the task has none" if missing else None
 
 

@@ -26,6 +26,7 @@ from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Question
 from benchmark.harness.report import arrays, measured, provenance_of
 from benchmark.harness.run_algorithm import told
+from benchmark.harness.stream_results import Passed, stream_breaches
 from benchmark.machine import device_facts, installed
 from benchmark.pruning.masks import Masks
 from benchmark.records.mask_files import pack
@@ -115,6 +116,7 @@ class _Judged:
     Attributes:
         fields: the fields of its record that are known, whatever comes of it.
         tally: what its meter counted, counted again; None if it ended before it began.
+        passed: the stream that it has gone through; None if its task is none.
     """
 
     beginning: Beginning
@@ -124,6 +126,7 @@ class _Judged:
     known: Known
     fields: dict[str, Any] = field(default_factory=dict)
     tally: Tally | None = field(default=None, init=False)
+    passed: Passed | None = field(default=None, init=False)
 
     def verdict(self) -> Verdict:
         notes = self.handover.notes
@@ -145,7 +148,7 @@ class _Judged:
             self._begun(),
             dict(model.named_parameters()),
         )
-        breaches += self._other_data() + ([] if breaches else self._untrained(masks))
+        breaches += self._other_data() + ([] if breaches else self._untrained(masks) + self._stream())
         train, rewiring = self._train(), self.handover.notes.rewiring
         graphs = compared(self.opened.splits, train) if self.handover.notes.edits else []
         breaches += undeclared_edits(graphs, rewiring)
@@ -160,7 +163,7 @@ class _Judged:
         if why := collapse(question.task, model, edited["validation"], question.device):
             return self._failed("failed", why)
         notes = self.handover.notes
-        record = measured(self.beginning, masks, self.opened.splits, train, edited, notes, self.fields)
+        record = measured(self.beginning, masks, self.opened.splits, train, edited, notes, self.fields, self.passed)
         return Verdict(record, pack(arrays(masks)))
 
     def _begun(self) -> dict[str, Tensor]:
@@ -179,6 +182,17 @@ class _Judged:
         begun = {name: value * masks[name] if name in masks else value for name, value in start.items()}
         same = all(torch.equal(state[name].to(value.device), value) for name, value in begun.items())
         return [] if same else ["the network has changed, and no update is counted"]
+
+    def _stream(self) -> list[str]:
+        """What is wrong with the stream that it has gone through."""
+        task, model, notes = self.beginning.question.task, self.beginning.model, self.handover.notes
+        if task.stream is None:
+            return []
+        count = len(task.stream.divide(self.opened.splits.train))
+        if notes.parts not in (0, count):
+            return [f"it has gone through {notes.parts} of {count} parts"]
+        self.passed = Passed.of(self.handover, on_device(self.handover.state, model))
+        return stream_breaches(self.passed, task, model, self.beginning.start)
 
     def _other_data(self) -> list[str]:
         """Training data that are not those of the task any more. Edits of graphs are compared one by one."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.data.splits import Data, Splits
 from benchmark.harness.effective_density import live_paths_or_reason
@@ -14,6 +14,7 @@ from benchmark.harness.handover import Notes
 from benchmark.harness.prepare import Beginning
 from benchmark.harness.question import Question
 from benchmark.harness.starts import Fit, StartFile
+from benchmark.harness.stream_results import Passed, stream_metrics
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
 from benchmark.records.cell import command
@@ -24,6 +25,7 @@ from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
 from benchmark.training.sparse_steps import SPARSE
 from benchmark.training.state import network_digest, tensors
+from benchmark.training.task import Task
 
 
 def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def measured(
     edited: dict[str, Data],
     notes: Notes,
     fields: dict[str, Any],
+    passed: Passed | None = None,
 ) -> Record:
     """Measure a network that has passed its audit, and return its record.
 
@@ -61,6 +64,7 @@ def measured(
         edited: the validation and the test split with the edits that the run made.
         notes: what the run says about itself.
         fields: the fields of the record that are known already.
+        passed: the stream that it has gone through; None if its task is none.
     """
     question, model = beginning.question, beginning.model
     cell, task, device = question.cell, question.task, question.device
@@ -72,9 +76,7 @@ def measured(
         cell=cell,
         ranking=question.ranking,
         status="ok",
-        metrics=evaluate(task, model, edited["test"], device),
-        validation=evaluate(task, model, edited["validation"], device),
-        diagnosis=diagnose(task, model, edited["test"], device),
+        **_performance(task, model, edited, device, passed),
         density=Density(
             weights=masks.density,
             parameters=live_share(masks, dict(model.named_parameters())),
@@ -96,6 +98,19 @@ def measured(
         prunable=Prunable.model_validate(asdict(prunable_of(task.prunable, model))),
         **fields,
     )
+
+
+def _performance(
+    task: Task, model: nn.Module, splits: dict[str, Data], device: torch.device, passed: Passed | None
+) -> dict[str, Any]:
+    """The fields of a record that come from the test and the validation split."""
+    if passed:
+        return stream_metrics(passed, task, model, splits["test"], splits["validation"])
+    return {
+        "metrics": evaluate(task, model, splits["test"], device),
+        "validation": evaluate(task, model, splits["validation"], device),
+        "diagnosis": diagnose(task, model, splits["test"], device),
+    }
 
 
 def _together(question: Question) -> list[str]:

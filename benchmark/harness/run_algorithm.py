@@ -16,6 +16,8 @@ from benchmark.harness.edited_graphs import edges_of, edited
 from benchmark.harness.handover import Graphs, Handover, Notes
 from benchmark.harness.prepare import Beginning, begin, run_state
 from benchmark.harness.question import Question
+from benchmark.harness.stream_results import handed
+from benchmark.harness.stream_results import told as told_of_stream
 from benchmark.records.record import Status, encodable, readable
 from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.run import Run
@@ -131,11 +133,12 @@ def _handed_over(state: RunState, status: Status | None, error: str, breaches: l
         remarks=[readable(text) for text in state.notes],
         noted=state.log.noted,
         edits=len(state.edits),
-        data="" if state.edits or status else state.data.digest,
+        data="" if state.edits or status else state.whole.digest,
         ever=state.ever_trained.share,
         **fields,
+        **told_of_stream(state.course),
     )
     if status is not None:
         return Handover(notes)
     graphs = edges_of(state.data) if state.edits else {}
-    return Handover(notes, tensors(state.model), dict(state.masks), graphs)
+    return Handover(notes, tensors(state.model), dict(state.masks), graphs, handed(state.course))

@@ -58,7 +58,7 @@ class Algorithm:
         paper: where it is published, as `arXiv:...` or a DOI; empty for a control.
         prunes: what it prunes: weights, edges, or nothing at all.
         trains_once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
-        needs: what a task must have beside what the method prunes: edges, say.
+        needs: what a task must have beside what the method prunes: edges, say, or a stream.
         edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there; None if
             there is no limit.
         edges: the name of the option that says how many edges are edited (`bench run --edges`); empty if none does.
@@ -85,7 +85,7 @@ class Algorithm:
         if self.edges and self.edges not in self.options:
             raise ValueError(f"{self.name}: edges names the option '{self.edges}', which it does not have")
         self._check("prunes", self.prunes, {"weights", "edges"})
-        self._check("needs", self.needs, {"weights", "edges"})
+        self._check("needs", self.needs, {"weights", "edges", "stream"})
         self._check("family", {self.family}, set(get_args(When)))
         self._check("only", {self.only}, set(get_args(Only)))
 

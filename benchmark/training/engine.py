@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +31,13 @@ def default_generator(device: torch.device) -> torch.Generator:
         torch.cuda.init()  # type: ignore[no-untyped-call]
         return torch.cuda.default_generators[device.index or 0]
     return torch.default_generator
+
+
+class Held(NamedTuple):
+    """Entries of a parameter that never change, bool of its shape, and the values of the parameter that they keep."""
+
+    entries: Tensor
+    values: Tensor
 
 
 class Engine:
@@ -65,6 +72,7 @@ class Engine:
         self._noise = default_generator(device)
         self._masked: list[Tensor] = []
         self._floats: list[Tensor] = []
+        self._held: list[tuple[Tensor, Held]] = []
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._record: Record | None = None
         self._may_read = False
@@ -100,8 +108,9 @@ class Engine:
         self._captured = None
 
     def change(self, data: Data | None = None, recipe: Recipe | None = None) -> None:
-        """From here on, train on other data, or by a recipe that differs in its augmentation."""
+        """From here on, train on other data, or by a recipe that differs in its augmentation or its length."""
         self.data, self.recipe = data or self.data, recipe or self.recipe
+        self.batch_size = min(self.recipe.batch_size, len(self.data))
         self._captured, self._warm = None, 0  # the recorded step may read the old data
 
     def reorder(self, seed: int) -> None:
@@ -123,6 +132,23 @@ class Engine:
                 for slot in self._optimizer.state[weight].values():
                     if slot.shape == weight.shape:
                         slot.masked_fill_(~mask, 0)
+
+    def hold(self, held: Mapping[str, Held]) -> None:
+        """From here on, entries of these parameters keep their values: what an update does to them is undone."""
+        self._held = [(self.parameters[name], one) for name, one in held.items() if name in self.parameters]
+        self._captured = None  # the recorded update does not know of them
+        self.put_back()
+
+    @property
+    def holds(self) -> bool:
+        """Whether any entries keep their values."""
+        return bool(self._held)
+
+    @torch.no_grad()
+    def put_back(self) -> None:
+        """Give the entries that are held their values, after something has written to their parameters."""
+        for parameter, held in self._held:
+            parameter.copy_(torch.where(held.entries, held.values, parameter))
 
     def forget(self, names: Iterable[str]) -> None:
         """Clear the optimizer's memory of some parameters."""
@@ -212,8 +238,9 @@ class Engine:
         memory = self._memory()
         remembered = memory if any(bool(slot.any()) for slot in memory) else []
         masked = [next(i for i, p in enumerate(self.parameters.values()) if p is weight) for weight in self._masked]
-        about = [network, self.clock, steps, masked, self._seed]
-        return digest_of(about, [*remembered, *masks, self._finite])
+        held = [held.entries for _, held in self._held]
+        about = [network, self.clock, steps, masked, self._seed, len(held)]
+        return digest_of(about, [*remembered, *masks, *held, self._finite])
 
     def state(self) -> dict[str, Any]:
         """The state that `load` takes into another engine. The tensors are not copied."""
@@ -270,10 +297,14 @@ class Engine:
         live = [(w.grad, m) for w, m in zip(self._masked, self._floats, strict=True) if w.grad is not None]
         if live:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
+        for parameter, held in self._held:  # so that they count for no clipping
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(held.entries, 0)
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
         self._start_late_momentum()
         self._optimizer.step()
+        self.put_back()  # momentum and weight decay move weights whose gradient is 0
 
     def _start_late_momentum(self) -> None:
         """Give a parameter whose first gradient comes after others' a momentum of 0, which torch's fused SGD misses."""

@@ -14,6 +14,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.training.engine import CHECK_EVERY
 from benchmark.training.look import Look
 from benchmark.training.optimizers import Group
+from benchmark.training.parts import StreamPart, freeze, parts
 from benchmark.training.recipe import Recipe
 from benchmark.training.run_state import RunState
 from benchmark.training.step import Snapshot, Step
@@ -144,6 +145,33 @@ class Run(Look):
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
         with self._state.learning(learned, effective, recipe or self.recipe, groups or {}):
             yield learned
+
+    def parts(self) -> Iterator[StreamPart]:
+        """Go through the parts of a stream. In each, the run has the data of that part alone.
+
+        A part begins at step 0 of `run.recipe`, which then is its share of the whole one, with a fresh optimizer, and
+        with the network that the one before has left. At the end, all parts up to each one are tested on the network as
+        it was after that one (`StreamPart.uses`).
+
+        Raises:
+            Inapplicable: the task is no stream.
+            RuntimeError: the run has trained or scored before; a stream comes once.
+        """
+        self._state.tamper_check.not_paused("parts")
+        return parts(self._state)
+
+    def freeze(self, masks: Masks) -> None:
+        """From here on, these weights never move, nor the biases of units that have any, nor heads of earlier parts.
+
+        An update leaves them as they are, under momentum and weight decay, too, and so do `restore` and `write`.
+
+        Raises:
+            Inapplicable: the task is no stream, or the network has tensors of another kind, which would move: those of
+                batch norm, for example.
+            ValueError: the masks do not have the names and shapes of this task's prunable tensors.
+        """
+        with self._state.tamper_check.verb("freeze"):
+            freeze(self._state, masks)
 
     def rewrite(self, edit: Callable[[Any], Any]) -> None:
         """Apply `edit` to every training graph. At the end the harness applies it to the other splits.

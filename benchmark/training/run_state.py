@@ -15,6 +15,7 @@ from benchmark.graphs.edit_log import Rewiring
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.target import Inversion, Target
 from benchmark.random_streams import stream, stream_seed
+from benchmark.training.course import Course
 from benchmark.training.curve import Curve
 from benchmark.training.evaluation import evaluate
 from benchmark.training.objective import evaluating
@@ -43,6 +44,8 @@ class RunState(Trainer):
     Attributes:
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
+        whole: the training data, all parts of them; `data` are those of the part that the run is in.
+        course: its way through the stream of its task; None if there is none.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class RunState(Trainer):
         super().__init__(task, model, recipe, data, seed, tick, draw, shared_trainings, ranks, sparse)
         self.target, self.trained, self._tick, self._found = target, trained, tick, found
         self._validation, self._validation_edits = validation, 0
+        self.whole = data
+        self.course = Course.of(task.stream, data, validation) if task.stream else None
         self.rng = stream(seed, "algorithm")
         self.edits: list[Callable[[Any], Any]] = []
         self.rewiring = Rewiring()
@@ -84,6 +89,7 @@ class RunState(Trainer):
 
         edited, shared = self.data.rewrite(self.rewiring.noting(ticking)), self.scoring.data is self.data
         self.data, self.scoring.data = edited, edited if shared else self.scoring.data.rewrite(edit)
+        self.whole = edited
         for engine in {self.engine, self.weight_engine}:
             engine.change(data=edited)
         if self.rewiring.weighted:
@@ -102,6 +108,19 @@ class RunState(Trainer):
 
         self.weight_engine.change(recipe=replace(self.weight_engine.recipe, augment=both))
         self._shared_trainings = None
+
+    def move_to(self, data: Data, validation: Data | None, recipe: Recipe, seed: int) -> None:
+        """Go on with another part of the data at step 0 of a recipe, with a fresh optimizer.
+
+        Args:
+            seed: of its order, augmentation, dropout and batches for scoring.
+        """
+        self.data, self._validation, self.recipe, self._order_seed = data, validation, recipe, seed
+        augment = self.weight_engine.recipe.augment
+        self.weight_engine.change(data=data, recipe=replace(recipe, augment=augment))
+        self.weight_engine.reorder(seed)
+        self.weight_engine.rewind(0)
+        self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter, self.trainable)
 
     def reorder(self, name: str) -> None:
         """Draw the order of the data, augmentation and dropout from the streams of a name, from here on."""
@@ -123,12 +142,12 @@ class RunState(Trainer):
                 self._validation = self._validation.rewrite(edit)
             self._validation_edits = len(self.edits)
             data, count = self._validation, len(self._validation)
-        self._evaluated(count)
+        self.count_evaluation(count)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), evaluating(self.model):
             return evaluate(self.task, self.model, data, self.device, count)
 
-    def _evaluated(self, examples: int) -> None:
+    def count_evaluation(self, examples: int) -> None:
         """Count an evaluation."""
         self.meter.score("forward", examples / self.engine.batch_size)
 
@@ -149,7 +168,7 @@ class RunState(Trainer):
         self.curve = Curve(
             points,
             lambda: self.evaluate("validation", whole=True),
-            lambda: self._evaluated(len(self._validation or ())),
+            lambda: self.count_evaluation(len(self._validation or ())),
         )
 
     @property
@@ -186,6 +205,8 @@ class RunState(Trainer):
         """Check the network after the algorithm has returned. Raises Breach if it was changed outside the run."""
         self.tamper_check.untouched("after the last verb")
         self.require_same("at the end")
+        if self.course:
+            self.course.require_whole()
         self.log.complete(self.masks.kept)
         if self.curve:
             self.log.note("curve", self.curve.noted())

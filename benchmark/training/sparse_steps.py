@@ -90,7 +90,7 @@ class SparseTraining:
 
     def steps(self, masks: Masks) -> SparseSteps | None:
         """The steps of a network with these masks; None where plain ones are made."""
-        if masks.density >= self._below or why_not(self._model, self._engine.recipe):
+        if masks.density >= self._below or self._engine.holds or why_not(self._model, self._engine.recipe):
             return None
         if not self._steps or self._steps[0] is not masks:
             self._steps = masks, SparseSteps(perceptron(self._model), self._engine, masks)

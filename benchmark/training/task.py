@@ -14,6 +14,7 @@ from benchmark.data.splits import Batch, Splits
 from benchmark.errors import UsageError
 from benchmark.training.prunable import Policy, conv_and_linear
 from benchmark.training.recipe import Recipe, shortened, steps_in
+from benchmark.training.stream import Stream
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 """The differentiable training loss of a batch, averaged over its examples."""
@@ -50,6 +51,8 @@ class Task:
         early: the training loss of the first `Recipe.early` updates, where it is another one.
         collapsed: says why a trained network answers nothing, of batches that cover the validation split; empty if it
             does answer. A run that ends so has failed.
+        stream: how the data divide into parts that come one after the other; None if they do not. A recipe is for all
+            parts together. Methods that do not go through the parts train on all of them at once.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -69,6 +72,12 @@ class Task:
     logits: Callable[[nn.Module, Batch], tuple[Tensor, Tensor]] | None = None
     early: Loss | None = None
     collapsed: Callable[[nn.Module, Iterable[Batch]], str] | None = None
+    stream: Stream | None = None
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What methods may work on or need: what can be pruned, and `stream` if the data come in parts."""
+        return self.prunes | ({"stream"} if self.stream else set())
 
     @property
     def source(self) -> DataSource:

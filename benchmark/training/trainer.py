@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -13,7 +14,7 @@ from benchmark.errors import Inapplicable
 from benchmark.pruning.masks import Masks
 from benchmark.training.cuda_graphs import recorder
 from benchmark.training.curve import Curve
-from benchmark.training.engine import Engine
+from benchmark.training.engine import Engine, Held
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
 from benchmark.training.notes import Notes
@@ -63,6 +64,7 @@ class Trainer:
         engine: trains what is trained now: the weights, or scores in their place.
         weight_engine: trains the weights.
         restored: the snapshot that was restored last.
+        held: entries of parameters that never change any more, by name.
         written: the tensors that were restored or written and that no snapshot had held: the algorithm has made them.
         origin: the snapshot that the last training of the weights started from; None for the initial network.
         log: collects the notes.
@@ -98,6 +100,7 @@ class Trainer:
         self._sparse = SparseTraining(model, self.engine, sparse)
         self._trainers = [self.engine]
         self.masks = Masks.ones(self.weights)
+        self.held: dict[str, Held] = {}
         self.restored: Snapshot | None = None
         self.origin: Snapshot | None = None
         sizes = {name: weight.numel() for name, weight in self.weights.items()}
@@ -184,17 +187,34 @@ class Trainer:
         return self.engine.gradients(name for name in self.engine.parameters if name in in_training)
 
     def prune(self, masks: Masks) -> None:
-        """Apply masks from now on. Raises ValueError if they do not fit the prunable tensors."""
+        """Apply masks from now on. Raises ValueError if they do not fit, or prune a weight that is frozen."""
+        fitted = self.fitted(masks)
+        if frozen := [
+            name for name, held in self.held.items() if bool((held.entries & ~fitted.get(name, held.entries)).any())
+        ]:
+            raise ValueError(f"frozen weights cannot be pruned: {', '.join(frozen)}")
+        self.masks = fitted
+        self.log.pruned(masks)
+        self.project()
+        self.meter.prune(self.masks.counts)
+        self.require_same("after a change of masks")
+
+    def fitted(self, masks: Masks) -> Masks:
+        """Masks in the order of the prunable tensors. Raises ValueError if they have not their names and shapes."""
         expected = {name: weight.shape for name, weight in self.weights.items()}
         shapes = {name: mask.shape for name, mask in masks.items()}
         if shapes != expected:
             wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
             raise ValueError(f"masks do not fit the prunable tensors of this task: {', '.join(wrong)}")
-        self.masks = Masks({name: masks[name].to(self.device) for name in expected})
-        self.log.pruned(masks)
-        self.project()
-        self.meter.prune(self.masks.counts)
-        self.require_same("after a change of masks")
+        return Masks({name: masks[name].to(self.device) for name in expected})
+
+    def hold(self, entries: Mapping[str, Tensor]) -> None:
+        """From here on, these entries of parameters, bool by name, keep the values that they have."""
+        for name, chosen in entries.items():
+            values = self.weight_engine.parameters[name].detach()
+            before = self.held.get(name, Held(torch.zeros_like(chosen), values))
+            self.held[name] = Held(before.entries | chosen, torch.where(before.entries, before.values, values))
+        self.weight_engine.hold(self.held)
 
     def require_same(self, when: str) -> None:
         """Raise Parted if the processes that train this network together have other masks or weights."""
@@ -202,9 +222,13 @@ class Trainer:
             self.ranks.require_same(digest_of("", [*tensors(self.model).values(), *self.masks.values()]), when)
 
     def project(self) -> None:
-        """Set what the masks prune to zero, in the weights and in the scores that are trained in their place."""
+        """Set what the masks prune to zero, in the weights and in the scores that are trained in their place.
+
+        What is held keeps its values in both.
+        """
         for engine in {self.weight_engine, self.engine}:
             engine.project(self.masks)
+            engine.put_back()
 
     @contextmanager
     def learning(
@@ -234,6 +258,7 @@ class Trainer:
             self._trainers.append(self.engine)
         for parameter in frozen:
             parameter.requires_grad_(False)
+        self.engine.hold({name: one for name, one in self.held.items() if _copied(learned.get(name), one)})
         try:
             self.project()
             yield
@@ -310,3 +335,10 @@ class Trainer:
 
     def _profile(self) -> Profile:
         return profile_of(self.objective, self.data, self.recipe, self.seed, self.prunable, self.trainable)
+
+
+def _copied(learned: Tensor | None, held: Held) -> bool:
+    """Whether what is learned under the name of a parameter begins as it, and is no score of another kind."""
+    if learned is None or learned.shape != held.entries.shape:
+        return False
+    return torch.equal(learned[held.entries], held.values[held.entries])

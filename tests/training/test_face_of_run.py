@@ -23,6 +23,8 @@ VERBS = {
     "rewrite",
     "augment",
     "reorder",
+    "parts",
+    "freeze",
 }
 
 
