@@ -46,6 +46,7 @@ class Row:
         label: the algorithm with the options that distinguish it from the other rows; the same in every table.
         task_label: the task with the options that distinguish it.
         edited: whether its runs edited the graphs that they trained on.
+        in_parts: whether they took their training data part after part.
         task_name: name of the task in table titles.
         noted: number of its records with notes.
         unrefereed: number of its records whose algorithm ran in the process that judged it.
@@ -77,6 +78,7 @@ class Row:
     label: str
     task_label: str
     edited: bool = False
+    in_parts: bool = False
     task_name: str = ""
     noted: int = 0
     unrefereed: int = 0
@@ -98,8 +100,8 @@ class Row:
 
     @property
     def dense(self) -> bool:
-        """Whether nothing was pruned or edited, so that the row is a reference for every sparsity."""
-        return self.sparsity == 0 and not self.edited
+        """Whether nothing was pruned, edited or taken in parts, so that the row is a reference for every sparsity."""
+        return self.sparsity == 0 and not self.edited and not self.in_parts
 
     @property
     def control(self) -> str | None:
@@ -254,6 +256,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         label=label,
         task_label=task_label,
         edited=any(record.edited for record in group),
+        in_parts=any(record.in_parts for record in group),
         task_name=task_name,
         noted=sum(record.remarked for record in group),
         unrefereed=sum(record.unrefereed for record in group),

@@ -34,6 +34,8 @@ class Answer(Protocol):
     @property
     def edited(self) -> bool: ...
     @property
+    def in_parts(self) -> bool: ...
+    @property
     def data(self) -> str: ...
     @property
     def code(self) -> tuple[str, str]: ...
@@ -57,6 +59,7 @@ class Outcome(NamedTuple):
     own_seconds: float
     made_again: bool
     edited: bool
+    in_parts: bool
     remarked: bool
     unrefereed: bool
     data: str

@@ -114,7 +114,18 @@ def _shared(one: Outcome) -> tuple[Any, ...]:
     return one.group, one.ranking.metric, one.ranking.direction, one.data, one.code
 
 
-PLAIN = ("key", "status", "score", "validated", "own_seconds", "made_again", "edited", "remarked", "unrefereed")
+PLAIN = (
+    "key",
+    "status",
+    "score",
+    "validated",
+    "own_seconds",
+    "made_again",
+    "edited",
+    "in_parts",
+    "remarked",
+    "unrefereed",
+)
 """Fields of an outcome that are written as they are."""
 
 

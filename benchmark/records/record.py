@@ -270,6 +270,11 @@ class Record(_Value):
         return self.edits is not None
 
     @property
+    def in_parts(self) -> bool:
+        """Whether the run took its training data part after part, as those of a stream come."""
+        return "capacity" in self.metrics
+
+    @property
     def remarked(self) -> bool:
         """Whether there is something that readers have to know about the run."""
         return bool(self.notes)

@@ -14,6 +14,7 @@ from benchmark.leaderboard.comparisons import compare_all, compare_rows, compare
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
+from benchmark.leaderboard.rows import references
 from benchmark.leaderboard.winners import winners
 from benchmark.records.controls import CONTROLS
 from benchmark.records.record import Record, failure
@@ -43,6 +44,15 @@ def test_what_is_far_apart_has_a_rank_of_its_own(direction: str) -> None:
         r for turn, (n, mean) in enumerate(steps.items()) for r in scored(n, mean, turn=turn, direction=direction)
     ]
     assert ranked(records) == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_what_takes_its_data_in_parts_is_ranked_and_is_no_reference() -> None:
+    """It prunes nothing, as the dense network, which takes all data at once and may cost more."""
+    dense = scored("dense", 0.98, sparsity=0.0)
+    streams = [*scored("packnet", 0.95, turn=1, sparsity=0.0), *scored("alone", 0.8, turn=2, sparsity=0.0)]
+    in_parts = [r.model_copy(update={"metrics": {**r.metrics, "capacity": 0.5}}) for r in streams]
+    assert ranked([*dense, *in_parts]) == {"dense": "", "packnet": "1", "alone": "2"}
+    assert [row.label for row in references(rows([*dense, *in_parts])).values()] == ["dense"]
 
 
 def test_neighbours_that_seeds_do_not_tell_apart_share_their_ranks() -> None:

@@ -49,7 +49,7 @@ def test_an_edit_of_a_method_is_of_that_method_alone(copied: Path) -> None:
 
 
 def test_an_edit_of_what_methods_share_is_of_these(copied: Path) -> None:
-    assert changed(copied / "_learned.py") == {"biprop", "edge-popup", "gem-miner"}
+    assert changed(copied / "_learned.py") == {"biprop", "edge-popup", "gem-miner", "supsup"}
     assert changed(copied / "edges" / "_pairs.py") >= {"spectral"}, "imported by what it imports"
 
 
