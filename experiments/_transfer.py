@@ -17,6 +17,10 @@ AGNOSTIC = ["one-shot", "random"]
 """Sources that know nothing of a task."""
 
 
+EQUAL = 1e-9
+"""Scores that differ by less are equal: means are rounded."""
+
+
 def matches(rows: DataFrame, dense: DataFrame, among: DataFrame) -> Finding:
     """How far a row lies above the dense network, which it matches from one of its standard deviations below on."""
     if lost := without_result(rows, dense):
@@ -39,14 +43,15 @@ def matrix(runs: DataFrame, helps: Mapping[str, Finding]) -> DataFrame:
         for source in [*helps, *AGNOSTIC]:
             score = of_source(on, source, target).score
             below = float(score.mean() - dense.mean())
-            deviations = below / float(dense.std()) if dense.std() > 0 else float("nan")
+            deviation = float(dense.std())
+            deviations = below / deviation if deviation > EQUAL else float("nan")
             told = {
                 "n": int(score.count()),
                 "score": float(score.mean()),
                 "points": 100 * below,
                 "deviations": deviations,
             }
-            judged = {"matches": deviations >= -1, "informative": finding.verdict(None)[0] == "holds"}
+            judged = {"matches": below >= -deviation - EQUAL, "informative": finding.verdict(None)[0] == "holds"}
             rows.append({"source": source, "target": target} | told | judged)
     return pd.DataFrame(rows)
 
@@ -74,7 +79,8 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
     axes.imshow(shown, cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
     for (row, column), value in np.ndenumerate(points):
         dark = useful[column] and abs(value) > 0.55 * most
-        text = f"{value:+.1f} ({deviations[row, column]:+.1f})" if np.isfinite(value) else "-"
+        inside = f" ({deviations[row, column]:+.1f})" if np.isfinite(deviations[row, column]) else ""
+        text = f"{value:+.1f}{inside}" if np.isfinite(value) else "-"
         axes.text(column, row, text, ha="center", va="center", size=8, color="white" if dark else "0.15")
     axes.set_xticks(range(len(targets)), [f"on {short(target)}" for target in targets])
     axes.set_yticks(range(len(sources)), [f"ticket of {short(s)}" if s in helps else s for s in sources])

@@ -21,16 +21,16 @@ ARMS = ["ticket", *BESIDE, *UNDONE.values()]
 @experiment(
     paper="arXiv:2007.12223",
     full={
-        "targets": "sst2:examples=4000,length=40,precision=bfloat16,mlm:length=40,precision=bfloat16",
+        "targets": "sst2:examples=4000,length=40,precision=bfloat16;mlm:length=40,precision=bfloat16",
         "model": "minilm",
         "steps": 375,
         "seeds": 5,
         "sparsities": "0.4,0.5,0.6,0.7",
     },
     smoke={
-        "targets": "digits,digits:examples=600",
+        "targets": "digits;digits:examples=600",
         "model": "mlp",
-        "start": "",
+        "start": "pretraining",
         "pretraining": "digits:examples=1000",
         "rates": "0.1",
     },
@@ -38,7 +38,7 @@ ARMS = ["ticket", *BESIDE, *UNDONE.values()]
 def ticket_transfer(
     study: Study,
     *,
-    targets: str = "sst2:examples=1000,length=40,precision=bfloat16,mlm:length=24,precision=bfloat16",
+    targets: str = "sst2:examples=1000,length=40,precision=bfloat16;mlm:length=24,precision=bfloat16",
     model: str = "minilm:layers=2",
     start: str = "files",
     pretraining: str = "mlm",
@@ -58,18 +58,19 @@ def ticket_transfer(
     it is three tenths of those that are left, and the head begins each round as it was drawn.
 
     Options:
-        targets: tasks whose networks have the same prunable weights, as after `--task`
+        targets: tasks whose networks have the same prunable weights, as after `--task`, with ; between them
         model: of all of them
-        start: of the network, as after `--start`; empty for one that is trained here
-        pretraining: the task that it is trained on then
+        start: of the network, as after `--start`; or pretraining, for one that is trained here
+        pretraining: the task that such a network is trained on
         steps: of every training
         seeds: draws of the head and of the order of the data
         sparsities: shares of the weights that are pruned; the matrix is at the first
         rates: at which networks that are drawn are tried besides the recipe's
         gain: how much better the pre-trained network has to be
     """
-    study.on(targets, model=model, budget=f"{steps}-steps", seeds=seeds)
-    begin = start or study.runs("dense", task=pretraining, seeds=1).key.item()
+    study.on(targets.split(";"), model=model, budget=f"{steps}-steps", seeds=seeds)
+    trained_here = start == "pretraining"
+    begin = study.runs("dense", task=pretraining, seeds=1).key.item() if trained_here else start
     dense = study.runs("dense", start=begin).assign(arm="dense", source="dense")
     if dense.attrs.get("direction") != "max":
         raise UsageError("targets of ticket-transfer are tasks that are ranked by what is better when it is higher")

@@ -75,6 +75,14 @@ def test_the_matrix_has_points_and_dense_deviations() -> None:
     assert table.informative.all()
 
 
+def test_dense_networks_that_are_all_equal_have_no_deviation() -> None:
+    runs = board()
+    runs.loc[runs.arm == "dense", "score"] = [0.3 * 0.9, 0.27, 0.27]
+    table = matrix(runs, {"a": HELPS}).set_index("source")
+    assert table.deviations.isna().all()
+    assert table.matches.all(), "every arm of this board is better"
+
+
 def test_a_ticket_from_elsewhere_stands_in_the_row_of_its_source() -> None:
     other = pd.concat([rows("dense", "dense", DENSE, "b"), rows("ticket", "b", DENSE, "b")])
     table = matrix(pd.concat([board(), other]), {"a": HELPS, "b": USELESS})
