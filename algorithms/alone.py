@@ -1,7 +1,7 @@
 from benchmark import Run, algorithm
 
 
-@algorithm(prunes=None, needs="stream", trains_once=False)
+@algorithm(prunes=None, needs="streams", trains_once=False)
 def alone(run: Run) -> None:
     """Alone: train on every part from the initial weights, as if no other had come before.
 

@@ -10,7 +10,7 @@ GATE = "gate of "
 """What the names of gates begin with, among those of parameters."""
 
 
-@algorithm(paper="openreview:uj9PxVTVqq", prunes=None, needs="stream", trains_once=False, family="learned masks")
+@algorithm(paper="openreview:uj9PxVTVqq", prunes=None, needs="streams", trains_once=False, family="learned masks")
 def dsn(run: Run, *, eta: Amount = 0.75, replay: bool = False) -> None:
     """DSN: each part learns with gates which units it uses, and reuses those of earlier parts (Gao et al., 2023).
 

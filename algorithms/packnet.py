@@ -4,7 +4,7 @@ from benchmark import Fraction, Masks, Run, Share, algorithm, keep_each, scores
 from benchmark.scores import Tensors
 
 
-@algorithm(paper="arXiv:1711.05769", prunes=None, needs="stream", trains_once=False, family="after training")
+@algorithm(paper="arXiv:1711.05769", prunes=None, needs="streams", trains_once=False, family="after training")
 def packnet(
     run: Run,
     *,

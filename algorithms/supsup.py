@@ -4,7 +4,7 @@ from benchmark.scores import Tensors, magnitude
 from ._learned import search_recipe, signed_constant, straight_through
 
 
-@algorithm(paper="arXiv:2006.14769", prunes=None, needs="stream", trains_once=False, family="learned masks")
+@algorithm(paper="arXiv:2006.14769", prunes=None, needs="streams", trains_once=False, family="learned masks")
 def supsup(run: Run, *, kept: Share = 0.5, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None:
     """SupSup: leave all weights as drawn and learn for every part which to use, by edge-popup (Wortsman et al., 2020).
 

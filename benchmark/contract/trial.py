@@ -129,7 +129,7 @@ def models(name: str) -> list[str]:
     channels alone has the residual one, where all of them have norm layers.
     """
     method = registry.algorithm(name)
-    if "stream" in method.needs:
+    if "streams" in method.needs:
         return ["stream"]
     if method.only:
         return ["residual"]

@@ -85,7 +85,7 @@ class Algorithm:
         if self.edges and self.edges not in self.options:
             raise ValueError(f"{self.name}: edges names the option '{self.edges}', which it does not have")
         self._check("prunes", self.prunes, {"weights", "edges"})
-        self._check("needs", self.needs, {"weights", "edges", "stream"})
+        self._check("needs", self.needs, {"weights", "edges", "streams"})
         self._check("family", {self.family}, set(get_args(When)))
         self._check("only", {self.only}, set(get_args(Only)))
 

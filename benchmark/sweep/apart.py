@@ -44,7 +44,7 @@ class _Declared(BaseModel, strict=True):
     """What is declared of an algorithm (`Algorithm`), as it is sent."""
 
     prunes: list[Literal["weights", "edges"]]
-    needs: list[Literal["weights", "edges", "stream"]]
+    needs: list[Literal["weights", "edges", "streams"]]
     edges: str
     keys: list[str]
     absent: Values

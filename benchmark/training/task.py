@@ -77,7 +77,7 @@ class Task:
     @property
     def offers(self) -> frozenset[str]:
         """What methods may work on or need: what can be pruned, and `stream` if the data come in parts."""
-        return self.prunes | ({"stream"} if self.stream else set())
+        return self.prunes | ({"streams"} if self.stream else set())
 
     @property
     def source(self) -> DataSource:

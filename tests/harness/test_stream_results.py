@@ -107,7 +107,7 @@ def test_a_method_for_streams_is_skipped_elsewhere() -> None:
     asked = replace(question("packnet"), task=toy)
     record = answer(asked)
     assert record.status == "skipped"
-    assert record.error == "'packnet' works on stream, and the task has none"
+    assert record.error == "'packnet' works on streams, and the task has none"
 
 
 # --- liars ------------------------------------------------------------------------------------------------------------
