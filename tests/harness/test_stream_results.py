@@ -113,7 +113,7 @@ def test_a_method_for_streams_is_skipped_elsewhere() -> None:
 # --- liars ------------------------------------------------------------------------------------------------------------
 
 
-@algorithm(prunes=None, needs="stream", trains_once=False)
+@algorithm(prunes=None, needs="streams", trains_once=False)
 def moves_what_it_has_frozen(run: Run) -> None:
     """Lie: lets the engine forget what it holds."""
     for part in run.parts():
@@ -124,7 +124,7 @@ def moves_what_it_has_frozen(run: Run) -> None:
         run.freeze(Masks.ones(run.weights))
 
 
-@algorithm(prunes=None, needs="stream", trains_once=False)
+@algorithm(prunes=None, needs="streams", trains_once=False)
 def answers_with_other_masks(run: Run) -> None:
     """Lie: exchanges masks behind the back of the run when all parts are known."""
     for part in run.parts():
@@ -135,7 +135,7 @@ def answers_with_other_masks(run: Run) -> None:
     object.__setattr__(course.uses[0], "masks", Masks.ones(run.weights))
 
 
-@algorithm(prunes=None, needs="stream", trains_once=False)
+@algorithm(prunes=None, needs="streams", trains_once=False)
 def writes_by_hand(run: Run) -> None:
     """Lie: changes a frozen weight without a verb."""
     for _ in run.parts():
