@@ -45,7 +45,7 @@ def ticket_transfer(
     steps: Count = 40,
     seeds: Count = 3,
     sparsities: str = "0.5",
-    rates: str = "0.0005",
+    rates: str = "0.0005,0.001",
     gain: Share = 0.02,
 ) -> None:
     """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?

@@ -29,6 +29,7 @@ from benchmark.harness.run_algorithm import told
 from benchmark.harness.stream_results import Passed, stream_breaches
 from benchmark.machine import device_facts, installed
 from benchmark.pruning.masks import Masks
+from benchmark.random_streams import stream_seed
 from benchmark.records.mask_files import pack
 from benchmark.records.record import Audit, Cost, Record, Status, failure
 from benchmark.training.evaluation import collapse
@@ -167,17 +168,17 @@ class _Judged:
         return Verdict(record, pack(arrays(masks)))
 
     def _begun(self) -> dict[str, Tensor]:
-        """What the network began with; zero where those that are drawn have zeros, too, if the run has drawn one."""
+        """What the network began with; zero also where networks that the run has drawn have zeros."""
         begun, cell = dict(self.beginning.start), self.beginning.question.cell
-        if not (cell.start and self.tally and self.tally.redraws):
-            return begun
-        drawn = tensors(build(self.beginning.question.task, cell.model, cell.seed))
-        return {name: value * (drawn[name] != 0).to(value.device) for name, value in begun.items()}
+        for stream in self.tally.redrawn if self.tally else ():
+            drawn = tensors(build(self.beginning.question.task, cell.model, stream_seed(cell.seed, stream)))
+            begun = {name: value * (drawn[name] != 0).to(value.device) for name, value in begun.items()}
+        return begun
 
     def _untrained(self, masks: Masks) -> list[str]:
         """Weights that have changed in a run that has counted no update, and has not said where they come from."""
         notes, start, state = self.handover.notes, self.beginning.start, self.handover.state
-        if self.tally is None or self.tally.updates or self.tally.redraws or notes.remarks:
+        if self.tally is None or self.tally.updates or self.tally.redrawn or notes.remarks:
             return []
         begun = {name: value * masks[name] if name in masks else value for name, value in start.items()}
         same = all(torch.equal(state[name].to(value.device), value) for name, value in begun.items())

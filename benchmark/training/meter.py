@@ -46,7 +46,8 @@ class Tally:
     """
 
     def __init__(self, profile: Profile, sizes: Mapping[str, int]) -> None:
-        self.training_steps = self.scoring_passes = self.updates = self.reused_steps = self.redraws = 0
+        self.training_steps = self.scoring_passes = self.updates = self.reused_steps = 0
+        self.redrawn = set[str]()
         self.training_flops = self.scoring_flops = 0.0
         self.log: list[Entry] = []
         self._sizes, self._live = sizes, dict.fromkeys(profile.forward, 1.0)
@@ -101,10 +102,10 @@ class Tally:
         self._note("products", operations)
         self.scoring_flops += operations
 
-    def redraw(self) -> None:
-        """Count a network that was drawn anew."""
-        self._note("redraw")
-        self.redraws += 1
+    def redraw(self, name: str) -> None:
+        """Note a network that was drawn anew, from the random stream of this name."""
+        self._note("redraw", name)
+        self.redrawn.add(name)
 
     def replay(self, log: Sequence[Entry]) -> None:
         """Count what another tally has counted, by its log.
@@ -144,8 +145,8 @@ class Tally:
                 return lambda: self.score(way, share)
             case "products", [int() | float() as operations] if 0 <= operations <= MOST_OPERATIONS:
                 return lambda: self.products(operations)
-            case "redraw", []:
-                return self.redraw
+            case "redraw", [str(name)]:
+                return lambda: self.redraw(name)
             case "prune", [dict(kept)] if all(0 <= kept[name] <= size for name, size in self._sizes.items()):
                 return lambda: self.prune(kept)
             case "profile", [dict(forward), dict(both), [rest_forward, rest_both]]:

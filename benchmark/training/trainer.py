@@ -276,7 +276,7 @@ class Trainer:
 
     def redraw(self, name: str) -> Snapshot:
         """A snapshot of the network as it is drawn from the random stream `name`."""
-        self.meter.redraw()
+        self.meter.redraw(name)
         return self._known(Snapshot({n: v.to(self.device) for n, v in tensors(self.draw(name)).items()}, 0))
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._tables import maximal, read_table
+from ._tables import maximal, read_table, read_text
 
 SPLITS = (("train",), ("valid", "validation", "dev"), ("test",))
 """What files of the three splits are called."""
@@ -63,7 +63,7 @@ def _file(folder: Path, names: tuple[str, ...]) -> Path:
 def _texts(file: Path) -> list[str]:
     """The lines of a text, or the texts of a table."""
     if file.suffix != ".tsv":
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line for line in read_text(file).splitlines() if line.strip()]
     texts = [text for row in read_table(file).texts for text in row]
     return maximal(texts) if file.stem == "train" else texts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,8 +43,10 @@ class Table:
 
 def read_table(file: Path) -> Table:
     """Read a table. Raises ValueError, with the line, for one that has no text, or a row of another length."""
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    try:
+        rows = list(csv.reader(StringIO(read_text(file)), delimiter="\t", quoting=csv.QUOTE_NONE))
+    except csv.Error as error:
+        raise ValueError(f"{file} is no table: {error}") from None
     first = [name.strip().lower() for name in rows[0]] if rows else []
     named = bool(set(first) & {*LABELS, *TEXTS})
     columns, body = (first, rows[1:]) if named else (COLA, rows)
@@ -59,6 +62,14 @@ def read_table(file: Path) -> Table:
         [tuple(row[place] for place in texts) for row in body],
         [] if label is None else [row[label] for row in body],
     )
+
+
+def read_text(file: Path) -> str:
+    """The text of a file. Raises ValueError if it is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is no text in UTF-8: {error.reason} at byte {error.start:,}") from None
 
 
 def maximal(texts: Sequence[str]) -> list[str]:

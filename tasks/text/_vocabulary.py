@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ._corpus import Corpus
+from ._tables import read_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -155,12 +156,15 @@ def found(folder: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     if (file := folder / "tokenizer.json").is_file():
-        tokenizer = Tokenizer.from_file(str(file))
+        try:
+            tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:  # tokenizers raises nothing more specific
+            raise ValueError(f"{file} is no tokenizer: {error}") from None
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
     if (file := folder / "vocab.txt").is_file():
-        return _of_bert({word: number for number, word in enumerate(file.read_text().splitlines())})
+        return _of_bert({word: number for number, word in enumerate(read_text(file).removesuffix("\n").split("\n"))})
     raise ValueError(f"{folder} has neither tokenizer.json nor vocab.txt")
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchmark import Run, Task, algorithm
+from benchmark import Run, Snapshot, Task, algorithm
 from benchmark.contract.toy import toy
 from benchmark.errors import Inapplicable
 from benchmark.harness.answer import verdict
@@ -246,6 +246,29 @@ def test_a_bias_that_is_drawn_as_0_may_stay_0_after_a_start(tmp_path: Path) -> N
 
     record = answered(asked(drawing, start, task))
     assert (record.status, record.error) == ("ok", None)
+
+
+@pytest.mark.runs
+def test_what_another_draw_has_as_0_may_stay_0_and_nothing_else() -> None:
+    """Of ten million normal numbers in single precision about one is exactly 0."""
+
+    def sparse() -> nn.Module:
+        net = toy.model("net")()
+        bias = net.get_parameter("0.bias")
+        bias.data[torch.randperm(len(bias))[:4]] = 0
+        return net
+
+    def drawing(run: Run, *, more: int = 0) -> None:
+        """Begins with another draw."""
+        state = dict(run.redraw("another").state)
+        state["0.bias"] = state["0.bias"].clone()
+        state["0.bias"][state["0.bias"].nonzero()[:more]] = 0
+        run.restore(Snapshot(state, 0))
+
+    task, method = replace(toy, models={"net": sparse}), algorithm(prunes=None)(drawing)
+    assert answered(asked(method, task=task)).status == "ok"
+    zeroed = answered(asked(method, task=task, options={"more": 3}))
+    assert "'0.bias' may not be pruned and has" in str(zeroed.error)
 
 
 @given(st.integers(0, 2**31), st.integers(2, 6))

@@ -17,6 +17,7 @@ NAMES = ["mnist", "cifar10", "cifar100", "imagenet-subset", "tiny-imagenet"]
 NAMES += ["cora", "citeseer", "pubmed", "texas", "minesweeper"]
 NAMES += ["mutag", "enzymes", "proteins", "imdb-binary", "reddit-binary", "collab"]
 NAMES += ["peptides-func", "peptides-struct", "pcqm-contact", "pascalvoc-sp", "coco-sp"]
+NAMES += ["sst2", "text", "mlm", "text-lm", "wikitext", "split-mnist", "permuted-mnist", "split-cifar100"]
 PICKLE = HOSTILE["deep in containers"]
 
 
