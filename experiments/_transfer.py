@@ -70,7 +70,7 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
     deviations = rows.pivot(index="source", columns="target", values="deviations").loc[sources, targets].to_numpy()
     useful = [helps[target].verdict(None)[0] == "holds" for target in targets]
     figure, [axes] = panels(
-        ["points from the dense network (in its standard deviations)"], (5.4, 1.2 + 0.5 * len(sources))
+        ["points from dense (in its deviations)"], (5.4, 1.2 + 0.5 * len(sources))
     )
     most = max(float(np.nanmax(np.abs(points))), 1e-9) if np.isfinite(points).any() else 1.0
     shown = np.where(useful, points, np.nan)

@@ -40,7 +40,7 @@ def has_every_budget(name: str) -> None:
         require(list(recipes)[:3] == ["smoke", "short", "full"], f"its budgets are {', '.join(recipes)}")
         steps = [recipe.steps for recipe in recipes.values()]
         require(steps == sorted(steps), f"its budgets are not in order of length: {steps}")
-    unknown = ", ".join(task.model_recipes.keys() - task.models.keys())
+    unknown = ", ".join(task.model_recipes.keys() - task.models.keys() - task.model_zoos.keys())
     require(not unknown, f"it has recipes of models that it has not: {unknown}")
 
 
