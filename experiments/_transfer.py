@@ -17,6 +17,9 @@ AGNOSTIC = ["one-shot", "random"]
 """Sources that know nothing of a task."""
 
 
+READ = ("length", "precision")
+"""Options that say how texts are read and computed with, which names leave out."""
+
 EQUAL = 1e-9
 """Scores that differ by less are equal: means are rounded."""
 
@@ -52,7 +55,7 @@ def matrix(runs: DataFrame, helps: Mapping[str, Finding]) -> DataFrame:
                 "deviations": deviations,
             }
             judged = {"matches": below >= -deviation - EQUAL, "informative": finding.verdict(None)[0] == "holds"}
-            rows.append({"source": source, "target": target} | told | judged)
+            rows.append({"source": short(source), "target": short(target)} | told | judged)
     return pd.DataFrame(rows)
 
 
@@ -65,13 +68,11 @@ def of_source(on: DataFrame, source: str, target: str) -> DataFrame:
 def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
     """A field for each source and target: points below dense, and deviations; grey where pre-training does not help."""
     rows = matrix(runs, helps)
-    sources, targets = list(dict.fromkeys(rows.source)), list(helps)
+    sources, targets, tickets = list(dict.fromkeys(rows.source)), list(map(short, helps)), set(map(short, helps))
     points = rows.pivot(index="source", columns="target", values="points").loc[sources, targets].to_numpy()
     deviations = rows.pivot(index="source", columns="target", values="deviations").loc[sources, targets].to_numpy()
-    useful = [helps[target].verdict(None)[0] == "holds" for target in targets]
-    figure, [axes] = panels(
-        ["points from dense (in its deviations)"], (5.4, 1.2 + 0.5 * len(sources))
-    )
+    useful = [finding.verdict(None)[0] == "holds" for finding in helps.values()]
+    figure, [axes] = panels(["points from dense (in its deviations)"], (5.4, 1.2 + 0.5 * len(sources)))
     most = max(float(np.nanmax(np.abs(points))), 1e-9) if np.isfinite(points).any() else 1.0
     shown = np.where(useful, points, np.nan)
     axes.grid(visible=False)
@@ -82,13 +83,13 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
         inside = f" ({deviations[row, column]:+.1f})" if np.isfinite(deviations[row, column]) else ""
         text = f"{value:+.1f}{inside}" if np.isfinite(value) else "-"
         axes.text(column, row, text, ha="center", va="center", size=8, color="white" if dark else "0.15")
-    axes.set_xticks(range(len(targets)), [f"on {short(target)}" for target in targets])
-    axes.set_yticks(range(len(sources)), [f"ticket of {short(s)}" if s in helps else s for s in sources])
+    axes.set_xticks(range(len(targets)), [f"on {target}" for target in targets])
+    axes.set_yticks(range(len(sources)), [f"ticket of {source}" if source in tickets else source for source in sources])
     return figure
 
 
 def short(task: str) -> str:
-    """A task without options that say how it is run."""
+    """A task without the options that say how its texts are read."""
     name, _, options = task.partition(":")
-    kept = [option for option in options.split(",") if option.startswith("examples=")]
-    return ", ".join([name, *(f"{option.removeprefix('examples=')} examples" for option in kept)])
+    kept = [option for option in options.split(",") if option and option.partition("=")[0] not in READ]
+    return ", ".join([name, *kept])

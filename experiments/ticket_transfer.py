@@ -4,7 +4,7 @@ from benchmark import Count, Finding, Share, Study, UsageError, difference, expe
 
 from ._arms import best, curves, summary
 from ._options import with_option
-from ._transfer import drawn, matches, matrix
+from ._transfer import drawn, matches, matrix, short
 
 FOUND = "imp:rewind=0,fraction=0.3"
 """How tickets are found: a global ranking, three tenths of the survivors a round, back to the start each time."""
@@ -85,7 +85,8 @@ def ticket_transfer(
     first = everything[everything.sparsity.isin([0.0, levels[0]])]
     study.table(matrix(first, helps), f"score of each mask on each task, at sparsity {levels[0]:g}")
     shown = ["score", "trainings"]
-    study.table(summary(everything, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
+    called = everything.assign(task=everything.task.map(short), source=everything.source.map(short))
+    study.table(summary(called, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
     study.figure("transfer", drawn(first, helps))
     for name in names if len(levels) > 1 else []:
         own = everything[(everything.task == name) & everything.source.isin(["dense", name, *BESIDE])]
@@ -100,7 +101,7 @@ def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float
     if lost := without_result(*scratch):
         return Finding.incomplete(lost)
     chosen = max(scratch, key=lambda runs: float(runs.validated.mean()))
-    return difference(dense, chosen, above=gain, says=f"on {name}")
+    return difference(dense, chosen, above=gain, says=f"on {short(name)}")
 
 
 def masks_of_tasks(study: Study, begin: str, levels: list[float]) -> pd.DataFrame:
@@ -125,17 +126,17 @@ def moved(study: Study, begin: str, arms: pd.DataFrame, name: str) -> pd.DataFra
 
 def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
     """What is claimed of one task: that tickets match, and beat what lacks their masks or their values."""
-    dense, everything = runs[runs.arm == "dense"], runs[runs.arm != "moved"]
+    own, dense, everything = short(name), runs[runs.arm == "dense"], runs[runs.arm != "moved"]
     for level, rows in runs[runs.arm != "dense"].groupby("sparsity"):
         applies = rows[(rows.arm != "moved") & (rows.status != "skipped")]  # some networks have no layers to exchange
         arms = dict(iter(applies.groupby("arm")))
-        found = {f"a ticket of {name} matches the dense network": matches(arms["ticket"], dense, everything)}
+        found = {f"a ticket of {own} matches the dense network": matches(arms["ticket"], dense, everything)}
         for source, group in rows[rows.arm == "moved"].groupby("source"):
-            found[f"a ticket of {source} matches the dense network on {name}"] = matches(group, dense, everything)
+            found[f"a ticket of {short(source)} matches the dense network on {own}"] = matches(group, dense, everything)
         for arm in [arm for arm in ARMS[1:] if arm in arms]:
             better = difference(arms["ticket"], arms[arm], among=everything)
-            found[f"a ticket of {name} is better than {arm}"] = better
+            found[f"a ticket of {own} is better than {arm}"] = better
         for sentence, finding in found.items():
             useless = helps.verdict(None)[0] != "holds"
-            told = Finding.uninformative(f"pre-training does not help on {name}: {helps}") if useless else finding
+            told = Finding.uninformative(f"pre-training does not help on {own}: {helps}") if useless else finding
             study.claim(f"{sentence}, at sparsity {level:g}", told)

@@ -144,5 +144,5 @@ def test_the_column_of_a_task_on_which_pretraining_does_not_help_is_grey() -> No
 
 
 def test_names_are_short() -> None:
-    assert short("sst2:length=40,examples=1000,precision=bfloat16") == "sst2, 1000 examples"
+    assert short("sst2:length=40,examples=1000,precision=bfloat16") == "sst2, examples=1000"
     assert short("mlm:length=24") == "mlm"
