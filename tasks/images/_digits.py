@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark import Recipe, Splits, TensorData, carve
+
 from ._classification import check_labels
 
 SHAPE = 1797, 8, 8
+
+EPOCH = 1257 // 64
 
 
 def read() -> tuple[Tensor, Tensor]:
@@ -30,3 +35,23 @@ def read() -> tuple[Tensor, Tensor]:
     if images.shape != SHAPE:
         raise ValueError(f"scikit-learn's digits have the shape {tuple(images.shape)}, not 1,797 images of 8 x 8")
     return images, labels
+
+
+MEAN, DEVIATION = 4.88, 6.02
+
+
+def load(folder: Path) -> Splits:
+    """Split the images: 1,257 for training, 180 for validation, 360 for test."""
+    images, labels = read()
+    data = TensorData(images.to(torch.uint8).unsqueeze(1), labels, normalise)
+    rest, test = carve(data, 360, seed=1)
+    train, validation = carve(rest, 180, seed=2)
+    return Splits(train, validation, test)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Normalise pixels from 0 to 16 to a mean of about 0 and a standard deviation of about 1."""
+    return (pixels.float() - MEAN) / DEVIATION
+
+
+sgd = partial(Recipe, batch_size=64, rate=0.05, momentum=0.9, weight_decay=5e-4)

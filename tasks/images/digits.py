@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial
-from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmark import Recipe, Splits, Task, TensorData, carve
+from benchmark import Task
 
-from . import _digits
 from ._classification import METRICS, cross_entropy, evaluate, logits
+from ._digits import DEVIATION, EPOCH, MEAN, load, sgd
 from ._models import glorot, mlp, scaled
 from ._pairs import paired
 from ._timm import zoo
-
-EPOCH = 1257 // 64
-
-MEAN, DEVIATION = 4.88, 6.02
-
-
-def load(folder: Path) -> Splits:
-    """Split the images: 1,257 for training, 180 for validation, 360 for test."""
-    images, labels = _digits.read()
-    data = TensorData(images.to(torch.uint8).unsqueeze(1), labels, normalise)
-    rest, test = carve(data, 360, seed=1)
-    train, validation = carve(rest, 180, seed=2)
-    return Splits(train, validation, test)
-
-
-def normalise(pixels: Tensor) -> Tensor:
-    """Normalise pixels from 0 to 16 to a mean of about 0 and a standard deviation of about 1."""
-    return (pixels.float() - MEAN) / DEVIATION
 
 
 def cnn(width: float = 1.0) -> nn.Module:
@@ -55,8 +35,6 @@ def cnn(width: float = 1.0) -> nn.Module:
 
 pairs = partial(paired, shift=MEAN / DEVIATION, widths=(64, 100, 50, 10))
 """Constructors of `pairs:16`: the perceptron with 16 random units of every input before each layer."""
-
-sgd = partial(Recipe, batch_size=64, rate=0.05, momentum=0.9, weight_decay=5e-4)
 
 digits = Task(
     models={"mlp": partial(mlp, 64, 100, 50, 10), "cnn": cnn},

@@ -1,33 +1,13 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
-from torch import Tensor
+from benchmark import Task, task
 
-from benchmark import Recipe, Splits, Task, TensorData, carve, task
-
-from . import _digits
 from ._classification import METRICS, cross_entropy, evaluate
+from ._digits import EPOCH, load, sgd
 from ._models import mlp
 from ._streams import streamed
-
-EPOCH = 1257 // 64
-
-
-def load(folder: Path) -> Splits:
-    """Split the images as the task `digits` does: 1,257 for training, 180 for validation, 360 for test."""
-    images, labels = _digits.read()
-    rest, test = carve(TensorData(images.byte().unsqueeze(1), labels, centred), 360, seed=1)
-    return Splits(*carve(rest, 180, seed=2), test)
-
-
-def centred(pixels: Tensor) -> Tensor:
-    """Pixels from 0 to 16 with a mean of about 0 and a standard deviation of about 1."""
-    return (pixels.float() - 4.88) / 6.02
-
-
-sgd = partial(Recipe, batch_size=64, rate=0.05, momentum=0.9, weight_decay=5e-4)
 
 
 @task

@@ -43,9 +43,8 @@ class Labels:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What `load` needs, relative to the data root. It reads `test.tsv` as well, if that is there."""
-        tables = (f"{self.folder}/train.tsv", f"{self.folder}/dev.tsv")
-        return tuple(dict.fromkeys((*tables, *self.vocabulary.files)))
+        """The tables that `load` needs, relative to the data root. It reads `test.tsv` as well, if that is there."""
+        return (f"{self.folder}/train.tsv", f"{self.folder}/dev.tsv")
 
     def load(self, root: Path) -> Splits:
         """The splits. Validation is `dev.tsv` where `test.tsv` has labels; else that is the test split.
@@ -77,17 +76,6 @@ class Labels:
             raise ValueError(f"{self.folder} has a label '{other[0]}' that its training table lacks")
         labels = torch.tensor([numbers[label] for label in table.labels])
         return TensorData(words.encoded(table.texts, self.length), labels)
-
-
-def logits(model: nn.Module, batch: Labelled) -> tuple[Tensor, Tensor]:
-    """The outputs for a batch, [b, classes], and its labels."""
-    rows, labels = batch
-    return model(rows), labels
-
-
-def cross_entropy(model: nn.Module, batch: Labelled) -> Tensor:
-    """The mean cross-entropy."""
-    return F.cross_entropy(*logits(model, batch))
 
 
 def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:

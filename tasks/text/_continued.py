@@ -6,7 +6,7 @@ from benchmark import Recipe, Task, shortened
 
 from ._corpus import Corpus
 from ._language import METRICS, RunningText, evaluate, loss
-from ._networks import Continuer, Networks, adapted, prunable
+from ._networks import Continuer, Networks
 from ._published import source
 from ._vocabulary import Vocabulary, byte_pairs
 
@@ -19,16 +19,10 @@ def continued(corpus: str, length: int, vocabulary: str) -> Task:
     full = Recipe(
         steps=10_000, batch_size=16, rate=1e-3, optimizer="adamw", weight_decay=0.01, warmup=500, linear=True, clip=1.0
     )
-    return Task(
-        models=networks.models,
+    return networks.task(
         recipes={"smoke": shortened(full, 10), "short": shortened(full, 1_000), "full": full},
-        data=source(rows.load, rows.files),
+        data=source(rows.load, rows.corpus, pieces),
         loss=loss,
         evaluate=evaluate,
         metrics=METRICS,
-        prunable=prunable,
-        sparsity=0.5,
-        model_zoos=networks.zoos,
-        pretrained=networks.pretrained,
-        adapt=adapted,
     )

@@ -6,8 +6,9 @@ from functools import partial
 
 from benchmark import Recipe, Task, shortened
 
-from ._classification import METRICS, Labels, cross_entropy, evaluate, logits
-from ._networks import Classifier, Networks, adapted, prunable
+from ..images._classification import cross_entropy, logits
+from ._classification import METRICS, Labels, evaluate
+from ._networks import Classifier, Networks
 from ._published import source
 from ._vocabulary import Vocabulary, word_pieces
 
@@ -29,19 +30,13 @@ def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int
     pieces = Vocabulary(vocabulary, word_pieces)
     labels = Labels(folder, pieces, length, classes)
     networks = Networks(partial(Classifier, classes=classes), pieces, MODELS)
-    return Task(
-        models=networks.models,
+    return networks.task(
         recipes=recipes(RATES["bert-mini"], epoch),
         model_recipes={name: recipes(rate, epoch) for name, rate in RATES.items()},
-        data=source(labels.load, labels.files),
+        data=source(labels.load, labels, pieces),
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,
-        prunable=prunable,
-        sparsity=0.5,
-        model_zoos=networks.zoos,
-        pretrained=networks.pretrained,
-        adapt=adapted,
         logits=logits,
     )
 

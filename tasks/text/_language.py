@@ -38,11 +38,6 @@ class RunningText:
     vocabulary: Vocabulary
     length: int
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """What `load` reads, relative to the data root."""
-        return tuple(dict.fromkeys((*self.corpus.files, *self.vocabulary.files)))
-
     def load(self, root: Path) -> Splits:
         """The splits. Raises ValueError if the corpus cannot be read or fills no row."""
         words = self.vocabulary.read(root)

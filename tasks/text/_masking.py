@@ -75,11 +75,6 @@ class Packed:
     vocabulary: Vocabulary
     length: int
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """What `load` needs, relative to the data root."""
-        return tuple(dict.fromkeys((*self.corpus.files, *self.vocabulary.files)))
-
     def load(self, root: Path) -> Splits:
         """The splits, with what is hidden of each row drawn once.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import UsageError, fetched, user_cache
+from benchmark import Task, UsageError, fetched, user_cache
 
 from ._vocabulary import BERT, NOWHERE, Vocabulary, knows_berts_words
 
@@ -142,6 +142,18 @@ class Networks:
         """Those of `hf:FOLDER`, and of `minilm:layers=N`."""
         fewer = {"minilm": self._first_layers} if "minilm" in self.names else {}
         return {**fewer, "hf": self._of_folder}
+
+    def task(self, **given: Any) -> Task:
+        """The task of these networks; `given` is what they do not say, as `Task` takes it."""
+        return Task(
+            models=self.models,
+            model_zoos=self.zoos,
+            prunable=prunable,
+            sparsity=0.5,
+            pretrained=self.pretrained,
+            adapt=adapted,
+            **given,
+        )
 
     def pretrained(self, model: str, root: Path) -> dict[str, Tensor]:
         """The tensors of a network that comes trained, by transformers' names.

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from benchmark import DataSource, Download, Splits
 
@@ -29,9 +30,17 @@ FOLDERS = {"SST-2": _SST2, BERT: _BERT}
 """Where the files of a folder are."""
 
 
-def source(load: Callable[[Path], Splits], files: Sequence[str]) -> DataSource:
-    """The data source of files and folders, with a download if all are published."""
-    needed = tuple(dict.fromkeys(file for name in files for file in _published(name) or [name]))
+class Readable(Protocol):
+    """What is read from files and folders below the data root."""
+
+    @property
+    def files(self) -> tuple[str, ...]: ...
+
+
+def source(load: Callable[[Path], Splits], *readables: Readable) -> DataSource:
+    """The data source of all that `load` reads, with a download if all of it is published."""
+    names = (name for readable in readables for name in readable.files)
+    needed = tuple(dict.fromkeys(file for name in names for file in _published(name) or [name]))
     checksums = {file: DIGESTS[file] for file in needed if file in DIGESTS}
     if len(checksums) < len(needed):
         return DataSource(load, needed, checksums=checksums)

@@ -7,7 +7,7 @@ from benchmark import Count, Recipe, Task, shortened, task
 
 from ._corpus import Corpus
 from ._masking import METRICS, Packed, diagnose, evaluate, hidden_anew, loss
-from ._networks import Networks, Restorer, adapted, prunable
+from ._networks import Networks, Restorer
 from ._options import CorpusName, VocabularyName
 from ._published import source
 from ._vocabulary import Vocabulary, word_pieces
@@ -30,20 +30,14 @@ def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: Vocabul
     pieces = Vocabulary(vocabulary, word_pieces)
     rows = Packed(Corpus(corpus), pieces, length)
     networks = Networks(Restorer, pieces, ("bert-mini", "bert-small", "minilm"))
-    return Task(
-        models=networks.models,
+    return networks.task(
         recipes=recipes(1e-3),
         model_recipes={"minilm": recipes(5e-4), "hf": recipes(1e-4)},
-        data=source(rows.load, rows.files),
+        data=source(rows.load, rows.corpus, pieces),
         loss=loss,
         evaluate=evaluate,
         metrics=METRICS,
-        prunable=prunable,
-        sparsity=0.5,
-        model_zoos=networks.zoos,
         diagnose=diagnose,
-        pretrained=networks.pretrained,
-        adapt=adapted,
     )
 
 
