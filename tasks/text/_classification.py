@@ -34,26 +34,32 @@ class Labels:
         folder: below the data root.
         length: word pieces of a row.
         classes: number of labels.
+        tested: whether there has to be a labelled `test.tsv`.
     """
 
     folder: str
     vocabulary: Vocabulary
     length: int
     classes: int
+    tested: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The tables that `load` needs, relative to the data root. It reads `test.tsv` as well, if that is there."""
-        return (f"{self.folder}/train.tsv", f"{self.folder}/dev.tsv")
+        """The tables that `load` needs, relative to the data root. It always reads `test.tsv` if that is there."""
+        names = ("train", "dev", "test") if self.tested else ("train", "dev")
+        return tuple(f"{self.folder}/{name}.tsv" for name in names)
 
     def load(self, root: Path) -> Splits:
         """The splits. Validation is `dev.tsv` where `test.tsv` has labels; else that is the test split.
 
         Raises:
-            ValueError: a table cannot be read, or has other labels than the training table.
+            ValueError: a table cannot be read, or has other labels than the training table; or the test table has none
+                and has to.
         """
         train, dev = (read_table(root / self.folder / f"{name}.tsv") for name in ("train", "dev"))
         test = self._labelled_test(root)
+        if self.tested and not test:
+            raise ValueError(f"{self.folder}/test.tsv has no labels, as GLUE's own; this task tests on them")
         names = sorted(set(train.labels), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
         if len(names) != self.classes:
             shown = ", ".join(names[:5]) or "none"

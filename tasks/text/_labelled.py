@@ -18,7 +18,7 @@ RATES = {"bert-mini": 5e-4, "bert-small": 5e-4, "minilm": 1e-4, "hf": 2e-5}
 """Learning rates; 2e-5 is what Chen et al. (2020) tune BERT at."""
 
 
-def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int) -> Task:
+def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int, tested: bool = False) -> Task:
     """The task of the tables of a folder.
 
     Networks are trained as BERT is tuned (Devlin et al., 2019): AdamW without weight decay, batches of 32, and a rate
@@ -26,9 +26,10 @@ def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int
 
     Args:
         epoch: steps of an epoch of the budgets.
+        tested: whether the folder has to have a labelled test table.
     """
     pieces = Vocabulary(vocabulary, word_pieces)
-    labels = Labels(folder, pieces, length, classes)
+    labels = Labels(folder, pieces, length, classes, tested)
     networks = Networks(partial(Classifier, classes=classes), pieces, MODELS)
     return networks.task(
         recipes=recipes(RATES["bert-mini"], epoch),

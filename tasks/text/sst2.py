@@ -22,4 +22,4 @@ def sst2(*, length: Count = 48, vocabulary: VocabularyName = "bert-base-uncased"
         vocabulary: a folder with tokenizer.json or vocab.txt, or CORPUS:SIZE, for so many word pieces learnt from the
             training texts of a corpus: SST-2:4000
     """
-    return labelled("SST-2", 2, length, vocabulary, epoch=PHRASES // 32)
+    return labelled("SST-2", 2, length, vocabulary, epoch=PHRASES // 32, tested=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from benchmark.tasks.text._vocabulary import (
     knows_berts_words,
     word_pieces,
 )
+
+from benchmark.plugins import registry
 
 SENTENCES = ["the film is a joy", "a dull film", "the joy of a good film", "it is dull and it is long", "long live joy"]
 
@@ -112,6 +115,15 @@ def test_without_labels_in_the_test_table_validation_is_carved_from_training(tmp
     written(folder, test=films(8, part="t"))
     splits = labels(folder).load(tmp_path)
     assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [40, 6, 8]
+
+
+def test_where_a_test_table_has_to_be_it_is_never_replaced_by_another(tmp_path: Path) -> None:
+    folder = written(tmp_path / "films", train=films(40), dev=films(6, part="d"), test="index\tsentence\n0\tfine\n")
+    tested = replace(labels(folder), tested=True)
+    assert tested.files == ("films/train.tsv", "films/dev.tsv", "films/test.tsv")
+    with pytest.raises(ValueError, match=r"films/test.tsv has no labels, as GLUE's own; this task tests on them"):
+        tested.load(tmp_path)
+    assert "SST-2/test.tsv" in registry.task("sst2").source.files
 
 
 def test_labels_that_training_lacks_and_other_numbers_of_classes_are_errors(tmp_path: Path) -> None:
