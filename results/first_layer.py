@@ -15,9 +15,9 @@ import numpy as np
 from torchvision import datasets
 
 from benchmark.cli.output import emit
-from benchmark.records.mask_files import unpack
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.mask_files import unpack
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 
 
 def label(record: Record) -> str:

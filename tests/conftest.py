@@ -18,7 +18,7 @@ import torch
 from hypothesis import settings
 
 from benchmark.cli import main
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench, Ended
 from tests.support.once import once
 from tests.support.outside import known_here

@@ -23,7 +23,7 @@ from typing import Any
 from scipy import stats
 
 from benchmark.cli.output import emit
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.spent import spent
 
 LEVELS = 20

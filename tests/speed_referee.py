@@ -21,8 +21,8 @@ from benchmark.data.folders import DataFolders
 from benchmark.harness.question import Settings, question
 from benchmark.harness.run_algorithm import run_algorithm
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.store import Store
 from benchmark.sweep.referee_process import Court
 
 

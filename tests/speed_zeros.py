@@ -21,7 +21,7 @@ from benchmark.deployment.measure import applicable, measure
 from benchmark.harness.network import build
 from benchmark.leaderboard.tables.measured import measured_rows
 from benchmark.plugins import registry
-from benchmark.records.measured import Measurement
+from benchmark.results.measured import Measurement
 from benchmark.training.channel_tracing import trace
 
 BATCHES = (1, 128)

@@ -18,8 +18,8 @@ from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.pattern_names import pattern_named
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 
 pytestmark = [
     pytest.mark.gpu,

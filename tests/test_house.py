@@ -19,10 +19,10 @@ import pytest
 
 from benchmark.cli import main
 from benchmark.plugins import catalog
-from benchmark.records.cell import Cell
-from benchmark.records.record import Ranking, failure
-from benchmark.records.spelling import only_choice
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, failure
+from benchmark.results.spelling import only_choice
+from benchmark.results.store import Store
 from benchmark.studies.experiment import named
 from tests.support.command import ROOT, bench_process
 
@@ -109,7 +109,7 @@ FACE = {"face", "graphs", "scores", "schedules"}
 """What is public. `scores` and `schedules` are files of their own."""
 
 TRAINING = {"data", "pruning", "graphs", *GROUND}
-BELOW_PLUGINS = {"training", "records", *TRAINING}
+BELOW_PLUGINS = {"training", "results", *TRAINING}
 BELOW_HARNESS = {"plugins", "leaderboard", *BELOW_PLUGINS}
 BELOW_SWEEP = {"harness", *BELOW_HARNESS}
 BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
@@ -124,9 +124,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "contract": {"studies", *BELOW_STUDIES},
     "harness": BELOW_HARNESS,
     "plugins": BELOW_PLUGINS,
-    "leaderboard": {"records", "errors", "files"},
+    "leaderboard": {"results", "errors", "files"},
     "training": TRAINING,
-    "records": {"pruning", "errors", "files"},  # counts of patterns; what reads imports no torch, see below
+    "results": {"pruning", "errors", "files"},  # counts of patterns; what reads imports no torch, see below
     "data": {"errors", "files"},
     "pruning": {"errors"},
     "graphs": set(),
@@ -236,7 +236,7 @@ def test_a_ring_would_be_found() -> None:
 # --- torch ------------------------------------------------------------------------------------------------------------
 
 LIGHT = {
-    *("cli", "leaderboard", "records", "errors", "files", "machine"),
+    *("cli", "leaderboard", "results", "errors", "files", "machine"),
     *("plugins.catalog", "plugins.registry", "plugins.algorithm", "plugins.task", "sweep.fork_server"),
 }
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "pandas", "matplotlib", "torch_geometric"}

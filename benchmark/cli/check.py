@@ -9,7 +9,7 @@ import click
 from benchmark.cli.output import emit, format_option
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.in_files import known
-from benchmark.records.spelling import Choice
+from benchmark.results.spelling import Choice
 from benchmark.studies.experiment import named
 
 LOADERS: dict[catalog.Kind, Callable[[str], object]] = {

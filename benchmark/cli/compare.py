@@ -24,8 +24,8 @@ from benchmark.leaderboard.rows import shows_patterns
 from benchmark.leaderboard.tables.mask_overlap import compared
 from benchmark.leaderboard.tables.plain import Tables, chance, how, interval, titles
 from benchmark.plugins import catalog
-from benchmark.records.spelling import Choice, choices, named
-from benchmark.records.store import Store
+from benchmark.results.spelling import Choice, choices, named
+from benchmark.results.store import Store
 
 EVERYBODY = ("on", "leaderboard")
 """`bench compare on leaderboard` is accepted as another way to write `bench compare`."""

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import BenchError, DataMissing
 from benchmark.plugins import catalog, registry
-from benchmark.records.spelling import choices, spelled
+from benchmark.results.spelling import choices, spelled
 
 if TYPE_CHECKING:
     from benchmark.data import download

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.cli.output import emit
 from benchmark.cli.progress import duration
-from benchmark.records.cell import Cell
-from benchmark.records.record import WELL, Status
-from benchmark.records.spelling import spelled
+from benchmark.results.cell import Cell
+from benchmark.results.record import WELL, Status
+from benchmark.results.spelling import spelled
 
 if TYPE_CHECKING:
     from benchmark.sweep.estimate import By, Times

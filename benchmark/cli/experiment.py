@@ -17,10 +17,10 @@ from benchmark.cli.output import console, data_root_option, emit, format_option,
 from benchmark.cli.sweeping import announce, sweep
 from benchmark.machine import cores
 from benchmark.plugins import catalog, registry
-from benchmark.records.lookup import find_record
-from benchmark.records.record import WELL, Record
-from benchmark.records.spelling import only_choice
-from benchmark.records.store import Store
+from benchmark.results.lookup import find_record
+from benchmark.results.record import WELL, Record
+from benchmark.results.spelling import only_choice
+from benchmark.results.store import Store
 from benchmark.studies.experiment import SIZES, Experiment, named
 from benchmark.sweep.interrupts import recorded
 

@@ -15,9 +15,9 @@ import click
 from benchmark.cli.output import Split, code_note, flat, results_option, usable
 from benchmark.errors import UsageError, VerificationFailed, unknown_name
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.lookup import find_network
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.lookup import find_network
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from benchmark.sweep.again import Here, Network

@@ -12,10 +12,10 @@ from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.leaderboard.rows import agreeing
 from benchmark.plugins import catalog
-from benchmark.records.outcome import Answer, Outcome
-from benchmark.records.record import Record
-from benchmark.records.spelling import Choice, choices, named
-from benchmark.records.store import Store
+from benchmark.results.outcome import Answer, Outcome
+from benchmark.results.record import Record
+from benchmark.results.spelling import Choice, choices, named
+from benchmark.results.store import Store
 
 A = TypeVar("A", bound=Answer)
 

@@ -11,7 +11,7 @@ from benchmark.cli.launching import local
 from benchmark.cli.output import usable
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.machine import cores
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.sweep.interrupts import recorded
 
 

@@ -21,8 +21,8 @@ from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
 from benchmark.plugins import catalog
-from benchmark.records.measured import measurements
-from benchmark.records.outcome import Answer
+from benchmark.results.measured import measurements
+from benchmark.results.outcome import Answer
 
 VIEWS = ("plain", "compute", "controls", "profile", "edits", "speed")
 

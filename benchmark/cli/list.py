@@ -12,7 +12,7 @@ from benchmark.cli.output import emit, format_option
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.in_files import known
-from benchmark.records.spelling import Choice, choices, spelled
+from benchmark.results.spelling import Choice, choices, spelled
 from benchmark.studies.experiment import named
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from benchmark.cli.output import results_option
 from benchmark.errors import UsageError
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 
 
 @click.command()

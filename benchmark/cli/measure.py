@@ -12,10 +12,10 @@ from benchmark.cli.output import Split, code_note, data_root_option, emit, flat,
 from benchmark.errors import UsageError, unknown_name
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.leaderboard.tables.measured import measured_rows
-from benchmark.records.lookup import find_network
-from benchmark.records.measured import Measurement, add
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.lookup import find_network
+from benchmark.results.measured import Measurement, add
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from benchmark.deployment.deployed import Deployed

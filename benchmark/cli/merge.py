@@ -9,8 +9,8 @@ import click
 from benchmark.cli.output import emit, format_option, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.merge import merge as bring
-from benchmark.records.store import Store
+from benchmark.results.merge import merge as bring
+from benchmark.results.store import Store
 
 
 @click.command()

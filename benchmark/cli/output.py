@@ -17,10 +17,10 @@ from rich.text import Text
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.formats import FORMATS, Rows, csv_text, plain, typeset
 from benchmark.plugins.code import changes
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.spelling import LONGEST_NAME
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.spelling import LONGEST_NAME
+from benchmark.results.store import Store
 
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:

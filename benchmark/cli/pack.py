@@ -9,8 +9,8 @@ import click
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.pack import pack as fold
-from benchmark.records.store import Store
+from benchmark.results.pack import pack as fold
+from benchmark.results.store import Store
 
 
 @click.command()

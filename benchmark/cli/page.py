@@ -21,9 +21,9 @@ from benchmark.leaderboard.rows import grouped
 from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
 from benchmark.plugins import catalog
-from benchmark.records.outcome import Outcome
-from benchmark.records.published import published
-from benchmark.records.record import Record
+from benchmark.results.outcome import Outcome
+from benchmark.results.published import published
+from benchmark.results.record import Record
 
 
 def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: Any) -> None:

@@ -16,7 +16,7 @@ from benchmark.leaderboard.figures.by_name import PICTURES
 from benchmark.leaderboard.figures.mask_overlap import overlap
 from benchmark.leaderboard.figures.style import SUFFIXES, write
 from benchmark.leaderboard.tables.mask_overlap import masks
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,9 +14,9 @@ from rich.text import Text
 from benchmark.cli.output import console
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.plugins import catalog
-from benchmark.records.outcome import Outcome, outcome
-from benchmark.records.record import WELL, Record
-from benchmark.records.spelling import spelled
+from benchmark.results.outcome import Outcome, outcome
+from benchmark.results.record import WELL, Record
+from benchmark.results.spelling import spelled
 
 if TYPE_CHECKING:
     from benchmark.sweep.apart import Declared

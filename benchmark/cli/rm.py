@@ -10,8 +10,8 @@ import click
 
 from benchmark.cli.filters import filters, selected
 from benchmark.errors import PluginError, UsageError
-from benchmark.records.pack import drop
-from benchmark.records.store import Store
+from benchmark.results.pack import drop
+from benchmark.results.store import Store
 
 
 @click.command()

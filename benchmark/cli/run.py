@@ -15,9 +15,9 @@ from benchmark.cli.selecting import require_known, said, selection, selection_op
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.errors import UsageError
 from benchmark.plugins import registry
-from benchmark.records.outcome import Answer
-from benchmark.records.record import WELL
-from benchmark.records.store import Store
+from benchmark.results.outcome import Answer
+from benchmark.results.record import WELL
+from benchmark.results.store import Store
 from benchmark.sweep.interrupts import recorded
 
 

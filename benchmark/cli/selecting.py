@@ -17,9 +17,9 @@ from benchmark.plugins.algorithm import Control
 from benchmark.plugins.asked import NOTHING, require_algorithm, require_task
 from benchmark.plugins.in_files import known
 from benchmark.pruning.pattern_counts import require_pattern
-from benchmark.records.spelling import choices, spelled
-from benchmark.records.starts import finetuning
-from benchmark.records.store import Store
+from benchmark.results.spelling import choices, spelled
+from benchmark.results.starts import finetuning
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from benchmark.sweep.plan import Selection

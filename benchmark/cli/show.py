@@ -10,9 +10,9 @@ import click
 
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.plugins.code import changes
-from benchmark.records.lookup import find_record
-from benchmark.records.record import Prunable, Record
-from benchmark.records.store import Store
+from benchmark.results.lookup import find_record
+from benchmark.results.record import Prunable, Record
+from benchmark.results.store import Store
 
 
 @click.command()

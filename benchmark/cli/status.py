@@ -13,9 +13,9 @@ import click
 from benchmark.cli.output import data_root_option, emit, format_option, results_option, warn
 from benchmark.cli.progress import duration, in_words
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.outcome import Outcome
-from benchmark.records.record import WELL
-from benchmark.records.store import Store
+from benchmark.results.outcome import Outcome
+from benchmark.results.record import WELL
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from benchmark.sweep.leases import Lease

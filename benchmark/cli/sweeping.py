@@ -15,10 +15,10 @@ from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
 from benchmark.plugins import catalog
 from benchmark.plugins.in_files import known
-from benchmark.records.outcome import Outcome
-from benchmark.records.record import Record
-from benchmark.records.spelling import choices
-from benchmark.records.store import Store
+from benchmark.results.outcome import Outcome
+from benchmark.results.record import Record
+from benchmark.results.spelling import choices
+from benchmark.results.store import Store
 from benchmark.sweep import fork_server
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from benchmark.cli.output import code_note, emit, format_option, results_option,
 from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.files import write
 from benchmark.leaderboard.tables.formats import plain
-from benchmark.records.lookup import find_source
-from benchmark.records.outcome import Outcome
-from benchmark.records.record import Record, Verification
-from benchmark.records.sources import Source
-from benchmark.records.store import Store
-from benchmark.records.validity import problems_of
+from benchmark.results.lookup import find_source
+from benchmark.results.outcome import Outcome
+from benchmark.results.record import Record, Verification
+from benchmark.results.sources import Source
+from benchmark.results.store import Store
+from benchmark.results.validity import problems_of
 
 STAMP = ("python", "torch", "numpy", "prunebench", "commit", "code", "dirty", "device", "processor")
 """Fields of the second run's provenance that a stamp keeps."""

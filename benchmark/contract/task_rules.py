@@ -20,7 +20,7 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.harness.starts import fit
 from benchmark.plugins import catalog, registry
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.training.objective import Objective
 from benchmark.training.state import fingerprint
 from benchmark.training.task import Task

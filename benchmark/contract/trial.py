@@ -26,8 +26,8 @@ from benchmark.pruning.masks import Masks
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.structured import Channels
 from benchmark.pruning.target import Target, keep_top
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training.channel_tracing import trace
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState

@@ -16,7 +16,7 @@ from benchmark.deployment.runtimes import RUNTIMES, Answer, require_near, size_o
 from benchmark.deployment.timing import middle, side_by_side
 from benchmark.errors import Inapplicable, PluginError
 from benchmark.machine import device_facts, installed
-from benchmark.records.measured import Measurement
+from benchmark.results.measured import Measurement
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from statistics import median
 
 from scipy.stats import quantile_test
 
-from benchmark.records.measured import Interval
+from benchmark.results.measured import Interval
 
 LEAST = 0.02
 """Seconds that a timing takes at least; shorter functions are called several times in it."""

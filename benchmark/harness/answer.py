@@ -9,7 +9,7 @@ from __future__ import annotations
 from benchmark.harness.question import Question, why_not
 from benchmark.harness.referee import OpenedSplits, Verdict, judge
 from benchmark.harness.run_algorithm import run_algorithm, told
-from benchmark.records.record import Record, failure
+from benchmark.results.record import Record, failure
 from benchmark.training.step import Tick
 
 

@@ -122,7 +122,7 @@ FUNCTIONS: Mapping[str, Callable[[Run, Subject], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (retrain, shuffle, erk_random, reinit, invert, random_labels, dense_small, dense_long, relayer)
 }
-"""The controls by name. `benchmark.records.controls` describes them."""
+"""The controls by name. `benchmark.results.controls` describes them."""
 
 
 def narrowed(task: Task, model: str, target: Target) -> Task:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmark.pruning.masks import Masks
-from benchmark.records.mask_files import digest, unpack
+from benchmark.results.mask_files import digest, unpack
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from benchmark.graphs.comparison import Pairs, bridges, changed_edges, gap
 from benchmark.graphs.edge_weights import edge_weights
 from benchmark.graphs.edges import graph_of, net
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.record import EdgeWeights, Edits
+from benchmark.results.record import EdgeWeights, Edits
 
 GRAPHS_LOOKED_AT = 20
 """The number of graphs whose spectrum is computed: the first ones of a data set."""

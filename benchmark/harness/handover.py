@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from benchmark.graphs.edit_log import Rewiring
-from benchmark.records.numbers import Count, Json, Share, Size
-from benchmark.records.record import Status
+from benchmark.results.numbers import Count, Json, Share, Size
+from benchmark.results.record import Status
 
 Text = Annotated[str, Field(max_length=10_000_000)]
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from benchmark.errors import Inapplicable
 from benchmark.plugins import registry
 from benchmark.random_streams import stream_seed
-from benchmark.records.spelling import Choice
+from benchmark.results.spelling import Choice
 from benchmark.training.task import Task
 
 

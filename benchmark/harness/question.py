@@ -16,8 +16,8 @@ from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.code import code
-from benchmark.records.cell import Cell, command
-from benchmark.records.record import Ranking
+from benchmark.results.cell import Cell, command
+from benchmark.results.record import Ranking
 from benchmark.training.prunable import chosen
 from benchmark.training.run import Run
 from benchmark.training.shared_trainings import Sharing

@@ -30,8 +30,8 @@ from benchmark.harness.stream_results import Passed, stream_breaches
 from benchmark.machine import device_facts, installed
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream_seed
-from benchmark.records.mask_files import pack
-from benchmark.records.record import Audit, Cost, Record, Status, failure
+from benchmark.results.mask_files import pack
+from benchmark.results.record import Audit, Cost, Record, Status, failure
 from benchmark.training.evaluation import collapse
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Tally

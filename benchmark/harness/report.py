@@ -17,9 +17,9 @@ from benchmark.harness.starts import Fit, StartFile
 from benchmark.harness.stream_results import Passed, stream_metrics
 from benchmark.machine import software_facts, zoo_facts
 from benchmark.pruning.masks import Masks
-from benchmark.records.cell import command
-from benchmark.records.mask_files import Bits, digest
-from benchmark.records.record import Density, LayerCount, Prunable, Record
+from benchmark.results.cell import command
+from benchmark.results.mask_files import Bits, digest
+from benchmark.results.record import Density, LayerCount, Prunable, Record
 from benchmark.training.evaluation import diagnose, evaluate
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
@@ -125,7 +125,7 @@ def _sparse(notes: Notes) -> list[str]:
 
 
 def arrays(masks: Masks) -> Bits:
-    """Masks as numpy arrays, for `benchmark.records.mask_files`."""
+    """Masks as numpy arrays, for `benchmark.results.mask_files`."""
     return {name: mask.cpu().numpy() for name, mask in masks.items()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from benchmark.errors import PluginError, VerificationFailed
 from benchmark.leaderboard.statistics import summarize
 from benchmark.machine import MOST_PROCESSES
-from benchmark.records.record import Density, Record
+from benchmark.results.record import Density, Record
 from benchmark.training.sparse_steps import SPARSE, available
 
 ENVIRONMENT = ("python", "torch", "numpy", "numba", "prunebench", "commit", "code", "device", "processor", "threads")

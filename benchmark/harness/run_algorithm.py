@@ -18,7 +18,7 @@ from benchmark.harness.prepare import Beginning, begin, run_state
 from benchmark.harness.question import Question
 from benchmark.harness.stream_results import handed
 from benchmark.harness.stream_results import told as told_of_stream
-from benchmark.records.record import Status, encodable, readable
+from benchmark.results.record import Status, encodable, readable
 from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.run import Run
 from benchmark.training.run_state import RunState

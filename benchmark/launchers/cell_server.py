@@ -19,8 +19,8 @@ from benchmark.data.folders import DataFolders
 from benchmark.errors import BenchError, PluginError
 from benchmark.launchers.request import Request, Response, differing, sources
 from benchmark.plugins import catalog, registry
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import fork_server
 from benchmark.sweep.confinement import die_with_parent
 from benchmark.sweep.folder import sweep_folder

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from benchmark.launchers.local import Local
 from benchmark.launchers.order import Order, lost
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.sweep.work import Running, Work
 
 

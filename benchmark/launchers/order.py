@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmark.errors import UsageError
 from benchmark.files import write
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.store import Store
 from benchmark.sweep.apart import Declared
 from benchmark.sweep.plan import Plan
 from benchmark.sweep.since import Since

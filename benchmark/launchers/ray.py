@@ -21,8 +21,8 @@ from benchmark.launchers import ray_task
 from benchmark.launchers.ray_cluster import cluster, connect, ray
 from benchmark.launchers.request import Request, Response
 from benchmark.machine import cores
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record, failure
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record, failure
 from benchmark.sweep.apart import declaration
 from benchmark.sweep.work import Done, Work
 from benchmark.sweep.workers import lead_cells

@@ -14,9 +14,9 @@ from benchmark.harness.found import MaskFile
 from benchmark.harness.question import Method, Settings, Unloaded, sources_of, start_of
 from benchmark.harness.starts import StartFile
 from benchmark.plugins.code import code, harness_digest
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep.leases import Holder, alive, terms_of
 from benchmark.sweep.since import Since, mark
 from benchmark.sweep.started import Limits

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from benchmark.errors import PluginError
 from benchmark.launchers.order import NAME, Order, asked_in, jobs_folder
 from benchmark.launchers.slurm_jobs import State, cancel, last_error, living, name_of, send
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.sweep.endings import written
 from benchmark.sweep.interrupts import recorded
 from benchmark.sweep.leases import Lease, Leases, held

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.leaderboard.comparisons import Comparison, compare_pairs
 from benchmark.leaderboard.rows import Row
-from benchmark.records.controls import CONTROLS
+from benchmark.results.controls import CONTROLS
 
 
 @dataclass(frozen=True)

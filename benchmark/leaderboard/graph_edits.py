@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmark.leaderboard.rows import Row, TaskName, grouped
-from benchmark.records.record import Edits, Record
-from benchmark.records.spelling import spelled
+from benchmark.results.record import Edits, Record
+from benchmark.results.spelling import spelled
 
 
 @dataclass(frozen=True)

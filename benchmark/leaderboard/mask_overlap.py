@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from benchmark.records.mask_files import Bits
+from benchmark.results.mask_files import Bits
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmark.leaderboard.statistics import summarize
-from benchmark.records.cell import control_of
-from benchmark.records.outcome import Answer
-from benchmark.records.record import Cost, Ranking
-from benchmark.records.spelling import spelled
+from benchmark.results.cell import control_of
+from benchmark.results.outcome import Answer
+from benchmark.results.record import Cost, Ranking
+from benchmark.results.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
 Table = tuple[str, str, str]

@@ -20,8 +20,8 @@ from benchmark.plugins.options import (
     summary_of,
     written,
 )
-from benchmark.records.controls import CONTROLS
-from benchmark.records.spelling import unusual
+from benchmark.results.controls import CONTROLS
+from benchmark.results.spelling import unusual
 
 if TYPE_CHECKING:
     from benchmark.training.run import Run

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark.errors import unknown_name
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, in_files, outside
-from benchmark.records.spelling import spelled, unusual
+from benchmark.results.spelling import spelled, unusual
 
 __all__ = [
     "BUILT_IN",

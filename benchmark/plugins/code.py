@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmark.plugins.catalog import found
 from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, folder_of
-from benchmark.records.outcome import Answer
+from benchmark.results.outcome import Answer
 
 IMPORT = re.compile(r"^[ \t]*from[ \t]+(\.+)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 """A relative import: its dots, the module, and the names that are imported from it."""

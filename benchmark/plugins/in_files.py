@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog
 from benchmark.plugins.sources import VARIABLE, built_in, in_file
-from benchmark.records.spelling import Choice
+from benchmark.results.spelling import Choice
 
 SUFFIX = ".py"
 

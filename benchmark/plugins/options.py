@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import Doc
 
 from benchmark.errors import UsageError, unknown_name
-from benchmark.records.spelling import NO_VALUE
+from benchmark.results.spelling import NO_VALUE
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """An option in [0, 1]."""

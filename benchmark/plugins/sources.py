@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.errors import PluginError
-from benchmark.records.cell import NAME
-from benchmark.records.spelling import LONGEST_NAME
+from benchmark.results.cell import NAME
+from benchmark.results.spelling import LONGEST_NAME
 
 Kind = Literal["algorithm", "task", "experiment"]
 

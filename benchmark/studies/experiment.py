@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from benchmark.plugins.catalog import find
 from benchmark.plugins.options import Option, command_line_name, options_of, require_known, resolved, summary_of
 from benchmark.plugins.registry import load
-from benchmark.records.spelling import spelled, unusual
+from benchmark.results.spelling import spelled, unusual
 
 if TYPE_CHECKING:
     from benchmark.studies.study import Study

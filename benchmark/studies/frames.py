@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.plugins import catalog
-from benchmark.records.record import Record
-from benchmark.records.spelling import spelled
+from benchmark.results.record import Record
+from benchmark.results.spelling import spelled
 from benchmark.studies.findings import Finding, paired
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
-from benchmark.records.record import Record
-from benchmark.records.spelling import choices
-from benchmark.records.starts import finetuning
+from benchmark.results.record import Record
+from benchmark.results.spelling import choices
+from benchmark.results.starts import finetuning
 from benchmark.studies import frames
 from benchmark.studies.findings import Claim, Finding, judged
 from benchmark.studies.points import Drawn, Function, Point, point

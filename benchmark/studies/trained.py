@@ -13,7 +13,7 @@ from benchmark.data.folders import DataFolders
 from benchmark.data.networks import read_network
 from benchmark.data.splits import Data
 from benchmark.plugins import catalog, registry
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.sweep.again import Here
 from benchmark.sweep.kept_starts import kept_network
 from benchmark.training.evaluation import evaluate

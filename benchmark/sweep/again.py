@@ -21,10 +21,10 @@ from benchmark.harness.rerun import differences, processes_of, sparse_below_of
 from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
 from benchmark.pruning.masks import Masks
-from benchmark.records.cell import Cell
-from benchmark.records.mask_files import digest
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.mask_files import digest
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep.apart import declaration
 from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.kept_starts import keep_network, kept_network

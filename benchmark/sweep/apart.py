@@ -25,7 +25,7 @@ from benchmark.harness.network import Sketched
 from benchmark.harness.question import Unloaded
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm, EditLimit
-from benchmark.records.spelling import unusual
+from benchmark.results.spelling import unusual
 from benchmark.sweep import fork_server
 from benchmark.sweep.channel import Garbled, Message
 from benchmark.sweep.declaring import serve

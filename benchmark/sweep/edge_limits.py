@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark.data.splits import Data
 from benchmark.graphs.edges import asked, graph_of
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.sweep.apart import Declared
 from benchmark.training.task import Task
 

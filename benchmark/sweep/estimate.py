@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heapreplace
 from typing import Literal, NamedTuple, get_args
 
-from benchmark.records.cell import Cell
-from benchmark.records.outcome import Answer
-from benchmark.records.record import Cost
+from benchmark.results.cell import Cell
+from benchmark.results.outcome import Answer
+from benchmark.results.record import Cost
 
 SECONDS, STEPS = (list(Cost.model_fields).index(name) for name in ("seconds", "training_steps"))
 

@@ -11,7 +11,7 @@ from benchmark.data.networks import read_network
 from benchmark.errors import PluginError, VerificationFailed
 from benchmark.files import user_cache, write
 from benchmark.harness.handover import pack
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.training.state import network_digest
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmark.files import make_folder
 from benchmark.harness.question import Method, Settings, Unloaded, question, why_not, with_origins
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record, failure
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record, failure
+from benchmark.results.store import Store
 from benchmark.sweep import confinement
 from benchmark.sweep.apart import declaration
 from benchmark.sweep.channel import Garbled, Message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from benchmark.harness.network import sketch
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.training.prunable import chosen, prunable_of
 from benchmark.training.task import Task
 

@@ -17,11 +17,11 @@ from benchmark.harness.question import why_not
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.asked import NOTHING
 from benchmark.plugins.code import changes
-from benchmark.records.cell import Cell
-from benchmark.records.outcome import Outcome
-from benchmark.records.spelling import Choice, spelled
-from benchmark.records.starts import Finetuning
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.outcome import Outcome
+from benchmark.results.spelling import Choice, spelled
+from benchmark.results.starts import Finetuning
+from benchmark.results.store import Store
 from benchmark.sweep.apart import Declared
 from benchmark.sweep.estimate import Times
 from benchmark.sweep.sources import Sources

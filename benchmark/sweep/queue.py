@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.sweep.leases import Leases
 from benchmark.sweep.since import Since
 

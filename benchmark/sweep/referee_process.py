@@ -19,9 +19,9 @@ from benchmark.harness.edited_graphs import SPLITS, applied, shown
 from benchmark.harness.handover import Graphs, grouped, joined, pack, unpack, unpacked
 from benchmark.harness.question import Question, Settings, Unloaded, question
 from benchmark.harness.referee import Known, OpenedSplits, Verdict, judge
-from benchmark.records.cell import Cell
-from benchmark.records.record import failure
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import failure
+from benchmark.results.store import Store
 from benchmark.sweep.channel import Channel, Message
 from benchmark.sweep.confinement import die_with_parent
 from benchmark.sweep.folder import graphs_beside

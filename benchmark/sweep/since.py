@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 
 
 @dataclass(frozen=True)

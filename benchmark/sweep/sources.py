@@ -9,10 +9,10 @@ from typing import Any
 from benchmark.errors import UsageError
 from benchmark.harness.found import MaskFile
 from benchmark.harness.question import Method, sources_of
-from benchmark.records.cell import Cell
-from benchmark.records.lookup import find_record
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.lookup import find_record
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 
 
 @dataclass(frozen=True)

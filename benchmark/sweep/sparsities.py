@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.errors import UsageError
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import NofM
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.sweep.apart import Declared
 from benchmark.training.task import Task
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.harness.question import Question
 from benchmark.machine import resident_peak
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.sweep.channel import Channel, Message
 from benchmark.sweep.worker_processes import WorkerProcess
 

@@ -18,11 +18,11 @@ from benchmark.harness.handover import pack
 from benchmark.harness.network import sketch
 from benchmark.harness.question import start_of
 from benchmark.harness.starts import StartFile, fit
-from benchmark.records.cell import Cell
-from benchmark.records.lookup import find_record
-from benchmark.records.record import Record
-from benchmark.records.starts import FILES, OF_TIMM, is_key
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.lookup import find_record
+from benchmark.results.record import Record
+from benchmark.results.starts import FILES, OF_TIMM, is_key
+from benchmark.results.store import Store
 from benchmark.sweep.kept_starts import folder, keep, keep_network, kept_network
 from benchmark.training.task import Task
 

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from benchmark.errors import UsageError, one_line, unknown_name
-from benchmark.records.spelling import spelled
+from benchmark.results.spelling import spelled
 
 LARGEST = 2**20
 """Bytes of a file that is read."""

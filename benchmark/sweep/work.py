@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmark.harness.question import Method, Settings
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep.since import Since
 from benchmark.sweep.started import Limits
 

@@ -31,7 +31,7 @@ from benchmark.harness.handover import Handover, Notes, grouped, joined, pack, u
 from benchmark.harness.question import Question, Settings, Unloaded, question
 from benchmark.harness.run_algorithm import Ended, run_algorithm, told
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.sweep.channel import Channel, Message
 from benchmark.sweep.confinement import die_with_parent
 from benchmark.sweep.endings import AskedLedger

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark.harness.question import Settings, Unloaded
 from benchmark.plugins import catalog
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.sweep import fork_server
 from benchmark.sweep.channel import Channel
 from benchmark.sweep.gpus import least_used, visible

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from benchmark.harness.answer import verdict
 from benchmark.harness.question import one_thread, question, with_origins
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.interrupts import recorded
 from benchmark.sweep.lead import Lead

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Ended, bench_process
 from tests.support.main_job import MAIN_JOB
 from tests.support.once import once

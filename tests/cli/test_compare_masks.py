@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.cell import Cell
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line
 
 

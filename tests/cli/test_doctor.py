@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 

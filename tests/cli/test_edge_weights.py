@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.training.state import network_digest
 from tests.support.command import Bench
 

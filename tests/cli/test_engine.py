@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.training import sparse_steps
 from tests.support.command import Bench, assert_one_clear_line
 from tests.support.disturb import contents

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.studies.points import Points
 from tests.support.command import Bench, assert_one_clear_line
 

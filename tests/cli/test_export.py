@@ -13,8 +13,8 @@ from torch.func import functional_call
 
 from benchmark.contract.toy import toy
 from benchmark.pruning.masks import Masks
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.masks import digest
 from tests.support.outside import plant

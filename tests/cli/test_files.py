@@ -12,8 +12,8 @@ from benchmark.errors import UsageError
 from benchmark.plugins import catalog, code
 from benchmark.plugins.in_files import known
 from benchmark.plugins.sources import VARIABLE
-from benchmark.records.spelling import Choice
-from benchmark.records.store import Store
+from benchmark.results.spelling import Choice
+from benchmark.results.store import Store
 from tests.support.command import assert_one_clear_line, bench_process
 
 SOURCE = '''

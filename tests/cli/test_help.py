@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line
 
 

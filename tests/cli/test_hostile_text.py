@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Ranking, failure
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, failure
+from benchmark.results.store import Store
 from tests.support.command import SMOKE, Bench, here
 from tests.support.hostile import HOSTILE, hostile
 from tests.support.outside import plant

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from benchmark.deployment import measure as measuring
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 pytestmark = pytest.mark.runs

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.leaderboard.figures.by_name import PICTURES
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.mutants import honest, mutants, score
 

@@ -9,8 +9,8 @@ import pytest
 
 from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.plain import boards
-from benchmark.records.cell import Cell, command
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell, command
+from benchmark.results.store import Store
 from benchmark.sweep.left_out import left_out
 from tests.support.command import SMOKE, Bench, assert_one_clear_line
 from tests.support.generated import cell, ran

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from benchmark.leaderboard.figures.by_name import PICTURES
-from benchmark.records.mask_files import pack
-from benchmark.records.record import Edits, Record, Verification, failure
-from benchmark.records.store import Store
+from benchmark.results.mask_files import pack
+from benchmark.results.record import Edits, Record, Verification, failure
+from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench, assert_one_clear_line
 from tests.support.generated import NAMES, cell, generated, ran
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.record import failure
-from benchmark.records.store import Store
+from benchmark.results.record import failure
+from benchmark.results.store import Store
 from tests.support.command import SMOKE, Bench, assert_one_clear_line, here
 from tests.support.outside import plant
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.launchers.local import Local
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line, here
 from tests.support.outside import plant
 

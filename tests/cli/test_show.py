@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.reading import read
-from benchmark.records.store import Store
+from benchmark.results.reading import read
+from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line
 from tests.support.hostile import hostile
 

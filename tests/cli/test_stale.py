@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.plugins import code
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench, here
 from tests.support.outside import plant
 

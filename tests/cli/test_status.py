@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.pack import pack
-from benchmark.records.record import failure
-from benchmark.records.store import Store
+from benchmark.results.pack import pack
+from benchmark.results.record import failure
+from benchmark.results.store import Store
 from benchmark.sweep.leases import Leases
 from tests.support.command import Bench, assert_one_clear_line
 from tests.support.generated import cell, ran

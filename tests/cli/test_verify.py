@@ -14,12 +14,12 @@ import pytest
 from benchmark.errors import VerificationFailed
 from benchmark.harness.rerun import ENVIRONMENT, verdict
 from benchmark.plugins import catalog, registry
-from benchmark.records import mask_files
-from benchmark.records.cell import Cell, command
-from benchmark.records.digest import with_digest
-from benchmark.records.reading import read
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results import mask_files
+from benchmark.results.cell import Cell, command
+from benchmark.results.digest import with_digest
+from benchmark.results.reading import read
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench
 
 pytestmark = pytest.mark.runs
@@ -328,7 +328,7 @@ def with_controls() -> list[tuple[str, dict[str, str]]]:
 def test_every_algorithm_can_be_asked_by_its_command(name: str, extra: dict[str, str], store: Store) -> None:
     """Through the parser and the plan of `bench run`, to the cell with the same key."""
     from benchmark.cli.run import run
-    from benchmark.records.spelling import choices
+    from benchmark.results.spelling import choices
     from benchmark.sweep.plan import Selection, plan
 
     algorithm = registry.algorithm(name)

@@ -29,7 +29,7 @@ from benchmark.contract.toy_graph import Aggregating, graph
 from benchmark.data.folders import DataFolders
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from tests.support.battery import shorter
 from tests.support.command import ROOT
 from tests.support.outside import plant

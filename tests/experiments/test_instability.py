@@ -9,7 +9,7 @@ import pytest
 from benchmark.experiments.instability import instability
 
 from benchmark import Study
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran
 

@@ -10,7 +10,7 @@ import pytest
 from benchmark.experiments._movement import as_far, further, movements
 
 from benchmark import Study
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.studies.findings import judged
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran

@@ -10,7 +10,7 @@ import pytest
 from benchmark.experiments.plasticity import ends, mean, measured, plasticity
 
 from benchmark import Study
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.studies.frames import of_records
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran

@@ -7,7 +7,7 @@ import pytest
 from benchmark.experiments import _built_and_searched as stage
 
 from benchmark import Study
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.studies.points import draw
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran

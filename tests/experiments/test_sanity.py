@@ -9,8 +9,8 @@ import pytest
 from benchmark.experiments import sanity as asked
 
 from benchmark import Study
-from benchmark.records.record import Record, failure
-from benchmark.records.spelling import Choice
+from benchmark.results.record import Record, failure
+from benchmark.results.spelling import Choice
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran
 

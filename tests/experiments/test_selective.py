@@ -22,7 +22,7 @@ from benchmark.experiments._risks import (
     table,
 )
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 

@@ -18,7 +18,7 @@ from benchmark.experiments._streams import (
     with_forward_transfer,
 )
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 

@@ -14,7 +14,7 @@ from benchmark.experiments import structured_slth as slth
 from benchmark.experiments._transitions import Crossing
 
 from benchmark.files import user_cache
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.sweep.again import Here
 from tests.support.command import Bench
 from tests.support.stands import Stand, convolutional, examples

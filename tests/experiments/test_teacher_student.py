@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark import Study
-from benchmark.records.record import Record, failure
+from benchmark.results.record import Record, failure
 from benchmark.studies.points import Drawn, draw
 from benchmark.sweep.plan import Selection
 from tests.support.generated import cell, ran

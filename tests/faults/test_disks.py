@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import BENCH, Ended, assert_one_clear_line, bench_process
 
 pytestmark = pytest.mark.runs

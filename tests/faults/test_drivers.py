@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import bench_process
 
 WORDS = ("run", "--task", "digits", "--budget", "smoke", "--algo", "dense,magnitude,snip", "--sparsity", "0.8,0.9")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests import soak
 from tests.support.command import BENCH, bench_process
 from tests.support.disturb import Contents, contents, disturb, kill_all

@@ -12,8 +12,8 @@ import pytest
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training import shared_trainings
 from benchmark.training.engine import Engine
 from benchmark.training.shared_trainings import LocalLedger, Sharing

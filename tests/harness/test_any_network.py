@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.validity import problems_of
+from benchmark.results.validity import problems_of
 from tests.support.networks import KINDS, WITHOUT, record_of
 
 pytestmark = pytest.mark.runs

@@ -21,8 +21,8 @@ from benchmark.contract.toy import toy
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.pruning.patterns import Anywhere
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 
 pytestmark = pytest.mark.runs
 

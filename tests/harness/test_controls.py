@@ -24,7 +24,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.regrowth import regrow
 from benchmark.pruning.target import Inversion, Target
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.training.run_state import RunState
 
 pytestmark = pytest.mark.runs

@@ -19,7 +19,7 @@ from benchmark.contract.toy import toy
 from benchmark.harness.answer import answer
 from benchmark.harness.effective_density import live_paths
 from benchmark.harness.question import Question
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.training.task import conv_and_linear
 from tests.support.masks import digest
 

@@ -25,8 +25,8 @@ from benchmark.harness.run_algorithm import run_algorithm
 from benchmark.harness.starts import StartFile, fit, relayered
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training.recipe import Recipe, finetuned
 from benchmark.training.state import network_digest, tensors
 

@@ -19,8 +19,8 @@ from benchmark.harness.run_algorithm import run_algorithm
 from benchmark.harness.stream_results import Passed, capacity, summary
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training.course import Declared
 from benchmark.training.run import state_of
 

@@ -16,10 +16,10 @@ from benchmark.launchers.cell_server import CellServer
 from benchmark.launchers.ray_task import SERVE
 from benchmark.launchers.request import Request, Response
 from benchmark.plugins import registry
-from benchmark.records import mask_files
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results import mask_files
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep.leases import Leases
 from benchmark.sweep.started import Limits
 from benchmark.sweep.work import Work

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.sweep import leases
 from tests.support.command import BENCH, Bench, Ended, assert_one_clear_line, bench_process
 from tests.support.outside import plant

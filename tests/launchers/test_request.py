@@ -13,9 +13,9 @@ from benchmark.harness.found import MaskFile
 from benchmark.harness.question import Settings, Unloaded
 from benchmark.harness.starts import StartFile
 from benchmark.launchers.request import Request, differing, sources
-from benchmark.records.cell import Cell
-from benchmark.records.record import Ranking, failure
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, failure
+from benchmark.results.store import Store
 from benchmark.sweep.leases import Holder, Leases
 from benchmark.sweep.started import Limits
 

@@ -21,8 +21,8 @@ from benchmark.launchers.order import Order, lost
 from benchmark.launchers.slurm import Slurm
 from benchmark.launchers.slurm_jobs import State, living
 from benchmark.launchers.slurm_parameters import parameters
-from benchmark.records.record import Ranking, Record, failure
-from benchmark.records.store import Store
+from benchmark.results.record import Ranking, Record, failure
+from benchmark.results.store import Store
 from benchmark.sweep.started import Limits
 from benchmark.sweep.work import Work
 from tests.launchers import fake_slurm

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmark.launchers.slurm_jobs import living, name_of
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.launchers.cluster import absent, cluster
 from tests.support.command import BENCH, bench_process
 from tests.support.outside import plant

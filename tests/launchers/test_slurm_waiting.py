@@ -16,8 +16,8 @@ from benchmark.launchers import slurm
 from benchmark.launchers.order import Order, jobs_folder, lost
 from benchmark.launchers.slurm import Slurm
 from benchmark.launchers.slurm_jobs import State, name_of
-from benchmark.records.record import Ranking, Record, failure
-from benchmark.records.store import Store
+from benchmark.results.record import Ranking, Record, failure
+from benchmark.results.store import Store
 from benchmark.sweep.endings import Endings
 from benchmark.sweep.leases import Holder, Lease
 from benchmark.sweep.work import Running, Work

@@ -16,8 +16,8 @@ from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
 from benchmark.leaderboard.rows import references
 from benchmark.leaderboard.winners import winners
-from benchmark.records.controls import CONTROLS
-from benchmark.records.record import Record, failure
+from benchmark.results.controls import CONTROLS
+from benchmark.results.record import Record, failure
 from tests.support.generated import NAMES, cell, generated, ran
 
 NOISE = (0.001, -0.001, 0.0005, -0.0005, 0.0)

@@ -22,8 +22,8 @@ from benchmark.leaderboard.figures.panels import MOST_PANELS
 from benchmark.leaderboard.figures.style import SUFFIXES, encoded, looks, names, write
 from benchmark.leaderboard.rows import rows
 from benchmark.plugins import catalog
-from benchmark.records.mask_files import Bits
-from benchmark.records.record import LayerCount, Record
+from benchmark.results.mask_files import Bits
+from benchmark.results.record import LayerCount, Record
 from tests.support.generated import NAMES, cell, generated, ran
 
 pytestmark = pytest.mark.runs

@@ -18,7 +18,7 @@ import pytest
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.page.render import embedded
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.board import HOSTILE, NAMES, board, cell, hostile, numbers, ran
 from tests.support.command import ROOT, Bench, bench_process
 

@@ -16,8 +16,8 @@ from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.statistics import summarize
 from benchmark.leaderboard.tables.plain import boards
 from benchmark.plugins import catalog
-from benchmark.records.cell import Cell
-from benchmark.records.record import Cost, Ranking, Record, Status, failure
+from benchmark.results.cell import Cell
+from benchmark.results.record import Cost, Ranking, Record, Status, failure
 
 # --- statistics -------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from honest_plugin import honest
 
 from benchmark import Run, algorithm
 from benchmark.plugins import registry
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 
 OUTCOME = "without effect"
 

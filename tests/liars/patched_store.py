@@ -3,7 +3,7 @@
 from honest_plugin import honest
 
 from benchmark import Run, algorithm
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 
 OUTCOME = "without effect"
 

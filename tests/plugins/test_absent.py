@@ -11,9 +11,9 @@ from torch import nn
 from benchmark import Absent, Run, algorithm
 from benchmark.leaderboard.rows import rows
 from benchmark.plugins import catalog, registry
-from benchmark.records.cell import Cell
-from benchmark.records.spelling import Choice
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.spelling import Choice
+from benchmark.results.store import Store
 from benchmark.sweep.plan import Selection, plan
 from tests.support.command import ROOT
 from tests.support.generated import cell, ran

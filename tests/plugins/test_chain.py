@@ -12,9 +12,9 @@ from benchmark.errors import UsageError
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.chain import chain
-from benchmark.records.cell import Cell
-from benchmark.records.spelling import Choice
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.spelling import Choice
+from benchmark.results.store import Store
 from benchmark.sweep.plan import Selection, plan
 
 calls: list[tuple[str, Any]] = []

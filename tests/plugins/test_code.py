@@ -9,8 +9,8 @@ import pytest
 
 from benchmark.plugins import code as source
 from benchmark.plugins.catalog import plugins
-from benchmark.records.outcome import outcome
-from benchmark.records.record import Verification
+from benchmark.results.outcome import outcome
+from benchmark.results.record import Verification
 from tests.support.board import WHERE, cell, ran
 from tests.support.command import ROOT
 

@@ -18,7 +18,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import registry
 from benchmark.plugins.losses import LOSSES
 from benchmark.plugins.task import Family
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 

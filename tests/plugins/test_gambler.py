@@ -16,9 +16,9 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.plugins.losses import LOSSES
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.training.run_state import RunState
 from tests.support.command import Bench
 

@@ -11,7 +11,7 @@ from benchmark.contract import trial
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins.algorithm import Algorithm
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from tests.support.command import ROOT
 
 pytestmark = pytest.mark.runs

@@ -11,10 +11,10 @@ import pytest
 
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import catalog, registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.spelling import Choice, choices, only_choice, spelled
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.spelling import Choice, choices, only_choice, spelled
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.outside import plant
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from benchmark import Finding, Study, UsageError, algorithm, by_seed, difference, experiment, without_result
 from benchmark.plugins import registry
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.studies import result
 from benchmark.studies.findings import paired
 from benchmark.studies.frames import rows

@@ -13,8 +13,8 @@ from torch import nn
 from benchmark import Study, Trained, UsageError
 from benchmark.errors import VerificationFailed
 from benchmark.plugins import registry
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.studies.points import Points, completed, draw, point
 from benchmark.studies.trained import trained
 from benchmark.sweep.again import Here

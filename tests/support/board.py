@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmark.leaderboard.page import Names
 from benchmark.plugins import catalog
-from benchmark.records.cell import Cell
-from benchmark.records.published import Published
-from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, Verification, failure
+from benchmark.results.cell import Cell
+from benchmark.results.published import Published
+from benchmark.results.record import Audit, Cost, Density, LayerCount, Ranking, Record, Verification, failure
 
 NAMES = Names(catalog.label, catalog.when)
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028'\"&amp;"

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import BENCH, bench_process
 from tests.support.said import said
 

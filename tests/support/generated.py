@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.records.cell import Cell
-from benchmark.records.pack import pack
-from benchmark.records.record import Cost, Density, LayerCount, Ranking, Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.pack import pack
+from benchmark.results.record import Cost, Density, LayerCount, Ranking, Record
+from benchmark.results.store import Store
 
 NAMES = ("imp", "granet", "gmp", "magnitude", "rigl", "grasp", "snip", "synflow", "set", "random", "force", "lamp")
 LAYERS = {"conv1.weight": 500, "conv2.weight": 25_000, "fc1.weight": 235_200, "fc2.weight": 30_000, "fc3.weight": 1_000}

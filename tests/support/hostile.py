@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Ranking, Record, Status, failure
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, Record, Status, failure
 
 MARKUP, QUOTES, LINES, PIPES = "[red]x[/red]", "a\"b'c,d;e", "one\ntwo\r\nthree", "a|b & c_d % e \\ $f {g}"
 HOSTILE = {"markup": MARKUP, "unclosed": "[/nonsense", "quotes": QUOTES, "lines": LINES, "pipes": PIPES}

@@ -6,7 +6,7 @@ import torch
 
 from benchmark import Masks
 from benchmark.harness.report import arrays
-from benchmark.records import mask_files
+from benchmark.results import mask_files
 
 
 def digest(masks: Masks) -> str:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from tests.support.board import cell, ran
 
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -15,8 +15,8 @@ from benchmark import Recipe, Splits, Task, TensorData
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 
 WIDTH, CLASSES = 12, 3
 

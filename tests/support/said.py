@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 
 
 def said(record: Record, *left_out: str) -> dict[str, Any]:

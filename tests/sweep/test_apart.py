@@ -11,7 +11,7 @@ from benchmark.errors import PluginError, UsageError
 from benchmark.graphs.edges import Graph
 from benchmark.harness.network import Sketched
 from benchmark.plugins import registry
-from benchmark.records.spelling import Choice
+from benchmark.results.spelling import Choice
 from benchmark.sweep import apart
 from benchmark.sweep.apart import Apart, Declarations, declaration
 from tests.support.outside import known_here, plant

@@ -12,8 +12,8 @@ from benchmark.graphs.edges import Graph, graph_of
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.sweep.edge_limits import edge_limits
 
 EDGES = graph_of(graph.data(Path()).train.graph(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.records.record import Cost
+from benchmark.results.record import Cost
 from benchmark.sweep.estimate import Times, estimate
 from tests.support.board import cell, ran
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import leases, queue
 from benchmark.sweep.leases import EXPIRY, Holder, Lease, Leases, held
 from benchmark.sweep.queue import Queue

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import confinement
 from tests.support.command import Ended, bench_process
 from tests.support.outside import plant

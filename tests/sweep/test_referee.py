@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from benchmark.harness.question import Settings
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import confinement, fork_server
 from benchmark.sweep.channel import Channel, Garbled
 from benchmark.sweep.endings import Endings

@@ -15,8 +15,8 @@ import torch
 from benchmark.cli.launching import local
 from benchmark.errors import UsageError
 from benchmark.harness.handover import Notes
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import confinement
 from benchmark.sweep.side_by_side import _joined
 from benchmark.training.ranks import ENDED

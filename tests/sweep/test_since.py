@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.pack import pack
-from benchmark.records.store import Store
+from benchmark.results.pack import pack
+from benchmark.results.store import Store
 from benchmark.sweep.since import Since, mark
 from tests.support.command import Bench, here
 from tests.support.generated import cell, ran

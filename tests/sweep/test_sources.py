@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from benchmark.records import mask_files
-from benchmark.records.record import Ranking, Record, failure
-from benchmark.records.store import Store
+from benchmark.results import mask_files
+from benchmark.results.record import Ranking, Record, failure
+from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line
 from tests.support.generated import cell
 

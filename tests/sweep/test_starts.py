@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from benchmark.files import user_cache
 from benchmark.harness.network import build
 from benchmark.plugins import registry
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.training.state import network_digest, tensors
 from tests.support.command import Bench
 from tests.support.outside import plant

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from benchmark import UsageError
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from benchmark.sweep.sweep_file import LARGEST, read, written
 from tests.support.command import Bench, assert_one_clear_line
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.records.cell import Cell
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.store import Store
 from benchmark.sweep import worker_processes
 from benchmark.sweep.worker_processes import WorkerProcess, WorkerProcesses, _built_in
 from tests.support.command import Bench

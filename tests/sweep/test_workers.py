@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from benchmark.harness.question import Settings
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from benchmark.sweep import workers
 from benchmark.sweep.logs import tidy
 from benchmark.sweep.work import Work

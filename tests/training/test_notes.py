@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark import Run
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from tests.support.runs import PLAIN, smallest, toy_run
 
 AT_ITS_END = "a training to the end of the schedule made no step: the schedule was at its end already"
@@ -72,7 +72,7 @@ def test_a_record_without_notes_has_the_bytes_of_an_older_one() -> None:
         "ranking": {"metric": "accuracy", "direction": "max"},
     }
     cell = Record.model_construct(**fields).cell
-    from benchmark.records.cell import Cell
+    from benchmark.results.cell import Cell
 
     fields["key"] = Cell.model_validate(cell).key
     plain = Record.model_validate(fields)

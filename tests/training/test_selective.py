@@ -16,7 +16,7 @@ from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.harness.rerun import differences
 from benchmark.plugins import registry
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 from benchmark.training.evaluation import diagnose, evaluate
 from benchmark.training.selective import COVERAGES, doubts, rejected, risk, selective
 from tests.support.generated import cell, ran

@@ -20,8 +20,8 @@ from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training import shared_trainings
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import LocalLedger, Made, SharedTrainings, Sharing, packed, unpacked

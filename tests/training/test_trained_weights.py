@@ -13,8 +13,8 @@ from benchmark.algorithms.snip import snip
 from benchmark import Masks
 from benchmark.contract import trial
 from benchmark.harness.rerun import differences
-from benchmark.records.record import Density, Record
-from benchmark.records.validity import problems_of
+from benchmark.results.record import Density, Record
+from benchmark.results.validity import problems_of
 from benchmark.training.trained_weights import TrainedWeights
 from tests.support.notebook import RECIPE, Notebook, after
 

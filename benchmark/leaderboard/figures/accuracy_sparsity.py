@@ -10,7 +10,7 @@ from benchmark.leaderboard.figures.labels import Labelled, label_ends
 from benchmark.leaderboard.figures.panels import GREY, check, errors, high, low, metric, panels, percents, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, references, rows
-from benchmark.records.outcome import Answer
+from benchmark.results.outcome import Answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

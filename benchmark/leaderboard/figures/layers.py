@@ -12,7 +12,7 @@ from benchmark.leaderboard.figures.labels import Labelled, label_ends
 from benchmark.leaderboard.figures.panels import check, panels, percents, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, grouped
-from benchmark.records.record import LayerCount, Record
+from benchmark.results.record import LayerCount, Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

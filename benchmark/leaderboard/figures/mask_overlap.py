@@ -13,8 +13,8 @@ from benchmark.leaderboard.figures.panels import check, panels, title
 from benchmark.leaderboard.figures.style import styled
 from benchmark.leaderboard.mask_overlap import overlaps, whole
 from benchmark.leaderboard.rows import Row, grouped
-from benchmark.records.mask_files import Bits
-from benchmark.records.record import Record
+from benchmark.results.mask_files import Bits
+from benchmark.results.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from benchmark.leaderboard.figures.labels import Bar, Labelled, label_points
 from benchmark.leaderboard.figures.panels import GREY, check, high, low, metric, panels, ticks, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import references, rows
-from benchmark.records.outcome import Answer
+from benchmark.results.outcome import Answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

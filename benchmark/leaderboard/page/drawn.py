@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.by_name import PICTURES
 from benchmark.leaderboard.figures.style import encoded
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from typing import Any
 from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.rows import OptionValues, Row, no_values, rows
-from benchmark.records.cell import Cell, command
-from benchmark.records.published import Published
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell, command
+from benchmark.results.published import Published
+from benchmark.results.record import Record
 
 PLACE = ("python", "torch", "numpy", "prunebench", "platform", "commit", "dirty", "device", "processor", "threads")
 """Fields of `Record.provenance` that the page shows for a run; the others are in its record."""

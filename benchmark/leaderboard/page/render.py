@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.leaderboard.page.drawn import pictures
 from benchmark.leaderboard.page.facts import Names, facts
-from benchmark.records.published import TAGS, Published
-from benchmark.records.record import Record
+from benchmark.results.published import TAGS, Published
+from benchmark.results.record import Record
 
 HERE = Path(__file__).parent
 

@@ -9,11 +9,11 @@ from typing import Any
 from benchmark.errors import DataMissing, UsageError
 from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
 from benchmark.leaderboard.tables.plain import Tables
-from benchmark.records.lookup import find_record
-from benchmark.records.mask_files import Bits, unpack
-from benchmark.records.record import Record
-from benchmark.records.spelling import Choice, choices, named, spelled
-from benchmark.records.store import Store
+from benchmark.results.lookup import find_record
+from benchmark.results.mask_files import Bits, unpack
+from benchmark.results.record import Record
+from benchmark.results.spelling import Choice, choices, named, spelled
+from benchmark.results.store import Store
 
 Place = tuple[Any, ...]
 """Task with options, model, budget, pattern and sparsity."""

@@ -12,9 +12,9 @@ from benchmark.leaderboard.rows import Row, TaskName, grouped
 from benchmark.leaderboard.tables.formats import Rows
 from benchmark.leaderboard.tables.plain import Facts, Tables, number, titles
 from benchmark.leaderboard.tables.views import WHERE
-from benchmark.records.cell import Cell
-from benchmark.records.measured import Interval, Measurement
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.measured import Interval, Measurement
+from benchmark.results.record import Record
 
 WORDS = {True: "faster", False: "slower", None: "not told apart"}
 

@@ -14,7 +14,7 @@ from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 from benchmark.leaderboard.graph_edits import Edited, edited
 from benchmark.leaderboard.rows import TaskName, shows_patterns
 from benchmark.leaderboard.tables.plain import Facts, Tables, chance, how, interval, number, place, several, titles
-from benchmark.records.record import Record
+from benchmark.results.record import Record
 
 WHERE = ("task", "task_options", "model", "budget", "pattern", "sparsity", "algorithm", "options", "label", "metric")
 """Fields of a row that every view includes."""

@@ -13,7 +13,7 @@ from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.training.channel_tracing import trace
 
 pytestmark = pytest.mark.runs

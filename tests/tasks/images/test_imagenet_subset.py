@@ -13,7 +13,7 @@ from PIL import Image
 from benchmark import Task
 from benchmark.errors import UsageError
 from benchmark.plugins import registry
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 

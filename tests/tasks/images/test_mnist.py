@@ -10,8 +10,8 @@ import torch
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 
 
 def outcome(algorithm: str, sparsity: float, data: Path, model: str = "lenet-300-100") -> Record:

@@ -16,8 +16,8 @@ from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
-from benchmark.records.record import Record
+from benchmark.results.cell import Cell
+from benchmark.results.record import Record
 from benchmark.training.task import conv_and_linear
 from tests.support.command import Bench
 

@@ -31,7 +31,7 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.pruning.masks import Masks
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 from benchmark.training.recipe import Recipe
 
 THOUSANDS = {  # of parameters, as published; a GCN's holds an encoder of bonds there that it never reads

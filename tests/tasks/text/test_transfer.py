@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("transformers", reason="transformers are not installed: pip install 'prunebench[text]'")
 
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 pytestmark = pytest.mark.runs

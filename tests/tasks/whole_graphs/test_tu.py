@@ -18,7 +18,7 @@ from benchmark import Splits
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import registry
-from benchmark.records.cell import Cell
+from benchmark.results.cell import Cell
 
 NAMES = ["mutag", "enzymes", "proteins", "imdb-binary", "reddit-binary", "collab"]
 TINY = Source("TINY", graphs=40, classes=2, features="label", labels=3)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from benchmark.errors import UsageError
 from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.plain import boards
-from benchmark.records.cell import Cell, command
-from benchmark.records.starts import Finetuning, finetuning, is_key, short
+from benchmark.results.cell import Cell, command
+from benchmark.results.starts import Finetuning, finetuning, is_key, short
 from tests.support.board import cell, ran
 
 KEY, OTHER = "1a" * 32, "2b" * 32

@@ -2,7 +2,7 @@
 
 committed.txt holds the first digits of each key and of the SHA-256 of the record's canonical JSON (RFC 8785), as they
 were when records still had a file each. New records need no line there. Where one is changed or removed on purpose, or
-new ones are to be held, too: GOLDEN=write pytest tests/records/test_committed.py, and read the diff.
+new ones are to be held, too: GOLDEN=write pytest tests/results/test_committed.py, and read the diff.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import rfc8785
 
-from benchmark.records.store import Store
+from benchmark.results.store import Store
 from tests.support.command import ROOT
 
 RESULTS = ROOT / "results"

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark.cli import progress
-from benchmark.records import sources
-from benchmark.records import store as store_module
-from benchmark.records.outcome import outcome
-from benchmark.records.pack import pack
-from benchmark.records.sources import Source
-from benchmark.records.store import Store
+from benchmark.results import sources
+from benchmark.results import store as store_module
+from benchmark.results.outcome import outcome
+from benchmark.results.pack import pack
+from benchmark.results.sources import Source
+from benchmark.results.store import Store
 from benchmark.sweep.plan import Plan
 from tests.support.command import Bench
 from tests.support.generated import cell, ran

@@ -12,10 +12,10 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from benchmark.files import write
-from benchmark.records.cell import Cell
-from benchmark.records.measured import file_of
-from benchmark.records.sources import Source, lines
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.measured import file_of
+from benchmark.results.sources import Source, lines
+from benchmark.results.store import Store
 
 
 @dataclass

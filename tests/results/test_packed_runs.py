@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.pack import pack
-from benchmark.records.store import Store
+from benchmark.results.pack import pack
+from benchmark.results.store import Store
 from tests.support.command import Bench
 
 pytestmark = pytest.mark.runs

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benchmark.leaderboard.rows import agreeing
-from benchmark.records.digest import with_digest
-from benchmark.records.reading import read
-from benchmark.records.store import Store
+from benchmark.results.digest import with_digest
+from benchmark.results.reading import read
+from benchmark.results.store import Store
 from tests.support.board import WHERE, cell, ran
 from tests.support.command import Bench
 
@@ -98,8 +98,8 @@ def test_only_what_may_answer_the_cells_concerns_them(own: Store) -> None:
 def test_a_record_that_is_packed_while_others_are_read_is_not_missed(
     own: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmark.records import sources
-    from benchmark.records.pack import pack
+    from benchmark.results import sources
+    from benchmark.results.pack import pack
 
     own.put(ran(cell("imp", 0), 0.9))
     listed = sources.glob

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from benchmark.errors import UsageError
-from benchmark.records.record import Record
-from benchmark.records.sources import Source
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.sources import Source
+from benchmark.results.store import Store
 
 
 def find_record(text: str, store: Store) -> Record:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import UsageError
-from benchmark.records.published import TAGS, Published, published
+from benchmark.results.published import TAGS, Published, published
 from tests.support.command import ROOT
 
 FOLDER = ROOT / "results" / "published"

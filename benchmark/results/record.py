@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from benchmark.records.cell import Cell, _Value
-from benchmark.records.digest import with_digest
-from benchmark.records.numbers import Count, Json, Number, Share, Size, Whole, out_of_range
-from benchmark.records.spelling import LONGEST_NAME
+from benchmark.results.cell import Cell, _Value
+from benchmark.results.digest import with_digest
+from benchmark.results.numbers import Count, Json, Number, Share, Size, Whole, out_of_range
+from benchmark.results.spelling import LONGEST_NAME
 
 Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.pruning.pattern_counts import counts
-from benchmark.records.controls import CONTROLS
-from benchmark.records.record import Density, Record
+from benchmark.results.controls import CONTROLS
+from benchmark.results.record import Density, Record
 
 
 def problems_of(record: Record, masks: Path | None = None) -> list[str]:
@@ -24,7 +24,7 @@ def problems_of(record: Record, masks: Path | None = None) -> list[str]:
 
 def mask_problems(record: Record, packed: bytes) -> list[str]:
     """Return a message for each difference between a record and its saved masks."""
-    from benchmark.records import mask_files
+    from benchmark.results import mask_files
 
     try:
         masks = mask_files.unpack(packed)

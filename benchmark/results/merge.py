@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from benchmark.records.record import Record
-from benchmark.records.sources import Source
-from benchmark.records.store import Store
-from benchmark.records.validity import problems_of
+from benchmark.results.record import Record
+from benchmark.results.sources import Source
+from benchmark.results.store import Store
+from benchmark.results.validity import problems_of
 
 Verdict = Literal["new", "same", "differing", "replaced"]
 """Outcome for one record: our folder has no record of the cell; the same result; another, kept; another, replaced."""

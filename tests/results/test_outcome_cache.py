@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.leaderboard.rows import rows
-from benchmark.records import outcome_cache
-from benchmark.records.outcome import Outcome, outcome
-from benchmark.records.pack import pack
-from benchmark.records.record import Record, Verification, failure
-from benchmark.records.store import Store
+from benchmark.results import outcome_cache
+from benchmark.results.outcome import Outcome, outcome
+from benchmark.results.pack import pack
+from benchmark.results.record import Record, Verification, failure
+from benchmark.results.store import Store
 from tests.support.generated import cell, generated, ran
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.measured import measured_rows, speed
-from benchmark.records.cell import Cell
-from benchmark.records.measured import Interval, Measurement, add, file_of, measurements
-from benchmark.records.pack import drop
-from benchmark.records.record import Ranking, Record
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.measured import Interval, Measurement, add, file_of, measurements
+from benchmark.results.pack import drop
+from benchmark.results.record import Ranking, Record
+from benchmark.results.store import Store
 
 CELL = Cell(algorithm="snip", task="digits", model="mlp", sparsity=0.9, budget="smoke", seed=0)
 

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from benchmark.errors import UsageError
 from benchmark.files import write
-from benchmark.records.cell import Cell, _Value
-from benchmark.records.numbers import Count, Json, Size
+from benchmark.results.cell import Cell, _Value
+from benchmark.results.numbers import Count, Json, Size
 
 COPIES = 1.15
 """By how much the times of two copies of one network may differ; up to 1.12 was seen (results/zeros.md)."""

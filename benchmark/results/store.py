@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from benchmark.errors import PluginError
 from benchmark.files import writable, write
-from benchmark.records.cell import Cell
-from benchmark.records.outcome import Answer, Outcome
-from benchmark.records.outcome_cache import OutcomeCache
-from benchmark.records.reading import read, reason
-from benchmark.records.record import Record, failure
-from benchmark.records.sources import Source, claimed, file, lines, table_of
+from benchmark.results.cell import Cell
+from benchmark.results.outcome import Answer, Outcome
+from benchmark.results.outcome_cache import OutcomeCache
+from benchmark.results.reading import read, reason
+from benchmark.results.record import Record, failure
+from benchmark.results.sources import Source, claimed, file, lines, table_of
 
 A = TypeVar("A", bound=Answer)
 
@@ -29,7 +29,7 @@ class Store:
     """A results folder.
 
     New records are written to `records/<task>/<algorithm>/<key>.json`; `masks/` and `logs/` have the same layout.
-    Packed records are lines of `records/<table>.jsonl`, sorted by key (`benchmark.records.pack`). A record with a file
+    Packed records are lines of `records/<table>.jsonl`, sorted by key (`benchmark.results.pack`). A record with a file
     of its own is newer than the line with the same key and takes precedence.
 
     Attributes:
@@ -53,7 +53,7 @@ class Store:
         return self.root / "records" / table_of(cell)
 
     def masks(self, cell: Cell) -> Path:
-        """Return the path of a cell's masks (`benchmark.records.mask_files`), whether or not the file exists."""
+        """Return the path of a cell's masks (`benchmark.results.mask_files`), whether or not the file exists."""
         return self.root / "masks" / cell.task / cell.algorithm / f"{cell.key}.npz"
 
     def log(self, cell: Cell) -> Path:

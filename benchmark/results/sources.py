@@ -10,8 +10,8 @@ from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.records.cell import Cell
-from benchmark.records.reading import read
+from benchmark.results.cell import Cell
+from benchmark.results.reading import read
 
 _BEGINNING = re.compile(rb'\{"schema":1,"key":"([0-9a-f]{64})",')
 """Start of the lines that prunebench writes; it gives a record's key without parsing the line."""

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
-from benchmark.records.store import Store
+from benchmark.results.cell import Cell
+from benchmark.results.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.results.store import Store
 
 UP = Ranking(metric="accuracy", direction="max")
 

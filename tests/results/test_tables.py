@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.records.pack import pack
-from benchmark.records.reading import read as read_record
-from benchmark.records.sources import LONGEST, table_of
-from benchmark.records.store import Store
+from benchmark.results.pack import pack
+from benchmark.results.reading import read as read_record
+from benchmark.results.sources import LONGEST, table_of
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 

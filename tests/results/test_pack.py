@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.records import pack as packing
-from benchmark.records.pack import pack
-from benchmark.records.reading import read
-from benchmark.records.record import Verification
-from benchmark.records.store import Store
+from benchmark.results import pack as packing
+from benchmark.results.pack import pack
+from benchmark.results.reading import read
+from benchmark.results.record import Verification
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import UsageError
-from benchmark.records.numbers import Share
+from benchmark.results.numbers import Share
 
 FILES = "files"
 """The start of networks that come with their task, trained."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from benchmark.records.cell import Cell
-from benchmark.records.record import Ranking, Record, Status
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, Record, Status
 
 
 class Answer(Protocol):

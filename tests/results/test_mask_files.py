@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmark import Masks
 from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
-from benchmark.records.mask_files import pack, unpack
+from benchmark.results.mask_files import pack, unpack
 from tests.support.masks import digest, packed, unpacked
 
 shapes = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=4)

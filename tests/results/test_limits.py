@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from benchmark.leaderboard.rows import agreeing, rows
-from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.results.record import Record
+from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 

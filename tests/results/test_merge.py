@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.records import mask_files
-from benchmark.records.cell import Cell
-from benchmark.records.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
-from benchmark.records.store import Store
-from benchmark.records.validity import problems_of
+from benchmark.results import mask_files
+from benchmark.results.cell import Cell
+from benchmark.results.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
+from benchmark.results.store import Store
+from benchmark.results.validity import problems_of
 from tests.support.command import Bench
 
 RANKING = Ranking(metric="accuracy", direction="max")

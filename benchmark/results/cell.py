@@ -20,9 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from benchmark.records.numbers import Count, Json
-from benchmark.records.spelling import LONGEST_NAME, LONGEST_TEXT, spelled
-from benchmark.records.starts import Finetuning, Start, short
+from benchmark.results.numbers import Count, Json
+from benchmark.results.spelling import LONGEST_NAME, LONGEST_TEXT, spelled
+from benchmark.results.starts import Finetuning, Start, short
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
 """Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
@@ -109,7 +109,7 @@ class Cell(_Value):
 
     @property
     def control(self) -> str | None:
-        """Name of the control (`benchmark.records.controls`); None for the method itself."""
+        """Name of the control (`benchmark.results.controls`); None for the method itself."""
         return control_of(self.options)
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from benchmark.records.digest import digest_of, loaded, separated
-from benchmark.records.record import Record
+from benchmark.results.digest import digest_of, loaded, separated
+from benchmark.results.record import Record
 
 LARGEST = 10_000_000
 """Bytes that a record may have. The largest of real runs have some hundred thousand."""

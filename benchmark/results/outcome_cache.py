@@ -19,10 +19,10 @@ from typing import Any
 import pydantic
 
 from benchmark.files import user_cache, write
-from benchmark.records.cell import Cell
-from benchmark.records.outcome import Outcome, outcome
-from benchmark.records.reading import read
-from benchmark.records.record import Ranking
+from benchmark.results.cell import Cell
+from benchmark.results.outcome import Outcome, outcome
+from benchmark.results.reading import read
+from benchmark.results.record import Ranking
 
 FEW = 500
 """Below this number of records, reading them is as fast without a cache."""
