@@ -116,6 +116,7 @@ BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
+    "notebook": {"cli", *BELOW_STUDIES, "studies"},
     "cli": {"studies", "contract", "launchers", "deployment", *BELOW_STUDIES},
     "deployment": BELOW_STUDIES,
     "launchers": BELOW_STUDIES,
@@ -135,6 +136,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machine": {"errors"},
     "random_streams": {"errors"},
     "face": {
+        "notebook",
         "studies",
         "leaderboard",
         "plugins",

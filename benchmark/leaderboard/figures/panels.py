@@ -29,11 +29,12 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
         across: largest number of panels side by side.
     """
     import seaborn
-    from matplotlib.figure import Figure
+
+    from benchmark.leaderboard.figures.drawing import Drawing
 
     columns = min(across, len(titles))
     lines = math.ceil(len(titles) / columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
+    figure = Drawing(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
     for axes, title in zip(grid, titles, strict=False):
         axes.set_title(title, loc="left")
