@@ -427,3 +427,14 @@ def test_commands_in_documents_are_ones_that_bench_knows(document: Path, monkeyp
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
     assert not [target for target in targets if not (document.parent / target).exists()]
+
+
+@pytest.mark.runs
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+def test_what_a_run_writes_leaves_the_checkout_clean() -> None:
+    folders = ("records/digits/imp", "points/rfss", "code", "masks/digits", "logs/digits", "leases", "endings", "jobs")
+    files = [f"results/{folder}/new.json" for folder in folders]
+    ignored = subprocess.run(["git", "check-ignore", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == files
+    tables = subprocess.run(["git", "check-ignore", "results/records/new.jsonl"], cwd=ROOT, check=False)
+    assert tables.returncode == 1, "tables are committed"
