@@ -20,6 +20,7 @@ from benchmark.cli.list import info, list_
 from benchmark.cli.logs import logs
 from benchmark.cli.measure import measure
 from benchmark.cli.merge import merge
+from benchmark.cli.new import new
 from benchmark.cli.pack import pack
 from benchmark.cli.plot import plot
 from benchmark.cli.rm import rm
@@ -90,6 +91,7 @@ for command in (
     export,
     measure,
     check,
+    new,
     doctor,
     job,
 ):
