@@ -116,6 +116,7 @@ BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
+    "templates": FACE | {"contract"},
     "notebook": {"cli", *BELOW_STUDIES, "studies"},
     "cli": {"studies", "contract", "launchers", "deployment", *BELOW_STUDIES},
     "deployment": BELOW_STUDIES,

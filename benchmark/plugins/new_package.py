@@ -1,4 +1,4 @@
-"""Small distributions to begin with: an algorithm, a task or an experiment that installs, runs and passes its checks."""
+"""Small distributions to begin with: an algorithm, a task or an experiment that installs and passes its checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.plugins.sources import Kind
 from benchmark.results.spelling import LONGEST_NAME
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-"""A folder for each kind, and one for what all have in common. What stands in them runs as it is, under its own name."""
+"""A folder for each kind, and one for what all have in common. What stands in them runs as it is."""
 
 STANDS_FOR: dict[Kind, str] = {"algorithm": "my-pruner", "task": "my-task", "experiment": "my-question"}
 """The name in each template that the new one takes the place of."""

@@ -13,7 +13,7 @@ def my_question(study: Study, *, seeds: Count = 5, budget: str = "short") -> Non
     """
     study.on("digits", budget=budget, seeds=seeds)
     trained, random = study.runs("magnitude", sparsity=0.95), study.runs("random", sparsity=0.95)
-    untrained = study.runs("magnitude:when=start", sparsity=0.95)
+    untrained = study.runs("magnitude:when=init", sparsity=0.95)
     study.guard("the magnitude of trained weights is better than chance", difference(trained, random, above=0.01))
     study.claim("so is that of untrained ones", difference(untrained, random, above=0.01))
     both = untrained.merge(random, on="seed", suffixes=(" by magnitude", " at random"))

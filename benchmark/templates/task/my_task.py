@@ -1,4 +1,4 @@
-"""A task for prunebench: 569 biopsies, benign or malignant, by 30 measurements, in scikit-learn (Street et al., 1993)."""
+"""A task for prunebench: 569 biopsies, benign or malignant, by 30 measurements (Street et al., 1993)."""
 
 from collections.abc import Iterable
 from functools import partial
