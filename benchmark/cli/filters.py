@@ -10,7 +10,7 @@ import click
 
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
-from benchmark.leaderboard.rows import agreeing
+from benchmark.leaderboard.agreeing import agreeing
 from benchmark.plugins import catalog
 from benchmark.results.outcome import Answer, Outcome
 from benchmark.results.record import Record
