@@ -43,7 +43,7 @@ def measure(
     """What are the zeros of a record's network worth? Time it on this CPU beside a dense network of the same shape.
 
     A network of the pattern `channels` is cut to its smaller size first. Its outputs must be the same in all runtimes.
-    Results are kept in measured/ of the results folder; bench leaderboard --view speed shows them.
+    Results are kept in measured/ of the results folder; boards show them beside the metric, and --view speed alone.
 
     \b
     torch        layer by layer; zeros that were not cut save nothing here

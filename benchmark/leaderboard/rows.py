@@ -6,10 +6,11 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from benchmark.leaderboard.statistics import summarize
+from benchmark.leaderboard.worth import Measured, Way, Worth, nothing, worth_of
 from benchmark.results.cell import control_of
 from benchmark.results.outcome import Answer
 from benchmark.results.record import Cost
@@ -48,6 +49,7 @@ class Row:
         task_name: name of the task in table titles.
         noted: number of its records with notes.
         unrefereed: number of its records whose algorithm ran in the process that judged it.
+        worth: what zeros were worth to those of its networks that were measured, by the way in which they were run.
     """
 
     task: str
@@ -80,6 +82,7 @@ class Row:
     task_name: str = ""
     noted: int = 0
     unrefereed: int = 0
+    worth: Mapping[Way, Worth] = field(default_factory=dict)
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -135,6 +138,7 @@ def rows(
     task_name: TaskName = spelled,
     absent: OptionValues = no_values,
     defaults: OptionValues = no_values,
+    measured: Measured = nothing,
 ) -> list[Row]:
     """Return the rows of these records, best first within each column; rows without a result last.
 
@@ -142,8 +146,9 @@ def rows(
         task_name: gives the name of a task in table titles; by default the task with all its options.
         absent: gives what the absence of options in a cell means, so that labels can say it.
         defaults: gives the defaults of options, as far as they are known; labels say what differs from them.
+        measured: gives what `bench measure` has found of the network of a record.
     """
-    return [row for row, _ in grouped(records, task_name, absent, defaults)]
+    return [row for row, _ in grouped(records, task_name, absent, defaults, measured)]
 
 
 def grouped(
@@ -151,6 +156,7 @@ def grouped(
     task_name: TaskName = spelled,
     absent: OptionValues = no_values,
     defaults: OptionValues = no_values,
+    measured: Measured = nothing,
 ) -> list[tuple[Row, list[A]]]:
     """Return the same rows as `rows`, each with its records."""
     groups: dict[str, list[A]] = defaultdict(list)
@@ -161,11 +167,11 @@ def grouped(
     labels = _labels({key: (cell.algorithm, filled[key]) for key, cell in cells.items()}, defaults)
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
     called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
-    pairs = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
+    pairs = [(_row(group, labels[key], tasks[key], called[key], measured), group) for key, group in groups.items()]
     return sorted(pairs, key=lambda pair: _place(pair[0]))
 
 
-def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -> Row:
+def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str, measured: Measured) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     ok = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in ok if record.score is not None])
@@ -204,6 +210,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         task_name=task_name,
         noted=sum(record.remarked for record in group),
         unrefereed=sum(record.unrefereed for record in group),
+        worth=worth_of(measured(record.key) for record in ok),
     )
 
 
