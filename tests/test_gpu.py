@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from torch import nn
 from benchmark import Target, keep_top
 from benchmark.contract.toy import toy
 from benchmark.contract.trial import question
+from benchmark.deployment import gpu
+from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.files import write_two_of_four
+from benchmark.deployment.measure import measure
+from benchmark.deployment.runtimes import require_near
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import catalog, registry
@@ -70,17 +76,35 @@ def test_recorded_steps_lead_where_plain_ones_lead(model: str, monkeypatch: pyte
     assert found["1"].metrics["accuracy"] == pytest.approx(found["0"].metrics["accuracy"], abs=0.05)
 
 
-@pytest.mark.skipif(
-    torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0),
-    reason="sparse tensor cores came with compute capability 8.0",
-)
-@pytest.mark.filterwarnings("default")  # torch calls it a prototype
-def test_what_keeps_two_of_four_runs_on_sparse_tensor_cores() -> None:
-    """They store two of every four inputs; what a wrong mask keeps beside them would be gone."""
+@pytest.fixture
+def two_of_four() -> Deployed:
+    """A layer that keeps two of every four weights, and one that sparse tensor cores do not take."""
+    if reason := gpu.without_sparse_cores():
+        pytest.skip(reason)
     torch.manual_seed(0)
-    layer, inputs = nn.Linear(128, 256).half().cuda(), torch.randn(64, 128).half().cuda()
-    with torch.inference_mode():
-        layer.weight.mul_(keep_top({"fc": layer.weight.abs()}, Target(0.5, pattern_named("2:4")))["fc"])
-        dense = layer(inputs)
-        layer.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(layer.weight))
-        torch.testing.assert_close(layer(inputs), dense, rtol=1e-2, atol=1e-3)
+    network = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 10)).eval()
+    with torch.no_grad():
+        network[0].weight.mul_(keep_top({"fc": network[0].weight.abs()}, Target(0.5, pattern_named("2:4")))["fc"])
+    return Deployed(network, deepcopy(network), ["0"], lambda count: Call((torch.randn(count, 128),), {}))
+
+
+def test_what_keeps_two_of_four_runs_on_sparse_tensor_cores(two_of_four: Deployed) -> None:
+    """They store two of every four inputs; what a wrong mask keeps beside them would be gone.
+
+    Products of 128 numbers in float16, added up in float32 and rounded once, lie within 1e-3 of the largest output.
+    """
+    call = gpu.given(two_of_four.call(64))
+    dense = gpu.answering(gpu.halved(two_of_four.network), 1)(call)
+    packed = gpu.packed(two_of_four.network, two_of_four.zeros)
+    assert isinstance(packed[0].weight, torch.sparse.SparseSemiStructuredTensor)
+    require_near("2:4", gpu.answering(packed, 1)(call), dense, 1e-3)
+
+
+def test_two_of_four_is_measured_and_written(two_of_four: Deployed, tmp_path: Path) -> None:
+    plain, sparse = measure(two_of_four, ["cuda", "2:4"], [64], threads=1, rounds=6)
+    assert sparse.size < plain.size == sparse.parent_size
+    assert sparse.memory is not None
+    assert sparse.memory > sparse.size
+    with torch.no_grad():
+        assert write_two_of_four(tmp_path, two_of_four) == ""
+    assert (tmp_path / "network-2-4.pt2").exists()

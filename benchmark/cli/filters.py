@@ -10,8 +10,11 @@ import click
 
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
-from benchmark.leaderboard.rows import agreeing
+from benchmark.leaderboard.agreeing import agreeing
+from benchmark.leaderboard.tables.formats import plain
+from benchmark.leaderboard.worth import Measured
 from benchmark.plugins import catalog
+from benchmark.results.measured import every_measurement
 from benchmark.results.outcome import Answer, Outcome
 from benchmark.results.record import Record
 from benchmark.results.spelling import Choice, choices, named
@@ -51,6 +54,14 @@ def selected(results: Path, **wanted: Any) -> list[Outcome]:
 def whole_records(results: Path, **wanted: Any) -> list[Record]:
     """Return the same records in full, for uses that need layers, edits or provenance. Slower than `selected`."""
     return _fitting(results, Store.records, wanted)
+
+
+def measured(results: Path) -> Measured:
+    """Return what `bench measure` has left in a folder, by the key of a record. Warns about unreadable files."""
+    found, problems = every_measurement(results)
+    for problem in problems:
+        click.echo(f"Warning: skipped {plain(problem)}", err=True)
+    return lambda key: found.get(key, ())
 
 
 def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[str, Any]) -> list[A]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmark.cli.filters import filters, selected, whole_records
+from benchmark.cli.filters import filters, measured, selected, whole_records
 from benchmark.cli.output import Split, emit, flat
 from benchmark.cli.page import build
 from benchmark.errors import UsageError
@@ -20,8 +19,8 @@ from benchmark.leaderboard.tables.measured import speed
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
+from benchmark.leaderboard.worth import Measured, nothing
 from benchmark.plugins import catalog
-from benchmark.results.measured import measurements
 from benchmark.results.outcome import Answer
 
 VIEWS = ("plain", "compute", "controls", "profile", "edits", "speed")
@@ -63,11 +62,11 @@ def leaderboard(
         emit(form, *edits(whole_records(**wanted), catalog.label))
         return
     if view == "speed":
-        emit(form, *speed(whole_records(**wanted), partial(measurements, wanted["results"]), catalog.label))
+        emit(form, *speed(whole_records(**wanted), catalog.label, measured(wanted["results"])))
         return
     records = selected(**wanted)
     if view == "plain":
-        print_board(records, form)
+        print_board(records, form, measured(wanted["results"]))
     elif view == "compute":
         emit(form, *compute(rows(records, catalog.label, catalog.absent, catalog.defaults), levels))
     elif view == "controls":
@@ -76,9 +75,9 @@ def leaderboard(
         emit(form, *profile(rows(records, catalog.label, catalog.absent, catalog.defaults), form))
 
 
-def print_board(records: Sequence[Answer], form: str) -> None:
-    """Print the plain leaderboard of these records."""
-    board = rows(records, catalog.label, catalog.absent, catalog.defaults)
+def print_board(records: Sequence[Answer], form: str, found: Measured = nothing) -> None:
+    """Print the plain leaderboard of these records, with what was measured of their networks."""
+    board = rows(records, catalog.label, catalog.absent, catalog.defaults, found)
     if form in ("json", "csv"):
         emit(form, {}, board_facts(board))
     else:

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("records", nargs=-1, required=True, metavar="RECORD...")
 @click.option("--batch", "batches", type=Split(int), multiple=True, help="Examples in a call.  [default: 1,128]")
-@click.option("--runtime", "runtimes", type=Split(), multiple=True, help="torch, onnxruntime, csr.  [default: all]")
+@click.option(
+    "--runtime",
+    "runtimes",
+    type=Split(),
+    multiple=True,
+    help="torch, onnxruntime, csr, cuda, 2:4.  [default: all that run here]",
+)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each runtime.")
 @click.option("--rounds", type=click.IntRange(6), default=21, show_default=True, help="In which all are timed in turn.")
 @data_root_option
@@ -40,15 +46,17 @@ def measure(
     results: Path,
     form: str,
 ) -> None:
-    """What are the zeros of a record's network worth? Time it on this CPU beside a dense network of the same shape.
+    """What are the zeros of a record's network worth? Time it here beside a dense network of the same shape.
 
     A network of the pattern `channels` is cut to its smaller size first. Its outputs must be the same in all runtimes.
-    Results are kept in measured/ of the results folder; bench leaderboard --view speed shows them.
+    Results are kept in measured/ of the results folder; boards show them beside the metric, and --view speed alone.
 
     \b
     torch        layer by layer; zeros that were not cut save nothing here
     onnxruntime  from an ONNX file (prunebench[onnx]); it knows no zeros, either
     csr          torch, with linear layers and convolutions that compute with kept weights alone
+    cuda         torch on a GPU, in float16
+    2:4          the same on sparse tensor cores, of linear layers that keep 2 of 4, beside a dense network in cuda
     """
     sizes = flat(batches) or [1, 128]
     if any(size < 1 for size in sizes):
@@ -95,9 +103,9 @@ def _runtimes(network: Deployed, wanted: Sequence[str]) -> list[str]:
     for name in wanted:
         if reasons[name]:
             raise UsageError(f"{name} cannot be measured: {reasons[name]}")
-    for name, reason in reasons.items():
-        if reason and not wanted:
-            click.echo(f"without {name}: {reason}", err=True)
+    for reason in dict.fromkeys(reasons.values()) if not wanted else ():
+        if reason:
+            click.echo(f"without {', '.join(name for name in reasons if reasons[name] == reason)}: {reason}", err=True)
     return [*wanted] or [name for name, reason in reasons.items() if not reason]
 
 

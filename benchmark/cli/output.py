@@ -154,4 +154,4 @@ def _table(rows: Rows) -> Table:
 
 
 def _is_number(value: object) -> bool:
-    return str(value)[:1] in "0123456789+-<[" or not str(value)
+    return str(value)[:1] in "0123456789+-<~[" or not str(value)

@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 
-from benchmark.cli.filters import selected, whole_records
+from benchmark.cli.filters import measured, selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.files import write
 from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.rows import grouped
 from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
+from benchmark.leaderboard.worth import Measured
 from benchmark.plugins import catalog
 from benchmark.results.outcome import Outcome
 from benchmark.results.published import published
@@ -42,13 +43,13 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
         raise UsageError("name the folder to write to: --out DIR")
     if view != "plain":
         raise UsageError(f"files hold the plain leaderboard; --view {view} is printed, without --out")
-    began = time.perf_counter()
+    began, found = time.perf_counter(), measured(results)
     if form == "html":
         whole = whole_records(results, **wanted)
-        contents, count = _page(whole, results), len(whole)
+        contents, count = _page(whole, results, found), len(whole)
     else:
         outcomes = selected(results, **wanted)
-        contents, count = _readme(outcomes), len(outcomes)
+        contents, count = _readme(outcomes, found), len(outcomes)
     try:
         for name, content in contents.items():
             write(content, out / name)
@@ -58,7 +59,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
     click.echo(f"{out / next(iter(contents))}: {count:,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
 
 
-def _page(records: list[Record], results: Path) -> dict[str, bytes]:
+def _page(records: list[Record], results: Path, found: Measured) -> dict[str, bytes]:
     from benchmark.leaderboard.page import Names, page  # imports jinja2 and matplotlib, which a README does not need
 
     return {
@@ -66,13 +67,14 @@ def _page(records: list[Record], results: Path) -> dict[str, bytes]:
             records,
             published(results / "published"),
             Names(catalog.label, catalog.when, catalog.absent, catalog.defaults),
+            measured=found,
         ).encode()
     }
 
 
-def _readme(records: list[Outcome]) -> dict[str, bytes]:
+def _readme(records: list[Outcome], found: Measured) -> dict[str, bytes]:
     """Return a README with all tables, each below its figure if it has one, and the files of the figures."""
-    board = rows(records, catalog.label, catalog.absent, catalog.defaults)
+    board = rows(records, catalog.label, catalog.absent, catalog.defaults, found)
     drawn = _pictures(records)
     text = (files("benchmark.leaderboard.page") / "results.md").read_text(encoding="utf-8")
     heads = titles(board)

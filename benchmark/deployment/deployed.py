@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +33,16 @@ class Call:
         values = [*self.args, *self.named.values()]
         return values if all(isinstance(value, Tensor) for value in values) else []
 
-    def of(self, network: Callable[..., Any]) -> Any:
-        """The outputs of a network."""
-        return network(*self.args, **self.named)
+    def of(self, network: Callable[..., Any]) -> Tensor:
+        """The tensor that a network answers with; the first one if there are several."""
+        outputs = network(*self.args, **self.named)
+        while not isinstance(outputs, Tensor):
+            outputs = next(iter(outputs.values() if isinstance(outputs, Mapping) else outputs))
+        return outputs
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Call:
+        """The same call of other tensors. All of its arguments have to be some."""
+        return Call(tuple(map(change, self.args)), {name: change(value) for name, value in self.named.items()})
 
 
 @dataclass(frozen=True)

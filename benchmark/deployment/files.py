@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from benchmark.deployment.deployed import Deployed, deployed
+from benchmark.deployment import gpu
+from benchmark.deployment.deployed import Call, Deployed, deployed
 from benchmark.deployment.onnx import onnx_bytes, program, session
-from benchmark.deployment.runtimes import first, require_near
+from benchmark.deployment.runtimes import AGREES, require_near
 from benchmark.errors import Inapplicable, PluginError
 from benchmark.pruning.structured import Channels
 from benchmark.sweep.again import Network
@@ -36,18 +38,46 @@ def write_onnx(folder: Path, trained: Network, network: Deployed) -> None:
     runs = session(content, threads=1)
     for size in SIZES:
         call = network.call(size)
-        require_near("onnxruntime", runs(call.tensors), first(call.of(network.network)))
+        require_near("onnxruntime", runs(call.tensors), call.of(network.network))
     (folder / "network.onnx").write_bytes(content)
 
 
 def write_torch(folder: Path, trained: Network, network: Deployed) -> None:
     """Write network.pt2, which `torch.export.load` reads. Raises VerificationFailed if it answers otherwise."""
-    file = folder / "network.pt2"
-    torch.export.save(program(network.network, network.call(2)), file)
+    _write_program(folder / "network.pt2", network.network, network)
+
+
+def write_two_of_four(folder: Path, network: Deployed) -> str:
+    """Write network-2-4.pt2, in float16 for a GPU, with layers that sparse tensor cores take; if there are some.
+
+    Returns:
+        Why it could not be written here; else empty.
+
+    Raises:
+        VerificationFailed: it answers otherwise than the network, within `gpu.AGREES`.
+    """
+    if not gpu.two_of_four(network.network, network.zeros):
+        return ""
+    if reason := gpu.without_sparse_cores():
+        return f"without network-2-4.pt2: {reason}"
+    packed = gpu.packed(network.network, network.zeros)
+    _write_program(folder / "network-2-4.pt2", packed, network, gpu.given, gpu.AGREES)
+    return ""
+
+
+def _write_program(
+    file: Path,
+    module: nn.Module,
+    network: Deployed,
+    given: Callable[[Call], Call] = lambda call: call,
+    agrees: float = AGREES,
+) -> None:
+    """Write a module as a program, which has to answer as the network does."""
+    torch.export.save(program(module, given(network.call(2))), file)
     loaded = torch.export.load(file).module()
     for size in SIZES:
         call = network.call(size)
-        require_near("the program", first(call.of(loaded)), first(call.of(network.network)))
+        require_near(file.name, given(call).of(loaded), call.of(network.network), agrees)
 
 
 FORMATS: Mapping[str, Callable[[Path, Network, Deployed], None]] = {
@@ -57,8 +87,11 @@ FORMATS: Mapping[str, Callable[[Path, Network, Deployed], None]] = {
 }
 
 
-def write_network(folder: Path, trained: Network, formats: list[str]) -> None:
+def write_network(folder: Path, trained: Network, formats: list[str]) -> str:
     """Write a network in formats.
+
+    Returns:
+        What could not be written on this machine, and why; else empty.
 
     Raises:
         PluginError: the network cannot be written in one of them, or its packages are not installed.
@@ -71,3 +104,4 @@ def write_network(folder: Path, trained: Network, formats: list[str]) -> None:
                 FORMATS[name](folder, trained, network)
             except Inapplicable as problem:
                 raise PluginError(f"--format {name}: {problem}") from None
+        return write_two_of_four(folder, network) if "torch" in formats else ""

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from benchmark.deployment import gpu
 from benchmark.deployment.deployed import Call, Deployed
-from benchmark.deployment.memory import memory_of
-from benchmark.deployment.onnx import available
-from benchmark.deployment.runtimes import RUNTIMES, Answer, require_near, size_of
+from benchmark.deployment.memory import memory_of, memory_on_gpu
+from benchmark.deployment.runtimes import RUNTIMES, Answer, Runtime, require_near, size_of
 from benchmark.deployment.timing import middle, side_by_side
 from benchmark.errors import Inapplicable, PluginError
 from benchmark.machine import device_facts, installed
@@ -23,21 +23,27 @@ from benchmark.results.measured import Measurement
 class _Variant:
     """A network in a runtime: what is loaded, and what answers."""
 
-    runtime: str
+    name: str
     prepared: Any
     answer: Answer
+
+    @property
+    def runtime(self) -> Runtime:
+        return RUNTIMES[self.name]
+
+    def memory(self, call: Call, threads: int) -> int | None:
+        if self.runtime.on_gpu:
+            return memory_on_gpu(self.prepared, self.answer, self.runtime.given(call))
+        return memory_of(self.name, self.prepared, call, threads)
+
+
+Pair = tuple[_Variant, _Variant]
+"""A network, and its dense parent."""
 
 
 def applicable(network: Deployed) -> dict[str, str]:
     """The runtimes by name, each with the reason why it cannot run this network; empty if it can."""
-    reasons = dict.fromkeys(RUNTIMES, "")
-    if not network.zeros:
-        reasons["csr"] = "no layer of this network has zeros"
-    if not available():
-        reasons["onnxruntime"] = "it is not installed: pip install 'prunebench[onnx]'"
-    elif not network.call(1).tensors:
-        reasons["onnxruntime"] = "this network is not called with tensors alone"
-    return reasons
+    return {name: runtime.refuses(network) for name, runtime in RUNTIMES.items()}
 
 
 def measure(
@@ -50,50 +56,75 @@ def measure(
         VerificationFailed: its outputs in a runtime are not those of torch.
     """
     torch.set_num_threads(threads)
-    example = network.call(2)
-    ours = [_variant(name, network.network, network.zeros, example, threads) for name in runtimes]
-    parents = {name: _variant(name, network.parent, [], example, threads) for name in {*map(_beside, runtimes)}}
-    where = device_facts(torch.device("cpu")) | {"torch": torch.__version__, "onnxruntime": installed("onnxruntime")}
-    found = list[Measurement]()
+    pairs, found = _pairs(network, runtimes, threads), list[Measurement]()
     for batch in batches:
         call = network.call(batch)
-        expected = RUNTIMES["torch"].load(network.network, threads)(call)
-        for one in ours:
-            require_near(one.runtime, one.answer(call), expected)
-        variants = [*ours, *parents.values()]
-        timed = side_by_side([partial(one.answer, call) for one in variants], rounds)
-        seconds = dict(zip(variants, timed, strict=True))
-        memory = {one: memory_of(one.runtime, one.prepared, call, threads) for one in variants}
-        for one in ours:
-            parent = parents[_beside(one.runtime)]
-            ratios = [theirs / own for own, theirs in zip(seconds[one], seconds[parent], strict=True)]
-            found.append(
-                Measurement(
-                    runtime=one.runtime,
-                    batch=batch,
-                    threads=threads,
-                    seconds=middle(seconds[one]),
-                    parent_seconds=middle(seconds[parent]),
-                    faster=middle(ratios),
-                    memory=memory[one],
-                    parent_memory=memory[parent],
-                    size=size_of(one.prepared),
-                    parent_size=size_of(parent.prepared),
-                    rounds=rounds,
-                    where=where,
-                )
-            )
+        _require_same(pairs, call, RUNTIMES["torch"].load(network.network, threads)(call))
+        seconds = _seconds(pairs, call, rounds)
+        memory = {one: one.memory(call, threads) for one in seconds}
+        found += [_measurement(pair, batch, threads, seconds, memory) for pair in pairs]
     return found
 
 
-def _beside(runtime: str) -> str:
-    """The runtime of the parent, which has no zeros."""
-    return "torch" if runtime == "csr" else runtime
+def _pairs(network: Deployed, runtimes: Sequence[str], threads: int) -> list[Pair]:
+    """The network in each runtime, with its parent in the runtime that it is measured beside; that is prepared once."""
+    example = network.call(2)
+    beside = {name: RUNTIMES[name].beside or name for name in runtimes}
+    parents = {name: _variant(name, network.parent, [], example, threads) for name in dict.fromkeys(beside.values())}
+    return [
+        (_variant(name, network.network, network.zeros, example, threads), parents[beside[name]]) for name in runtimes
+    ]
 
 
-def _variant(runtime: str, network: Any, zeros: list[str], example: Call, threads: int) -> _Variant:
+def _variant(name: str, network: Any, zeros: list[str], example: Call, threads: int) -> _Variant:
     try:
-        prepared = RUNTIMES[runtime].prepare(network, zeros, example)
+        prepared = RUNTIMES[name].prepare(network, zeros, example)
     except Inapplicable as problem:
-        raise PluginError(f"{runtime}: {problem}") from None
-    return _Variant(runtime, prepared, RUNTIMES[runtime].load(prepared, threads))
+        raise PluginError(f"{name}: {problem}") from None
+    return _Variant(name, prepared, RUNTIMES[name].load(prepared, threads))
+
+
+def _require_same(pairs: Sequence[Pair], call: Call, expected: torch.Tensor) -> None:
+    for one, _ in pairs:
+        require_near(one.name, one.answer(one.runtime.given(call)), expected, one.runtime.agrees)
+
+
+def _seconds(pairs: Sequence[Pair], call: Call, rounds: int) -> dict[_Variant, list[float]]:
+    """The seconds of every network and parent in each round, with what it is called with in its place beforehand."""
+    variants = list(dict.fromkeys(one for pair in zip(*pairs, strict=True) for one in pair))
+    timed = side_by_side([partial(one.answer, one.runtime.given(call)) for one in variants], rounds)
+    return dict(zip(variants, timed, strict=True))
+
+
+def _measurement(
+    pair: Pair,
+    batch: int,
+    threads: int,
+    seconds: dict[_Variant, list[float]],
+    memory: dict[_Variant, int | None],
+) -> Measurement:
+    one, parent = pair
+    ratios = [theirs / own for own, theirs in zip(seconds[one], seconds[parent], strict=True)]
+    return Measurement(
+        runtime=one.name,
+        batch=batch,
+        threads=threads,
+        seconds=middle(seconds[one]),
+        parent_seconds=middle(seconds[parent]),
+        faster=middle(ratios),
+        memory=memory[one],
+        parent_memory=memory[parent],
+        size=size_of(one.prepared),
+        parent_size=size_of(parent.prepared),
+        rounds=len(ratios),
+        where=_where(one.runtime),
+    )
+
+
+def _where(runtime: Runtime) -> dict[str, Any]:
+    """The device and the versions that its seconds may depend on."""
+    versions = {"torch": torch.__version__, "onnxruntime": installed("onnxruntime")}
+    if not runtime.on_gpu:
+        return device_facts(torch.device("cpu")) | versions
+    facts = device_facts(gpu.DEVICE) | versions | {"precision": "float16"}
+    return {name: fact for name, fact in facts.items() if name != "tf32"}  # of float32 alone

@@ -1,4 +1,4 @@
-"""How much memory a network takes while it answers, in a process of its own."""
+"""How much memory a network takes while it answers: in a process of its own, or on a GPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from benchmark.deployment.deployed import Call
-from benchmark.deployment.runtimes import RUNTIMES
+from benchmark.deployment.gpu import DEVICE
+from benchmark.deployment.runtimes import RUNTIMES, Answer, size_of
 from benchmark.machine import reset_resident_peak, resident_peak
 
 
@@ -40,6 +41,15 @@ def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | No
         grown = None
     process.join()
     return grown
+
+
+def memory_on_gpu(prepared: Any, answer: Answer, call: Call) -> int:
+    """Bytes of a network on the GPU, and of all that is allocated there at most while it answers."""
+    answer(call)  # libraries allocate their workspace in the first call
+    torch.cuda.reset_peak_memory_stats(DEVICE)
+    before = torch.cuda.memory_allocated(DEVICE)
+    answer(call)
+    return size_of(prepared) + torch.cuda.max_memory_allocated(DEVICE) - before
 
 
 def _answer(runtime: str, content: bytes, threads: int, channel: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The ways in which a network can be run: torch, onnxruntime, and torch with compressed rows of weights."""
+"""The ways in which a network can be run, on a processor and on a GPU, dense and with its zeros left out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.sparse import SparseSemiStructuredTensor
 
-from benchmark.deployment.deployed import Call
-from benchmark.deployment.onnx import onnx_bytes, program, session
+from benchmark.deployment import gpu
+from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.onnx import available, onnx_bytes, program, session
 from benchmark.deployment.sparse_layers import Rows, compressed
 from benchmark.errors import VerificationFailed
 
@@ -21,20 +23,34 @@ Answer = Callable[[Call], Tensor]
 """The outputs of a network for a call."""
 
 
+def _same(call: Call) -> Call:
+    return call
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A way to run networks.
 
     Args:
+        refuses: why it does not run this network here; empty if it does.
         prepare: makes what is loaded, a module or the bytes of a file, of a network, the names of its layers with
-            zeros, and an example of a call. Raises Inapplicable where this runtime cannot run the network.
+            zeros, and an example of a call. Raises Inapplicable where this runtime cannot run the network after all.
         load: what answers with that, with so many threads.
+        given: what it is called with, where that is not the call itself.
+        agrees: how far its outputs may lie from those of torch (`AGREES`).
+        beside: the runtime of the dense parent, if that is another one.
         package: that it needs beside torch.
+        on_gpu: whether it runs there.
     """
 
+    refuses: Callable[[Deployed], str]
     prepare: Callable[[nn.Module, list[str], Call], Any]
     load: Callable[[Any, int], Answer]
+    given: Callable[[Call], Call] = _same
+    agrees: float = AGREES
+    beside: str = ""
     package: str = "torch"
+    on_gpu: bool = False
 
 
 def _eager(network: nn.Module, threads: int) -> Answer:
@@ -42,7 +58,7 @@ def _eager(network: nn.Module, threads: int) -> Answer:
 
     def answer(call: Call) -> Tensor:
         with torch.inference_mode():
-            return first(call.of(network))
+            return call.of(network)
 
     return answer
 
@@ -52,25 +68,55 @@ def _session(content: bytes, threads: int) -> Answer:
     return lambda call: runs(call.tensors)
 
 
+def _not_tensors(network: Deployed) -> str:
+    return "" if network.call(1).tensors else "this network is not called with tensors alone"
+
+
+def _no_onnx(network: Deployed) -> str:
+    return _not_tensors(network) if available() else "it is not installed: pip install 'prunebench[onnx]'"
+
+
+def _no_zeros(network: Deployed) -> str:
+    return "" if network.zeros else "no layer of this network has zeros"
+
+
+def _no_gpu(network: Deployed) -> str:
+    return gpu.without_gpu() or _not_tensors(network)
+
+
+def _no_two_of_four(network: Deployed) -> str:
+    sizes = f"outputs in multiples of {gpu.OUTPUTS} and inputs of {gpu.INPUTS}"
+    fits = gpu.two_of_four(network.network, network.zeros)
+    unfit = "" if fits else f"no linear layer of this network keeps two of every four weights, with {sizes}"
+    return gpu.without_sparse_cores() or unfit or _not_tensors(network)
+
+
 RUNTIMES: Mapping[str, Runtime] = {
-    "torch": Runtime(lambda network, zeros, call: network, _eager),
-    "onnxruntime": Runtime(lambda network, zeros, call: onnx_bytes(program(network, call)), _session, "onnxruntime"),
-    "csr": Runtime(lambda network, zeros, call: compressed(network, zeros), _eager),
+    "torch": Runtime(lambda network: "", lambda network, zeros, call: network, _eager),
+    "onnxruntime": Runtime(
+        _no_onnx, lambda network, zeros, call: onnx_bytes(program(network, call)), _session, package="onnxruntime"
+    ),
+    "csr": Runtime(_no_zeros, lambda network, zeros, call: compressed(network, zeros), _eager, beside="torch"),
+    "cuda": Runtime(
+        _no_gpu, lambda network, zeros, call: gpu.halved(network), gpu.answering, gpu.given, gpu.AGREES, on_gpu=True
+    ),
+    "2:4": Runtime(
+        _no_two_of_four,
+        lambda network, zeros, call: gpu.packed(network, zeros),
+        gpu.answering,
+        gpu.given,
+        gpu.AGREES,
+        beside="cuda",
+        on_gpu=True,
+    ),
 }
-"""By name. In `csr`, layers with zeros compute with their nonzero weights alone."""
+"""By name. In `csr` and `2:4`, layers with zeros compute with their nonzero weights alone."""
 
 
-def first(outputs: Any) -> Tensor:
-    """The tensor that a network answers with; the first one if there are several."""
-    while not isinstance(outputs, Tensor):
-        outputs = next(iter(outputs.values() if isinstance(outputs, Mapping) else outputs))
-    return outputs
-
-
-def require_near(name: str, outputs: Tensor, expected: Tensor) -> None:
-    """Raise VerificationFailed if outputs are further from those of torch than `AGREES`."""
-    allowed = AGREES * max(1.0, float(expected.abs().max()))
-    apart = float((outputs - expected).abs().max())
+def require_near(name: str, outputs: Tensor, expected: Tensor, agrees: float = AGREES) -> None:
+    """Raise VerificationFailed if outputs are further from those of torch than `agrees` allows."""
+    allowed = agrees * max(1.0, float(expected.abs().max()))
+    apart = float((outputs.to(expected) - expected).abs().max())
     if not apart <= allowed:
         raise VerificationFailed(f"in {name}, outputs are {apart:.2g} from those of torch; {allowed:.2g} is allowed")
 
@@ -79,6 +125,12 @@ def size_of(prepared: nn.Module | bytes) -> int:
     """Bytes of what is loaded: of a file, or of parameters and buffers, compressed ones with their indices."""
     if isinstance(prepared, bytes):
         return len(prepared)
-    plain = [*prepared.parameters(), *prepared.buffers()]
     rows = sum(module.bytes for module in prepared.modules() if isinstance(module, Rows))
-    return rows + sum(value.numel() * value.element_size() for value in plain)
+    return rows + sum(map(_bytes_of, [*prepared.parameters(), *prepared.buffers()]))
+
+
+def _bytes_of(value: Tensor) -> int:
+    if isinstance(value, SparseSemiStructuredTensor):
+        parts = (value.packed, value.meta)
+        return sum(part.numel() * part.element_size() for part in parts if part is not None)
+    return value.numel() * value.element_size()

@@ -6,18 +6,17 @@ import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from benchmark.leaderboard.statistics import summarize
+from benchmark.leaderboard.worth import Measured, Way, Worth, nothing, worth_of
 from benchmark.results.cell import control_of
 from benchmark.results.outcome import Answer
-from benchmark.results.record import Cost, Ranking
+from benchmark.results.record import Cost
 from benchmark.results.spelling import spelled
 
 A = TypeVar("A", bound=Answer)
-Table = tuple[str, str, str]
-"""What `Cell.table` and `Row.table` give."""
 
 TaskName = Callable[[str, Mapping[str, Any]], str]
 """Maps a task and its options to the name that tables show."""
@@ -50,6 +49,7 @@ class Row:
         task_name: name of the task in table titles.
         noted: number of its records with notes.
         unrefereed: number of its records whose algorithm ran in the process that judged it.
+        worth: what zeros were worth to those of its networks that were measured, by the way in which they were run.
     """
 
     task: str
@@ -82,6 +82,7 @@ class Row:
     task_name: str = ""
     noted: int = 0
     unrefereed: int = 0
+    worth: Mapping[Way, Worth] = field(default_factory=dict)
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -132,65 +133,12 @@ def references(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     return by_table
 
 
-def agreeing(records: Iterable[A]) -> tuple[list[A], list[str]]:
-    """Separate records that cannot stand in their table: ranked by another metric, or made with other data.
-
-    Seeds may choose splits of their own. So records agree in their data with most of the same table and seed. If all
-    seeds of a table but one have the same data, and they are three or more, that one is left out.
-
-    Returns:
-        The other records, in order, and a line for each one left out.
-    """
-    read = list(records)
-    rankings, data = _usual_rankings(read), _usual_data(read)
-    kept, problems = list[A](), list[str]()
-    for record in read:
-        other = rankings[record.cell.table]
-        if record.ranking != other:
-            problems.append(
-                f"record {record.key[:8]}: it is ranked by {record.ranking.metric} ({record.ranking.direction}), "
-                f"most of its table by {other.metric} ({other.direction})"
-            )
-        elif record.data and record.data != data[record.cell.table][record.cell.seed]:
-            problems.append(
-                f"record {record.key[:8]}: it was made with other data than most of its table (see where.data)"
-            )
-        else:
-            kept.append(record)
-    return kept, problems
-
-
-def _usual_rankings(records: Iterable[Answer]) -> dict[Table, Ranking]:
-    """Return by table the metric that ranks most of its records."""
-    counts: dict[Table, Counter[Ranking]] = defaultdict(Counter)
-    for record in records:
-        counts[record.cell.table][record.ranking] += 1
-    return {table: count.most_common(1)[0][0] for table, count in counts.items()}
-
-
-def _usual_data(records: Iterable[Answer]) -> dict[Table, dict[int, str]]:
-    """Return by table and seed the data of most records."""
-    counts: dict[Table, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for record in records:
-        if record.data:
-            counts[record.cell.table][record.cell.seed][record.data] += 1
-    return {
-        table: _same_for_all({seed: count.most_common(1)[0][0] for seed, count in seeds.items()})
-        for table, seeds in counts.items()
-    }
-
-
-def _same_for_all(data: dict[int, str]) -> dict[int, str]:
-    """Return the data of each seed; of all the same, if all but one of three or more seeds agree."""
-    usual, count = Counter(data.values()).most_common(1)[0]
-    return dict.fromkeys(data, usual) if len(data) > 2 and count == len(data) - 1 else data
-
-
 def rows(
     records: Iterable[Answer],
     task_name: TaskName = spelled,
     absent: OptionValues = no_values,
     defaults: OptionValues = no_values,
+    measured: Measured = nothing,
 ) -> list[Row]:
     """Return the rows of these records, best first within each column; rows without a result last.
 
@@ -198,8 +146,9 @@ def rows(
         task_name: gives the name of a task in table titles; by default the task with all its options.
         absent: gives what the absence of options in a cell means, so that labels can say it.
         defaults: gives the defaults of options, as far as they are known; labels say what differs from them.
+        measured: gives what `bench measure` has found of the network of a record.
     """
-    return [row for row, _ in grouped(records, task_name, absent, defaults)]
+    return [row for row, _ in grouped(records, task_name, absent, defaults, measured)]
 
 
 def grouped(
@@ -207,6 +156,7 @@ def grouped(
     task_name: TaskName = spelled,
     absent: OptionValues = no_values,
     defaults: OptionValues = no_values,
+    measured: Measured = nothing,
 ) -> list[tuple[Row, list[A]]]:
     """Return the same rows as `rows`, each with its records."""
     groups: dict[str, list[A]] = defaultdict(list)
@@ -217,11 +167,11 @@ def grouped(
     labels = _labels({key: (cell.algorithm, filled[key]) for key, cell in cells.items()}, defaults)
     tasks = _labels({key: (cell.task, cell.task_options) for key, cell in cells.items()})
     called = {key: task_name(cell.task, cell.task_options) for key, cell in cells.items()}
-    pairs = [(_row(group, labels[key], tasks[key], called[key]), group) for key, group in groups.items()]
+    pairs = [(_row(group, labels[key], tasks[key], called[key], measured), group) for key, group in groups.items()]
     return sorted(pairs, key=lambda pair: _place(pair[0]))
 
 
-def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -> Row:
+def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str, measured: Measured) -> Row:
     cell, ranking = group[0].cell, group[0].ranking
     ok = [record for record in group if record.score is not None]
     summary = summarize([record.score for record in ok if record.score is not None])
@@ -260,6 +210,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str) -
         task_name=task_name,
         noted=sum(record.remarked for record in group),
         unrefereed=sum(record.unrefereed for record in group),
+        worth=worth_of(measured(record.key) for record in ok),
     )
 
 

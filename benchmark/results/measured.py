@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from benchmark.errors import UsageError
 from benchmark.files import write
@@ -14,6 +15,10 @@ from benchmark.results.numbers import Count, Json, Size
 
 COPIES = 1.15
 """By how much the times of two copies of one network may differ; up to 1.12 was seen (results/zeros.md)."""
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9:-]{1,20}$")]
+"""Of a runtime. It heads columns of tables, so that it has no markup."""
 
 
 class Interval(_Value):
@@ -47,7 +52,7 @@ class Measurement(_Value):
         where: processor and versions.
     """
 
-    runtime: str
+    runtime: Name
     batch: Count
     threads: Count
     seconds: Interval
@@ -81,10 +86,23 @@ def measurements(results: Path, cell: Cell) -> list[Measurement]:
         UsageError: the file is not one of measurements.
     """
     file = file_of(results, cell)
+    return _read(file) if file.exists() else []
+
+
+def every_measurement(results: Path) -> tuple[dict[str, list[Measurement]], list[str]]:
+    """All measurements of a results folder by the key of their record, and a line for each file that cannot be read."""
+    found, problems = dict[str, list[Measurement]](), list[str]()
+    for file in sorted((results / "measured").glob("*.json")):
+        try:
+            found[file.stem] = _read(file)
+        except UsageError as problem:
+            problems.append(str(problem))
+    return found, problems
+
+
+def _read(file: Path) -> list[Measurement]:
     try:
         return _MEASUREMENTS.validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return []
     except (ValidationError, OSError) as problem:
         raise UsageError(
             f"{file} has no measurements that can be read ({str(problem).splitlines()[0]}); delete it"

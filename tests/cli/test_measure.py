@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from benchmark.deployment import gpu
 from benchmark.deployment import measure as measuring
 from benchmark.results.record import Record
 from benchmark.results.store import Store
-from tests.support.command import Bench
+from tests.support.command import Bench, assert_one_clear_line
 
 pytestmark = pytest.mark.runs
 
@@ -95,6 +96,18 @@ def test_what_cannot_be_measured_says_why(store: Store, bench: Bench) -> None:
     assert "csr cannot be measured: no layer of this network has zeros" in ended.err
 
 
+def test_without_a_gpu_one_line_says_what_is_not_measured(
+    store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    key = of(store, "channels").key[:12]
+    ended = bench("measure", key, "--batch", "1", "--rounds", "6", "--results", store.root)
+    assert ended.code == 0
+    assert "without cuda, 2:4: torch finds no CUDA device here" in ended.err.splitlines()
+    ended = bench("measure", key, "--runtime", "2:4", "--results", store.root)
+    assert_one_clear_line(ended, 2, "2:4 cannot be measured: torch finds no CUDA device here")
+
+
 # --- export -----------------------------------------------------------------------------------------------------------
 
 
@@ -132,3 +145,19 @@ def test_an_unknown_format_is_one_line(store: Store, bench: Bench, tmp_path: Pat
     assert ended.code == 2
     assert "no format named 'onx'. Did you mean 'onnx'?" in ended.err
     assert not (tmp_path / "net").exists()
+
+
+def test_of_a_program_for_sparse_tensor_cores_one_line_says_why_it_is_not_there(
+    store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Layers of the digits are smaller than what these cores take, so that other sizes fit here."""
+    words = ["--pattern", "2:4", "--sparsity", "0.5", "--budget", "smoke", "--jobs", "0", "--results", store.root]
+    assert bench("run", "--algo", "snip", "--task", "digits", *words).code == 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(gpu, "OUTPUTS", 2)
+    monkeypatch.setattr(gpu, "INPUTS", 4)
+    key = of(store, "2:4").key[:12]
+    ended = bench("export", key, "--results", store.root, "--to", tmp_path / "net", "--format", "torch")
+    assert ended.code == 0, ended.err
+    assert "without network-2-4.pt2: torch finds no CUDA device here" in ended.err.splitlines()
+    assert {file.name for file in (tmp_path / "net").iterdir()} == {"network.pt2", "record.json"}

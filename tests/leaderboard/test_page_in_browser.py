@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from benchmark.leaderboard.page import page
+from benchmark.results.measured import Measurement
 from tests.support.board import HOSTILE, NAMES, board, hostile, numbers
+from tests.support.measured import measurement
 
 pytestmark = pytest.mark.slow
 
@@ -206,6 +208,27 @@ def test_an_open_row_can_be_sent(visit: Open, html: str) -> None:
     again = visit(html, at="#" + seen.page.url.partition("#")[2])
     assert again.texts("#panel-title") == title == ["dense"]
     assert again.page.locator("#panel").is_visible()
+
+
+def test_what_was_measured_is_a_column_that_sorts_and_a_part_of_the_row(visit: Open) -> None:
+    """Rows that were not measured have empty cells, and stay last."""
+    ratios = {"random": (0.5, 0.4, 0.6), "snip": (2.0, 1.5, 3.0)}
+
+    def measured(key: str) -> list[Measurement]:
+        [of] = [record.cell for record in board() if record.key == key]
+        known = of.sparsity == 0.9 and of.task == "digits" and not of.control
+        return [measurement("csr", faster=ratios[of.algorithm])] if known and of.algorithm in ratios else []
+
+    seen = visit(page(board(), numbers(), NAMES, draw=False, measured=measured))
+    group, button = f"{DIGITS} tbody:nth-of-type(2)", f'{DIGITS} [data-column="csr, 1"]'
+    seen.page.click(button)
+    assert seen.texts(f"{group} td:nth-child(10)")[:3] == ["0.50 slower", "2.00", ""]
+    seen.page.click(button)
+    assert seen.texts(f"{group} td:nth-child(10)")[:3] == ["2.00", "0.50 slower", ""]
+    assert "measured on one, 1 thread" in seen.texts(f"{DIGITS} .about")[-1]
+    assert not seen.page.locator('[data-table^="cora"] [data-column="csr, 1"]').count()
+    seen.page.click(f"{group} tr:nth-of-type(2) .value")
+    assert "What zeros are worth" in seen.texts("#panel-body h3")
 
 
 def test_all_can_be_reached_by_keyboard(visit: Open, html: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from benchmark.leaderboard.rows import agreeing, rows
+from benchmark.leaderboard.agreeing import agreeing
+from benchmark.leaderboard.rows import rows
 from benchmark.results.record import Record
 from benchmark.results.store import Store
 from tests.support.command import Bench

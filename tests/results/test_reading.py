@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.leaderboard.rows import agreeing
+from benchmark.leaderboard.agreeing import agreeing
 from benchmark.results.digest import with_digest
 from benchmark.results.reading import read
 from benchmark.results.store import Store

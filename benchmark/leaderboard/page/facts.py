@@ -12,6 +12,9 @@ from typing import Any
 from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.rows import OptionValues, Row, no_values, rows
+from benchmark.leaderboard.tables.plain import by_table
+from benchmark.leaderboard.tables.worth import columns
+from benchmark.leaderboard.worth import Measured, nothing
 from benchmark.results.cell import Cell, command
 from benchmark.results.published import Published
 from benchmark.results.record import Record
@@ -66,11 +69,16 @@ TOLD = {
 
 
 def facts(
-    records: Sequence[Record], numbers: Sequence[Published], pictures: Mapping[tuple[str, str, str], Any], names: Names
+    records: Sequence[Record],
+    numbers: Sequence[Published],
+    pictures: Mapping[tuple[str, str, str], Any],
+    names: Names,
+    measured: Measured = nothing,
 ) -> dict[str, Any]:
     """Return everything that the page shows. The result does not depend on the order of the records."""
     records = sorted(records, key=lambda record: record.key)
-    board, places, texts = rows(records, absent=names.absent, defaults=names.defaults), Numbered(), Numbered()
+    board = rows(records, absent=names.absent, defaults=names.defaults, measured=measured)
+    places, texts = Numbered(), Numbered()
     runs: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         runs[_identity(record.cell)].append(record)
@@ -91,6 +99,8 @@ def facts(
         place = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
         family = "control" if row.control else names.family(row.algorithm) or "other"
         table["rows"].append({"family": family} | _row(row, group, place, controls_of[id(row)], places, names))
+    for of, several in by_table(board).items():
+        _add_worth(tables[of], several)
     return {
         "tables": list(tables.values()),
         "places": places.values,
@@ -99,6 +109,15 @@ def facts(
         "records": len(records),
         "digest": hashlib.sha256("".join(record.key for record in records).encode()).hexdigest()[:12],
     }
+
+
+def _add_worth(table: dict[str, Any], board: Sequence[Row]) -> None:
+    """Add what was measured to a table and its rows, if anything was: heads, and by row each text with its number."""
+    measured = columns(board)
+    if measured.columns:
+        table["worth"] = {"heads": [column.head for column in measured.columns], "about": measured.about}
+        for row, shown in zip(board, table["rows"], strict=True):
+            shown["worth"] = [[column.cell(row), _short(column.number(row))] for column in measured.columns]
 
 
 def _identity(of: Cell | Row) -> str:

@@ -13,20 +13,29 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.leaderboard.page.drawn import pictures
 from benchmark.leaderboard.page.facts import Names, facts
+from benchmark.leaderboard.worth import Measured, nothing
 from benchmark.results.published import TAGS, Published
 from benchmark.results.record import Record
 
 HERE = Path(__file__).parent
 
 
-def page(records: Sequence[Record], numbers: Sequence[Published], names: Names, *, draw: bool = True) -> str:
+def page(
+    records: Sequence[Record],
+    numbers: Sequence[Published],
+    names: Names,
+    *,
+    draw: bool = True,
+    measured: Measured = nothing,
+) -> str:
     """Return the HTML page of these records. The same records give the same page.
 
     Args:
         numbers: published results, shown next to the records.
         draw: whether to include figures.
+        measured: gives what `bench measure` has found of the network of a record.
     """
-    known = facts(records, numbers, pictures(records) if draw else {}, names)
+    known = facts(records, numbers, pictures(records) if draw else {}, names, measured)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True

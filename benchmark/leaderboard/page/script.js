@@ -102,11 +102,16 @@ const COLUMNS = [
   { name: "seconds", title: "Seconds", by: (row) => row.seconds, cls: "minor" },
 ];
 
-/** A table without a standing, as one of single seeds, has no column of ranks. */
-const columnsOf = (table) => (table.rows.some((row) => row.rank) ? COLUMNS : COLUMNS.filter(({ name }) => name !== "rank"));
+/** A table without a standing, as one of single seeds, has no column of ranks; one that was measured has further ones. */
+function columnsOf(table) {
+  const measured = (table.worth?.heads || []).map((head, i) => ({ name: head, title: head, by: (row) => row.worth[i][1], cls: "minor" }));
+  return [...COLUMNS.filter(({ name }) => name !== "rank" || ranked(table)), ...measured];
+}
+
+const ranked = (table) => table.rows.some((row) => row.rank);
 
 function sorted(table, rows) {
-  const { by } = COLUMNS.find((column) => column.name === order.column);
+  const { by } = columnsOf(table).find((column) => column.name === order.column) || { by: () => null };
   const sign = order.descending ? -1 : 1;
   const flip = table.direction === "max" ? -1 : 1;
   const keyed = rows.map((row, place) => ({ row, place, key: by({ ...row, loss: known(row.mean) ? flip * row.mean : null }) }));
@@ -155,7 +160,7 @@ function line(table, row, scale, dense) {
   const seen = row.verified && row.verified === row.runs.length;
   const mark = seen ? el("span", { class: "good", title: "every run verified", "aria-label": "verified" }, " ✓") : "";
   return el("tr", { class: row.family === "control" ? "control" : null },
-    columnsOf(table) === COLUMNS ? el("td", { class: "rank" }, rankOf(row)) : [],
+    ranked(table) ? el("td", { class: "rank" }, rankOf(row)) : [],
     el("td", { class: "text method" }, row.label, mark),
     el("td", {}, shown),
     el("td", {}, known(row.mean) && scale.high > scale.low ? plot(row, scale, dense) : ""),
@@ -164,6 +169,7 @@ function line(table, row, scale, dense) {
     el("td", { class: "minor" }, large(row.trainings)),
     el("td", { class: "minor" }, gflops(row.flops)),
     el("td", { class: "minor" }, large(row.seconds)),
+    (row.worth || []).map(([text]) => el("td", { class: text.endsWith("slower") ? "minor bad" : "minor" }, text)),
     el("td", { class: "text minor wrap bad" }, notes(row)));
 }
 
@@ -188,6 +194,7 @@ function board(table, rows) {
     el("header", {}, el("h2", {}, title), el("span", { class: "about" }, told), el("span", { class: "recipe" }, recipe(table))),
     el("div", { class: "pictures" }, table.pictures.map(figure)),
     el("div", { class: "scroll" }, el("table", {}, head(table, id), parts.map((part) => groupOf(table, part, dense)))),
+    table.worth ? el("p", { class: "about worth" }, table.worth.about) : null,
     papers(table));
 }
 
@@ -279,7 +286,7 @@ const pairs = (entries) => el("dl", { class: "pairs" }, entries.filter(([, value
 function show(table, row) {
   document.getElementById("panel-title").textContent = row.label;
   const runs = row.runs.map((values) => named(RUN, values));
-  document.getElementById("panel-body").replaceChildren(...summary(table, row, runs), ...seeds(table, runs), ...doubts(row), ...made(row, runs));
+  document.getElementById("panel-body").replaceChildren(...summary(table, row, runs), ...seeds(table, runs), ...worth(table, row), ...doubts(row), ...made(row, runs));
   panel.dataset.row = row.id;
   remember();
   if (!panel.open) panel.showModal();
@@ -333,6 +340,11 @@ function seeds(table, runs) {
     el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, titles.map((title) => el("th", { scope: "col" }, title)))), el("tbody", {}, rows))),
     el("p", { class: "about" }, "All of a record: ", el("code", {}, `bench show ${runs[0].key}`), ". Trained again: ", el("code", {}, `bench verify ${runs[0].key}`)),
   ];
+}
+
+function worth(table, row) {
+  if (!row.worth?.some(([text]) => text)) return [];
+  return [el("h3", {}, "What zeros are worth"), pairs(row.worth.map(([text], i) => [table.worth.heads[i], text])), el("p", { class: "about" }, table.worth.about)];
 }
 
 function doubts(row) {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from statistics import median
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmark.errors import UsageError
@@ -12,11 +12,10 @@ from benchmark.leaderboard.rows import Row, TaskName, grouped
 from benchmark.leaderboard.tables.formats import Rows
 from benchmark.leaderboard.tables.plain import Facts, Tables, number, titles
 from benchmark.leaderboard.tables.views import WHERE
-from benchmark.results.cell import Cell
+from benchmark.leaderboard.tables.worth import WORDS, columns
+from benchmark.leaderboard.worth import Measured
 from benchmark.results.measured import Interval, Measurement
 from benchmark.results.record import Record
-
-WORDS = {True: "faster", False: "slower", None: "not told apart"}
 
 
 def measured_rows(found: Sequence[Measurement]) -> Rows:
@@ -39,85 +38,43 @@ def measured_rows(found: Sequence[Measurement]) -> Rows:
     ]
 
 
-def speed(
-    records: Iterable[Record], measured: Callable[[Cell], Sequence[Measurement]], task_name: TaskName
-) -> tuple[Tables, Facts]:
-    """How much faster than dense networks those of each row were, in every runtime and for every size of batches.
-
-    Args:
-        measured: what was measured of the network of a cell.
+def speed(records: Sequence[Record], task_name: TaskName, measured: Measured) -> tuple[Tables, Facts]:
+    """How much faster than dense networks those of each row were, with a table for every machine and its versions.
 
     Raises:
         UsageError: nothing was measured of any network.
     """
-    rows = [
-        (row, conditions, several)
-        for row, runs in grouped(records, task_name)
-        for conditions, several in _by_machine(runs, measured).items()
-    ]
+    rows = [(row, runs) for row, runs in grouped(records, task_name, measured=measured) if row.worth]
     if not rows:
         raise UsageError("no network here was measured; run: bench measure KEY")
-    heads = titles(row for row, _, _ in rows)
-    tables: Tables = {}
-    for row, (processor, threads), several in rows:
-        how = f"{processor}, {threads} {'thread' if threads == 1 else 'threads'}"
-        head = f"{heads[row.table]}; seconds of dense / seconds of ours, {how}"
-        tables.setdefault(head, []).append(_speed(row, several))
-    return {head: _even(table) for head, table in tables.items()}, [
-        fact for row, _, several in rows for fact in _facts(row, several)
+    heads = titles(row for row, _ in rows)
+    by_place: dict[tuple[tuple[str, str, str], str], list[Row]] = defaultdict(list)
+    for row, _ in rows:
+        for place in sorted({way.place for way in row.worth}):
+            here = {way: worth for way, worth in row.worth.items() if way.place == place}
+            by_place[row.table, place].append(replace(row, worth=here))
+    tables = {f"{heads[table]}; {columns(several).about}": _speed(several) for (table, _), several in by_place.items()}
+    return tables, [fact for row, runs in rows for fact in _facts(row, runs, measured)]
+
+
+def _speed(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Rows with what was measured of them in one place."""
+    shown = columns(rows)
+    return [
+        {
+            "algorithm": row.label,
+            "pattern": row.pattern,
+            "sparsity": f"{row.sparsity:g}",
+            row.metric: number(row.mean),
+            **shown.cells(row),
+        }
+        for row in rows
     ]
 
 
-Machine = tuple[str, int]
-"""A processor, and how many threads of it."""
-
-
-def _by_machine(
-    runs: Sequence[Record], measured: Callable[[Cell], Sequence[Measurement]]
-) -> dict[Machine, list[list[Measurement]]]:
-    """The measurements of each run's network, by machine."""
-    found: dict[Machine, list[list[Measurement]]] = defaultdict(list)
-    for run in runs:
-        of_run: dict[Machine, list[Measurement]] = defaultdict(list)
-        for one in measured(run.cell):
-            of_run[str(one.where.get("processor")), one.threads].append(one)
-        for machine, ones in of_run.items():
-            found[machine].append(ones)
-    return found
-
-
-def _speed(row: Row, several: Sequence[Sequence[Measurement]]) -> dict[str, str]:
-    by_way: dict[str, list[Measurement]] = defaultdict(list)
-    for one in (one for ones in several for one in ones):
-        by_way[f"{one.runtime}, {one.batch}"].append(one)
-    smaller = [one.parent_size / one.size for ones in several for one in ones]
-    return {
-        "algorithm": row.label,
-        "pattern": row.pattern,
-        "sparsity": f"{row.sparsity:g}",
-        row.metric: number(row.mean),
-        "networks": str(len(several)),
-        "smaller": f"{max(smaller):.1f}",
-        **{way: _ratio(ones) for way, ones in by_way.items()},
-    }
-
-
-def _ratio(several: Sequence[Measurement]) -> str:
-    """The median over networks. What is slower is called so."""
-    verdicts = {one.faster.above_one for one in several}
-    note = " slower" if verdicts == {False} else " (not told apart)" if verdicts != {True} else ""
-    return f"{median(one.faster.median for one in several):.2f}{note}"
-
-
-def _even(rows: Rows) -> list[dict[str, Any]]:
-    """Rows with the columns of all of them."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name, "") for name in names} for row in rows]
-
-
-def _facts(row: Row, several: Sequence[Sequence[Measurement]]) -> list[dict[str, Any]]:
+def _facts(row: Row, runs: Iterable[Record], measured: Measured) -> list[dict[str, Any]]:
     named = {name: getattr(row, name) for name in (*WHERE, "n", "mean")}
-    return [named | one.model_dump() for ones in several for one in ones]
+    return [named | {"key": run.key} | one.model_dump() for run in runs for one in measured(run.key)]
 
 
 def _ms(seconds: Interval) -> str:

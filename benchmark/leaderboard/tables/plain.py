@@ -10,6 +10,7 @@ from typing import Any
 from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
 from benchmark.leaderboard.rows import shows_patterns
+from benchmark.leaderboard.tables.worth import columns, worth_facts
 
 Tables = dict[str, list[dict[str, str]]]
 """Rows of formatted values, by title of the table."""
@@ -21,7 +22,8 @@ Facts = list[dict[str, Any]]
 def boards(rows: Sequence[Row]) -> Tables:
     """Return one table for each task (with its options), model and budget, in the order of the rows.
 
-    A table without a standing, as one of single seeds, has no column of ranks.
+    A table without a standing, as one of single seeds, has no column of ranks. One in which networks were measured has
+    columns of what their zeros were worth.
     """
     tables: Tables = {}
     patterns = shows_patterns(row.pattern for row in rows)
@@ -29,20 +31,33 @@ def boards(rows: Sequence[Row]) -> Tables:
     places = standings(rows, comparisons)
     ranked = {row.table for row, standing in zip(rows, places, strict=True) if standing}
     tests, heads = _tests(comparisons), titles(rows)
+    worth = {table: columns(several) for table, several in by_table(rows).items()}
     for row, standing in zip(rows, places, strict=True):
-        about = f"; {tests[row.table]}" if row.table in ranked else ""
+        about = tests[row.table] if row.table in ranked else ""
         rank = {"rank": str(standing or "")} if row.table in ranked else {}
-        tables.setdefault(f"{heads[row.table]}{about}", []).append(rank | _display_row(row, standing, patterns))
+        measured, notes = worth[row.table], {"": _notes(row, standing)}
+        shown = rank | _display_row(row, patterns) | measured.cells(row) | notes
+        title = "; ".join(filter(None, (heads[row.table], about, measured.about)))
+        tables.setdefault(title, []).append(shown)
     return tables
+
+
+def by_table(rows: Iterable[Row]) -> dict[tuple[str, str, str], list[Row]]:
+    """Return the rows of each table, in order."""
+    found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.table].append(row)
+    return found
 
 
 def board_facts(rows: Sequence[Row]) -> Facts:
     """Return the rows of `boards` with all values, unformatted."""
-    facts = []
+    facts, measured = [], any(row.worth for row in rows)
     for row, standing in zip(rows, standings(rows), strict=True):
         rank = standing or Standing(0, 0, 0, ())
         ranks = {"rank_best": rank.best or None, "rank_worst": rank.worst or None, "rank_of": rank.of or None}
-        facts.append(_columns(row) | ranks | {"missing_seeds": list(rank.missing)})
+        worth = worth_facts(row) if measured else {}
+        facts.append(_columns(row) | ranks | {"missing_seeds": list(rank.missing)} | worth)
     return facts
 
 
@@ -93,7 +108,7 @@ def chance(p: float | None) -> str:
     return "" if p is None else "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
-def _display_row(row: Row, standing: Standing | None, patterns: bool) -> dict[str, str]:
+def _display_row(row: Row, patterns: bool) -> dict[str, str]:
     cost = row.cost
     return {
         "algorithm": row.label,
@@ -106,11 +121,10 @@ def _display_row(row: Row, standing: Standing | None, patterns: bool) -> dict[st
         "trainings": f"{cost['trainings']:.1f}" if cost else "",
         "GFLOPs": f"{(row.flops or 0) / 1e9:,.1f}" if cost else "",
         "seconds": f"{cost['seconds']:,.1f}" if cost else "",
-        "": ", ".join(_notes(row, standing)),
     }
 
 
-def _notes(row: Row, standing: Standing | None) -> list[str]:
+def _notes(row: Row, standing: Standing | None) -> str:
     """Return remarks on a row: its verified runs, unsuccessful runs and missing seeds."""
     notes = [f"{n} {what}" for what in ("failed", "diverged", "skipped", "timeout") if (n := getattr(row, what))]
     if row.verified:
@@ -120,8 +134,8 @@ def _notes(row: Row, standing: Standing | None) -> list[str]:
     if row.noted:
         notes.append(f"{row.noted} with notes (bench show)")
     if standing and standing.missing:
-        return [f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds", *notes]
-    return notes
+        notes.insert(0, f"incomplete: {row.n} of {row.n + len(standing.missing)} seeds")
+    return ", ".join(notes)
 
 
 def how(comparisons: Sequence[Comparison]) -> str:
@@ -143,6 +157,5 @@ def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:
 
 def _columns(row: Row) -> dict[str, Any]:
     """Return the fields of a row that are part of JSON and CSV output."""
-    return {
-        name: value for name, value in asdict(row).items() if name not in ("edited", "task_name", "noted", "unrefereed")
-    }
+    left_out = ("edited", "task_name", "noted", "unrefereed", "worth")
+    return {name: value for name, value in asdict(row).items() if name not in left_out}
