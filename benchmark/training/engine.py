@@ -12,7 +12,7 @@ from torch import Tensor
 from benchmark.data.splits import Batch, Data
 from benchmark.errors import Diverged
 from benchmark.pruning.masks import Masks
-from benchmark.random_streams import stream, stream_seed
+from benchmark.training.batches import Batches
 from benchmark.training.cuda_graphs import Captured, Record, never_waiting, rehearsed
 from benchmark.training.fixed_entries import FixedEntries, Held
 from benchmark.training.gradients import gradients_of, put_gradients
@@ -24,10 +24,9 @@ from benchmark.training.optimizers import (
     set_rate,
     start_late_momentum,
 )
-from benchmark.training.order import Order
 from benchmark.training.recipe import Recipe
 from benchmark.training.recording import Recording
-from benchmark.training.shares import WHOLE, Shares, rows_of
+from benchmark.training.shares import Shares
 from benchmark.training.state import digest_of
 from benchmark.training.update_hooks import call_update_hooks
 
@@ -35,19 +34,12 @@ CHECK_EVERY = 50
 """Steps between two checks that the loss is finite. On a GPU each check waits for the device."""
 
 
-def default_generator(device: torch.device) -> torch.Generator:
-    """The generator that dropout draws from on this device."""
-    if device.type == "cuda":
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-        return torch.cuda.default_generators[device.index or 0]
-    return torch.default_generator
-
-
 class Engine:
     """Trains `parameters` by a recipe, from step `clock` on. Pruned weights are exactly 0 after every update.
 
     Args:
         loss: the differentiable training loss of a batch.
+        device: of the parameters.
         groups: for the names of parameters that are trained otherwise than the recipe says.
         shares: divides batches among processes, if there are several.
     """
@@ -64,12 +56,8 @@ class Engine:
         shares: Shares | None = None,
     ) -> None:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
-        self.batch_size, self.updates = min(recipe.batch_size, len(data)), 0
-        self.data, self._loss, self._device, self._groups = data, loss, device, groups or {}
-        self._shares = shares
-        self._resident = getattr(data, "index_device", torch.device("cpu"))  # data in files are indexed on the CPU
-        self.reorder(seed)
-        self._noise = default_generator(device)
+        self._loss, self._device, self._groups, self._shares = loss, device, groups or {}, shares
+        self.batches, self.updates = Batches(data, recipe.batch_size, seed, device, shares), 0
         self._fixed, self._recording = FixedEntries(parameters), Recording()
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._buffers: list[Tensor] = []
@@ -83,7 +71,7 @@ class Engine:
             record: how to record; None for plain steps only.
         """
         self._buffers = list(buffers)
-        self._recording.use(record, reads=bool(getattr(self.data, "replayable", False)))
+        self._recording.use(record, reads=bool(getattr(self.batches.data, "replayable", False)))
 
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
@@ -103,14 +91,13 @@ class Engine:
 
     def change(self, data: Data | None = None, recipe: Recipe | None = None) -> None:
         """From here on, train on other data, or by a recipe that differs in its augmentation or its length."""
-        self.data, self.recipe = data or self.data, recipe or self.recipe
-        self.batch_size = min(self.recipe.batch_size, len(self.data))
+        self.recipe = recipe or self.recipe
+        self.batches.change(data or self.batches.data, self.recipe.batch_size)
         self._recording.restart()  # the recorded step may read the old data
 
     def reorder(self, seed: int) -> None:
         """Draw the order of the data, augmentation and dropout from another seed from here on."""
-        self._seed = seed
-        self._order = Order(len(self.data), self.recipe.batch_size, seed, device=self._resident)
+        self.batches.reorder(seed)
 
     def project(self, masks: Masks) -> None:
         """Set pruned weights and their optimizer state to zero; from here on they stay zero."""
@@ -140,17 +127,23 @@ class Engine:
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
-        reads = self._reads
-        inputs = (self._order[self.clock],) if reads else self._batch(self._rows())
+        augment = self.recipe.augment
+        reads = self._recording.reads and not augment  # then only the index is copied into a recorded step
+        inputs = (self.batches.index(self.clock),) if reads else self.batches.own(self.clock, augment)
         if self._recording.due(inputs):
             self._try_recording(inputs, reads)
         if captured := self._recording.fitting(inputs):
             return captured.passes(inputs)
-        return self._passes(self.data.batch(*inputs) if reads else inputs)
+        return self._passes(self.batches.data.batch(*inputs) if reads else inputs)
 
     def batch(self) -> Batch:
         """This step's batch, whole."""
-        return self._batch(WHOLE)
+        return self.batches.whole(self.clock, self.recipe.augment)
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a batch."""
+        return self.batches.size
 
     def memory(self, parameter: Tensor) -> dict[str, Any]:
         """What the optimizer remembers of a parameter, by torch's names."""
@@ -171,24 +164,6 @@ class Engine:
     def rate(self) -> float:
         """The learning rate of this step."""
         return self.recipe.rate_at(self.clock)
-
-    @property
-    def _reads(self) -> bool:
-        """Whether a recorded step reads its batch, too, so that only the index is copied into it."""
-        return self._recording.reads and not self.recipe.augment
-
-    def _rows(self) -> slice:
-        """The examples of this step's batch that this process trains on."""
-        return self._shares.rows(self.batch_size, self._batch, self.recipe.augment) if self._shares else WHOLE
-
-    def _batch(self, rows: slice, ahead: int = 0) -> Batch:
-        """Examples of a step's batch, which is augmented whole: its random numbers do not depend on the rows."""
-        step, augment = self.clock + ahead, self.recipe.augment
-        read = WHOLE if augment else rows
-        batch = self.data.batch(self._order[step][read])
-        if begin := getattr(self.data, "ahead", None):
-            begin(self._order[step + 1][read])
-        return rows_of(augment(batch, stream(self._seed, "augmentation", step)), rows) if augment else batch
 
     @property
     def mode(self) -> str:
@@ -221,7 +196,7 @@ class Engine:
         """
         memory, fixed = self._memory(), self._fixed
         remembered = memory if any(bool(slot.any()) for slot in memory) else []
-        about = [network, self.clock, steps, fixed.masked_places, self._seed, len(fixed.held)]
+        about = [network, self.clock, steps, fixed.masked_places, self.batches.seed, len(fixed.held)]
         return digest_of(about, [*remembered, *fixed.masks, *fixed.held, self._finite])
 
     def state(self) -> dict[str, Any]:
@@ -280,7 +255,7 @@ class Engine:
         A step that reads its batch is recorded over the index of the next one, which shows that nothing is read once.
         """
         set_rate(self._optimizer, self.rate)
-        example = (self._order[self.clock + 1],) if reads else inputs
+        example = (self.batches.index(self.clock + 1),) if reads else inputs
         passes = self._read_and_pass if reads else self._passes
 
         def rehearse(record: Record) -> Captured:
@@ -291,7 +266,7 @@ class Engine:
 
     def _read_and_pass(self, index: Batch) -> Tensor:
         with never_waiting():
-            return self._passes(self.data.batch(*index))
+            return self._passes(self.batches.data.batch(*index))
 
     def _memory(self) -> list[Tensor]:
         """The tensors that the optimizer remembers."""
@@ -302,8 +277,7 @@ class Engine:
         return [*(p.detach() for p in self.parameters.values()), *self._memory(), *self._buffers, self._finite]
 
     def _reseed(self) -> None:
-        """Seed the generator that dropout draws from, so that a step that is repeated draws the same noise."""
-        self._noise.manual_seed(stream_seed(self._seed, "noise", self.clock))
+        self.batches.reseed(self.clock)
 
     def advance(self) -> None:
         """Go to the next step. Raises Diverged within `CHECK_EVERY` steps of a loss that is not finite."""

@@ -217,7 +217,7 @@ def test_a_recorded_step_reads_its_batch_by_the_index() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
     (index,) = run._state.engine._recording.captured._inputs
-    assert torch.equal(index, run._state.engine._order[RECIPE.steps - 1])
+    assert torch.equal(index, run._state.engine.batches.index(RECIPE.steps - 1))
 
 
 class ReadsOnce(TensorData):
@@ -243,7 +243,7 @@ def test_a_reading_that_is_frozen_in_the_recording_is_found_and_left_out_of_it()
                 return replay()
 
         with patch.object(ReadsOnce, "recording", True), torch.enable_grad():
-            recorded.data.batch(recorded._order[recorded.clock + 1])
+            recorded.batches.data.batch(recorded.batches.index(recorded.clock + 1))
         return frozen
 
     data = toy.data(Path()).train
