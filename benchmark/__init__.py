@@ -1,6 +1,7 @@
 """prunebench: the benchmark for neural-network pruning.
 
-What a plug-in needs is importable from here, `from benchmark import Run, algorithm, keep_top`, and from three modules:
+Notebooks and scripts run and compare pruners with `evaluate`, `records`, `board` and `plot`. What a plug-in needs is
+importable from here, too, `from benchmark import Run, algorithm, keep_top`, and from three modules:
 
 - `benchmark.scores`: what several methods rank weights by;
 - `benchmark.schedules`: when to prune and how much;
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from benchmark.data.tensors import TensorData, carve, carved
     from benchmark.data.unpickling import read_arrays, read_pickle, read_tensors
     from benchmark.data.wheels import fetched
-    from benchmark.errors import Inapplicable, UsageError, unknown_name
+    from benchmark.errors import DataMissing, Inapplicable, PluginError, UsageError, unknown_name
     from benchmark.files import file_lock, user_cache
     from benchmark.leaderboard.figures.panels import panels
     from benchmark.machine import cores
+    from benchmark.notebook.evaluate import evaluate
+    from benchmark.notebook.frames import board, plot, records
     from benchmark.plugins.algorithm import algorithm
     from benchmark.plugins.options import Absent, Amount, Count, Fraction, Key, Positive, Share, Sparsity
     from benchmark.plugins.task import task
@@ -60,10 +63,12 @@ _HOME = {
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
     "benchmark.data.unpickling": ("read_arrays", "read_pickle", "read_tensors"),
     "benchmark.data.wheels": ("fetched",),
-    "benchmark.errors": ("Inapplicable", "UsageError", "unknown_name"),
+    "benchmark.errors": ("DataMissing", "Inapplicable", "PluginError", "UsageError", "unknown_name"),
     "benchmark.files": ("file_lock", "user_cache"),
     "benchmark.leaderboard.figures.panels": ("panels",),
     "benchmark.machine": ("cores",),
+    "benchmark.notebook.evaluate": ("evaluate",),
+    "benchmark.notebook.frames": ("board", "plot", "records"),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.studies.experiment": ("experiment",),
     "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Key", "Positive", "Share", "Sparsity"),
@@ -102,6 +107,7 @@ __all__ = [
     "Channels",
     "Count",
     "Data",
+    "DataMissing",
     "DataSource",
     "Distribution",
     "Doc",
@@ -117,6 +123,7 @@ __all__ = [
     "Masks",
     "NofM",
     "Part",
+    "PluginError",
     "Positive",
     "Recipe",
     "Run",
@@ -136,6 +143,7 @@ __all__ = [
     "algorithm",
     "allocate",
     "before_last_layer",
+    "board",
     "by_class",
     "by_seed",
     "carve",
@@ -143,6 +151,7 @@ __all__ = [
     "cores",
     "cut",
     "difference",
+    "evaluate",
     "experiment",
     "fetched",
     "file_lock",
@@ -154,9 +163,11 @@ __all__ = [
     "norm_scales",
     "paired",
     "panels",
+    "plot",
     "read_arrays",
     "read_pickle",
     "read_tensors",
+    "records",
     "regrow",
     "schedules",
     "scores",

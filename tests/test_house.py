@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from benchmark.cli import main
 from benchmark.plugins import catalog
@@ -24,6 +25,7 @@ from benchmark.results.record import Ranking, failure
 from benchmark.results.spelling import only_choice
 from benchmark.results.store import Store
 from benchmark.studies.experiment import named
+from benchmark.sweep import sweep_file
 from tests.support.command import ROOT, bench_process
 
 PACKAGES = ("benchmark", "algorithms", "tasks", "experiments")
@@ -116,6 +118,8 @@ BELOW_STUDIES = {"sweep", *BELOW_SWEEP}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
+    "templates": FACE | {"contract"},
+    "notebook": {"cli", *BELOW_STUDIES, "studies"},
     "cli": {"studies", "contract", "launchers", "deployment", *BELOW_STUDIES},
     "deployment": BELOW_STUDIES,
     "launchers": BELOW_STUDIES,
@@ -135,6 +139,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machine": {"errors"},
     "random_streams": {"errors"},
     "face": {
+        "notebook",
         "studies",
         "leaderboard",
         "plugins",
@@ -425,3 +430,30 @@ def test_commands_in_documents_are_ones_that_bench_knows(document: Path, monkeyp
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
     assert not [target for target in targets if not (document.parent / target).exists()]
+
+
+@pytest.mark.runs
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+def test_what_a_run_writes_leaves_the_checkout_clean() -> None:
+    folders = ("records/digits/imp", "points/rfss", "code", "masks/digits", "logs/digits", "leases", "endings", "jobs")
+    files = [f"results/{folder}/new.json" for folder in folders]
+    ignored = subprocess.run(["git", "check-ignore", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == files
+    tables = subprocess.run(["git", "check-ignore", "results/records/new.jsonl"], cwd=ROOT, check=False)
+    assert tables.returncode == 1, "tables are committed"
+
+
+YAML_FILES = sorted(
+    file for place in (".github", "docs", "benchmark", "results") for file in (ROOT / place).rglob("*.y*ml")
+)
+
+
+@pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.name)
+def test_workflows_forms_and_sweeps_can_be_read(file: Path) -> None:
+    content = YAML(typ="safe", pure=True).load(file.read_text())
+    if "jobs" in content:
+        assert all("runs-on" in job and job["steps"] for job in content["jobs"].values())
+    elif "body" in content:
+        assert all({"type", "attributes"} <= part.keys() for part in content["body"])
+    elif file.name != "config.yml":
+        assert sweep_file.read(file)

@@ -7,15 +7,12 @@ from typing import Any
 
 import click
 
+from benchmark.cli.answering import Means, answering
 from benchmark.cli.dry_run import print_plan
-from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
+from benchmark.cli.launching import Place, launcher_options
 from benchmark.cli.leaderboard import print_board
-from benchmark.cli.output import data_root_option, format_option, machine_options, require_device, results_option, warn
-from benchmark.cli.selecting import require_known, said, selection, selection_options
-from benchmark.cli.sweeping import announce, sweep, warm_up
-from benchmark.errors import UsageError
-from benchmark.plugins import registry
-from benchmark.results.outcome import Answer
+from benchmark.cli.output import data_root_option, format_option, machine_options, results_option
+from benchmark.cli.selecting import said, selection_options
 from benchmark.results.record import WELL
 from benchmark.results.store import Store
 from benchmark.sweep.interrupts import recorded
@@ -62,43 +59,15 @@ def run(
     have a record are not run again. After an interrupt, finished cells are kept.
     """
     ctx.with_resource(recorded())
-    parts = said(ctx, **selected)
-    for part in parts:
-        require_known(part)
-    require_device(device)
-    if timeout and jobs == 0:
-        raise UsageError("--timeout needs workers, and --jobs 0 starts none; leave out one or the other")
-    if jobs != 0 and not dry_run and place.is_here:
-        warm_up([name for part in parts for name in (*part.get("algo", []), *part.get("task", []))], device)
-    from benchmark.sweep.apart import Declarations
-    from benchmark.sweep.left_out import left_out
-    from benchmark.sweep.plan import Plan, plan
-    from benchmark.sweep.started import Limits
-
-    store = Store(results)
-    declared = ctx.with_resource(Declarations())
-    load = registry.algorithm if jobs == 0 and not dry_run else declared.algorithm
-    plans = [plan(selection(part, store, data_root), store, rerun, load) for part in parts]
-    planned = Plan.whole([one for one, _ in plans])
-    broken = dict.fromkeys(str(problem) for _, problems in plans for problem in problems)
-    warn(store, planned.cells)
-    for problem in broken:
+    means = Means(jobs, device, place, data_root, timeout, stall, max_failures, rerun)
+    asked = ctx.with_resource(answering(said(ctx, **selected), Store(results), means, dry_run))
+    for problem in asked.problems:
         click.echo(f"Warning: {problem}", err=True)
-    device = device_at(place, device)
-    launcher = launcher_for(place, len(planned.run), device, jobs, data_root)
-    announce(planned, launcher)
-    for little in left_out(planned.cells, planned.tasks):
-        click.echo(f"Warning: {little}", err=True)
+    asked.announce()
     if dry_run:
-        print_plan(planned, data_root, form)
+        print_plan(asked.plan, data_root, form)
         return
-    limits = Limits(timeout, stall, max_failures)
-    finished = (
-        sweep(planned, store, launcher, device, limits, data_root, declared, place.processes, place.sparse_below)
-        if planned.run
-        else []
-    )
-    records: list[Answer] = [*planned.reused, *finished]
+    records = asked.answer()
     print_board(records, form)
     unsuccessful = [record for record in records if record.status not in WELL]
-    ctx.exit(3 if broken else 1 if unsuccessful else 0)
+    ctx.exit(3 if asked.problems else 1 if unsuccessful else 0)

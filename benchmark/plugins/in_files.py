@@ -34,19 +34,24 @@ def _known(name: str) -> str:
     file = Path(name).resolve()
     if not file.is_file():
         raise UsageError(f"there is no file {name}; --algo takes names (bench list) and files of Python")
-    found = in_file(file)
+    return remember(file)
+
+
+def remember(file: Path) -> str:
+    """Make a file known, to this process and those that it starts; the name of the algorithm in it.
+
+    Raises:
+        UsageError: it does not define one algorithm with a name of its own.
+    """
+    found, name = in_file(file), file.name
     if len(found) != 1:
         names = ", ".join(plugin.name for plugin in found) or "none"
         raise UsageError(f"{name} has to define one function under @algorithm(...), and it defines {names}")
     [plugin] = found
     if plugin.name in {one.name for one in built_in("algorithm")}:
         raise UsageError(f"{name} defines '{plugin.name}', which is a method of prunebench; give it another name")
-    _remember(file)
-    return plugin.name
-
-
-def _remember(file: Path) -> None:
     listed = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
     if str(file) not in listed:
         os.environ[VARIABLE] = os.pathsep.join([*listed, str(file)])
-        catalog.plugins.cache_clear()
+    catalog.plugins.cache_clear()
+    return plugin.name

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
+from benchmark.leaderboard.figures.style import encoded
 from benchmark.leaderboard.rows import Row
 
 if TYPE_CHECKING:
@@ -29,11 +31,10 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
         across: largest number of panels side by side.
     """
     import seaborn
-    from matplotlib.figure import Figure
 
     columns = min(across, len(titles))
     lines = math.ceil(len(titles) / columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
+    figure = _shown()(figsize=(size[0] * columns, size[1] * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
     for axes, title in zip(grid, titles, strict=False):
         axes.set_title(title, loc="left")
@@ -41,6 +42,18 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
         axes.remove()
     seaborn.despine(figure)
     return figure, grid[: len(titles)]
+
+
+@cache
+def _shown() -> type[Figure]:
+    """The class of our figures: a notebook shows them, though pyplot, which it asks for others, does not know them."""
+    from matplotlib.figure import Figure
+
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            return encoded(self, "png")
+
+    return Shown
 
 
 def check(groups: Mapping[Any, Any], reason: str) -> None:

@@ -7,17 +7,20 @@ are created without pyplot, so no global state changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from benchmark.leaderboard.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 READABLE = (0, 1, 2, 3, 4, 5, 9)
 """Indices into seaborn's colour-blind palette of the colours that are legible on white. Its grey is for dense."""
@@ -56,7 +59,9 @@ class Look:
 
 
 def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look]:
-    """Return the look of each label. Apart from dashes, it does not depend on what else is in the figure.
+    """Return the look of each label. No two algorithms of a figure share one, and no colour, as long as there are any.
+
+    An algorithm has its own colour and marker in every figure, unless one that comes before it has them already.
 
     Args:
         labels: algorithm and control of each label; the algorithm is None for a dense network.
@@ -64,10 +69,11 @@ def looks(labels: Mapping[str, tuple[str | None, str | None]]) -> dict[str, Look
     import seaborn
 
     palette = seaborn.color_palette("colorblind")
+    taken = _told_apart({algorithm for algorithm, _ in labels.values() if algorithm})
     seen: dict[str | None, int] = {}
     by_label = {}
     for label, (algorithm, control) in sorted(labels.items(), key=lambda item: item[0]):
-        colour, marker = _look_of(algorithm) if algorithm else DENSE
+        colour, marker = taken[algorithm] if algorithm else DENSE
         turn = seen.get(algorithm, 0)
         seen[algorithm] = turn + 1
         ink = tuple(0.72 * part for part in palette[colour])
@@ -80,8 +86,26 @@ def names(rows: Iterable[Row]) -> dict[str, tuple[str | None, str | None]]:
     return {row.label: (None if row.dense and not row.control else row.algorithm, row.control) for row in rows}
 
 
-def _look_of(name: str) -> tuple[int, str]:
-    """Return an algorithm's index into the palette and its marker."""
+def _told_apart(algorithms: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Return an index into the palette and a marker for each algorithm: its own, or the next that are free."""
+    taken: dict[str, tuple[int, str]] = {}
+    for name in sorted(algorithms):
+        colour, marker = _own_look(name)
+        uses = Counter(index for index, _ in taken.values())
+        colour = min(_from(READABLE, colour), key=lambda index: uses[index])
+        free = (mark for mark in _from(MARKERS, marker) if (colour, mark) not in taken.values())
+        taken[name] = colour, next(free, marker)
+    return taken
+
+
+def _from(values: Sequence[T], first: T) -> list[T]:
+    """Return values in their order, in a ring that begins with one of them."""
+    at = values.index(first)
+    return [*values[at:], *values[:at]]
+
+
+def _own_look(name: str) -> tuple[int, str]:
+    """Return the index into the palette and the marker that an algorithm has where nothing else is drawn."""
     digest = hashlib.sha256(f"{name}/{SALT}".encode()).digest()
     return READABLE[digest[0] % len(READABLE)], MARKERS[digest[1] % len(MARKERS)]
 

@@ -59,7 +59,7 @@ def literal(value: object) -> object:
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV with a header. A row without a column leaves it empty; texts are no formulas (`literal`)."""
     text = io.StringIO()
-    flat_rows = [{name: literal(value) for name, value in _flatten(row).items()} for row in rows]
+    flat_rows = [{name: literal(value) for name, value in flatten(row).items()} for row in rows]
     names = list(dict.fromkeys(name for row in flat_rows for name in row))
     writer = csv.DictWriter(text, names, lineterminator=os.linesep)
     writer.writeheader()
@@ -67,8 +67,8 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep options and scores by seed as JSON in one column, and spread other mappings over several columns."""
+def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with options and scores by seed as JSON in one column, and other mappings over several columns."""
     flat_row: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, Mapping) and name not in ("options", "task_options", "scores"):

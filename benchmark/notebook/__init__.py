@@ -1,0 +1,1 @@
+"""Prunebench in Python, for notebooks and scripts: `evaluate`, `records`, `board` and `plot`."""

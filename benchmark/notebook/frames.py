@@ -1,0 +1,157 @@
+"""Records as frames of pandas: a row per run, or a row per method as on a leaderboard; and figures of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from benchmark.cli.filters import whole_records
+from benchmark.errors import UsageError
+from benchmark.leaderboard import rows
+from benchmark.leaderboard.tables.formats import flatten
+from benchmark.leaderboard.tables.plain import board_facts, boards
+from benchmark.plugins import catalog
+from benchmark.results.record import Record
+from benchmark.results.store import Store
+from benchmark.studies.frames import of_records
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Names = str | Sequence[str]
+Numbers = float | Sequence[float]
+Folder = str | os.PathLike[str]
+
+Picture = Literal["accuracy-sparsity", "pareto", "profile", "critical-difference", "layers", "overlap"]
+
+
+class Runs(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
+    """A row per run (`benchmark.studies.frames.of_records`). A notebook shows their leaderboard, and then the rows.
+
+    What is selected of it, as `runs[runs.sparsity == 0.9]`, is one, too, as long as it has the column `key`.
+    """
+
+    @property
+    def _constructor(self) -> type[Runs]:
+        return Runs
+
+    def _repr_html_(self) -> str | None:
+        as_rows = pd.DataFrame(self)._repr_html_()
+        if "key" not in self or "results" not in self.attrs or not len(self):
+            return str(as_rows)
+        tables = boards(_board_rows(_again(self)))
+        shown = "".join(f"<p><b>{escape(title)}</b></p>{_html(of)}" for title, of in tables.items())
+        return f"{shown}<details><summary>{len(self)} runs, a row each</summary>{as_rows}</details>"
+
+
+def records(
+    results: Folder = "results",
+    *,
+    task: Names = (),
+    model: Names = (),
+    budget: Names = (),
+    algo: Names = (),
+    pattern: Names = (),
+    sparsity: Numbers = (),
+) -> Runs:
+    """Return a row per record of a results folder.
+
+    Args:
+        results: the folder.
+        task, model, budget, algo, pattern, sparsity: only these, as after the options of `bench leaderboard`.
+
+    Raises:
+        UsageError: there is no such folder, or no record fits.
+    """
+    wanted = {"tasks": task, "models": model, "budgets": budget, "algorithms": algo, "patterns": pattern}
+    return frame(_selected(results, {**wanted, "sparsities": sparsity}), results)
+
+
+def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
+    """Return the leaderboard: a row per method, task and sparsity, with its mean over seeds, interval and ranks.
+
+    Args:
+        runs: those to rank, or a results folder.
+        wanted: of a folder, which runs, as for `records`.
+
+    Raises:
+        UsageError: as `records`, and for rows that name no run.
+    """
+    facts = board_facts(_board_rows(_records(runs, wanted)))
+    return pd.DataFrame([flatten(fact) for fact in facts])
+
+
+def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = False, **wanted: Any) -> Figure:
+    """Draw runs, as `bench plot` does, which says what each picture shows.
+
+    Args:
+        runs: those to draw, or a results folder.
+        controls: also draw controls; other pictures than `accuracy-sparsity`, `layers` and `overlap` show none.
+        wanted: of a folder, which runs, as for `records`.
+
+    Raises:
+        UsageError: as `board`; for an unknown picture, or runs of which there is nothing to draw.
+    """
+    from benchmark.leaderboard.figures.by_name import PICTURES
+    from benchmark.leaderboard.figures.mask_overlap import overlap
+    from benchmark.leaderboard.tables.mask_overlap import masks
+
+    if picture not in (known := [*PICTURES, "overlap"]):
+        raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
+    drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
+    if picture == "overlap":
+        return overlap(drawn, masks=partial(masks, Store(_folder(runs))))
+    return PICTURES[picture](drawn)
+
+
+def frame(of: Iterable[Record], results: Folder) -> Runs:
+    """Return records of a folder as a frame, which remembers the folder."""
+    plain = of_records(of)
+    runs = Runs(plain)
+    runs.attrs = {**plain.attrs, "results": os.fspath(results)}
+    return runs
+
+
+def _records(runs: Runs | Folder, wanted: Mapping[str, Any]) -> list[Record]:
+    if not isinstance(runs, pd.DataFrame):
+        return _again(records(runs, **wanted))
+    if wanted:
+        raise UsageError(f"{', '.join(wanted)}: for a folder; of a frame, select rows")
+    if "key" not in runs or "results" not in runs.attrs:
+        raise UsageError("these rows name no runs: their column 'key', or the folder of their records, is gone")
+    return _again(runs)
+
+
+def _again(runs: Runs) -> list[Record]:
+    """The records of rows, in their order."""
+    by_key = {record.key: record for record in Store(_folder(runs)).records()}
+    return [by_key[key] for key in dict.fromkeys(runs["key"]) if key in by_key]
+
+
+def _folder(runs: Runs | Folder) -> Path:
+    return Path(runs.attrs["results"] if isinstance(runs, pd.DataFrame) else runs)
+
+
+def _selected(results: Folder, wanted: Mapping[str, Any]) -> list[Record]:
+    grouped = {name: [several(values)] for name, values in wanted.items() if name not in ("tasks", "algorithms")}
+    named = {name: several(wanted[name]) for name in ("tasks", "algorithms")}
+    return whole_records(Path(results), **grouped, **named)
+
+
+def several(values: Any) -> list[Any]:
+    """One value or several, as a list."""
+    return [values] if isinstance(values, str | int | float) else list(values)
+
+
+def _board_rows(of: Iterable[Record]) -> list[Any]:
+    return rows(list(of), catalog.label, catalog.absent, catalog.defaults)
+
+
+def _html(of: Sequence[Mapping[str, str]]) -> str:
+    return str(pd.DataFrame(of).to_html(index=False, border=0))
