@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def profile(rows: Sequence[Row]) -> Figure:
     block = mean_ranks(rows).block
     with styled():
         look = looks({curve.label: (curve.algorithm, None) for curve in curves})
-        figure, [axes] = panels([f"performance profiles, largest complete block:\n{block}"], (6.4, 4.2))
+        figure, [axes] = panels([_wrapped(f"performance profiles, largest complete block: {block}", 62)], (6.4, 4.2))
         finite = [ratio for curve in curves for of in curve.ratios.values() for ratio in of if ratio <= FARTHEST]
         last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
         ends = []
@@ -73,13 +74,17 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
             "nothing to draw: a critical difference takes 3 methods that have results on the same 2 tasks, in columns "
             f"that they share; the largest complete block is {ranking.block} (bench leaderboard --view profile)"
         )
-    about = f"mean ranks, largest complete block:\n{ranking.block}"
+    about = _wrapped(f"mean ranks, largest complete block: {ranking.block}", 44)
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
         _number_line(axes, len(methods), ranking.critical)
         _flags(axes, methods)
         _groups(axes, methods, ranking.critical)
     return figure
+
+
+def _wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _number_line(axes: Axes, count: int, critical: float) -> None:
