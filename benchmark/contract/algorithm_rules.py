@@ -19,6 +19,7 @@ from benchmark.data.splits import Splits
 from benchmark.harness.answer import answer
 from benchmark.plugins import registry
 from benchmark.plugins.options import Option, Options
+from benchmark.plugins.sources import VARIABLE
 from benchmark.training.run import Run
 
 
@@ -55,7 +56,7 @@ def keeps_exactly_what_is_asked(name: str) -> None:
         passed = record.status == "ok" or (record.status == "skipped" and pattern != main)
         if not passed:
             problem = f"'{model}' at {pattern} ends as {record.status}: {record.error}"
-            raise Broken(problem, *_again(name, case), KEEP)
+            raise Broken(problem, _again(name, case), KEEP)
 
     require_each(_cases(name, main), kept)
 
@@ -78,12 +79,14 @@ PATTERNS = (("layer", 0.8), ("2:4", 0.5))
 """What methods are tried on beside the global pattern, with a sparsity."""
 
 
-def _again(name: str, case: tuple[str, str, float]) -> list[str]:
+def _again(name: str, case: tuple[str, str, float]) -> str:
     """How to see a failure again in one process, where a debugger stops: with the shortest training that fails, too."""
     model, pattern, sparsity = case
-    short = answer(trial.question(name, pattern, sparsity, model, "smoke")).status != "ok"
-    words = f"{name!r}, {pattern!r}, {sparsity}, {model!r}" + (", 'smoke'" if short else "")
-    return [f'to see it again: python -c "from benchmark.contract import trial; print(trial.record({words}).error)"']
+    fails_early = answer(trial.question(name, pattern, sparsity, model, "smoke")).status != "ok"
+    words = f"{name!r}, {pattern!r}, {sparsity}, {model!r}" + (", 'smoke'" if fails_early else "")
+    files = f"{VARIABLE}={os.environ[VARIABLE]} " if VARIABLE in os.environ else ""
+    program = f"from benchmark.contract import trial; print(trial.record({words}).error)"
+    return f'to see it again: {files}python -c "{program}"'
 
 
 def gives_the_same_bits_again(name: str) -> None:
