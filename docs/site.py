@@ -51,6 +51,9 @@ GROUPS = {
 }
 """The public names by what they are for: names, or the rooms that they come from."""
 
+BESIDE = {"A method": ["benchmark.plugins.algorithm.Algorithm"]}
+"""What a group of names refers to, and nobody imports."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replace the files of docs/ by those of the whole repository that are pages, and add the pages that are made."""
@@ -204,7 +207,8 @@ def _reference() -> dict[str, str]:
         "docs/reference/python.md": f"# Python\n\n`from benchmark import ...`\n\n{listed}{more}",
     }
     for title, names in groups.items():
-        shown = "\n\n".join(f"::: {_home(name)}.{name}" for name in names)
+        places = [*(f"{_home(name)}.{name}" for name in names), *BESIDE.get(title, [])]
+        shown = "\n\n".join(f"::: {place}" for place in places)
         pages[f"docs/reference/python-{_slug(title)}.md"] = f"# {title}\n\n{shown}\n"
     for name, parts in modules.items():
         shown = "\n\n".join(f"::: {part}" for part in parts)

@@ -119,7 +119,8 @@ def main() -> None:
     found: dict[str, list[Measurement]] = {}
     for case in CASES:
         network = case.deployed(options.data_root)
-        runtimes = [name for name, reason in applicable(network).items() if not reason]
+        reasons = applicable(network)
+        runtimes = [name for name in COLOURS if not reasons[name]]  # those of a processor
         found[str(case)] = measure(network, runtimes, BATCHES, threads=1, rounds=options.rounds)
     every = [{"network": name} | dict(row) for name, several in found.items() for row in measured_rows(several)]
     emit(options.format, tables(found), every)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from benchmark.cli import main
 from benchmark.plugins import catalog
@@ -24,6 +25,7 @@ from benchmark.results.record import Ranking, failure
 from benchmark.results.spelling import only_choice
 from benchmark.results.store import Store
 from benchmark.studies.experiment import named
+from benchmark.sweep import sweep_file
 from tests.support.command import ROOT, bench_process
 
 PACKAGES = ("benchmark", "algorithms", "tasks", "experiments")
@@ -439,3 +441,19 @@ def test_what_a_run_writes_leaves_the_checkout_clean() -> None:
     assert ignored.stdout.split() == files
     tables = subprocess.run(["git", "check-ignore", "results/records/new.jsonl"], cwd=ROOT, check=False)
     assert tables.returncode == 1, "tables are committed"
+
+
+YAML_FILES = sorted(
+    file for place in (".github", "docs", "benchmark", "results") for file in (ROOT / place).rglob("*.y*ml")
+)
+
+
+@pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.name)
+def test_workflows_forms_and_sweeps_can_be_read(file: Path) -> None:
+    content = YAML(typ="safe", pure=True).load(file.read_text())
+    if "jobs" in content:
+        assert all("runs-on" in job and job["steps"] for job in content["jobs"].values())
+    elif "body" in content:
+        assert all({"type", "attributes"} <= part.keys() for part in content["body"])
+    elif file.name != "config.yml":
+        assert sweep_file.read(file)

@@ -114,3 +114,13 @@ def add(results: Path, cell: Cell, found: Sequence[Measurement]) -> None:
     new = {one.conditions for one in found}
     kept = [one for one in measurements(results, cell) if one.conditions not in new]
     write(_MEASUREMENTS.dump_json([*kept, *found], indent=1) + b"\n", file_of(results, cell))
+
+
+def further(theirs: Path, ours: Path, cell: Cell) -> list[Measurement]:
+    """What was measured of a record's network in another folder under conditions under which it was not in ours.
+
+    Raises:
+        UsageError: a file is not one of measurements.
+    """
+    known = {one.conditions for one in measurements(ours, cell)}
+    return [one for one in measurements(theirs, cell) if one.conditions not in known]

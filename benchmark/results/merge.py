@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from benchmark.errors import UsageError
+from benchmark.results.cell import Cell
+from benchmark.results.measured import add, further
 from benchmark.results.record import Record
 from benchmark.results.sources import Source
 from benchmark.results.store import Store
@@ -23,15 +27,17 @@ class Merged:
     Args:
         refused: a message for every invalid record: its location and what is wrong with it.
         differing: a message for every record whose result differs from ours.
+        measurements: how many of networks come with records that are ours as well now (`bench measure`).
     """
 
     count: Counter[Verdict] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    measurements: int = 0
 
 
 def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
-    """Copy the valid records of `theirs`, with their masks, into `ours`.
+    """Copy the valid records of `theirs`, with their masks and what was measured of their networks, into `ours`.
 
     A successful run of theirs replaces an unsuccessful one of ours. If both results are of equal standing and differ,
     ours is kept.
@@ -49,7 +55,20 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
         if write and verdict in ("new", "replaced"):
             packed = theirs.masks(record.cell)
             ours.put(record, packed.read_bytes() if packed.exists() else None)
+        if verdict != "differing":
+            _bring_measurements(record.cell, theirs.root, ours.root, merged, write)
     return merged
+
+
+def _bring_measurements(cell: Cell, theirs: Path, ours: Path, merged: Merged, write: bool) -> None:
+    try:
+        found = further(theirs, ours, cell)
+    except UsageError as problem:
+        merged.refused.append(str(problem))
+        return
+    merged.measurements += len(found)
+    if write and found:
+        add(ours, cell, found)
 
 
 def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import unwrap
@@ -78,3 +78,35 @@ def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[st
         adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
         return _plain(adam)(given, fused=True, capturable=on_gpu)
     return _plain(torch.optim.SGD)(given, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of a step. On CUDA it is a tensor, from which a recorded update reads it."""
+    for group in optimizer.param_groups:
+        own = group["factor"] * rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
+
+
+def start_late_momentum(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]) -> None:
+    """Give a parameter whose first gradient comes after others' a momentum of 0, which torch's fused SGD misses."""
+    live = [parameter for parameter in parameters if parameter.grad is not None]
+    missing = [parameter for parameter in live if not optimizer.state[parameter]]
+    if missing and len(missing) < len(live):
+        for parameter in missing:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def remembered_by(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors that an optimizer remembers of parameters, in a fixed order."""
+    slots = [slot for parameter in parameters for slot in sorted(optimizer.state[parameter].items())]
+    return [value for _, value in slots if isinstance(value, Tensor)]
+
+
+def laid_out(value: Any, parameter: Tensor) -> Any:
+    """A tensor of a parameter's shape as that one lies in memory: torch's fused optimizers look at nothing else."""
+    if not isinstance(value, Tensor) or value.shape != parameter.shape or value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter.detach(), dtype=value.dtype).copy_(value)

@@ -12,6 +12,9 @@ import torch
 
 from benchmark.data.splits import Batch
 
+Augment = Callable[[Batch, torch.Generator], Batch]
+"""From a batch and a generator to the augmented batch."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -45,7 +48,7 @@ class Recipe:
     linear: bool = False
     warmup: int = 0
     clip: float = 0.0
-    augment: Callable[[Batch, torch.Generator], Batch] | None = None
+    augment: Augment | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     early: int = 0
 

@@ -14,7 +14,8 @@ from benchmark.errors import Inapplicable
 from benchmark.pruning.masks import Masks
 from benchmark.training.cuda_graphs import recorder
 from benchmark.training.curve import Curve
-from benchmark.training.engine import Engine, Held
+from benchmark.training.engine import Engine
+from benchmark.training.fixed_entries import Held
 from benchmark.training.flops import Profile
 from benchmark.training.meter import Meter
 from benchmark.training.notes import Notes

@@ -139,7 +139,7 @@ def test_warming_up_changes_the_statistics_of_norms_and_nothing_else():
     assert run.clock == 0
     mean = torch.zeros(16)
     for step in range(3):
-        inputs, _ = seen.data.batch(seen._state.engine._order[step])
+        inputs, _ = seen.data.batch(seen._state.engine.batches.index(step))
         mean += 0.1 * (seen._state.model[0](inputs).detach().mean(dim=0) - mean)
     torch.testing.assert_close(state(run)["1.running_mean"], mean)
 

@@ -121,7 +121,8 @@ def test_momentum_that_revives_weights_is_found() -> None:
     def revives(run: Run) -> None:
         run.train(10)
         run.prune(chosen(run))
-        run._state.engine._masked, run._state.engine._floats = [], []  # the update is no longer masked
+        fixed = run._state.engine._fixed
+        fixed._masked, fixed._floats = [], []  # the update is no longer masked
         run.train()
 
     assert_caught(outcome(revives), "pruned weights that are not zero")

@@ -13,10 +13,12 @@ import pytest
 
 from benchmark.results import mask_files
 from benchmark.results.cell import Cell
+from benchmark.results.measured import add, file_of, measurements
 from benchmark.results.record import Audit, Cost, Density, LayerCount, Ranking, Record, failure
 from benchmark.results.store import Store
 from benchmark.results.validity import problems_of
 from tests.support.command import Bench
+from tests.support.measured import measurement
 
 RANKING = Ranking(metric="accuracy", direction="max")
 
@@ -70,6 +72,33 @@ def merge(bench: Bench, theirs: Store, ours: Store) -> Callable[..., tuple[int, 
 Merge = Callable[..., tuple[int, dict[str, int], str]]
 
 # --- what is brought in -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_measured_elsewhere_comes_with_its_record(theirs: Store, ours: Store, merge: Merge) -> None:
+    """What was measured here under the same conditions stays; of a network that differs, nothing comes."""
+    here, there = measurement(), measurement(where={"processor": "two"})
+    other = measurement(faster=(9, 8, 10))
+    for store, scores in ((ours, (0.9, 0.9)), (theirs, (0.9, 0.8))):
+        for seed, score in enumerate(scores):
+            store.put(ran(cell(seed), score))
+    add(ours.root, cell(0), [here])
+    for seed in range(2):
+        add(theirs.root, cell(seed), [other, there])
+    assert merge("--dry-run")[:2] == (0, {"same": 1, "differing": 1, "measurements": 1})
+    assert measurements(ours.root, cell(0)) == [here]
+    assert merge()[:2] == (0, {"same": 1, "differing": 1, "measurements": 1})
+    assert measurements(ours.root, cell(0)) == [here, there]
+    assert measurements(ours.root, cell(1)) == []
+    assert merge()[1] == {"same": 1, "differing": 1}
+
+
+def test_measurements_that_cannot_be_read_are_refused(theirs: Store, merge: Merge) -> None:
+    theirs.put(ran(cell(0)))
+    file_of(theirs.root, cell(0)).parent.mkdir()
+    file_of(theirs.root, cell(0)).write_text("[1]")
+    code, found, err = merge()
+    assert (code, found) == (5, {"new": 1, "refused": 1})
+    assert "has no measurements that can be read" in err
 
 
 def test_new_records_come_in_byte_for_byte(theirs: Store, ours: Store, merge: Merge) -> None:

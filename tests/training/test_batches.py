@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -118,7 +119,8 @@ def test_a_training_tells_its_data_which_batch_comes_next(augment):
 def test_processes_that_train_together_are_told_their_parts(monkeypatch):
     run = toy_run()
     run._state.engine.change(data=Begun(run.data.inputs, run.data.targets, run.data.transform))
-    monkeypatch.setattr(run._state.engine, "_rows", lambda: slice(8, 16))
+    shares = SimpleNamespace(rows=lambda *_: slice(8, 16))
+    monkeypatch.setattr(run._state.engine.batches, "_shares", shares)
     told.clear()
     run.train(2)
     order = Order(len(run.data), 32, seed=0)

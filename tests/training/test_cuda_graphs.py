@@ -189,7 +189,7 @@ def test_a_rewind_to_where_another_loss_is_trained_drops_the_recording(clock: in
     for run in (plain, recorded):
         run.train(20)
         run.rewind(clock)
-        assert bool(run._state.engine._captured) == (run is recorded and clock == 20)
+        assert bool(run._state.engine._recording.captured) == (run is recorded and clock == 20)
         run.train()
     assert state(recorded) == state(plain)
 
@@ -216,8 +216,8 @@ def test_what_cannot_be_recorded_trains_on_and_says_why() -> None:
 def test_a_recorded_step_reads_its_batch_by_the_index() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
-    (index,) = run._state.engine._captured._inputs
-    assert torch.equal(index, run._state.engine._order[RECIPE.steps - 1])
+    (index,) = run._state.engine._recording.captured._inputs
+    assert torch.equal(index, run._state.engine.batches.index(RECIPE.steps - 1))
 
 
 class ReadsOnce(TensorData):
@@ -243,7 +243,7 @@ def test_a_reading_that_is_frozen_in_the_recording_is_found_and_left_out_of_it()
                 return replay()
 
         with patch.object(ReadsOnce, "recording", True), torch.enable_grad():
-            recorded.data.batch(recorded._order[recorded.clock + 1])
+            recorded.batches.data.batch(recorded.batches.index(recorded.clock + 1))
         return frozen
 
     data = toy.data(Path()).train
@@ -253,7 +253,7 @@ def test_a_reading_that_is_frozen_in_the_recording_is_found_and_left_out_of_it()
     recorded.capture(list(other._state.model.buffers()), freezing)
     for run in (plain, other):
         run.train()
-    assert len(recorded._captured._inputs) == 2
+    assert len(recorded._recording.captured._inputs) == 2
     assert recorded.rehearsals == 4
     assert recorded.mode == "captured"
     assert state(other) == state(plain)
@@ -292,7 +292,7 @@ def test_an_augmentation_comes_before_a_recorded_step(model: str) -> None:
         run.train(8)
         run.augment(noisy)
         run.train()
-    assert len(recorded._state.engine._captured._inputs) == 2
+    assert len(recorded._state.engine._recording.captured._inputs) == 2
     assert state(recorded) == state(plain)
 
 

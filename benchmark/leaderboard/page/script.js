@@ -194,7 +194,7 @@ function board(table, rows) {
     el("header", {}, el("h2", {}, title), el("span", { class: "about" }, told), el("span", { class: "recipe" }, recipe(table))),
     el("div", { class: "pictures" }, table.pictures.map(figure)),
     el("div", { class: "scroll" }, el("table", {}, head(table, id), parts.map((part) => groupOf(table, part, dense)))),
-    table.worth ? el("p", { class: "about worth" }, table.worth.about) : null,
+    table.worth ? el("p", { class: "about" }, table.worth.about) : null,
     papers(table));
 }
 
