@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from benchmark.contract import pace
 from benchmark.contract.algorithm_rules import require_described
 from benchmark.contract.finding import Broken, Rule, require, require_each
+from benchmark.data.dataset import DatasetData
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Batch, Data, Splits
 from benchmark.data.tensors import TensorData
@@ -74,13 +76,19 @@ def splits_do_not_overlap(name: str) -> None:
 
 def _do_not_overlap(one: Data, other: Data, names: str) -> None:
     """Raise Broken if two splits share more than 1 % of their examples; real data contain a few duplicates."""
-    if not (isinstance(one, TensorData) and isinstance(other, TensorData)):
-        return
-    places = {data.inputs.untyped_storage().data_ptr() for data in (one, other)}
-    require(len(places) == 2, f"{names} share memory", CARVE)
-    rows = {row.tobytes() for row in one.inputs.numpy()}
-    shared = sum(row.tobytes() in rows for row in other.inputs.numpy())
+    if isinstance(one, TensorData) and isinstance(other, TensorData):
+        places = {data.inputs.untyped_storage().data_ptr() for data in (one, other)}
+        require(len(places) == 2, f"{names} share memory", CARVE)
+    known = set(_rows(one))
+    shared = sum(row in known for row in _rows(other))
     require(shared <= len(other) / 100, f"{names} share {shared} examples", CARVE)
+
+
+def _rows(data: Data) -> list[Hashable]:
+    """What tells the examples of data apart; empty for data that do not say."""
+    if isinstance(data, TensorData):
+        return [row.tobytes() for row in data.inputs.numpy()]
+    return [*data.digests()] if isinstance(data, DatasetData) else []
 
 
 CARVE = "carve(data, size, seed=1) takes a split out of another one, the same for all runs"
