@@ -151,7 +151,7 @@ def digests(folder: Path) -> Iterator[tuple[str, Work, str, Work]]:
         engine, known = run._state.engine, run._state.tamper_check.mark
 
         def whole(engine: Engine = engine) -> str:
-            return digest_of("", [*engine._tensors(), *engine._fixed._floats])
+            return digest_of("", [*engine._tensors(), *engine.fixed._floats])
 
         yield (
             f"digest of a start, {model}",

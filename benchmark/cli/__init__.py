@@ -61,7 +61,14 @@ class _Bench(click.Group):
         return [*self.commands]  # in order of use, not sorted
 
 
-@click.group(cls=_Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+SETTINGS: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "auto_envvar_prefix": "PRUNEBENCH",
+}
+
+
+@click.group(cls=_Bench, context_settings=SETTINGS)
 @click.version_option(package_name="prunebench", prog_name="bench")
 def main() -> None:
     """The benchmark for neural-network pruning: run pruners on tasks and compare them on a leaderboard.
@@ -69,6 +76,8 @@ def main() -> None:
     \b
     Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
     3 environment or plug-in unfit; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
+
+    Every option can be given by a variable, too: PRUNEBENCH_RUN_JOBS=4 is bench run --jobs 4.
     """
 
 

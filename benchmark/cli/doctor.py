@@ -23,14 +23,21 @@ from benchmark.studies import experiment
 @format_option
 @click.pass_context
 def doctor(ctx: click.Context, data_root: Path | None, results: Path, form: str) -> None:
-    """Python, torch, devices, plug-ins, data sets, and whether the results folder can be written."""
+    """Python, torch, devices, plug-ins, data sets, and whether the results folder can be written.
+
+    Data sets that are not on this machine are absent; those with wrong bytes in them are a problem. Exit code 3 if
+    there is a problem.
+    """
     findings = [*_environment(), *_plugins(), *_data(data_root), _writable(results)]
-    emit(form, {"doctor": [{**finding, "ok": "ok" if finding["ok"] else "PROBLEM"} for finding in findings]}, findings)
-    ctx.exit(0 if all(finding["ok"] for finding in findings if finding["about"] != "data") else 3)
+    emit(form, {"doctor": findings}, findings)
+    ctx.exit(3 if any(finding["state"] == PROBLEM for finding in findings) else 0)
+
+
+OK, ABSENT, PROBLEM = "ok", "absent", "PROBLEM"
 
 
 def _finding(about: str, what: str, ok: bool = True) -> dict[str, Any]:
-    return {"about": about, "ok": ok, "what": what}
+    return {"about": about, "state": OK if ok else PROBLEM, "what": what}
 
 
 def _environment() -> list[dict[str, Any]]:
@@ -78,23 +85,26 @@ def _plugins() -> list[dict[str, Any]]:
 def _data(root: Path | None) -> list[dict[str, Any]]:
     from benchmark.data.folders import DataFolders, corrupt_files
 
-    folders, findings = DataFolders(root), []
+    folders = DataFolders(root)
+    here: dict[str, list[str]] = {}
+    absent, findings = [], []
     for name in catalog.plugins("task"):
         try:
-            task = registry.task(name)
+            source = registry.task(name).source
         except BenchError:
             continue  # reported with the plug-ins
-        folder = folders.holding(task.source)
-        if not task.source.files:
-            findings.append(_finding("data", f"{name}: embedded"))
-        elif folder and (corrupt := corrupt_files(task.source, folder)):
+        folder = folders.holding(source)
+        if folder and (corrupt := corrupt_files(source, folder)):
             problem = f"{name}: in {folder}, but corrupt are {', '.join(corrupt)} (bench data verify {name})"
             findings.append(_finding("data", problem, ok=False))
-        elif folder:
-            findings.append(_finding("data", f"{name}: in {folder}"))
+        elif folder or not source.files:
+            here.setdefault(f"in {folder}" if source.files else "embedded", []).append(name)
         else:
-            findings.append(_finding("data", folders.missing(name, task.source), ok=False))
-    return findings
+            absent.append(name)
+    findings += [_finding("data", f"{place}: {', '.join(names)}") for place, names in here.items()]
+    where = ", ".join(map(str, folders.roots))
+    lacking = f"not in {where}: {', '.join(absent)} (bench data fetch NAME says how to get one)"
+    return [*findings, {"about": "data", "state": ABSENT, "what": lacking}] if absent else findings
 
 
 def _writable(results: Path) -> dict[str, Any]:

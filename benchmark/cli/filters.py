@@ -23,13 +23,15 @@ from benchmark.results.store import Store
 A = TypeVar("A", bound=Answer)
 
 FILTERS = [
-    click.option("--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),
-    click.option("--model", "models", type=Split(), multiple=True, help="Only these models."),
-    click.option("--budget", "budgets", type=Split(), multiple=True, help="Only these budgets."),
-    click.option("--algo", "algorithms", multiple=True, help="Only these algorithms: imp, or imp:rewind=0.1,snip."),
-    click.option("--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns, and dense."),
+    click.option("-t", "--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),
+    click.option("-m", "--model", "models", type=Split(), multiple=True, help="Only these models."),
+    click.option("-b", "--budget", "budgets", type=Split(), multiple=True, help="Only these budgets."),
     click.option(
-        "--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense."
+        "-a", "--algo", "algorithms", multiple=True, help="Only these algorithms: imp, or imp:rewind=0.1,snip."
+    ),
+    click.option("-p", "--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns, and dense."),
+    click.option(
+        "-s", "--sparsity", "sparsities", type=Split(float), multiple=True, help="Only these sparsities, and dense."
     ),
 ]
 

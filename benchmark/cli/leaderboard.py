@@ -19,7 +19,7 @@ from benchmark.leaderboard.tables.measured import speed
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.leaderboard.tables.profiles import profile
 from benchmark.leaderboard.tables.views import compute, controlled, edits
-from benchmark.leaderboard.worth import Measured, nothing
+from benchmark.leaderboard.worth import Measured
 from benchmark.plugins import catalog
 from benchmark.results.outcome import Answer
 
@@ -75,7 +75,7 @@ def leaderboard(
         emit(form, *profile(rows(records, catalog.label, catalog.absent, catalog.defaults), form))
 
 
-def print_board(records: Sequence[Answer], form: str, found: Measured = nothing) -> None:
+def print_board(records: Sequence[Answer], form: str, found: Measured) -> None:
     """Print the plain leaderboard of these records, with what was measured of their networks."""
     board = rows(records, catalog.label, catalog.absent, catalog.defaults, found)
     if form in ("json", "csv"):

@@ -41,6 +41,7 @@ def data_root_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--jobs` and `--device` to a command that runs cells."""
     jobs = click.option(
+        "-j",
         "--jobs",
         type=click.IntRange(0),
         help="Cells at a time, or jobs of a cluster; 0: in this process.  [default: one per core]",
@@ -52,6 +53,7 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--results`, the folder of the records, to a command."""
     return click.option(
+        "-r",
         "--results",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path("results"),

@@ -9,6 +9,7 @@ import click
 
 from benchmark.cli.answering import Means, answering
 from benchmark.cli.dry_run import print_plan
+from benchmark.cli.filters import measured
 from benchmark.cli.launching import Place, launcher_options
 from benchmark.cli.leaderboard import print_board
 from benchmark.cli.output import data_root_option, format_option, machine_options, results_option
@@ -68,6 +69,6 @@ def run(
         print_plan(asked.plan, data_root, form)
         return
     records = asked.answer()
-    print_board(records, form)
+    print_board(records, form, measured(results))
     unsuccessful = [record for record in records if record.status not in WELL]
     ctx.exit(3 if asked.problems else 1 if unsuccessful else 0)

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 OPTIONS = [
     click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path)),
-    click.option("--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py."),
-    click.option("--task", multiple=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."),
-    click.option("--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
-    click.option("--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
+    click.option("-a", "--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py."),
+    click.option("-t", "--task", multiple=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."),
+    click.option("-m", "--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
+    click.option("-s", "--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
     click.option(
+        "-p",
         "--pattern",
         type=Split(),
         multiple=True,
@@ -51,7 +52,7 @@ OPTIONS = [
     click.option(
         "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
     ),
-    click.option("--budget", help="Length of training: smoke, short or full.  [default: short]"),
+    click.option("-b", "--budget", help="Length of training: smoke, short or full.  [default: short]"),
     click.option("--epochs", type=click.IntRange(1), help="Or so many passes through the training split."),
     click.option("--steps", type=click.IntRange(1), help="Or so many updates."),
     click.option(
@@ -65,7 +66,7 @@ OPTIONS = [
         multiple=True,
         help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0, or SHARE:RATE as 0.1:0.5.",
     ),
-    click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ..."),
+    click.option("-n", "--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ..."),
     click.option("--seed", type=Split(int), multiple=True, help="These seeds instead."),
     click.option(
         "--save",
@@ -95,10 +96,17 @@ def said(ctx: click.Context, file: Path | None, save: Path | None, **flags: Any)
         if save:
             _write(written(words), save)
         return [words]
-    given = [f"--{name}" for name in (*flags, "save") if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
-    if given:
+    if given := [how for name in (*flags, "save") if (how := _given(ctx, name))]:
         raise UsageError(f"{file} says what to run, and so does {given[0]}; leave out one or the other")
     return read(file)
+
+
+def _given(ctx: click.Context, name: str) -> str:
+    """How an option was given: `--seeds`, or the variable that it was read from; empty if it was not."""
+    source = ctx.get_parameter_source(name)
+    if source == ParameterSource.ENVIRONMENT:
+        return f"{ctx.auto_envvar_prefix}_{name.upper()}"
+    return f"--{name}" if source == ParameterSource.COMMANDLINE else ""
 
 
 def _words(flags: Mapping[str, Any]) -> dict[str, Any]:

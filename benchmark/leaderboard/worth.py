@@ -98,7 +98,8 @@ def _place(one: Measurement) -> str:
     """Name everything that is known of where it was measured, so that two places with one name are the same."""
     threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
     facts = {name: value for name, value in one.where.items() if name not in ("processor", "threads")}
-    told = [f"{name} {_text(value)}" for name, value in sorted(facts.items()) if value not in (None, "cpu")]
+    facts = {name: value for name, value in facts.items() if value is not None and (name, value) != ("device", "cpu")}
+    told = [f"{name} {_text(value)}" for name, value in sorted(facts.items())]
     return ", ".join([_text(one.where.get("processor")), threads, *told])
 
 

@@ -42,6 +42,12 @@ class Engine:
         device: of the parameters.
         groups: for the names of parameters that are trained otherwise than the recipe says.
         shares: divides batches among processes, if there are several.
+
+    Attributes:
+        batches: what its steps are given.
+        fixed: the entries of parameters that an update leaves as they are.
+        recording: the step as it is recorded, and how steps are made.
+        updates: how many were made.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class Engine:
         self.parameters, self.recipe, self.clock = parameters, recipe, 0
         self._loss, self._device, self._groups, self._shares = loss, device, groups or {}, shares
         self.batches, self.updates = Batches(data, recipe.batch_size, seed, device, shares), 0
-        self._fixed, self._recording = FixedEntries(parameters), Recording()
+        self.fixed, self.recording = FixedEntries(parameters), Recording()
         self._finite = torch.ones((), dtype=torch.bool, device=device)
         self._buffers: list[Tensor] = []
         self.rewind(0)
@@ -71,7 +77,7 @@ class Engine:
             record: how to record; None for plain steps only.
         """
         self._buffers = list(buffers)
-        self._recording.use(record, reads=bool(getattr(self.batches.data, "replayable", False)))
+        self.recording.use(record, reads=bool(getattr(self.batches.data, "replayable", False)))
 
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
@@ -82,18 +88,18 @@ class Engine:
         early = self.recipe.early
         same_loss = (clock < early) == (self.clock < early)
         self.clock = clock
-        if self._recording.captured and same_loss:
+        if self.recording.captured and same_loss:
             for slot in self._memory():
                 slot.zero_()
             return
         self._optimizer = optimizer_of(self.parameters, self.recipe, self._groups)
-        self._recording.restart()
+        self.recording.restart()
 
     def change(self, data: Data | None = None, recipe: Recipe | None = None) -> None:
         """From here on, train on other data, or by a recipe that differs in its augmentation or its length."""
         self.recipe = recipe or self.recipe
         self.batches.change(data or self.batches.data, self.recipe.batch_size)
-        self._recording.restart()  # the recorded step may read the old data
+        self.recording.restart()  # the recorded step may read the old data
 
     def reorder(self, seed: int) -> None:
         """Draw the order of the data, augmentation and dropout from another seed from here on."""
@@ -101,38 +107,29 @@ class Engine:
 
     def project(self, masks: Masks) -> None:
         """Set pruned weights and their optimizer state to zero; from here on they stay zero."""
-        if self._fixed.project(masks, self.memory):
-            self._recording.drop()  # the recorded update reads the old mask tensors
+        if self.fixed.project(masks, self.memory):
+            self.recording.drop()  # the recorded update reads the old mask tensors
 
     def hold(self, held: Mapping[str, Held]) -> None:
         """From here on, entries of these parameters keep their values: what an update does to them is undone."""
-        self._fixed.hold(held)
-        self._recording.drop()  # the recorded update does not know of them
-
-    @property
-    def holds(self) -> bool:
-        """Whether any entries keep their values."""
-        return bool(self._fixed.held)
-
-    def put_back(self) -> None:
-        """Give the entries that are held their values, after something has written to their parameters."""
-        self._fixed.put_back()
+        self.fixed.hold(held)
+        self.recording.drop()  # the recorded update does not know of them
 
     def forget(self, names: Iterable[str]) -> None:
         """Clear the optimizer's memory of some parameters."""
         for name in names:
             self._optimizer.state.pop(self.parameters[name], None)
-        self._recording.restart()  # the recorded update writes to the old optimizer state
+        self.recording.restart()  # the recorded update writes to the old optimizer state
 
     def backward(self) -> Tensor:
         """Return the loss of this step's batch, and leave the dense gradients in `.grad` of the parameters."""
         self._reseed()
         augment = self.recipe.augment
-        reads = self._recording.reads and not augment  # then only the index is copied into a recorded step
+        reads = self.recording.reads and not augment  # then only the index is copied into a recorded step
         inputs = (self.batches.index(self.clock),) if reads else self.batches.own(self.clock, augment)
-        if self._recording.due(inputs):
+        if self.recording.due(inputs):
             self._try_recording(inputs, reads)
-        if captured := self._recording.fitting(inputs):
+        if captured := self.recording.fitting(inputs):
             return captured.passes(inputs)
         return self._passes(self.batches.data.batch(*inputs) if reads else inputs)
 
@@ -140,25 +137,16 @@ class Engine:
         """This step's batch, whole."""
         return self.batches.whole(self.clock, self.recipe.augment)
 
-    @property
-    def batch_size(self) -> int:
-        """Examples in a batch."""
-        return self.batches.size
-
     def memory(self, parameter: Tensor) -> dict[str, Any]:
         """What the optimizer remembers of a parameter, by torch's names."""
         memory: dict[str, Any] = self._optimizer.state[parameter]
         return memory
 
-    def say(self, mode: str) -> None:
-        """From here on, steps are made in this way."""
-        self._recording.mode = mode
-
     def updated(self, loss: Tensor) -> None:
         """An update with this loss was made by `benchmark.training.sparse_steps`."""
         self._finite &= loss.isfinite()
         self.updates += 1
-        self._recording.warmed()
+        self.recording.warmed()
 
     @property
     def rate(self) -> float:
@@ -168,23 +156,18 @@ class Engine:
     @property
     def mode(self) -> str:
         """How steps are trained (`RunState.mode`)."""
-        return (self._shares and self._shares.mode) or self._recording.mode
-
-    @property
-    def rehearsals(self) -> int:
-        """The updates that were made only to try a recording."""
-        return self._recording.rehearsals
+        return (self._shares and self._shares.mode) or self.recording.mode
 
     def update(self) -> None:
         """Make one optimizer step at this step's learning rate."""
         set_rate(self._optimizer, self.rate)
-        if captured := self._recording.captured:
+        if captured := self.recording.captured:
             captured.update()
             call_update_hooks()
         else:
             self._step()
         self.updates += 1
-        self._recording.warmed()
+        self.recording.warmed()
 
     def start_digest(self, steps: int, network: str) -> str:
         """A digest of all that the next `steps` steps depend on, except the data, the recipe and the run's seed.
@@ -194,7 +177,7 @@ class Engine:
         Args:
             network: the digest of its parameters and buffers.
         """
-        memory, fixed = self._memory(), self._fixed
+        memory, fixed = self._memory(), self.fixed
         remembered = memory if any(bool(slot.any()) for slot in memory) else []
         about = [network, self.clock, steps, fixed.masked_places, self.batches.seed, len(fixed.held)]
         return digest_of(about, [*remembered, *fixed.masks, *fixed.held, self._finite])
@@ -214,11 +197,11 @@ class Engine:
                 value.copy_(loaded)
         for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
             self._optimizer.state[parameter] = {slot: laid_out(value, parameter) for slot, value in slots.items()}
-        self._recording.drop()  # the recorded update writes to the old optimizer state
-        self._recording.mode = state["mode"]
+        self.recording.drop()  # the recorded update writes to the old optimizer state
+        self.recording.mode = state["mode"]
         self.clock += steps
         self.updates += steps
-        self._recording.warmed(steps)
+        self.recording.warmed(steps)
 
     def gradients(self, names: Iterable[str]) -> dict[str, Tensor]:
         """The gradients of this step by name; zeros for parameters that the loss does not depend on.
@@ -226,14 +209,14 @@ class Engine:
         Those of a recorded step are copied, because a replay overwrites them.
         """
         grads = gradients_of(self.parameters, names)
-        return {name: grad.clone() for name, grad in grads.items()} if self._recording.captured else grads
+        return {name: grad.clone() for name, grad in grads.items()} if self.recording.captured else grads
 
     def set_gradients(self, gradients: Mapping[str, Tensor]) -> None:
         """Write gradients that may have been edited back to the parameters (`benchmark.training.gradients`)."""
         put_gradients(self.parameters, gradients)
 
     def _passes(self, batch: Batch) -> Tensor:
-        with self.precision():
+        with self._precision():
             loss = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -241,13 +224,13 @@ class Engine:
         return loss.detach()
 
     def _step(self) -> None:
-        self._fixed.mask_gradients()
+        self.fixed.mask_gradients()
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
         if self.recipe.optimizer == "sgd" and self.recipe.momentum:
             start_late_momentum(self._optimizer, self.parameters.values())
         self._optimizer.step()
-        self._fixed.put_back()  # momentum and weight decay move weights whose gradient is 0
+        self.fixed.put_back()  # momentum and weight decay move weights whose gradient is 0
 
     def _try_recording(self, inputs: Batch, reads: bool) -> None:
         """Record a step, to be replayed from here on.
@@ -261,8 +244,8 @@ class Engine:
         def rehearse(record: Record) -> Captured:
             return rehearsed(inputs, example, passes, self._step, record, self._tensors, self._reseed)
 
-        with self._optimizer.register_step_post_hook(self._recording.count_rehearsal):
-            self._recording.attempt(rehearse, reads)
+        with self._optimizer.register_step_post_hook(self.recording.count_rehearsal):
+            self.recording.attempt(rehearse, reads)
 
     def _read_and_pass(self, index: Batch) -> Tensor:
         with never_waiting():
@@ -283,7 +266,7 @@ class Engine:
         """Go to the next step. Raises Diverged within `CHECK_EVERY` steps of a loss that is not finite."""
         self.clock += 1
         if self.clock == self.recipe.early:
-            self._recording.drop()  # the recorded passes compute the loss of before
+            self.recording.drop()  # the recorded passes compute the loss of before
         if self.clock % CHECK_EVERY == 0:
             self.check()
 
@@ -292,7 +275,7 @@ class Engine:
         if not bool(self._finite):
             raise Diverged(f"the training loss was not finite before step {self.clock}")
 
-    def precision(self) -> AbstractContextManager[object]:
+    def _precision(self) -> AbstractContextManager[object]:
         """The context for the forward pass: autocast to bfloat16 if the recipe asks for it."""
         if self.recipe.precision == "bfloat16":
             return torch.autocast(self._device.type, dtype=torch.bfloat16)

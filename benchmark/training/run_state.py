@@ -149,7 +149,7 @@ class RunState(Trainer):
 
     def count_evaluation(self, examples: int) -> None:
         """Count an evaluation."""
-        self.meter.score("forward", examples / self.engine.batch_size)
+        self.meter.score("forward", examples / self.engine.batches.size)
 
     def found(self, key: str) -> Masks:
         """The masks of another record. Raises Inapplicable if they are not of the prunable tensors of this network."""
@@ -189,7 +189,7 @@ class RunState(Trainer):
     @property
     def rehearsals(self) -> int:
         """The number of optimizer steps that tested a recording, and were undone."""
-        return self.weight_engine.rehearsals
+        return self.weight_engine.recording.rehearsals
 
     def invert_rankings(self) -> Inversion:
         """Reverse every ranking that goes through the target from here on. The result shows whether there was one."""

@@ -90,16 +90,16 @@ class SparseTraining:
 
     def steps(self, masks: Masks) -> SparseSteps | None:
         """The steps of a network with these masks; None where plain ones are made."""
-        if masks.density >= self._below or self._engine.holds or why_not(self._model, self._engine.recipe):
+        if masks.density >= self._below or self._engine.fixed.held or why_not(self._model, self._engine.recipe):
             return None
         if not self._steps or self._steps[0] is not masks:
             self._steps = masks, SparseSteps(perceptron(self._model), self._engine, masks)
         if not self._agreed and not self._steps[1].agrees(self._engine.backward()):
             self._below = 0.0
-            self._engine.say("plain: sparse steps do not agree with it")
+            self._engine.recording.mode = "plain: sparse steps do not agree with it"
             return None
         self._agreed = True
-        self._engine.say(f"{SPARSE}{self._below:g}")
+        self._engine.recording.mode = f"{SPARSE}{self._below:g}"
         return self._steps[1]
 
 
@@ -130,8 +130,8 @@ class SparseSteps:
         self._places += [(layer.bias, torch.arange(layer.out_features)) for layer in layers.values()]
         units, count = len(self._starts) - 1, sum(len(places) for _, places in self._places)
         self._values, self._gradients, self._nothing = (np.zeros(count, np.float32) for _ in range(3))
-        self._units = np.zeros((self._inputs + units, engine.batch_size), np.float32)
-        self._slopes = np.zeros((units, engine.batch_size), np.float32)
+        self._units = np.zeros((self._inputs + units, engine.batches.size), np.float32)
+        self._slopes = np.zeros((units, engine.batches.size), np.float32)
         self._memory: dict[str, Vector] = {}
         self._updates = 0
 

@@ -175,7 +175,7 @@ class Trainer:
     def _count(self, loss: Tensor, *, skip: bool = False, looked: bool = False) -> None:
         """Go to the next step, and count this one."""
         self.engine.advance()
-        share = self.engine.batch_size / self.weight_engine.batch_size
+        share = self.engine.batches.size / self.weight_engine.batches.size
         self.meter.train_step(dense_gradient=looked, updated=not skip, share=share)
         if self.curve and self.engine is self.weight_engine:
             self.curve.follow(loss)
@@ -229,7 +229,7 @@ class Trainer:
         """
         for engine in {self.weight_engine, self.engine}:
             engine.project(self.masks)
-            engine.put_back()
+            engine.fixed.put_back()
 
     @contextmanager
     def learning(

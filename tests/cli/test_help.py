@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +29,22 @@ def test_every_verb_has_help(bench: Bench, verb: str) -> None:
 
 def test_the_version_is_that_of_the_distribution(bench: Bench) -> None:
     assert re.fullmatch(r"bench, version \d+\.\d+\.\d+\n", bench("--version").out)
+
+
+def test_short_flags_say_what_long_ones_do(bench: Bench, tmp_path: Path) -> None:
+    saved = [tmp_path / "short.yaml", tmp_path / "long.yaml"]
+    short = ("-a", "snip", "-t", "digits", "-m", "mlp", "-s", "0.9", "-p", "layer", "-b", "smoke", "-n", "2", "-j", "1")
+    long = ("--algo", "snip", "--task", "digits", "--model", "mlp", "--sparsity", "0.9", "--pattern", "layer")
+    for words, file in ((short, saved[0]), ((*long, "--budget", "smoke", "--seeds", "2"), saved[1])):
+        assert bench("run", *words, "-r", tmp_path, "--dry-run", "--save", file).code == 0
+    assert saved[0].read_text() == saved[1].read_text()
+
+
+def test_options_come_from_variables_too(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRUNEBENCH_RUN_SEEDS", "3")
+    monkeypatch.setenv("PRUNEBENCH_RUN_ALGO", "snip random")
+    asked = bench("run", "--task", "digits", "--sparsity", "0.9", "--results", tmp_path, "--dry-run")
+    assert "6 cells" in asked.err + asked.out
+    (tmp_path / "sweep.yaml").write_text("{algo: snip, task: digits}")
+    both = bench("run", tmp_path / "sweep.yaml", "--results", tmp_path, "--dry-run")
+    assert_one_clear_line(both, 2, "says what to run, and so does PRUNEBENCH_RUN_ALGO; leave out one or the other")

@@ -15,7 +15,7 @@ from benchmark.deployment import gpu
 from benchmark.deployment import measure as measuring
 from benchmark.results.record import Record
 from benchmark.results.store import Store
-from tests.support.command import Bench, assert_one_clear_line
+from tests.support.command import SMOKE, Bench, assert_one_clear_line
 
 pytestmark = pytest.mark.runs
 
@@ -52,6 +52,8 @@ def test_zeros_are_measured_in_torch_and_as_compressed_rows(store: Store, bench:
         assert one["seconds"]["low"] <= one["seconds"]["median"] <= one["seconds"]["high"]
     assert found[0]["size"] == found[0]["parent_size"] == found[1]["parent_size"]
     assert "csr, 3" in bench("leaderboard", "--view", "speed", "--results", store.root).out
+    again = bench("run", "--algo", "snip", *SMOKE, "--sparsity", "0.5", "--jobs", "0", "--results", store.root)
+    assert "csr, 3" in again.out, "bench run prints the same board"
 
 
 def test_removed_channels_are_cut_before_they_are_measured(store: Store, bench: Bench) -> None:

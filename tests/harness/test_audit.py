@@ -121,7 +121,7 @@ def test_momentum_that_revives_weights_is_found() -> None:
     def revives(run: Run) -> None:
         run.train(10)
         run.prune(chosen(run))
-        fixed = run._state.engine._fixed
+        fixed = run._state.engine.fixed
         fixed._masked, fixed._floats = [], []  # the update is no longer masked
         run.train()
 

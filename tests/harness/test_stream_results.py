@@ -118,7 +118,7 @@ def moves_what_it_has_frozen(run: Run) -> None:
     """Lie: lets the engine forget what it holds."""
     for part in run.parts():
         state_of(run).held.clear()
-        state_of(run).weight_engine._fixed._held = []
+        state_of(run).weight_engine.fixed._held = []
         run.train()
         part.uses(Masks.ones(run.weights))
         run.freeze(Masks.ones(run.weights))

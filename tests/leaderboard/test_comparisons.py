@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark.leaderboard import Row, rows
+from benchmark.leaderboard.blocks import Block, largest_block
 from benchmark.leaderboard.comparisons import compare_all, compare_rows, compare_with_best, standings
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.costs import matched, priced
@@ -237,7 +241,7 @@ def board(scores: Mapping[str, Mapping[str, float]], **changes: Any) -> list[Row
 
 def test_ratios_are_of_errors() -> None:
     found = {one.label: one for one in profiles(board({"x": {"a": 0.9, "b": 0.8}, "y": {"a": 0.6, "b": 0.8}}))}
-    assert sorted(found["a"].ratios.values(), key=float) == pytest.approx([1, 2])  # type: ignore[arg-type]
+    assert found["a"].ratios == {"x": pytest.approx([1.0]), "y": pytest.approx([2.0])}
     assert [found["b"].within(factor) for factor in (1, 1.9, 2.01)] == [0.5, 0.5, 1.0]
     assert found["b"].within_without(1) == (0, 1)
 
@@ -254,7 +258,7 @@ def test_the_scale_of_ratios_is_that_of_the_metric() -> None:
 def test_a_perfect_score_leaves_the_others_infinitely_far() -> None:
     perfect = [ran(cell("a", seed), 1.0) for seed in (0, 1)]
     found = {one.label: list(one.ratios.values()) for one in profiles(rows([*perfect, *scored("b", 0.9)]))}
-    assert found == {"a": [1.0], "b": [math.inf]}
+    assert found == {"a": [[1.0]], "b": [[math.inf]]}
 
 
 THREE = {
@@ -268,21 +272,62 @@ def test_mean_ranks_say_what_hangs_on_one_task() -> None:
     found = mean_ranks(board(THREE))
     assert [(one.label, one.mean) for one in found.methods] == [("a", 5 / 3), ("b", 5 / 3), ("c", 8 / 3)]
     assert (found.methods[0].low, found.methods[0].high) == (1, 2)
-    assert (found.columns, found.tasks) == (3, 3)
+    assert (len(found.block.columns), found.block.tasks) == (3, ("x", "y", "z"))
     assert found.p == pytest.approx(stats.friedmanchisquare([1, 1, 3], [2, 2, 1], [3, 3, 2]).pvalue)
 
 
-def test_a_method_that_lacks_a_column_is_named_and_not_averaged() -> None:
-    partial = {task: {n: s for n, s in own.items() if (task, n) != ("z", "c")} for task, own in THREE.items()}
-    found = mean_ranks(board(partial))
+def test_a_method_outside_the_largest_complete_block_is_named_and_not_averaged() -> None:
+    whole = {**THREE, "w": {"a": 0.9, "b": 0.8, "c": 0.7}}
+    partial = {task: {n: s for n, s in own.items() if (task, n) != ("z", "c")} for task, own in whole.items()}
+    found = mean_ranks(board({**partial, "y": {**partial["y"], "d": 0.1}}))
+    assert found.block.tasks == ("w", "x", "y"), "9 cells; without c there are 8"
     assert [(one.label, one.mean, one.missing) for one in found.methods] == [
-        ("a", 4 / 3, 0),
-        ("b", 5 / 3, 0),
-        ("c", None, 1),
+        ("a", 1, 0),
+        ("b", 2, 0),
+        ("c", 3, 0),
+        ("d", None, 2),
     ]
-    assert (found.p, found.critical) == (None, None), "two methods are left"
-    assert {one.label: one.missing for one in profiles(board(partial))} == {"a": 0, "b": 0, "c": 1}
-    assert max(one.within(1e9) for one in profiles(board(partial)) if one.missing) == pytest.approx(2 / 3)
+    assert {one.label: one.within(1) for one in profiles(board(partial))} == {"a": 1, "b": 0, "c": 0}
+
+
+def test_two_methods_or_one_task_are_not_tested() -> None:
+    two = {task: {"a": own["a"], "b": own["b"]} for task, own in THREE.items()}
+    for rows_of in (board(two), board({"x": THREE["x"]})):
+        found = mean_ranks(rows_of)
+        assert (found.p, found.critical) == (None, None)
+
+
+def test_every_task_counts_once_however_many_sparsities_it_has() -> None:
+    often = [row for level in (0.5, 0.7, 0.8, 0.9) for row in board({"x": THREE["x"]}, sparsity=level)]
+    found = mean_ranks([*often, *board({"z": THREE["z"]}, sparsity=0.9)])
+    assert [(one.label, one.mean) for one in found.methods] == [("b", 1.5), ("a", 2), ("c", 2.5)]
+    assert found.critical == pytest.approx(2.3437 * math.sqrt(3 * 4 / (6 * 2)), abs=1e-3), "Demsar's table, two tasks"
+    near = {one.label: one.within(1) for one in profiles([*often, *board({"z": THREE["z"]}, sparsity=0.9)])}
+    assert near == {"a": 0.5, "b": 0.5, "c": 0}
+
+
+def test_methods_that_prune_no_weights_are_in_no_block_with_those_that_do() -> None:
+    edges = {
+        ("digits", "gcn", "short", "global", 0.0): {"a", "b", "e"},
+        ("cora", "gcn", "short", "global", 0.0): {"a", "b", "e"},
+    }
+    weights = {("digits", "mlp", "short", "global", 0.9): {"a", "b", "e"}}
+    block = largest_block({**edges, **weights})
+    assert (block.tasks, len(block.columns)) == (("digits", "cora"), 2)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("xyz"), st.sampled_from([0.5, 0.9])), st.sets(st.sampled_from("abcd"), min_size=1)
+    )
+)
+def test_no_other_complete_block_is_larger(present: dict[tuple[str, float], set[str]]) -> None:
+    block = largest_block(present)
+    assert all(block.methods <= present[column] for column in block.columns)
+    for size in range(1, 5):
+        for methods in map(frozenset, itertools.combinations("abcd", size)):
+            columns = tuple(column for column, there in present.items() if methods <= there)
+            assert not columns or Block(methods, columns).worth[:3] <= block.worth[:3]
 
 
 def test_winners_hold_regions_of_sparsity() -> None:
@@ -308,7 +353,7 @@ def test_a_method_that_no_table_misses_wins() -> None:
 
 
 def test_generated_tables_come_out_in_their_true_order() -> None:
-    found = mean_ranks(rows(generated(NAMES[:5], seeds=5)))
+    found = mean_ranks(rows(generated(NAMES[:5], tasks=[f"task-{place}" for place in range(10)], seeds=5)))
     assert [one.label for one in found.methods] == list(NAMES[:5])
     assert found.p is not None
     assert found.p < 1e-6

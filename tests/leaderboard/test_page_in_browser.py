@@ -222,9 +222,9 @@ def test_what_was_measured_is_a_column_that_sorts_and_a_part_of_the_row(visit: O
     seen = visit(page(board(), numbers(), NAMES, draw=False, measured=measured))
     group, button = f"{DIGITS} tbody:nth-of-type(2)", f'{DIGITS} [data-column="csr, 1"]'
     seen.page.click(button)
-    assert seen.texts(f"{group} td:nth-child(10)")[:3] == ["0.50 slower", "2.00", ""]
+    assert seen.texts(f"{group} td:nth-child(11)")[:3] == ["0.50 slower", "2.00", ""]
     seen.page.click(button)
-    assert seen.texts(f"{group} td:nth-child(10)")[:3] == ["2.00", "0.50 slower", ""]
+    assert seen.texts(f"{group} td:nth-child(11)")[:3] == ["2.00", "0.50 slower", ""]
     assert "measured on one, 1 thread" in seen.texts(f"{DIGITS} .about")[-1]
     assert not seen.page.locator('[data-table^="cora"] [data-column="csr, 1"]').count()
     seen.page.click(f"{group} tr:nth-of-type(2) .value")

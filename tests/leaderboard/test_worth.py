@@ -113,6 +113,7 @@ def test_a_row_is_called_faster_or_slower_where_all_its_networks_are(
         ({"where": {"processor": "two"}}, "two, 1 thread"),
         ({"where": {"processor": "one", "torch": "2.15.0"}}, "one, 1 thread, torch 2.15.0"),
         ({"where": {"processor": "one", "device": "cuda:1"}}, "one, 1 thread, device cuda:1"),
+        ({"where": {"processor": "one", "backend": "cpu"}}, "one, 1 thread, backend cpu"),
         ({"threads": 2}, "one, 2 threads"),
     ],
 )
@@ -159,13 +160,13 @@ def test_the_page_has_the_cells_of_the_board_with_their_numbers() -> None:
     assert page(records(), [], NAMES, draw=False, measured=lookup({})) == plain
     found = lookup({("imp", 0): [measurement(), measurement("csr", faster=SLOW)]})
     [table] = known(page(records(), [], NAMES, draw=False, measured=found))["tables"]
-    heads = ["csr, 1", "torch, 1", "csr, MB", "torch, MB", "csr, kB", "torch, kB"]
+    heads = ["measured", "csr, 1", "torch, 1", "csr, MB", "torch, MB", "csr, kB", "torch, kB"]
     assert table["worth"]["heads"] == heads
     assert table["worth"]["about"].endswith(f"measured on {HERE}")
     imp, snip = table["rows"]
-    assert imp["worth"][:2] == [["0.50 slower", 0.5], ["2.00", 2]]
-    assert imp["worth"][2:4] == [["2.0/?", 2e6]] * 2
-    assert snip["worth"] == [["", None]] * 6
+    assert imp["worth"][:3] == [["1 of 3", None], ["0.50 slower", 0.5], ["2.00", 2]]
+    assert imp["worth"][3:5] == [["2.0/?", 2e6]] * 2
+    assert snip["worth"] == [["", None]] * 7
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ def test_what_is_built_has_it_too(folder: Path, bench: Bench, tmp_path: Path) ->
         assert ended.code == 0, ended.err
     assert "0.50 slower" in (tmp_path / "out" / "README.md").read_text()
     [table] = known((tmp_path / "out" / "index.html").read_text())["tables"]
-    assert table["rows"][0]["worth"][0] == ["0.50 slower", 0.5]
+    assert table["rows"][0]["worth"][1] == ["0.50 slower", 0.5]
 
 
 def test_a_file_that_cannot_be_read_costs_a_warning(folder: Path, bench: Bench) -> None:

@@ -10,6 +10,6 @@ def unmasked_updates(run: Run) -> None:
     """Lie: forgets the masks inside the engine (Nobody, 2026)."""
     run.train(10)
     run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
-    run._state.engine._fixed._masked, run._state.engine._fixed._floats = [], []
+    run._state.engine.fixed._masked, run._state.engine.fixed._floats = [], []
     for _ in run.steps():  # pauses, in which no step is sparse
         pass

@@ -161,14 +161,14 @@ def test_a_built_in_keeps_its_name(listed: dict[str, dict[str, Any]]) -> None:
 def test_doctor_names_every_broken_plugin_with_its_distribution(doctored: Ended, name: str) -> None:
     plain = "".join(letter if letter.isalnum() else "-" for letter in name).lower()
     found = [finding for finding in json.loads(doctored.out) if f"of dist-of-{plain} 1.0 " in finding["what"]]
-    assert [finding["ok"] for finding in found] == [False]
+    assert [finding["state"] for finding in found] == ["PROBLEM"]
     if name in AT_A_GLANCE | ON_LOADING:
         assert (AT_A_GLANCE | ON_LOADING)[name][1] in found[0]["what"]
 
 
 def test_doctor_says_which_plugins_load_and_ends_with_3(doctored: Ended) -> None:
     assert doctored.code == 3
-    [loading] = [f["what"] for f in json.loads(doctored.out) if f["about"] == "algorithms" and f["ok"]]
+    [loading] = [f["what"] for f in json.loads(doctored.out) if f["about"] == "algorithms" and f["state"] == "ok"]
     assert {"dense", "imp", "sound"} <= set(loading.partition(": ")[2].split(", "))
 
 

@@ -189,7 +189,7 @@ def test_a_rewind_to_where_another_loss_is_trained_drops_the_recording(clock: in
     for run in (plain, recorded):
         run.train(20)
         run.rewind(clock)
-        assert bool(run._state.engine._recording.captured) == (run is recorded and clock == 20)
+        assert bool(run._state.engine.recording.captured) == (run is recorded and clock == 20)
         run.train()
     assert state(recorded) == state(plain)
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_recorded_trains_on_and_says_why() -> None:
 def test_a_recorded_step_reads_its_batch_by_the_index() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
-    (index,) = run._state.engine._recording.captured._inputs
+    (index,) = run._state.engine.recording.captured._inputs
     assert torch.equal(index, run._state.engine.batches.index(RECIPE.steps - 1))
 
 
@@ -253,8 +253,8 @@ def test_a_reading_that_is_frozen_in_the_recording_is_found_and_left_out_of_it()
     recorded.capture(list(other._state.model.buffers()), freezing)
     for run in (plain, other):
         run.train()
-    assert len(recorded._recording.captured._inputs) == 2
-    assert recorded.rehearsals == 4
+    assert len(recorded.recording.captured._inputs) == 2
+    assert recorded.recording.rehearsals == 4
     assert recorded.mode == "captured"
     assert state(other) == state(plain)
 
@@ -292,7 +292,7 @@ def test_an_augmentation_comes_before_a_recorded_step(model: str) -> None:
         run.train(8)
         run.augment(noisy)
         run.train()
-    assert len(recorded._state.engine._recording.captured._inputs) == 2
+    assert len(recorded._state.engine.recording.captured._inputs) == 2
     assert state(recorded) == state(plain)
 
 
@@ -316,7 +316,7 @@ def test_rehearsals_are_counted_apart_from_training() -> None:
     run = run_of(RECIPE, remembering)
     run.train()
     assert run._state.meter.updates == RECIPE.steps
-    assert run._state.engine.rehearsals == 2
+    assert run._state.engine.recording.rehearsals == 2
 
 
 def test_updates_are_counted_whether_torch_sees_them() -> None:
@@ -328,10 +328,10 @@ def test_updates_are_counted_whether_torch_sees_them() -> None:
         run.train(12)
         run.prune(smallest(run, 0.5))
         run.train()
-        assert engine.rehearsals == 4
-        assert updates == [run._state.meter.updates + engine.rehearsals]
+        assert engine.recording.rehearsals == 4
+        assert updates == [run._state.meter.updates + engine.recording.rehearsals]
         own.step()
-    assert updates == [run._state.meter.updates + engine.rehearsals + 1]
+    assert updates == [run._state.meter.updates + engine.recording.rehearsals + 1]
 
 
 def test_an_update_before_a_recording_that_fails_is_counted() -> None:
@@ -341,7 +341,7 @@ def test_an_update_before_a_recording_that_fails_is_counted() -> None:
     run = run_of(RECIPE, refusing)
     with counted_updates() as updates:
         run.train()
-    assert run._state.engine.rehearsals == 2  # with the reading of the batch, and without it
+    assert run._state.engine.recording.rehearsals == 2  # with the reading of the batch, and without it
     assert updates == [run._state.meter.updates + 2]
 
 

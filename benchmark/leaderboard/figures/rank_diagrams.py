@@ -9,7 +9,7 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.labels import label_ends
 from benchmark.leaderboard.figures.panels import panels
 from benchmark.leaderboard.figures.style import looks, styled
-from benchmark.leaderboard.profiles import MeanRank, counted, mean_ranks, profiles
+from benchmark.leaderboard.profiles import MeanRank, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ FARTHEST = 4.0
 def profile(rows: Sequence[Row]) -> Figure:
     """Plot performance profiles: the share of columns in which an error is within a factor of the smallest.
 
+    They are those of the largest complete block of methods and columns; each task counts once.
+
     Raises:
         UsageError: no two methods share a column, or a metric has no meaningful ratios.
     """
@@ -32,25 +34,20 @@ def profile(rows: Sequence[Row]) -> Figure:
         raise UsageError(f"nothing to draw: {error}") from None
     if not curves:
         raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
-    columns = len(curves[0].ratios)
+    block = mean_ranks(rows).block
     with styled():
         look = looks({curve.label: (curve.algorithm, None) for curve in curves})
-        figure, [axes] = panels(
-            [f"performance profiles over {counted(columns, 'column')} (table, pattern, sparsity)"], (6.4, 4.2)
-        )
-        finite = [
-            ratio for curve in curves for ratio in curve.ratios.values() if ratio is not None and ratio <= FARTHEST
-        ]
+        figure, [axes] = panels([f"performance profiles, largest complete block:\n{block}"], (6.4, 4.2))
+        finite = [ratio for curve in curves for of in curve.ratios.values() for ratio in of if ratio <= FARTHEST]
         last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
         ends = []
         for curve in reversed(curves):  # of labels at the same height, the first must end up topmost
-            ratios = sorted(ratio for ratio in curve.ratios.values() if ratio is not None and ratio <= last)
+            ratios = sorted(ratio for of in curve.ratios.values() for ratio in of if ratio <= last)
             xs = [1.0, *ratios, last]
             shares = [curve.within(x) for x in xs]
             drawn = look[curve.label]
             axes.step(xs, shares, where="post", **drawn.line(), markersize=3.5)
-            name = f"{curve.label} (lacks {curve.missing})" if curve.missing else curve.label
-            ends.append((last, shares[-1], name, drawn.ink))
+            ends.append((last, shares[-1], curve.label, drawn.ink))
         axes.set_xscale("log", base=2)
         axes.set_xlim(1, last)
         axes.set_ylim(-0.02, 1.04)
@@ -58,7 +55,7 @@ def profile(rows: Sequence[Row]) -> Figure:
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel("error, as a multiple of the least of the column (log scale)")
-        axes.set_ylabel("share of columns")
+        axes.set_ylabel("share of columns, mean over tasks")
         label_ends([axes], [ends])
     return figure
 
@@ -67,26 +64,21 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
     """Plot mean ranks on a line. Bars join methods within the critical difference of each other (Demsar, 2006).
 
     Raises:
-        UsageError: fewer than 3 methods have a result in every column, or there is a single column.
+        UsageError: no 3 methods have results on the same 2 tasks.
     """
     ranking = mean_ranks(rows)
     methods = [method for method in ranking.methods if method.mean is not None]
     if ranking.critical is None:
         raise UsageError(
-            f"nothing to draw: a critical difference takes 3 methods that are in each of 2 columns or more; "
-            f"{len(methods)} are in all of {ranking.columns} (bench leaderboard --view profile)"
+            "nothing to draw: a critical difference takes 3 methods that have results on the same 2 tasks, in columns "
+            f"that they share; the largest complete block is {ranking.block} (bench leaderboard --view profile)"
         )
-    lacking = [method.label for method in ranking.methods if method.mean is None]
-    about = f"mean rank over {counted(ranking.columns, 'column')} of {counted(ranking.tasks, 'task')}"
+    about = f"mean ranks, largest complete block:\n{ranking.block}"
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
         _number_line(axes, len(methods), ranking.critical)
         _flags(axes, methods)
         _groups(axes, methods, ranking.critical)
-        if lacking:
-            axes.annotate(
-                f"lack a column: {', '.join(lacking)}", (0, 0), xycoords="axes fraction", fontsize=7, va="top"
-            )
     return figure
 
 

@@ -114,10 +114,12 @@ def facts(
 def _add_worth(table: dict[str, Any], board: Sequence[Row]) -> None:
     """Add what was measured to a table and its rows, if anything was: heads, and by row each text with its number."""
     measured = columns(board)
-    if measured.columns:
-        table["worth"] = {"heads": [column.head for column in measured.columns], "about": measured.about}
-        for row, shown in zip(board, table["rows"], strict=True):
-            shown["worth"] = [[column.cell(row), _short(column.number(row))] for column in measured.columns]
+    if not measured.columns:
+        return
+    table["worth"] = {"heads": [*measured.cells(board[0])], "about": measured.about}
+    for row, shown in zip(board, table["rows"], strict=True):
+        numbers = [None, *(_short(column.number(row)) for column in measured.columns)]  # None: how many were measured
+        shown["worth"] = [*zip(measured.cells(row).values(), numbers, strict=True)]
 
 
 def _identity(of: Cell | Row) -> str:

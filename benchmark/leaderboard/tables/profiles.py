@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard import Row
-from benchmark.leaderboard.profiles import MeanRank, Profile, counted, mean_ranks, profiles
+from benchmark.leaderboard.profiles import MeanRank, Profile, mean_ranks, profiles
 from benchmark.leaderboard.tables.plain import Tables, chance
 from benchmark.leaderboard.winners import Region, winners
 
@@ -26,7 +26,7 @@ def profile(rows: Sequence[Row], form: str) -> tuple[Tables, Any]:
         raise UsageError("no two methods here share a task, model, budget, pattern and sparsity")
     try:
         near: dict[str, Profile] = {curve.label: curve for curve in profiles(rows)}
-        about = "shares of columns whose error is within a factor of the least"
+        about = "shares of columns, as means over tasks, whose error is within a factor of the least"
     except ValueError as error:
         near, about = {}, f"no shares: {error}"
     tested = (
@@ -34,27 +34,28 @@ def profile(rows: Sequence[Row], form: str) -> tuple[Tables, Any]:
         if ranked.p is None or ranked.critical is None
         else (f"; Friedman p {chance(ranked.p)}, mean ranks differ from {ranked.critical:.2f} apart (Nemenyi)")
     )
-    over = f"{counted(ranked.columns, 'column')} (table, pattern, sparsity) of {counted(ranked.tasks, 'task')}"
+    columns = len(ranked.block.columns)
     regions = winners(rows)
     tables = {
-        f"{over}{tested}; {about}": [
-            _ranked(method, near.get(method.label), ranked.columns) for method in ranked.methods
+        f"largest complete block, {ranked.block}{tested}; {about}": [
+            _ranked(method, near, columns) for method in ranked.methods
         ]
     }
     tables["best mean rank, by sparsity"] = [_region(region) for region in regions]
-    methods = [_ranked_facts(method, near.get(method.label), ranked.columns) for method in ranked.methods]
+    methods = [_ranked_facts(method, near.get(method.label), columns) for method in ranked.methods]
     if form == "csv":
         return tables, methods
-    tests = {"columns": ranked.columns, "tasks": ranked.tasks, "friedman_p": ranked.p, "critical": ranked.critical}
+    tests = {"columns": columns, "tasks": list(ranked.block.tasks), "friedman_p": ranked.p, "critical": ranked.critical}
     return tables, tests | {"methods": methods, "regions": [vars(region) for region in regions]}
 
 
-def _ranked(method: MeanRank, near: Profile | None, columns: int) -> dict[str, str]:
+def _ranked(method: MeanRank, near: Mapping[str, Profile], columns: int) -> dict[str, str]:
+    curve = near.get(method.label)
     return {
         "algorithm": method.label,
         "mean rank": "" if method.mean is None else f"{method.mean:.2f}",
         "without a task": "" if method.low is None else f"{method.low:.2f} to {method.high:.2f}",
-        **{f"within {factor:g}x": _near(near, factor) for factor in NEAR if near},
+        **{f"within {factor:g}x": _near(curve, factor) if curve else "" for factor in NEAR if near},
         "": f"incomplete: {columns - method.missing} of {columns} columns" if method.missing else "",
     }
 
