@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Doc
 
     from benchmark import graphs, schedules, scores
+    from benchmark.data.dataset import DatasetData
     from benchmark.data.source import DataSource, Download
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from benchmark.studies.study import Study
     from benchmark.studies.trained import Trained
     from benchmark.training.channel_tracing import cut
+    from benchmark.training.from_module import from_module
     from benchmark.training.optimizers import Group
     from benchmark.training.parts import StreamPart
     from benchmark.training.recipe import Recipe, shortened
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from benchmark.training.task import Task
 
 _HOME = {
+    "benchmark.data.dataset": ("DatasetData",),
     "benchmark.data.source": ("DataSource", "Download"),
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
@@ -87,6 +90,7 @@ _HOME = {
     "benchmark.studies.study": ("Study",),
     "benchmark.studies.trained": ("Trained",),
     "benchmark.training.channel_tracing": ("cut",),
+    "benchmark.training.from_module": ("from_module",),
     "benchmark.training.optimizers": ("Group",),
     "benchmark.training.parts": ("StreamPart",),
     "benchmark.training.recipe": ("Recipe", "shortened"),
@@ -109,6 +113,7 @@ __all__ = [
     "Data",
     "DataMissing",
     "DataSource",
+    "DatasetData",
     "Distribution",
     "Doc",
     "Download",
@@ -155,6 +160,7 @@ __all__ = [
     "experiment",
     "fetched",
     "file_lock",
+    "from_module",
     "graphs",
     "keep_each",
     "keep_top",

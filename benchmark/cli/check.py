@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmark.cli.output import emit, format_option
+from benchmark.leaderboard.tables.formats import Rows, plain
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.in_files import known
 from benchmark.results.spelling import Choice
 from benchmark.studies.experiment import named
+
+if TYPE_CHECKING:
+    from benchmark.contract.finding import Finding
 
 LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
     "algorithm": registry.algorithm,
@@ -22,10 +27,15 @@ LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
+@click.option("--fast", is_flag=True, help="Seconds: short trainings, one network of a task, an experiment asked once.")
 @format_option
 @click.pass_context
-def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
-    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_pruner.py."""
+def check(ctx: click.Context, names: tuple[str, ...], fast: bool, form: str) -> None:
+    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_pruner.py.
+
+    Prints a line for each rule as it ends, and under one that is broken what else breaks it, how to see it again, and
+    what to do.
+    """
     asked_for = [choice.name for choice in known(map(Choice, names))]
     asked = [(name, kind) for name in dict.fromkeys(asked_for) for kind in catalog.kinds_of(name)]
     for name, kind in asked:
@@ -35,13 +45,42 @@ def check(ctx: click.Context, names: tuple[str, ...], form: str) -> None:
     from benchmark.contract.check import check as findings_of
 
     torch.set_num_threads(1)  # as in a worker; more threads slow down small networks
-    tables, full, broken = {}, [], False
+    tables: dict[str, Rows] = {}
+    full: list[dict[str, Any]] = []
     for name, kind in asked:
-        findings = list(findings_of(name, kind))
-        broken |= any(finding.problem for finding in findings)
-        texts = [f.problem or (f"does not apply: {f.idle}" if f.idle else "ok") for f in findings]
         title = name if catalog.kinds_of(name) == [kind] else f"{kind} {name}"
-        tables[title] = [{"rule": f.rule, "": text} for f, text in zip(findings, texts, strict=True)]
-        full += [{"name": name, "rule": f.rule, "problem": f.problem, "does not apply": f.idle} for f in findings]
-    emit(form, tables, full)
-    ctx.exit(1 if broken else 0)
+        findings = findings_of(name, kind, fast=fast)
+        found = list(_told(title, findings) if form == "table" else findings)
+        tables[title] = [{"rule": finding.rule, "": _outcome(finding)} for finding in found]
+        full += [{"name": name, **_in_full(finding)} for finding in found]
+    if form != "table":
+        emit(form, tables, full)
+    ctx.exit(1 if any(row["problem"] for row in full) else 0)
+
+
+def _told(title: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, each of which is printed as it comes."""
+    click.secho(title, bold=True)
+    broken = []
+    for finding in findings:
+        mark = "BROKEN" if finding.problem else "  -   " if finding.idle else "  ok  "
+        outcome = "" if mark == "  ok  " else f": {_outcome(finding)}"
+        click.echo(f"{mark}  {finding.rule}{plain(outcome)}")
+        for note in finding.notes:
+            click.echo(f"          {plain(note)}")
+        broken += [finding.rule] if finding.problem else []
+        yield finding
+    click.echo(f"{title} breaks {', '.join(broken)}" if broken else f"{title} keeps every rule", err=True)
+
+
+def _outcome(finding: Finding) -> str:
+    return finding.problem or (f"does not apply: {finding.idle}" if finding.idle else "ok")
+
+
+def _in_full(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "problem": finding.problem,
+        "does not apply": finding.idle,
+        "notes": list(finding.notes),
+    }

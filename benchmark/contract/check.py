@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
 from unittest import SkipTest
 
 from benchmark.contract.algorithm_rules import ALGORITHM_RULES
-from benchmark.contract.experiment_rules import EXPERIMENT_RULES
+from benchmark.contract.experiment_rules import (
+    EXPERIMENT_RULES,
+    answers_the_same_after_an_interruption,
+    runs_nothing_when_asked_again,
+)
 from benchmark.contract.finding import Broken, Finding, Rule, rule_name
+from benchmark.contract.pace import hurried
 from benchmark.contract.task_rules import TASK_RULES
 from benchmark.errors import DataMissing
 from benchmark.plugins import catalog
@@ -20,20 +26,38 @@ RULES: dict[catalog.Kind, Sequence[Rule]] = {
 """What every plug-in of a kind follows."""
 
 
-def check(name: str, kind: catalog.Kind) -> Iterator[Finding]:
-    """Run every rule on a plug-in, and yield the outcome of each.
+LEFT_OUT: frozenset[Rule] = frozenset({runs_nothing_when_asked_again, answers_the_same_after_an_interruption})
+"""Rules that take long, whatever the plug-in is: they ask an experiment again and again."""
+
+
+def check(name: str, kind: catalog.Kind, *, fast: bool = False) -> Iterator[Finding]:
+    """Run every rule on a plug-in, and yield the outcome of each as it ends.
+
+    Args:
+        fast: try less of each rule, and leave out those that take long.
 
     Raises:
         DataMissing: data that it needs are not on this machine, which is no fault of the plug-in, and so no finding.
     """
     for rule in RULES[kind]:
-        try:
+        if fast and rule in LEFT_OUT:
+            yield Finding(rule_name(rule), idle="it takes long, and --fast leaves it out")
+        else:
+            yield _outcome(rule, name, fast)
+
+
+def _outcome(rule: Rule, name: str, fast: bool) -> Finding:
+    try:
+        with hurried(fast):
             rule(name)
-            yield Finding(rule_name(rule))
-        except DataMissing:
-            raise
-        except SkipTest as reason:  # pytest counts a rule that raises it as skipped, too
-            yield Finding(rule_name(rule), idle=str(reason))
-        except Exception as problem:
-            text = str(problem) if isinstance(problem, Broken) else f"{type(problem).__name__}: {problem}"
-            yield Finding(rule_name(rule), text)
+    except DataMissing:
+        raise
+    except SkipTest as reason:  # pytest counts a rule that raises it as skipped, too
+        return Finding(rule_name(rule), idle=str(reason))
+    except Broken as problem:
+        return Finding(rule_name(rule), str(problem), notes=tuple(getattr(problem, "__notes__", ())))
+    except Exception as problem:
+        *_, last = traceback.extract_tb(problem.__traceback__)
+        where = f"raised at {last.filename}:{last.lineno}"
+        return Finding(rule_name(rule), f"{type(problem).__name__}: {problem}", notes=(where,))
+    return Finding(rule_name(rule))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 Rule = Callable[[str], None]
 """Takes the name of a plug-in, and raises `Broken` if it does not follow the rule."""
 
+Case = TypeVar("Case")
+
 
 class Broken(AssertionError):
-    """A plug-in breaks a rule of the contract; the text says how."""
+    """A plug-in breaks a rule of the contract; the text says how, and notes (PEP 678, pytest shows them) say the rest.
+
+    Args:
+        notes: other cases that break the rule, how to see it again, and what to do.
+    """
+
+    def __init__(self, problem: str, *notes: str) -> None:
+        super().__init__(problem)
+        for note in notes:
+            self.add_note(note)
 
 
 @dataclass(frozen=True)
@@ -21,11 +33,13 @@ class Finding:
         rule: its name in words.
         problem: what is wrong; empty if nothing is.
         idle: why the rule does not apply; empty if it does.
+        notes: of what is wrong: other cases, how to see it again, what to do.
     """
 
     rule: str
     problem: str = ""
     idle: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def rule_name(rule: Rule) -> str:
@@ -33,7 +47,24 @@ def rule_name(rule: Rule) -> str:
     return rule.__name__.replace("_", " ")
 
 
-def require(condition: bool, problem: str) -> None:
+def require(condition: bool, problem: str, *notes: str) -> None:
     """Raise Broken with `problem` unless the condition holds."""
     if not condition:
-        raise Broken(problem)
+        raise Broken(problem, *notes)
+
+
+def require_each(cases: Iterable[Case], rule: Callable[[Case], None]) -> None:
+    """Try a rule on every case, the smallest first.
+
+    Raises:
+        Broken: that of the first case which breaks it; those of all others are among its notes.
+    """
+    problems: list[Broken] = []
+    for case in cases:
+        try:
+            rule(case)
+        except Broken as problem:
+            problems.append(problem)
+    if problems:
+        first, *others = problems
+        raise Broken(str(first), *(f"also {other}" for other in others), *getattr(first, "__notes__", ()))

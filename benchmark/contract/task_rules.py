@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from unittest import SkipTest
 
 import torch
 from torch import Tensor
 
+from benchmark.contract import pace
 from benchmark.contract.algorithm_rules import require_described
-from benchmark.contract.finding import Broken, Rule, require
+from benchmark.contract.finding import Broken, Rule, require, require_each
+from benchmark.data.dataset import DatasetData
 from benchmark.data.folders import DataFolders
-from benchmark.data.splits import Data
+from benchmark.data.splits import Batch, Data, Splits
 from benchmark.data.tensors import TensorData
 from benchmark.errors import DataMissing, Inapplicable, UsageError
 from benchmark.harness.answer import answer
@@ -20,8 +25,11 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.harness.starts import fit
 from benchmark.plugins import catalog, registry
+from benchmark.pruning.target import Target, keep_top
 from benchmark.results.cell import Cell
 from benchmark.training.objective import Objective
+from benchmark.training.run import Run
+from benchmark.training.run_state import RunState
 from benchmark.training.state import fingerprint
 from benchmark.training.task import Task
 from benchmark.training.weighted_edges import require_used
@@ -41,7 +49,7 @@ def has_every_budget(name: str) -> None:
         steps = [recipe.steps for recipe in recipes.values()]
         require(steps == sorted(steps), f"its budgets are not in order of length: {steps}")
     unknown = ", ".join(task.model_recipes.keys() - task.models.keys() - task.model_zoos.keys())
-    require(not unknown, f"it has recipes of models that it has not: {unknown}")
+    require(not unknown, f"it has recipes of models that it has not: {unknown}", "Task.models has the names")
 
 
 def splits_do_not_overlap(name: str) -> None:
@@ -55,23 +63,35 @@ def splits_do_not_overlap(name: str) -> None:
     for split in ("train", "validation", "test"):
         data: Data = getattr(first, split)
         require(len(data) > 0, f"{split} is empty")
-        require(data.digest == getattr(second, split).digest, f"{split} differs between two loads")
+        require(
+            data.digest == getattr(second, split).digest,
+            f"{split} differs between two loads",
+            "draw with a seed of the task's own",
+        )
     digests = {getattr(first, split).digest for split in ("train", "validation", "test")}
-    require(len(digests) == 3, "two splits hold the same examples")
+    require(len(digests) == 3, "two splits hold the same examples", CARVE)
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         _do_not_overlap(getattr(first, one), getattr(first, other), f"{one} and {other}")
 
 
 def _do_not_overlap(one: Data, other: Data, names: str) -> None:
     """Raise Broken if two splits share more than 1 % of their examples; real data contain a few duplicates."""
-    if not (isinstance(one, TensorData) and isinstance(other, TensorData)):
-        return
-    require(
-        one.inputs.untyped_storage().data_ptr() != other.inputs.untyped_storage().data_ptr(), f"{names} share memory"
-    )
-    rows = {row.tobytes() for row in one.inputs.numpy()}
-    shared = sum(row.tobytes() in rows for row in other.inputs.numpy())
-    require(shared <= len(other) / 100, f"{names} share {shared} examples")
+    if isinstance(one, TensorData) and isinstance(other, TensorData):
+        places = {data.inputs.untyped_storage().data_ptr() for data in (one, other)}
+        require(len(places) == 2, f"{names} share memory", CARVE)
+    known = set(_rows(one))
+    shared = sum(row in known for row in _rows(other))
+    require(shared <= len(other) / 100, f"{names} share {shared} examples", CARVE)
+
+
+def _rows(data: Data) -> list[Hashable]:
+    """What tells the examples of data apart; empty for data that do not say."""
+    if isinstance(data, TensorData):
+        return [row.tobytes() for row in data.inputs.numpy()]
+    return [*data.digests()] if isinstance(data, DatasetData) else []
+
+
+CARVE = "carve(data, size, seed=1) takes a split out of another one, the same for all runs"
 
 
 def comes_trained(task: Task, model: str) -> bool:
@@ -114,33 +134,56 @@ def models_can_be_pruned(name: str) -> None:
     """
     task = registry.task(name)
     batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
-    for model in task.models:
-        network = build(task, model, 0)
-        require(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed")
-        other = comes_trained(task, model) or fingerprint(network) != fingerprint(build(task, model, 1))
-        require(other, f"{model} is the same for every seed")
-        task.loss(network, batch).backward()  # type: ignore[no-untyped-call]
-        prunable = {n: p for n, p in network.named_parameters() if n in task.prunable(network)}
-        require(
-            len(prunable) == len(task.prunable(network)) > 0, f"{model} has no prunable tensor, or names a wrong one"
-        )
-        for tensor, parameter in prunable.items():
-            require(parameter.dim() >= 2, f"{model}: '{tensor}' is no weight matrix")
-            require(parameter.grad is not None, f"{model}: '{tensor}' gets no gradient")
+    require_each(task.models, partial(_can_be_pruned, task, batch))
+
+
+def _can_be_pruned(task: Task, batch: Batch, model: str) -> None:
+    network = build(task, model, 0)
+    require(fingerprint(network) == fingerprint(build(task, model, 0)), f"{model} differs for the same seed", DRAW)
+    other = comes_trained(task, model) or fingerprint(network) != fingerprint(build(task, model, 1))
+    require(other, f"{model} is the same for every seed", DRAW)
+    task.loss(network, batch).backward()  # type: ignore[no-untyped-call]
+    prunable = {n: p for n, p in network.named_parameters() if n in task.prunable(network)}
+    right = len(prunable) == len(task.prunable(network)) > 0
+    require(right, f"{model} has no prunable tensor, or names a wrong one", NAMED)
+    for tensor, parameter in prunable.items():
+        require(parameter.dim() >= 2, f"{model}: '{tensor}' is no weight matrix", NAMED)
+        require(parameter.grad is not None, f"{model}: '{tensor}' gets no gradient", "leave it out of Task.prunable")
+
+
+DRAW = "models are constructors, called anew for every run; they draw from torch's global generator, which is seeded"
+NAMED = "Task.prunable returns names of network.named_parameters(); by default those of linear layers and convolutions"
+
+
+def every_network_trains(name: str) -> None:
+    """Every network is pruned to the task's sparsity, trained for ten steps, and measured with finite numbers."""
+    task = registry.task(name)
+    splits = task.data(DataFolders().locate(name, task.source))
+    require_each(list(task.models)[: 1 if pace.is_fast() else None], partial(_trains, task, splits))
+
+
+def _trains(task: Task, splits: Splits, model: str) -> None:
+    recipe = task.recipe("10-steps", model)
+    with torch.random.fork_rng(devices=[]):
+        network, target = build(task, model, 0), Target(1 - task.sparsity)
+        run = Run(RunState(task, network, recipe, target, splits.train, 0, validation=splits.validation))
+        run.prune(keep_top({weight: values.abs() for weight, values in run.weights.items()}, target))
+        run.train()
+        measured = run.evaluate()
+    wrong = [metric for metric, value in measured.items() if not math.isfinite(value)]
+    require(not wrong, f"{model}: {', '.join(wrong)} is NaN or infinite after ten steps", "try a lower rate")
 
 
 def trains_and_measures(name: str) -> None:
-    """A smoke run of the default model succeeds, with the metrics that the task declares, in their order.
-
-    Training every model would take hours; `models_can_be_pruned` makes a forward and backward pass of each.
-    """
+    """A smoke run of the default model succeeds, with the metrics that the task declares, in their order."""
     task = registry.task(name)
     folder, dense = DataFolders().locate(name, task.source), registry.algorithm("dense")
     model, *_ = task.models
     cell = Cell(algorithm="dense", task=name, model=model, sparsity=0, budget="smoke", seed=0)
     record = answer(Question(cell, dense, task, folder))
     require(record.status == "ok", f"{model}: dense training ends as {record.status}: {record.error}")
-    require(list(record.metrics) == list(task.metrics), f"{model}: it measures {', '.join(record.metrics)}")
+    measured = f"{model}: it measures {', '.join(record.metrics)}"
+    require(list(record.metrics) == list(task.metrics), measured, f"Task.metrics names {', '.join(task.metrics)}")
 
 
 def uses_edge_weights_or_refuses_them(name: str) -> None:
@@ -172,6 +215,7 @@ TASK_RULES: list[Rule] = [
     has_every_budget,
     splits_do_not_overlap,
     models_can_be_pruned,
+    every_network_trains,
     uses_edge_weights_or_refuses_them,
     starts_fit,
     trains_and_measures,

@@ -1,6 +1,7 @@
 """Runs methods on the toy tasks, for the contract and for the cost that `bench info` shows.
 
-As a program, `python -m benchmark.contract.trial NAME`, it prints everything that must be the same in every process.
+As a program, `python -m benchmark.contract.trial NAME [fast]`, it prints everything that must be the same in every
+process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from benchmark.contract import pace
 from benchmark.contract.toy import toy
 from benchmark.contract.toy_stream import toy_stream
 from benchmark.contract.watched_run import WatchedRun
@@ -52,18 +54,19 @@ class Largest(MaskFile):
 
 
 def record(
-    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
+    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "", **options: Any
 ) -> Record:
     """The record of a method on a toy task, with its default options except those given.
 
     Args:
         pattern: the method's only one by default, and otherwise the global one.
+        budget: by default `full`, or what `bench check --fast` takes.
     """
     return answer(question(name, pattern, sparsity, model, budget, **options))
 
 
 def question(
-    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "full", **options: Any
+    name: str, pattern: str = "", sparsity: float = 0.8, model: str = "", budget: str = "", **options: Any
 ) -> Question:
     """The question that such a record answers. For a method that prunes nothing, the sparsity is 0."""
     algorithm, model = registry.algorithm(name), model or models(name)[0]
@@ -77,7 +80,7 @@ def question(
         model=model,
         pattern=pattern,
         sparsity=sparsity,
-        budget=budget,
+        budget=budget or pace.budget(),
         seed=0,
     )
     found = {SOURCE: _largest(model, pattern, cell.density)} if algorithm.keys else {}
@@ -99,7 +102,7 @@ def watched(density: float, model: str, pattern: str = "global") -> WatchedRun:
     """A new watched run, which no method has been called on."""
     task = _task(model)
     network, splits = build(task, model, 0), task.data(Path())
-    recipe, largest = task.recipe("full"), _largest(model, pattern, density)
+    recipe, largest = task.recipe(pace.budget()), _largest(model, pattern, density)
     state = RunState(
         task,
         network,
@@ -158,7 +161,13 @@ class ObservedAlgorithm(Algorithm):
         self.look(run)
 
 
+def everything(name: str) -> str:
+    """What must be the same in every process: how a run ends, its masks, metrics and weights."""
+    result = record(name)
+    return f"{result.status} {result.mask_digest} {result.metrics} {run(name, 0.2).everything()}"
+
+
 if __name__ == "__main__":  # started by the rule `gives_the_same_bits_again`
     torch.set_num_threads(1)
-    result = record(sys.argv[1])
-    print(result.status, result.mask_digest, result.metrics, run(sys.argv[1], 0.2).everything())
+    with pace.hurried("fast" in sys.argv[2:]):
+        print(everything(sys.argv[1]))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.errors import PluginError
+from benchmark.plugins.interface import made_for_another
 from benchmark.results.cell import NAME
 from benchmark.results.spelling import LONGEST_NAME
 
@@ -193,6 +194,8 @@ def _parsed(file: Path) -> ast.Module | str:
 
 def _described(plugin: Plugin, tree: ast.Module) -> Plugin:
     """The plug-in with what its source says: its summary, defaults and family, or its problem."""
+    if problem := made_for_another(tree):
+        return replace(plugin, problem=problem)
     if missing := _missing_import(tree):
         return replace(plugin, problem=_uninstalled(missing, plugin.distribution))
     function = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == plugin.attribute), None)

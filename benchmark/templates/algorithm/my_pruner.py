@@ -3,6 +3,8 @@
 from benchmark import Fraction, Run, algorithm, keep_top
 from benchmark.scores import magnitude
 
+PRUNEBENCH_INTERFACE = 1  # what this is written for; a prunebench with another one says so
+
 
 @algorithm(paper="", family="during training")
 def my_pruner(run: Run, *, share: Fraction = 0.5) -> None:

@@ -2,6 +2,8 @@
 
 from benchmark import Count, Study, difference, experiment
 
+PRUNEBENCH_INTERFACE = 1  # what this is written for; a prunebench with another one says so
+
 
 @experiment(paper="", full={"seeds": 10, "budget": "full"}, smoke={"seeds": 3, "budget": "smoke"})
 def my_question(study: Study, *, seeds: Count = 5, budget: str = "short") -> None:

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from benchmark import Recipe, Splits, Task, TensorData, carve
 
+PRUNEBENCH_INTERFACE = 1  # what this is written for; a prunebench with another one says so
+
 
 def load(folder: Path) -> Splits:
     """399 examples to train, 57 to validate, 113 to test; scaled by the mean and deviation of the training split."""

@@ -1,0 +1,30 @@
+"""How much of the contract is tried: all of it, or what takes seconds (`bench check --fast`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+
+_fast = ContextVar("fast", default=False)
+
+
+@contextmanager
+def hurried(fast: bool = True) -> Iterator[None]:
+    """Rules that are called within try less, if `fast`."""
+    token = _fast.set(fast)
+    try:
+        yield
+    finally:
+        _fast.reset(token)
+
+
+def is_fast() -> bool:
+    """Whether rules should take seconds."""
+    return _fast.get()
+
+
+def budget() -> Literal["smoke", "full"]:
+    """The recipe of the toy tasks that methods are tried under."""
+    return "smoke" if is_fast() else "full"
