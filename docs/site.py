@@ -37,6 +37,7 @@ GROUPS = {
     "A task": (
         "task",
         "Task",
+        "from_module",
         "Recipe",
         "Stream",
         "benchmark.data",
