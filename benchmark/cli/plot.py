@@ -50,8 +50,9 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
         raise UsageError(f"{picture} shows methods only; --controls is for {', '.join(WITH_CONTROLS)}")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
+    store = Store(wanted["results"])
     draw: Callable[[Iterable[Any]], Figure] = PICTURES.get(picture) or partial(
-        overlap, masks=partial(masks, Store(wanted["results"]))
+        overlap, masks=partial(masks, store), here=lambda record: store.masks(record.cell).is_file()
     )
     records = (whole_records if picture in WHOLE else selected)(**wanted)
     methods = [record for record in records if controls or record.cell.control is None]

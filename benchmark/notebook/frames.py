@@ -106,7 +106,8 @@ def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = 
         raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
     drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
     if picture == "overlap":
-        return overlap(drawn, masks=partial(masks, Store(_folder(runs))))
+        store = Store(_folder(runs))
+        return overlap(drawn, partial(masks, store), lambda record: store.masks(record.cell).is_file())
     return PICTURES[picture](drawn)
 
 

@@ -177,6 +177,16 @@ def test_records_without_masks_have_no_overlap() -> None:
         overlap([ran(cell("a"), 0.5)], lambda record: {})
 
 
+def test_masks_that_are_not_here_are_left_out_and_named() -> None:
+    runs = [masked("a", 0, "kk--"), masked("a", 1, "kk--"), masked("b", 0, "-kk-"), masked("c", 0, "kk--")]
+    read = {record.key: masks for record, masks in runs}
+    here = {runs[0][0].key, runs[2][0].key}
+    made = overlap([record for record, _ in runs], lambda record: read[record.key], lambda record: record.key in here)
+    [axes] = made.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.get_title(loc="left").endswith("at sparsity 0.9\nnot here: 1 of 2 of a, c")
+
+
 def test_masks_of_different_networks_are_an_error() -> None:
     with pytest.raises(UsageError, match="different networks"):
         overlaps_of([masked("a", 0, "kk--"), masked("b", 0, "kk-")])

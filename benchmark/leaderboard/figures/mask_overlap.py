@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -19,21 +20,27 @@ from benchmark.results.record import Record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Group = Sequence[tuple[Row, Sequence[Record]]]
+"""Rows of a column, with the runs of each."""
+
 MasksOf = Callable[[Record], Bits]
 """Reads the masks of a record."""
 
 
-def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
+def overlap(records: Iterable[Record], masks: MasksOf, here: Callable[[Record], bool] = lambda _: True) -> Figure:
     """Plot the beyond-chance overlap of masks as a heat map of methods, with one panel for each column.
 
     The value for two methods is the mean over their common seeds; that of a method with itself is the mean over pairs
-    of its seeds. 1 means equal or nested masks, 0 the overlap expected by chance at the same layer densities.
+    of its seeds. 1 means equal or nested masks, 0 the overlap expected by chance at the same layer densities. What has
+    no masks on this machine is left out, and each panel says what that is.
 
     Args:
-        masks: reads the masks of a record.
+        masks: reads the masks of a record. It is called for one that is not here only if none is.
+        here: whether the masks of a record are on this machine.
 
     Raises:
         UsageError: there is nothing to draw, too much for one figure, or masks of different networks in one panel.
+        DataMissing: no masks are here, or some are damaged.
     """
     import seaborn
 
@@ -43,15 +50,18 @@ def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
         if masked and row.sparsity > 0:
             groups[row.column].append((row, masked))
     check(groups, "no record of a pruned network has masks")
+    found = [[(row, [run for run in runs if here(run)]) for row, runs in group] for group in groups.values()]
+    drawn = [group for group in found if any(runs for _, runs in group)]
+    if not drawn:
+        masks(next(iter(groups.values()))[0][1][0])  # which says where they should be
     with styled():
-        first = [group[0][0] for group in groups.values()]
-        side = 1.6 + 0.42 * max(len(group) for group in groups.values())
-        titles = [f"{title(row)} at sparsity {row.sparsity:g}" for row in first]
-        figure, grid = panels(titles, (side + 1.2, side), across=2)
-        for axes, group in zip(grid, groups.values(), strict=True):
-            names = [row.label for row, _ in group]
+        side = 1.6 + 0.42 * max(len(group) for group in drawn)
+        figure, grid = panels([_title(group, groups) for group in drawn], (side + 1.2, side), across=2)
+        for axes, group in zip(grid, drawn, strict=True):
+            present = [(row, runs) for row, runs in group if runs]
+            names = [row.label for row, _ in present]
             seaborn.heatmap(
-                _matrix([runs for _, runs in group], masks),
+                _matrix([runs for _, runs in present], masks),
                 ax=axes,
                 annot=True,
                 fmt=".2f",
@@ -65,6 +75,19 @@ def overlap(records: Iterable[Record], masks: MasksOf) -> Figure:
                 yticklabels=names,
             )
     return figure
+
+
+def _title(group: Group, groups: Mapping[tuple[Any, ...], Group]) -> str:
+    """The title of a panel, with the rows whose masks are not all here."""
+    first = group[0][0]
+    there = {row.label: len(runs) for row, runs in groups[first.column]}
+    lacking = [
+        row.label if not runs else f"{there[row.label] - len(runs)} of {there[row.label]} of {row.label}"
+        for row, runs in group
+        if len(runs) < there[row.label]
+    ]
+    told = textwrap.fill(f"not here: {', '.join(lacking)}", 60, break_on_hyphens=False) if lacking else ""
+    return "\n".join(filter(None, [f"{title(first)} at sparsity {first.sparsity:g}", told]))
 
 
 def _matrix(group: Sequence[Sequence[Record]], masks: MasksOf) -> list[list[float]]:
