@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator
 from html import escape
@@ -63,6 +64,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     kept = [File(str(path.relative_to(ROOT)), str(ROOT), config.site_dir, config.use_directory_urls) for path in there]
     reference = _reference()
     made = {"docs/notebook.md": _notebook(ROOT / "docs" / "notebook.ipynb"), **reference}
+    for file in (ROOT / "docs" / "examples").glob("*.py"):
+        made[f"docs/examples/{file.stem}.md"] = f"# {file.name}\n\n```python\n{file.read_text()}```\n"
     sections: dict[str, list[str]] = {title: [] for title in ("Methods", "Tasks", "Experiments", "Results")}
     sections["Reference"] = [page for page in reference if page.startswith("docs/reference/python-")]
     for kind, title in (("algorithm", "Methods"), ("task", "Tasks"), ("experiment", "Experiments")):
@@ -83,10 +86,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def linked(found: re.Match[str]) -> str:
         target = found[2].partition("#")[0]
-        place = (ROOT / folder / target).resolve()
-        inside = place.is_relative_to(ROOT) and files.get_file_from_path(place.relative_to(ROOT).as_posix())
-        if target.endswith(".ipynb"):
-            return f"[{found[1]}]({target.removesuffix('.ipynb')}.md)"
+        place = Path(os.path.normpath(ROOT / folder / target))
+        inside = files.get_file_from_path(place.relative_to(ROOT).as_posix())
+        page = place.relative_to(ROOT).with_suffix(".md").as_posix()
+        if target.endswith((".ipynb", ".py")) and files.get_file_from_path(page):
+            return f"[{found[1]}]({Path(target).with_suffix('.md').as_posix()})"
         return found[0] if not target or "://" in target or inside else found[1]
 
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", linked, markdown)
