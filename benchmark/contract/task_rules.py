@@ -19,7 +19,7 @@ from benchmark.data.dataset import DatasetData
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Batch, Data, Splits
 from benchmark.data.tensors import TensorData
-from benchmark.errors import DataMissing, Inapplicable, UsageError
+from benchmark.errors import DataMissing, Diverged, Inapplicable, UsageError
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -168,10 +168,16 @@ def _trains(task: Task, splits: Splits, model: str) -> None:
         network, target = build(task, model, 0), Target(1 - task.sparsity)
         run = Run(RunState(task, network, recipe, target, splits.train, 0, validation=splits.validation))
         run.prune(keep_top({weight: values.abs() for weight, values in run.weights.items()}, target))
-        run.train()
+        try:
+            run.train()
+        except Diverged as problem:
+            raise Broken(f"{model}: {problem}", SLOWER) from problem
         measured = run.evaluate()
     wrong = [metric for metric, value in measured.items() if not math.isfinite(value)]
-    require(not wrong, f"{model}: {', '.join(wrong)} is NaN or infinite after ten steps", "try a lower rate")
+    require(not wrong, f"{model}: {', '.join(wrong)} is NaN or infinite after ten steps", SLOWER)
+
+
+SLOWER = "try a lower rate in its recipe, and inputs of a mean near 0 and a deviation near 1"
 
 
 def trains_and_measures(name: str) -> None:
