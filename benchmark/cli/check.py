@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.output import emit, format_option
 from benchmark.leaderboard.tables.formats import Rows, plain
 from benchmark.plugins import catalog, registry
@@ -26,7 +27,9 @@ LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument(
+    "names", nargs=-1, required=True, shell_complete=names_of("algorithm", "task", "experiment", several=False)
+)
 @click.option("--fast", is_flag=True, help="Seconds: short trainings, one network of a task, an experiment asked once.")
 @format_option
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import UsageError
@@ -32,7 +33,7 @@ EVERYBODY = ("on", "leaderboard")
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=names_of("algorithm"))
 @click.option(
     "--against", type=click.Choice(["best", "all"]), help="Without names: the best of each column, or all pairs."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import BenchError, DataMissing
 from benchmark.plugins import catalog, registry
@@ -66,7 +67,7 @@ def _whereabouts(name: str, source: DataSource, folders: DataFolders) -> dict[st
 
 
 @data.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=names_of("task", several=False))
 @click.option("--from", "origin", default="", help="A folder with a copy, a wheel, or the address of a mirror.")
 @click.option("--offline", is_flag=True, help="Download nothing; fail where something is missing.")
 @root_option
@@ -102,7 +103,7 @@ def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | No
 
 
 @data.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=names_of("task", several=False))
 @root_option
 @format_option
 def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:

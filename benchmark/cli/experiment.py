@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import Progress
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.dry_run import print_plan
 from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
 from benchmark.cli.output import console, data_root_option, emit, format_option, machine_options, results_option, usable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names_of("experiment"))
 @click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is asked.")
 @machine_options
 @launcher_options

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli.completion import keys
 from benchmark.cli.output import Split, code_note, flat, results_option, usable
 from benchmark.errors import UsageError, VerificationFailed, unknown_name
 from benchmark.leaderboard.tables.formats import plain
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("record")
+@click.argument("record", shell_complete=keys)
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to make.")
 @click.option(
     "--format", "formats", type=Split(), multiple=True, help="safetensors, onnx, torch.  [default: safetensors]"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.output import Split, flat, results_option, warn
 from benchmark.errors import UsageError
 from benchmark.leaderboard.agreeing import agreeing
@@ -23,11 +24,23 @@ from benchmark.results.store import Store
 A = TypeVar("A", bound=Answer)
 
 FILTERS = [
-    click.option("-t", "--task", "tasks", multiple=True, help="Only these tasks: mnist, or NAME:OPTION=VALUE."),
+    click.option(
+        "-t",
+        "--task",
+        "tasks",
+        multiple=True,
+        shell_complete=names_of("task"),
+        help="Only these tasks: mnist, or NAME:OPTION=VALUE.",
+    ),
     click.option("-m", "--model", "models", type=Split(), multiple=True, help="Only these models."),
     click.option("-b", "--budget", "budgets", type=Split(), multiple=True, help="Only these budgets."),
     click.option(
-        "-a", "--algo", "algorithms", multiple=True, help="Only these algorithms: imp, or imp:rewind=0.1,snip."
+        "-a",
+        "--algo",
+        "algorithms",
+        multiple=True,
+        shell_complete=names_of("algorithm"),
+        help="Only these algorithms: imp, or imp:rewind=0.1,snip.",
     ),
     click.option("-p", "--pattern", "patterns", type=Split(), multiple=True, help="Only these patterns, and dense."),
     click.option(

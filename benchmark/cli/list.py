@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.output import emit, format_option
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog, registry
@@ -39,7 +40,7 @@ def list_(kind: str | None, form: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("algorithm", "task", "experiment", several=False))
 @format_option
 def info(name: str, form: str) -> None:
     """What an algorithm (also ./my_pruner.py), a task or an experiment is, and its options; a task may have some."""

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.completion import keys
 from benchmark.cli.output import results_option
 from benchmark.errors import UsageError
 from benchmark.results.store import Store
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", shell_complete=keys)
 @results_option
 def logs(key: str, results: Path) -> None:
     """The output and the traceback of the cell whose KEY begins with these digits, of a running one, too."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli.completion import keys
 from benchmark.cli.output import Split, code_note, data_root_option, emit, flat, format_option, results_option
 from benchmark.errors import UsageError, unknown_name
 from benchmark.leaderboard.tables.formats import plain
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("records", nargs=-1, required=True, metavar="RECORD...")
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...", shell_complete=keys)
 @click.option("--batch", "batches", type=Split(int), multiple=True, help="Examples in a call.  [default: 1,128]")
 @click.option(
     "--runtime",

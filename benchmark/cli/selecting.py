@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.output import Split, flat
 from benchmark.errors import UsageError
 from benchmark.files import write
@@ -26,8 +27,16 @@ if TYPE_CHECKING:
 
 OPTIONS = [
     click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path)),
-    click.option("-a", "--algo", multiple=True, help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py."),
-    click.option("-t", "--task", multiple=True, help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."),
+    click.option(
+        "-a",
+        "--algo",
+        multiple=True,
+        shell_complete=names_of("algorithm"),
+        help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py.",
+    ),
+    click.option(
+        "-t", "--task", multiple=True, shell_complete=names_of("task"), help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."
+    ),
     click.option("-m", "--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
     click.option("-s", "--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
     click.option(

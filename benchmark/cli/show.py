@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from benchmark.cli.completion import keys
 from benchmark.cli.output import emit, format_option, results_option
 from benchmark.plugins.code import changes
 from benchmark.results.lookup import find_record
@@ -16,7 +17,7 @@ from benchmark.results.store import Store
 
 
 @click.command()
-@click.argument("record")
+@click.argument("record", shell_complete=keys)
 @results_option
 @format_option
 def show(record: str, results: Path, form: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.completion import keys
 from benchmark.cli.output import code_note, emit, format_option, results_option, usable
 from benchmark.errors import BenchError, UsageError, VerificationFailed
 from benchmark.files import write
@@ -24,7 +25,7 @@ STAMP = ("python", "torch", "numpy", "prunebench", "commit", "code", "dirty", "d
 
 
 @click.command()
-@click.argument("records", nargs=-1, metavar="RECORD...")
+@click.argument("records", nargs=-1, metavar="RECORD...", shell_complete=keys)
 @click.option("--all", "everything", is_flag=True, help="Every record of --results that ended well.")
 @click.option(
     "--tolerance",

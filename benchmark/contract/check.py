@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from unittest import SkipTest
 
 from benchmark.contract.algorithm_rules import ALGORITHM_RULES
@@ -17,6 +21,7 @@ from benchmark.contract.pace import hurried
 from benchmark.contract.task_rules import TASK_RULES
 from benchmark.errors import DataMissing
 from benchmark.plugins import catalog
+from benchmark.plugins.sources import PACKAGE
 
 RULES: dict[catalog.Kind, Sequence[Rule]] = {
     "algorithm": ALGORITHM_RULES,
@@ -47,17 +52,25 @@ def check(name: str, kind: catalog.Kind, *, fast: bool = False) -> Iterator[Find
 
 
 def _outcome(rule: Rule, name: str, fast: bool) -> Finding:
+    said = StringIO()  # the harness prints the traceback of a run that fails, as it would to a log
     try:
-        with hurried(fast):
+        with hurried(fast), redirect_stderr(said):
             rule(name)
     except DataMissing:
         raise
     except SkipTest as reason:  # pytest counts a rule that raises it as skipped, too
         return Finding(rule_name(rule), idle=str(reason))
     except Broken as problem:
-        return Finding(rule_name(rule), str(problem), notes=tuple(getattr(problem, "__notes__", ())))
+        frames = [(file, int(line)) for file, line in re.findall(r'File "(.+)", line (\d+)', said.getvalue())]
+        return Finding(rule_name(rule), str(problem), notes=(*getattr(problem, "__notes__", ()), *_raised(frames)))
     except Exception as problem:
-        *_, last = traceback.extract_tb(problem.__traceback__)
-        where = f"raised at {last.filename}:{last.lineno}"
-        return Finding(rule_name(rule), f"{type(problem).__name__}: {problem}", notes=(where,))
+        frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(problem.__traceback__)]
+        return Finding(rule_name(rule), f"{type(problem).__name__}: {problem}", notes=tuple(_raised(frames)))
     return Finding(rule_name(rule))
+
+
+def _raised(frames: Sequence[tuple[str, int]]) -> list[str]:
+    """The last line of a traceback that is the plug-in's own; nothing where none is."""
+    ours = (str(PACKAGE), sysconfig.get_paths()["stdlib"], "<")
+    own = [(file, line) for file, line in frames if not file.startswith(ours) and "site-packages" not in file]
+    return [f"raised at {file}:{line}" for file, line in own[-1:]]

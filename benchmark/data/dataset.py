@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
-from benchmark.data.splits import Batch, Graphless
-from benchmark.errors import Inapplicable
+from benchmark.data.splits import Batch, Graphless, NotData
+from benchmark.errors import Inapplicable, one_line
 
 Collate = Callable[[list[Any]], Batch]
 """From a list of examples to a batch."""
@@ -49,7 +49,7 @@ class DatasetData(Graphless):
         device: where batches are wanted; what is kept and alike lies there, too.
 
     Raises:
-        TypeError: the data set has no length, or is not read by number.
+        NotData: the data set has no length, or is not read by number; later, its examples make no batch.
     """
 
     dataset: Any
@@ -65,7 +65,7 @@ class DatasetData(Graphless):
             object.__setattr__(self, "dataset", self.dataset.dataset)
         if not (hasattr(self.dataset, "__len__") and hasattr(self.dataset, "__getitem__")):
             kind = type(self.dataset).__name__
-            raise TypeError(f"a {kind} is not read by number: give a data set with len(dataset) and dataset[number]")
+            raise NotData(f"a {kind} is not read by number: give a data set with len(dataset) and dataset[number]")
         if self._fits and not isinstance(self.dataset, list):
             object.__setattr__(self, "dataset", [self.dataset[number] for number in range(len(self.dataset))])
 
@@ -89,7 +89,7 @@ class DatasetData(Graphless):
             return None
         try:
             whole = default_batch(self.dataset)
-        except (RuntimeError, TypeError):  # of different lengths, or of no numbers: told when a batch of them is read
+        except NotData:  # of different lengths, or of no numbers: told when a batch of them is read
             return None
         tensors = all(isinstance(leaf, Tensor) and len(leaf) == len(self) for leaf in leaves_of(whole))
         return moved(whole, self.device) if tensors else None
@@ -194,8 +194,17 @@ class Relabelled:
 
 
 def default_batch(examples: list[Any]) -> Batch:
-    """Torch's `default_collate`, with 64-bit floats, which Python and numpy have, as the float32 of networks."""
-    return mapped(default_collate(examples), lambda leaf: leaf.float() if leaf.dtype == torch.float64 else leaf)
+    """Torch's `default_collate`, with 64-bit floats, which Python and numpy have, as the float32 of networks.
+
+    Raises:
+        NotData: examples differ in their shape, or hold something else than numbers, texts and tensors.
+    """
+    try:
+        batch = default_collate(examples)
+    except (RuntimeError, TypeError) as error:
+        remedy = "give the data set a transform to tensors of one shape, or DatasetData a function collate=..."
+        raise NotData(f"the examples make no batch: {one_line(error)[:200]}; {remedy}") from error
+    return mapped(batch, lambda leaf: leaf.float() if leaf.dtype == torch.float64 else leaf)
 
 
 def mapped(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -118,10 +118,10 @@ def _check(name: str, data: Data) -> None:
         raise ValueError(f"the {name} split is empty")
 
 
-_INSTEAD = """the {name} split is a {kind}, which lacks {lacking}; examples are read by index. Give two tensors:
-    inputs, labels = torch.stack([x for x, _ in dataset]), torch.tensor([y for _, y in dataset])
-    {name} = TensorData(inputs, labels)
-  (from benchmark import TensorData), or a class of your own that implements the protocol benchmark.Data"""
+_INSTEAD = """the {name} split is a {kind}, which lacks {lacking}; examples are read by index, as those of torch are by
+    {name} = DatasetData(dataset)
+  (from benchmark import DatasetData), two tensors by TensorData(inputs, labels), and those of a class of your own that
+  implements the protocol benchmark.Data"""
 
 _breaches: list[str] | None = None
 """The attempts to read a test split; None while the test splits are not sealed."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmark.data.dataset import Collate, DatasetData
-from benchmark.data.splits import Batch, Splits
+from benchmark.data.splits import Batch, NotData, Splits
 from benchmark.data.tensors import carved
 from benchmark.training.recipe import Recipe, shortened
 from benchmark.training.task import Task
@@ -50,7 +50,10 @@ def from_module(
     compare = loss or F.cross_entropy
 
     def data(folder: Path) -> Splits:
-        given = [one if hasattr(one, "batch") else DatasetData(one, collate, target) for one in splits(folder)]
+        parts = splits(folder)
+        if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
+            raise NotData(f"splits(folder) returns (train, test) or (train, validation, test), not {kind_of(parts)}")
+        given = [one if hasattr(one, "batch") else DatasetData(one, collate, target) for one in parts]
         if len(given) == 2:
             train, test = given
             kept, held_out = carved(len(train), max(1, round(validation * len(train))))
@@ -79,6 +82,12 @@ def from_module(
         metrics={"loss": "min"} if loss else {"accuracy": "max", "loss": "min"},
         **({} if loss else {"logits": logits}) | further,
     )
+
+
+def kind_of(parts: Any) -> str:
+    """A value in words: `a TensorDataset`, `a list of 4`."""
+    kind = f"a {type(parts).__name__}"
+    return f"{kind} of {len(parts)}" if isinstance(parts, tuple | list) else kind
 
 
 def outputs(network: nn.Module, batch: Batch, target: int | str | None = None) -> tuple[Tensor, Tensor]:

@@ -468,6 +468,40 @@ def test_a_metric_that_was_not_declared_is_told(broken: Callable[..., str]) -> N
     )
 
 
+def test_a_network_that_diverges_is_told(broken: Callable[..., str]) -> None:
+    wild = replace(toy, recipes={budget: replace(recipe, rate=1e14) for budget, recipe in toy.recipes.items()})
+    task = replace(wild, models={"net": lambda: tiny(torch.randn(2, 6))}, loss=lambda *of: toy.loss(*of) ** 4)
+    assert broken(task_rules.every_network_trains, task).startswith("net: the training loss was not finite")
+
+
+def test_every_network_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    same = torch.ones(2, 6)
+    task = replace(toy, models={name: lambda: tiny(same) for name in ("one", "two")})
+    monkeypatch.setattr(registry, "task", lambda name: task)
+    with pytest.raises(Broken, match="one is the same for every seed") as told:
+        task_rules.models_can_be_pruned("suspect")
+    assert told.value.__notes__ == ["also two is the same for every seed", task_rules.DRAW]
+
+
+def test_the_line_of_the_plugin_that_raises_is_told_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @algorithm()
+    def suspect(run: Run) -> None:
+        raise OSError("of the plug-in")
+
+    real = registry.algorithm
+    monkeypatch.setattr(registry, "algorithm", lambda name: suspect if name == "suspect" else real(name))
+    monkeypatch.setitem(
+        check.RULES, "algorithm", [algorithm_rules.counts_its_cost, algorithm_rules.cannot_reach_the_test_split]
+    )
+    told = [*check.check("suspect", "algorithm")][1]
+    line = suspect.function.__code__.co_firstlineno + 2
+    assert told.problem == "it ends as failed: OSError: of the plug-in"
+    assert told.notes == (f"raised at {__file__}:{line}",)
+    assert capsys.readouterr().err == ""
+
+
 # --- the battery as a whole -------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmark import DataSource, Splits, TensorData
+from benchmark import DatasetData, DataSource, Splits, TensorData
 from benchmark.data.folders import DataFolders
 from benchmark.errors import DataMissing, PluginError
 
@@ -27,7 +28,7 @@ def test_what_is_not_read_by_index_is_told_what_to_do_instead(make: Callable[[Te
     with pytest.raises(TypeError) as told:
         Splits(GOOD, given, GOOD)  # type: ignore[arg-type]
     assert f"the validation split is a {type(given).__name__}, which lacks batch" in str(told.value)
-    assert "\n    validation = TensorData(inputs, labels)\n" in str(told.value)
+    assert "\n    validation = DatasetData(dataset)\n" in str(told.value)
 
 
 def test_the_lines_of_the_message_work() -> None:
@@ -35,11 +36,10 @@ def test_the_lines_of_the_message_work() -> None:
     with pytest.raises(TypeError) as told:
         Splits(given, GOOD, GOOD)  # type: ignore[arg-type]
     lines = "\n".join(line.strip() for line in str(told.value).splitlines() if line.startswith("    "))
-    names = {"dataset": given, "torch": torch, "TensorData": TensorData}
+    names: dict[str, Any] = {"dataset": given, "DatasetData": DatasetData}
     exec(lines, names)
-    made = names["train"]
-    assert isinstance(made, TensorData)
-    assert made.digest == GOOD.digest
+    made, everything = names["train"], torch.arange(len(GOOD))
+    assert all(one.equal(other) for one, other in zip(made.batch(everything), GOOD.batch(everything), strict=True))
 
 
 def test_a_task_without_data_is_unfit_and_bad_data_are_corrupt(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from benchmark import DatasetData
-from benchmark.errors import Inapplicable
+from benchmark.errors import Inapplicable, PluginError
 
 INPUTS, LABELS = torch.arange(12.0).reshape(6, 2), torch.tensor([0, 1, 2, 0, 1, 2])
 INDEX = torch.tensor([4, 0])
@@ -105,3 +105,12 @@ def test_what_cannot_be_used_is_told() -> None:
         DatasetData([torch.zeros(1), torch.ones(1)]).relabelled(torch.Generator())
     with pytest.raises(TypeError, match="no graph"):
         DatasetData(TensorDataset(INPUTS, LABELS)).rewrite(lambda graph: graph)
+
+
+@pytest.mark.parametrize(
+    ("examples", "why"),
+    [([(torch.ones(1), 0), (torch.ones(2), 1)], "equal size"), ([(object(), 0)] * 2, "must contain")],
+)
+def test_examples_that_make_no_batch_say_what_to_do(examples: list[Any], why: str) -> None:
+    with pytest.raises(PluginError, match=rf"the examples make no batch: .*{why}.*give the data set a transform"):
+        DatasetData(examples).batch(torch.tensor([0, 1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset, TensorDataset
 
-from benchmark import DatasetData, Recipe, from_module
+from benchmark import DatasetData, PluginError, Recipe, from_module
 from benchmark.training.from_module import outputs
 
 RECIPE = Recipe(steps=100, batch_size=4, rate=0.1)
@@ -33,6 +34,16 @@ def test_three_splits_are_taken_as_they_are() -> None:
     train, test = splits(Path())
     data = from_module(lambda: nn.Linear(2, 3), lambda folder: (train, test, DatasetData(test)), RECIPE).data(Path())
     assert (len(data.train), len(data.validation), len(data.test)) == (20, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [(TensorDataset(torch.ones(3)), "a TensorDataset"), ([1], "a list of 1"), ((1,) * 4, "a tuple of 4")],
+)
+def test_other_numbers_of_splits_are_told(given: Any, kind: str) -> None:
+    task = from_module(lambda: nn.Linear(2, 3), lambda folder: given, RECIPE)
+    with pytest.raises(PluginError, match=f"not {kind}$"):
+        task.data(Path())
 
 
 def test_budgets_are_parts_of_the_recipe() -> None:

@@ -1,0 +1,80 @@
+"""Completion of names and keys, as a shell asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.results.cell import Cell
+from benchmark.results.record import Ranking, failure
+from benchmark.results.store import Store
+
+pytestmark = pytest.mark.runs
+
+ASK = """
+import json, sys
+from benchmark.cli import main
+try:
+    main(prog_name="bench")
+except SystemExit as end:
+    heavy = sorted({"torch", "sklearn", "pandas", "matplotlib"} & set(sys.modules))
+    print(json.dumps([end.code, heavy]))
+"""
+
+
+def completed(words: str, begun: str, shell: str = "bash", **where: object) -> list[str]:
+    """What a shell is told of `bench WORDS BEGUN<tab>`: lines of a type and a value, as bash gets them."""
+    asked = {"_BENCH_COMPLETE": f"{shell}_complete", "COMP_WORDS": f"bench {words} {begun}"}
+    asked["COMP_CWORD"] = begun if shell == "fish" else str(1 + len(words.split()))
+    given = os.environ | asked | {name: str(value) for name, value in where.items()}
+    done = subprocess.run([sys.executable, "-c", ASK], env=given, capture_output=True, text=True, check=True)
+    *lines, ended = done.stdout.splitlines()
+    assert json.loads(ended) == [0, []], done.stderr
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "told"),
+    [
+        ("run --algo", "grane", ["plain,granet"]),
+        ("run -a", "snip,grane", ["plain,snip,granet"]),
+        ("run -a", "spectral+grane", ["plain,spectral+granet"]),
+        ("run -a", "./my", ["file,./my"]),
+        ("run --task", "mni", ["plain,mnist"]),
+        ("leaderboard --task", "mni", ["plain,mnist"]),
+        ("check", "early-b", ["plain,early-bird"]),
+        ("info", "sele", ["plain,selective"]),
+        ("experiment", "plast", ["plain,plasticity"]),
+        ("run --algo", "none-of-this-name", []),
+    ],
+)
+def test_names_are_completed(words: str, begun: str, told: list[str]) -> None:
+    assert completed(words, begun) == told
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_are_told_what_a_name_means(shell: str) -> None:
+    told = "\n".join(completed("run --algo", "grane", shell))
+    assert "granet" in told
+    assert "GraNet" in told
+
+
+def test_keys_are_completed_from_the_first_digit_on(tmp_path: Path) -> None:
+    cell = Cell(algorithm="imp", task="digits", model="mlp", sparsity=0.9, budget="smoke", seed=0)
+    Store(tmp_path).put(failure(cell, Ranking(metric="accuracy", direction="max"), "failed", "a reason"))
+    for verb in ("show", "logs", "verify", "export", "measure"):
+        assert completed(f"{verb} --results {tmp_path}", cell.key[:2]) == [f"plain,{cell.key[:8]}"]
+    assert completed("show", cell.key[:20], PRUNEBENCH_RESULTS=tmp_path) == [f"plain,{cell.key[:20]}"]
+    assert completed(f"show --results {tmp_path}", "xyz") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_ask(shell: str) -> None:
+    given = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}
+    done = subprocess.run([sys.executable, "-c", ASK], env=given, capture_output=True, text=True, check=True)
+    assert f"_BENCH_COMPLETE={shell}_complete" in done.stdout
