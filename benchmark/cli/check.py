@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def check(ctx: click.Context, names: tuple[str, ...], fast: bool, form: str) -> 
         LOADERS[kind](name)
     import torch
 
+    warnings.filterwarnings("ignore", ".torch.jit", FutureWarning)  # what torch-geometric's own classes are made with
     from benchmark.contract.check import check as findings_of
 
     torch.set_num_threads(1)  # as in a worker; more threads slow down small networks
