@@ -5,7 +5,6 @@ A hook of mkdocs. What is made comes from docstrings and declarations, so that i
 
 from __future__ import annotations
 
-import base64
 import inspect
 import json
 import os
@@ -273,8 +272,7 @@ def _shown(cell: dict[str, Any]) -> Iterator[str]:
     for output in cell["outputs"]:
         data = output.get("data", {})
         if "image/png" in data:
-            image = base64.b64decode("".join(data["image/png"]))
-            yield f'<img alt="figure" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+            yield f'<img alt="figure" src="data:image/png;base64,{"".join(data["image/png"]).replace(chr(10), "")}">'
         elif "text/html" in data:
             yield f"<div>{_without_blank_lines(''.join(data['text/html']))}</div>"
         elif "text/plain" in data:

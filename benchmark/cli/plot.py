@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.errors import UsageError
-from benchmark.leaderboard.figures.by_name import PICTURES
-from benchmark.leaderboard.figures.mask_overlap import overlap
+from benchmark.leaderboard.figures.by_name import PICTURES, pictures
 from benchmark.leaderboard.figures.style import SUFFIXES, write
-from benchmark.leaderboard.tables.mask_overlap import masks
 from benchmark.results.store import Store
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WITH_CONTROLS = ("accuracy-sparsity", "layers", "overlap")
 """Figures that can show controls."""
@@ -50,10 +43,7 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
         raise UsageError(f"{picture} shows methods only; --controls is for {', '.join(WITH_CONTROLS)}")
     if not out.parent.is_dir():
         raise UsageError(f"{out}: there is no folder {out.parent}")
-    store = Store(wanted["results"])
-    draw: Callable[[Iterable[Any]], Figure] = PICTURES.get(picture) or partial(
-        overlap, masks=partial(masks, store), here=lambda record: store.masks(record.cell).is_file()
-    )
+    draw = pictures(Store(wanted["results"]))[picture]
     records = (whole_records if picture in WHOLE else selected)(**wanted)
     methods = [record for record in records if controls or record.cell.control is None]
     try:

@@ -106,7 +106,7 @@ def profiles(rows: Iterable[Row]) -> list[Profile]:
         ValueError: a metric has no meaningful ratios; see `error`.
     """
     table = grid(rows)
-    block = largest_block({key: {row.label for row in column} for key, column in table.items()})
+    block = _block(table)
     ratios: dict[str, dict[str, list[float]]] = {label: {task: [] for task in block.tasks} for label in block.methods}
     names = {}
     for key in block.columns:
@@ -123,7 +123,7 @@ def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
     """Rank the methods over the largest complete block of columns; see `MeanRanks`."""
     table = grid(rows)
     losses = {key: {row.label: row.loss for row in column} for key, column in table.items()}
-    block = largest_block(losses)
+    block = _block(table)
     complete = sorted(block.methods)
     by_column = {key: ranks([losses[key][label] for label in complete]) for key in block.columns}
     by_task = {task: _means([of for key, of in by_column.items() if task_of(key) == task]) for task in block.tasks}
@@ -139,6 +139,15 @@ def mean_ranks(rows: Iterable[Row]) -> MeanRanks:
     p = friedman(list(by_task.values())) if tested else None
     critical = critical_difference(len(complete), len(by_task)) if tested else None
     return MeanRanks(tuple(results), block, p, critical)
+
+
+def complete_block(rows: Iterable[Row]) -> Block:
+    """Return the largest complete block of these rows, which `profiles` and `mean_ranks` are made of."""
+    return _block(grid(rows))
+
+
+def _block(table: Mapping[Column, Sequence[Row]]) -> Block:
+    return largest_block({key: {row.label for row in column} for key, column in table.items()})
 
 
 def _means(rows: list[list[float]]) -> list[float]:

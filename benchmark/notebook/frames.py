@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,8 +68,8 @@ def records(
     Raises:
         UsageError: there is no such folder, or no record fits.
     """
-    wanted = {"tasks": task, "models": model, "budgets": budget, "algorithms": algo, "patterns": pattern}
-    return frame(_selected(results, {**wanted, "sparsities": sparsity}), results)
+    of = _selected(results, task=task, model=model, budget=budget, algo=algo, pattern=pattern, sparsity=sparsity)
+    return frame(of, results)
 
 
 def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
@@ -98,17 +97,12 @@ def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = 
     Raises:
         UsageError: as `board`; for an unknown picture, or runs of which there is nothing to draw.
     """
-    from benchmark.leaderboard.figures.by_name import PICTURES
-    from benchmark.leaderboard.figures.mask_overlap import overlap
-    from benchmark.leaderboard.tables.mask_overlap import masks
+    from benchmark.leaderboard.figures.by_name import pictures
 
-    if picture not in (known := [*PICTURES, "overlap"]):
-        raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
     drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
-    if picture == "overlap":
-        store = Store(_folder(runs))
-        return overlap(drawn, partial(masks, store), lambda record: store.masks(record.cell).is_file())
-    return PICTURES[picture](drawn)
+    if picture not in (known := pictures(Store(_folder(runs)))):
+        raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
+    return known[picture](drawn)
 
 
 def frame(of: Iterable[Record], results: Folder) -> Runs:
@@ -121,7 +115,7 @@ def frame(of: Iterable[Record], results: Folder) -> Runs:
 
 def _records(runs: Runs | Folder, wanted: Mapping[str, Any]) -> list[Record]:
     if not isinstance(runs, pd.DataFrame):
-        return _again(records(runs, **wanted))
+        return _selected(runs, **wanted)
     if wanted:
         raise UsageError(f"{', '.join(wanted)}: for a folder; of a frame, select rows")
     if "key" not in runs or "results" not in runs.attrs:
@@ -139,10 +133,19 @@ def _folder(runs: Runs | Folder) -> Path:
     return Path(runs.attrs["results"] if isinstance(runs, pd.DataFrame) else runs)
 
 
-def _selected(results: Folder, wanted: Mapping[str, Any]) -> list[Record]:
-    grouped = {name: [several(values)] for name, values in wanted.items() if name not in ("tasks", "algorithms")}
-    named = {name: several(wanted[name]) for name in ("tasks", "algorithms")}
-    return whole_records(Path(results), **grouped, **named)
+def _selected(
+    results: Folder,
+    *,
+    task: Names = (),
+    model: Names = (),
+    budget: Names = (),
+    algo: Names = (),
+    pattern: Names = (),
+    sparsity: Numbers = (),
+) -> list[Record]:
+    grouped = {"models": model, "budgets": budget, "patterns": pattern, "sparsities": sparsity}
+    by_option = {name: [several(values)] for name, values in grouped.items()}
+    return whole_records(Path(results), tasks=several(task), algorithms=several(algo), **by_option)
 
 
 def several(values: Any) -> list[Any]:

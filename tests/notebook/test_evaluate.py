@@ -86,7 +86,7 @@ def test_names_and_files_and_errors_in_a_process_of_their_own(
         ("random", 0.5, 3, "ok"),
     ]
     assert "2 cells: 0 answered already, 2 to run on cpu" in capsys.readouterr().err
-    assert [*records()["key"]].sort() == [*runs["key"]].sort()
+    assert sorted(records()["key"]) == sorted(runs["key"])
     with pytest.raises(UsageError, match=r"no algorithm named 'randm'. Did you mean 'random'?"):
         evaluate("randm", task="digits")
     with pytest.raises(DataMissing):

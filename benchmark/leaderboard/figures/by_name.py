@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmark.leaderboard.figures.accuracy_sparsity import accuracy_sparsity
 from benchmark.leaderboard.figures.layers import layers
+from benchmark.leaderboard.figures.mask_overlap import overlap
 from benchmark.leaderboard.figures.pareto import pareto
 from benchmark.leaderboard.figures.rank_diagrams import critical_difference, profile
 from benchmark.leaderboard.rows import rows
+from benchmark.leaderboard.tables.mask_overlap import masks
+from benchmark.results.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,3 +29,9 @@ PICTURES: dict[str, Callable[[Iterable[Any]], Figure]] = {
     "layers": layers,
 }
 """Figure functions by name. They accept records or outcomes; `layers` needs whole records."""
+
+
+def pictures(store: Store) -> dict[str, Callable[[Iterable[Any]], Figure]]:
+    """Figure functions by name, with `overlap`, which reads the masks of a store and needs whole records."""
+    here = partial(overlap, masks=partial(masks, store), here=lambda record: store.masks(record.cell).is_file())
+    return {**PICTURES, "overlap": here}

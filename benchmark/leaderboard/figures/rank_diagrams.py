@@ -10,7 +10,7 @@ from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.labels import label_ends
 from benchmark.leaderboard.figures.panels import panels
 from benchmark.leaderboard.figures.style import looks, styled
-from benchmark.leaderboard.profiles import MeanRank, mean_ranks, profiles
+from benchmark.leaderboard.profiles import MeanRank, complete_block, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def profile(rows: Sequence[Row]) -> Figure:
         raise UsageError(f"nothing to draw: {error}") from None
     if not curves:
         raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
-    block = mean_ranks(rows).block
+    block = complete_block(rows)
     with styled():
         look = looks({curve.label: (curve.algorithm, None) for curve in curves})
         figure, [axes] = panels([_wrapped(f"performance profiles, largest complete block: {block}", 62)], (6.4, 4.2))
