@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -14,7 +13,7 @@ import pytest
 from benchmark.errors import UsageError
 from benchmark.plugins import new_package
 from benchmark.plugins.sources import Kind
-from tests.support.command import ROOT, assert_one_clear_line, bench_here, bench_process
+from tests.support.command import assert_one_clear_line, bench_here, bench_process
 
 NAMES: dict[Kind, str] = {"algorithm": "half-way", "task": "biopsies-2", "experiment": "early-size"}
 
@@ -39,12 +38,6 @@ def test_the_new_name_stands_everywhere(kind: Kind, tmp_path: Path) -> None:
     assert told["entry-points"] == {f"prunebench.{kind}s": {name: f"{module}:{module}"}}
     text = "".join((tmp_path / name / file).read_text() for file in files)
     assert not any(new_package.STANDS_FOR[kind].replace("-", mark) in text for mark in "-_")
-
-
-def test_the_method_of_the_tutorial_is_the_one_that_is_written() -> None:
-    template = (new_package.TEMPLATES / "algorithm" / "my_pruner.py").read_text()
-    [block] = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "start.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert template.endswith(block)
 
 
 @pytest.mark.parametrize(

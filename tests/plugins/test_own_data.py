@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,23 @@ from benchmark.harness.question import Question
 from benchmark.plugins import registry
 from benchmark.results.cell import Cell
 from benchmark.results.record import Record
-from tests.support.command import ROOT
+from tests.support.documents import blocks
 from tests.support.outside import known_here, plant
 
 pytestmark = pytest.mark.runs
 
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "plugins.md").read_text(), re.MULTILINE | re.DOTALL)
-TASKS = {block.split(" = from_module")[0].split()[-1]: block for block in BLOCKS if "from_module(" in block}
+BLOCKS = [block.text for block in blocks("python", "docs/plugins.md")]
+TASKS = {
+    block.split(" = from_module")[0].split()[-1].replace("_", "-"): block
+    for block in BLOCKS
+    if " = from_module(" in block
+}
+[WIDE] = [block for block in BLOCKS if "@task" in block]
+TASKS["my-wide-digits"] = f"{TASKS['my-digits']}\n{WIDE}"
 
 
-def test_the_documents_have_one_of_tuples_and_one_of_dictionaries() -> None:
-    assert [*TASKS] == ["my_digits", "my_tokens"]
+def test_the_documents_have_one_of_tuples_one_of_dictionaries_and_one_with_options() -> None:
+    assert [*TASKS] == ["my-digits", "my-tokens", "my-wide-digits"]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -40,7 +45,7 @@ def pruned(name: str, **options: Any) -> Record:
     cell = Cell(
         algorithm="snip",
         options=snip.resolve(options),
-        task=name.replace("_", "-"),
+        task=name,
         model="net",
         sparsity=0.5,
         budget="400-steps",

@@ -1,0 +1,166 @@
+"""Every command of the README and the documents is one: it is carried out, the long ones as far as the first step.
+
+The pages lie in a folder as they do in a checkout, with the committed records. `bench run` and `bench experiment` say
+what they would run; the slow tests then run it, for fewer steps and one seed. What installs is run by `.ci/run` and by
+the tests of `bench new`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchmark.cli import main
+from benchmark.plugins import catalog, code, registry
+from benchmark.plugins.new_package import TEMPLATES
+from benchmark.plugins.sources import VARIABLE
+from tests.support.command import BENCH, ROOT, Ended, bench_here, bench_process
+from tests.support.documents import PAGES, blocks, commands, in_sentences
+from tests.support.once import once
+
+pytestmark = pytest.mark.runs
+
+HISTORY = "CHANGELOG.md"
+WITH_COMMANDS = sorted({block.page for block in blocks("sh")})
+RUN_FOR_REAL = [page for page in WITH_COMMANDS if not page.startswith("results/") and "experiments/" not in page]
+"""Tables and experiments take hours; each of their methods, tasks and questions has tests of its own."""
+
+STANDS_FOR = {"KEY": "12b3f8", "d8d0ba9d": "12b3f8", "J": "4"}
+"""The key of a committed record, for one that a reader has; and a number, for any."""
+
+LATER = ("verify", "export", "measure", "check")
+"""What trains, and so is run by the slow tests."""
+
+ELSEWHERE = (["data", "fetch"], ["new"])
+"""What is read only: no test has a network, and `bench new` would write what the pages say that a reader has.
+Both have tests of their own, with a server and with other names."""
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a checkout's, with what the pages say that a reader has."""
+
+    def lay(folder: Path) -> None:
+        shutil.copytree(ROOT / "results", folder / "results", ignore=shutil.ignore_patterns("experiments"))
+        shutil.copytree(ROOT / "docs", folder / "docs")
+        shutil.copy(TEMPLATES / "algorithm" / "my_pruner.py", folder)
+        [sweep] = blocks("yaml")
+        (folder / "sweep.yaml").write_text(sweep.text)
+        for name in ("DIR", "bert-base"):
+            (folder / name).mkdir()
+        (folder / "bert-base" / "config.json").write_text('{"model_type": "bert", "vocab_size": 30522}')
+        save_file(registry.task("cifar10").models["resnet-20"]().state_dict(), folder / "FILE.safetensors")
+
+    return once(tmp_path_factory, "checkout", lay)
+
+
+@pytest.fixture
+def desk(laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """That folder is the working directory, whose `results` is the results folder; its pruner is known."""
+    monkeypatch.chdir(laid_out)
+    monkeypatch.setenv("PRUNEBENCH_RESULTS", "results")
+    monkeypatch.setenv(VARIABLE, str(laid_out / "my_pruner.py"))
+    catalog.plugins.cache_clear()
+    yield laid_out
+    catalog.plugins.cache_clear()
+    code.digest.cache_clear()
+
+
+def commands_of(page: str, folder: Path) -> list[list[str]]:
+    """The words after `bench` of all commands in the blocks of a page."""
+    scripts = [block.text for block in blocks("sh", page) if "_BENCH_COMPLETE" not in block.text]
+    called = [words for script in scripts for words in commands(script, folder)]
+    return [[STANDS_FOR.get(word, word) for word in words[1:]] for words in called if words[0].endswith("bench")]
+
+
+def is_elsewhere(words: list[str]) -> bool:
+    return any(words[: len(begin)] == begin for begin in ELSEWHERE)
+
+
+def planned(words: list[str]) -> Ended:
+    """A command, or what it would do if it trains."""
+    if words[0] in ("run", "experiment"):
+        at = words.index("--device") if "--device" in words and not torch.cuda.is_available() else len(words)
+        return bench_here(*words[:at], *words[at + 2 :], "--dry-run")
+    return bench_here(*words)
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_its_commands_do_what_they_say_or_say_what_they_would_do(page: str, desk: Path) -> None:
+    for words in commands_of(page, desk):
+        if words[0] in LATER or is_elsewhere(words):
+            parsed(words)
+            continue
+        ended = planned(words)
+        assert ended.code == 0, f"bench {' '.join(words)}: {ended.err}"
+        assert ended.out or ended.err, words
+
+
+def parsed(words: list[str]) -> None:
+    """Read the words of a command as click does, which raises where one is none."""
+    command: click.Command = main
+    context = None
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
+        command, words = command.commands[words[0]], words[1:]
+    if words or command is main:  # the name alone speaks of the command
+        command.make_context(command.name, list(words), parent=context)
+
+
+@pytest.mark.parametrize("page", [str(page.relative_to(ROOT)) for page in PAGES])
+def test_the_commands_in_its_sentences_are_commands(page: str) -> None:
+    for words in in_sentences(page):
+        if page != HISTORY and "..." not in words:
+            parsed([STANDS_FOR.get(word, word) for word in words[1:]])
+
+
+LENGTHS = ("--budget", "--epochs", "--steps", "--seeds", "-n")
+
+
+def short(words: list[str], data: Path) -> list[str]:
+    """A `bench run` for a few steps and one seed, with the data that are here."""
+    kept = list(words)
+    for flag in LENGTHS:
+        while flag in kept:
+            del kept[kept.index(flag) : kept.index(flag) + 2]
+    at = kept.index("--data-root") if "--data-root" in kept else len(kept)
+    return [*kept[:at], *kept[at + 2 :], "--budget", "smoke", "--data-root", str(data)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN_FOR_REAL)
+def test_its_commands_run(page: str, desk: Path, real_data: Path) -> None:
+    for words in commands_of(page, desk):
+        if "slurm" not in words and (words[0] in LATER or words[0] == "run"):
+            ended = bench_process(*(short(words, real_data) if words[0] == "run" else words))
+            assert ended.code == 0, f"bench {' '.join(words)}: {ended.err}"
+
+
+def test_the_start_up_lines_of_shells_are_scripts_of_theirs() -> None:
+    [block] = [block for block in blocks("sh") if "_BENCH_COMPLETE" in block.text]
+    shells = re.findall(r"_BENCH_COMPLETE=(\w+)_source bench", block.text)
+    assert shells == ["bash", "zsh", "fish"]
+    for shell in shells:
+        there = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}
+        script = subprocess.run([BENCH], env=there, capture_output=True, text=True, check=True).stdout
+        assert f"_BENCH_COMPLETE={shell}_complete" in script
+        if shutil.which(shell):
+            subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+def test_what_installs_is_what_continuous_integration_runs() -> None:
+    ci = re.sub("--quiet |--check ", "", (ROOT / ".ci" / "run").read_text())
+    for page in ("README.md", "CONTRIBUTING.md"):
+        for block in blocks("sh", page):
+            for command in block.text.strip().split(" && "):
+                if ".venv" in command and " -m venv " not in command:
+                    assert command.removeprefix(".venv/bin/") in ci, command
