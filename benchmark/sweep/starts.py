@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmark.data.checksums import hashed, matches
 from benchmark.data.folders import DataFolders
 from benchmark.data.networks import SUFFIXES
-from benchmark.errors import DataMissing, Inapplicable, UsageError
+from benchmark.errors import BenchError, DataMissing, Inapplicable, PluginError, UsageError, one_line
 from benchmark.harness.handover import pack
 from benchmark.harness.network import sketch
 from benchmark.harness.question import start_of
@@ -75,7 +75,13 @@ class Starts:
     def _of_task(self, cell: Cell, task: Task) -> StartFile:
         if task.pretrained is None:
             raise UsageError(f"task '{cell.task}' comes with no trained networks; give --start KEY or a file")
-        content = pack(dict(_pretrained(task.pretrained, cell.model, self.folders)))
+        try:
+            content = pack(dict(_pretrained(task.pretrained, cell.model, self.folders)))
+        except BenchError:
+            raise
+        except Exception as error:  # whatever the code of a plug-in raises
+            what = f"task '{cell.task}' cannot read its trained network of '{cell.model}'"
+            raise PluginError(f"{what}: {type(error).__name__}: {one_line(error)}") from error
         return _start_file(keep(content, f"{hashlib.sha256(content).hexdigest()}.safetensors"))
 
 

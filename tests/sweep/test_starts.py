@@ -16,7 +16,7 @@ from benchmark.plugins import registry
 from benchmark.results.record import Record
 from benchmark.results.store import Store
 from benchmark.training.state import network_digest, tensors
-from tests.support.command import Bench
+from tests.support.command import Bench, assert_one_clear_line
 from tests.support.outside import plant
 
 pytestmark = pytest.mark.runs
@@ -198,6 +198,19 @@ def test_files_of_a_task_are_read_from_the_first_data_folder_that_has_them(
     assert begun(own).network_digest == network_digest(values)
     assert begun(own).cell.start == "files"
     assert bench("check", "trained").code == 0
+
+
+def test_a_task_whose_trained_network_cannot_be_read_says_why_in_a_line(
+    bench: Bench, known: Callable[[Path], None], tmp_path: Path
+) -> None:
+    source = TRAINED.replace(
+        "        if not", "        raise FileNotFoundError('no such file: toy.pth')\n        if not"
+    )
+    plant(tmp_path / "site", "task", "trained", source)
+    known(tmp_path / "site")
+    ended = bench("run", "--algo", "dense", "--task", "trained", "--budget", "smoke", "--jobs", "0", "--start", "files")
+    why = "task 'trained' cannot read its trained network of 'net': FileNotFoundError: no such file: toy.pth"
+    assert_one_clear_line(ended, 3, why)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
