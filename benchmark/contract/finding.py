@@ -57,7 +57,7 @@ def require_each(cases: Iterable[Case], rule: Callable[[Case], None]) -> None:
     """Try a rule on every case, the smallest first.
 
     Raises:
-        Broken: that of the first case which breaks it; those of all others are among its notes.
+        Broken: that of the first case which breaks it; what others say besides is among its notes.
     """
     problems: list[Broken] = []
     for case in cases:
@@ -66,5 +66,5 @@ def require_each(cases: Iterable[Case], rule: Callable[[Case], None]) -> None:
         except Broken as problem:
             problems.append(problem)
     if problems:
-        first, *others = problems
-        raise Broken(str(first), *(f"also {other}" for other in others), *getattr(first, "__notes__", ()))
+        first, *others = dict.fromkeys(map(str, problems))
+        raise Broken(first, *(f"also {other}" for other in others), *getattr(problems[0], "__notes__", ()))

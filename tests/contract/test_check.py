@@ -496,12 +496,16 @@ def test_the_line_of_the_plugin_that_raises_is_told_and_no_traceback(
     real = registry.algorithm
     monkeypatch.setattr(registry, "algorithm", lambda name: suspect if name == "suspect" else real(name))
     monkeypatch.setitem(
-        check.RULES, "algorithm", [algorithm_rules.counts_its_cost, algorithm_rules.cannot_reach_the_test_split]
+        check.RULES,
+        "algorithm",
+        [algorithm_rules.keeps_exactly_what_is_asked, algorithm_rules.cannot_reach_the_test_split],
     )
-    told = [*check.check("suspect", "algorithm")][1]
+    told, untried = check.check("suspect", "algorithm", fast=True)
     line = suspect.function.__code__.co_firstlineno + 2
-    assert told.problem == "it ends as failed: OSError: of the plug-in"
-    assert told.notes == (f"raised at {__file__}:{line}",)
+    assert told.problem == "'net' at global ends as failed: OSError: of the plug-in"
+    assert told.notes[-1] == f"raised at {__file__}:{line}"
+    assert algorithm_rules.KEEP not in told.notes, "it is told how to select, and has not come to that"
+    assert untried.idle == "its run does not come to its end, as above: OSError: of the plug-in"
     assert capsys.readouterr().err == ""
 
 
