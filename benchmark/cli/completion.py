@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from benchmark.plugins import catalog
-from benchmark.plugins.sources import Plugin
+from benchmark.plugins.plugin import Plugin
 from benchmark.results.store import Store
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]

@@ -44,7 +44,7 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
     """Copy the valid records of `theirs`, with their masks and what was measured of their networks, into `ours`.
 
     A successful run of theirs replaces an unsuccessful one of ours. If both results are of equal standing and differ,
-    ours is kept. If both are the same, masks that ours lacks are brought.
+    ours is kept. Masks that it lacks are brought if their digest is that of ours.
 
     Args:
         replace: take their result whenever the two differ.
@@ -52,7 +52,8 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
     """
     merged = Merged()
     for source, record, masks in _sound(theirs, merged):
-        verdict = _verdict(record, ours.get(record.cell), replace)
+        known = ours.get(record.cell)
+        verdict = _verdict(record, known, replace)
         merged.count[verdict] += 1
         if verdict in ("differing", "replaced"):
             merged.differing.append(f"{source}: another answer than ours to {record.cell}")
@@ -60,7 +61,7 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
             merged.masks += masks is not None
             if write:
                 ours.put(record, masks)
-        elif verdict == "same" and masks is not None and not where(ours, record):
+        elif masks is not None and known and known.mask_digest == record.mask_digest and not where(ours, known):
             merged.masks += 1
             if write:
                 write_file(masks, ours.masks(record.cell))

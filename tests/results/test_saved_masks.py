@@ -164,6 +164,19 @@ def test_merging_brings_packed_masks_and_those_that_ours_lacks(store: Store, ben
     assert json.loads(bench(*words).out)[0]["masks"] == 0
 
 
+def test_masks_come_to_another_answer_with_the_same_digest_alone(store: Store, bench: Bench, tmp_path: Path) -> None:
+    """As scores in other last bits are, of masks that were drawn."""
+    ours, worse = Store(tmp_path / "ours"), {"metrics": {"score": 0.8}}
+    same, other = masked("imp", 0, "kk--")[0], masked("imp", 1, "--kk")[0]
+    for record in (same, other):
+        ours.put(record.model_copy(update=worse))
+    [told] = json.loads(bench("merge", store.root, "--results", ours.root, "--format", "json").out)
+    assert [told[name] for name in ("new", "differing", "masks")] == [1, 2, 2]
+    assert bits(ours, same)["fc.weight"].tolist() == [True, True, False, False]
+    assert where(ours, other) is None
+    assert {record.score for record in ours if record.cell.algorithm == "imp"} == {0.8}
+
+
 # --- accidents --------------------------------------------------------------------------------------------------------
 
 
