@@ -30,8 +30,8 @@ def merge(
     Files that are not records, are in the wrong place, or contradict themselves are refused, each with a reason. A
     contradiction is a key that is not the cell's, a failed audit, or densities that do not match the layers or the
     sparsity. A successful run replaces an unsuccessful one of ours. Masks come with their records, also to those that
-    ours has without masks, and so does what bench measure has found of their networks on machines that ours lack. Exit
-    code 5 if any file was refused; the others are merged anyway.
+    ours has without masks if their digest is the same, and so does what bench measure has found of their networks on
+    machines that ours lack. Exit code 5 if any file was refused; the others are merged anyway.
     """
     for folder in folders:
         if not (folder / "records").is_dir():
