@@ -10,7 +10,8 @@ import click
 
 from benchmark.cli.completion import names_of
 from benchmark.cli.output import emit, format_option
-from benchmark.errors import UsageError
+from benchmark.errors import PluginError, UsageError, one_line
+from benchmark.leaderboard.tables.formats import plain
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.in_files import known
 from benchmark.results.spelling import Choice, choices, spelled
@@ -42,8 +43,12 @@ def list_(kind: str | None, form: str) -> None:
 @click.command()
 @click.argument("name", shell_complete=names_of("algorithm", "task", "experiment", several=False))
 @format_option
-def info(name: str, form: str) -> None:
-    """What an algorithm (also ./my_pruner.py), a task or an experiment is, and its options; a task may have some."""
+@click.pass_context
+def info(ctx: click.Context, name: str, form: str) -> None:
+    """What an algorithm (also ./my_pruner.py), a task or an experiment is, and its options; a task may have some.
+
+    Exit code 3 if a network of the task cannot be built; everything else is told all the same.
+    """
     asked = known(choices([name]))
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
@@ -51,6 +56,10 @@ def info(name: str, form: str) -> None:
     told = [INFO[kind](asked[0]) for kind in kinds]
     tables = {title: table for tables, _ in told for title, table in tables.items()}
     emit(form, tables, told[0][1] if len(told) == 1 else [full for _, full in told])
+    broken = [row for _, full in told for row in full.get("models", ()) if "problem" in row]
+    for row in broken:
+        click.echo(f"Error: network '{row['model']}' of '{name}' cannot be built: {plain(row['problem'])}", err=True)
+    ctx.exit(PluginError.exit_code if broken else 0)
 
 
 def _algorithm_info(choice: Choice) -> Info:
@@ -147,12 +156,15 @@ def _task_info(choice: Choice) -> Info:
         "data": "embedded" if not task.source.files else str(folder or "not found; see bench doctor"),
         "from": plugin.distribution,
     }
-    models, recipes = _model_rows(task), _recipe_rows(task)
+    models, recipes = [_model_row(task, model) for model in task.models], _recipe_rows(task)
     shown = ["model", *BUDGET] if task.model_recipes else [*BUDGET]
     shown_recipes = [{BUDGET.get(key, key): recipe[key] for key in shown} for recipe in recipes]
     tables: dict[str, list[dict[str, Any]]] = {
         spelled(name, choice.options): [{"": key, "what": value} for key, value in rows.items()],
-        "models, the first by default": models,
+        "models, the first by default": [
+            {key: row.get(key, "cannot be built") for key in ("model", "prunable weights", "parameters")}
+            for row in models
+        ],
         "budgets": shown_recipes,
     }
     if options:
@@ -180,16 +192,17 @@ BUDGET = {
 """The fields of a recipe that a table shows, with their column headings."""
 
 
-def _model_rows(task: Task) -> list[dict[str, Any]]:
+def _model_row(task: Task, model: str) -> dict[str, Any]:
+    """The sizes of a network; of one that cannot be built, why."""
     from benchmark.harness.network import build
 
-    rows = []
-    for model in task.models:
+    try:
         network = build(task, model, 0)
         sizes = {n: p.numel() for n, p in network.named_parameters()}
         prunable = sum(sizes[n] for n in task.prunable(network))
-        rows.append({"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())})
-    return rows
+    except Exception as error:  # it is a plug-in's code
+        return {"model": model, "problem": f"{type(error).__name__}: {one_line(error)}"}
+    return {"model": model, "prunable weights": prunable, "parameters": sum(sizes.values())}
 
 
 def _recipe_rows(task: Task) -> list[dict[str, Any]]:

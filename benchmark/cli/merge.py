@@ -29,8 +29,9 @@ def merge(
 
     Files that are not records, are in the wrong place, or contradict themselves are refused, each with a reason. A
     contradiction is a key that is not the cell's, a failed audit, or densities that do not match the layers or the
-    sparsity. A successful run replaces an unsuccessful one of ours. What bench measure has found of their networks on
-    machines that ours lack comes with them. Exit code 5 if any file was refused; the others are merged anyway.
+    sparsity. A successful run replaces an unsuccessful one of ours. Masks come with their records, also to those that
+    ours has without masks if their digest is the same, and so does what bench measure has found of their networks on
+    machines that ours lack. Exit code 5 if any file was refused; the others are merged anyway.
     """
     for folder in folders:
         if not (folder / "records").is_dir():
@@ -51,7 +52,8 @@ def merge(
         refused += len(merged.refused)
         counts = {verdict: merged.count[verdict] for verdict in ("new", "same", "differing", "replaced")}
         rows.append(
-            {"from": str(folder), **counts, "refused": len(merged.refused), "measurements": merged.measurements}
+            {"from": str(folder), **counts, "refused": len(merged.refused)}
+            | {"masks": merged.masks, "measurements": merged.measurements}
         )
     warn(ours)
     emit(form, {f"into {results}" + (" (nothing was written)" if dry_run else ""): rows}, rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from benchmark.plugins import new_package
-from benchmark.plugins.sources import Kind
+from benchmark.plugins.plugin import Kind
 
 
 @click.command()

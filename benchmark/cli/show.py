@@ -10,9 +10,11 @@ import click
 
 from benchmark.cli.completion import keys
 from benchmark.cli.output import emit, format_option, results_option
+from benchmark.errors import DataMissing
 from benchmark.plugins.code import changes
 from benchmark.results.lookup import find_record
 from benchmark.results.record import Prunable, Record
+from benchmark.results.saved_masks import where
 from benchmark.results.store import Store
 
 
@@ -40,6 +42,7 @@ def show(record: str, results: Path, form: str) -> None:
         "noted by the method": _pairs(shown.noted),
         "audit": "not reached" if not shown.audit else "; ".join(shown.audit.breaches) or "passed",
         "mask digest": shown.mask_digest or "",
+        "masks": _masks(store, shown),
         "verified": f"{shown.verified.how}, {shown.verified.when}" if shown.verified else "",
         "code": _code(shown),
         "start": _start(shown),
@@ -57,6 +60,14 @@ def show(record: str, results: Path, form: str) -> None:
     ]
     tables = {shown.cell.algorithm: [{"": name, "what": value} for name, value in facts.items() if value]}
     emit(form, tables | ({"layers": layers} if layers else {}), full)
+
+
+def _masks(store: Store, record: Record) -> str:
+    """Say where the masks of the record are."""
+    try:
+        return str(where(store, record) or ("not here" if record.mask_digest else ""))
+    except DataMissing as error:
+        return str(error)
 
 
 def _code(record: Record) -> str:

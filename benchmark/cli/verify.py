@@ -16,6 +16,7 @@ from benchmark.leaderboard.tables.formats import plain
 from benchmark.results.lookup import find_source
 from benchmark.results.outcome import Outcome
 from benchmark.results.record import Record, Verification
+from benchmark.results.saved_masks import content
 from benchmark.results.sources import Source
 from benchmark.results.store import Store
 from benchmark.results.validity import problems_of
@@ -109,7 +110,7 @@ def _sound(source: Source, judged: Record | str, store: Store) -> Record:
         raise VerificationFailed(judged.removeprefix(f"{source}: "))
     if judged.status != "ok":
         raise UsageError(f"record {judged.key[:8]} has nothing to verify: it is {judged.status}: {judged.error}")
-    if wrong := problems_of(judged, store.masks(judged.cell) if store.holds(source) else None):
+    if wrong := problems_of(judged, content(store, judged) if store.holds(source) else None):
         raise VerificationFailed("; ".join(wrong))
     return judged
 

@@ -34,7 +34,7 @@ def write_safetensors(folder: Path, trained: Network, network: Deployed) -> None
 
 def write_onnx(folder: Path, trained: Network, network: Deployed) -> None:
     """Write network.onnx. Raises VerificationFailed if onnxruntime answers otherwise with it than torch."""
-    content = onnx_bytes(program(network.network, network.call(2)))
+    content = onnx_bytes(program(network.network, network.call))
     runs = session(content, threads=1)
     for size in SIZES:
         call = network.call(size)
@@ -73,7 +73,7 @@ def _write_program(
     agrees: float = AGREES,
 ) -> None:
     """Write a module as a program, which has to answer as the network does."""
-    torch.export.save(program(module, given(network.call(2))), file)
+    torch.export.save(program(module, lambda size: given(network.call(size))), file)
     loaded = torch.export.load(file).module()
     for size in SIZES:
         call = network.call(size)

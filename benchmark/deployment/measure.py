@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -68,17 +68,19 @@ def measure(
 
 def _pairs(network: Deployed, runtimes: Sequence[str], threads: int) -> list[Pair]:
     """The network in each runtime, with its parent in the runtime that it is measured beside; that is prepared once."""
-    example = network.call(2)
     beside = {name: RUNTIMES[name].beside or name for name in runtimes}
-    parents = {name: _variant(name, network.parent, [], example, threads) for name in dict.fromkeys(beside.values())}
+    parents = {
+        name: _variant(name, network.parent, [], network.call, threads) for name in dict.fromkeys(beside.values())
+    }
     return [
-        (_variant(name, network.network, network.zeros, example, threads), parents[beside[name]]) for name in runtimes
+        (_variant(name, network.network, network.zeros, network.call, threads), parents[beside[name]])
+        for name in runtimes
     ]
 
 
-def _variant(name: str, network: Any, zeros: list[str], example: Call, threads: int) -> _Variant:
+def _variant(name: str, network: Any, zeros: list[str], call: Callable[[int], Call], threads: int) -> _Variant:
     try:
-        prepared = RUNTIMES[name].prepare(network, zeros, example)
+        prepared = RUNTIMES[name].prepare(network, zeros, call)
     except Inapplicable as problem:
         raise PluginError(f"{name}: {problem}") from None
     return _Variant(name, prepared, RUNTIMES[name].load(prepared, threads))

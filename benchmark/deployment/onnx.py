@@ -24,20 +24,35 @@ def available() -> bool:
     return all(find_spec(name) for name in PACKAGES)
 
 
-def program(network: nn.Module, call: Call) -> Any:
-    """The `torch.export.ExportedProgram` of a network, for batches of any size.
+SIZES = (2, 3, 16, 64)
+"""Batches that are looked at for dimensions that differ between them, as lengths of texts may; the first is traced."""
+
+
+def program(network: nn.Module, call: Callable[[int], Call]) -> Any:
+    """The `torch.export.ExportedProgram` of a network, for batches of any size, and of any length where lengths differ.
 
     Args:
-        call: of a batch of at least two examples.
+        call: of a batch of so many examples.
 
     Raises:
         Inapplicable: it is called with something other than tensors, or cannot be traced.
     """
+    calls = [call(size) for size in SIZES]
+    return _traced(network, calls[0], [_open(given) for given in zip(*(one.tensors for one in calls), strict=True)])
+
+
+def _open(given: Sequence[Tensor]) -> dict[int, Any]:
+    """The dimensions of an argument that a program leaves open: the first, and those in which batches differ."""
+    shapes = [tensor.shape[1:] for tensor in given]
+    differing = [place for place, sizes in enumerate(zip(*shapes, strict=True), 1) if len(set(sizes)) > 1]
+    return {0: torch.export.Dim("batch"), **dict.fromkeys(differing, torch.export.Dim.AUTO)}
+
+
+def _traced(network: nn.Module, call: Call, sizes: Sequence[dict[int, Any]]) -> Any:
     if not call.tensors:
         kinds = ", ".join(sorted({type(value).__name__ for value in (*call.args, *call.named.values())}))
         raise Inapplicable(f"this network is called with {kinds}, which no file of a program takes: only tensors")
-    size = {0: torch.export.Dim("batch")}
-    shapes: Any = tuple(size for _ in call.args) or dict.fromkeys(call.named, size)
+    shapes: Any = tuple(sizes) if call.args else dict(zip(call.named, sizes, strict=True))
     plain = deepcopy(network).to(memory_format=torch.contiguous_format)
     try:
         with _quiet():
@@ -65,7 +80,10 @@ def onnx_bytes(exported: Any) -> bytes:
 
 
 def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor]:
-    """What answers with an ONNX file in onnxruntime on the CPU, with so many threads."""
+    """What answers with an ONNX file in onnxruntime on the CPU, with so many threads.
+
+    It raises PluginError for inputs that it cannot answer.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -76,7 +94,14 @@ def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor
 
     def answer(tensors: Sequence[Tensor]) -> Tensor:
         given = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
-        return torch.from_numpy(runs.run(None, given)[0])
+        try:
+            return torch.from_numpy(runs.run(None, given)[0])
+        except Exception as problem:  # onnxruntime has errors of its own for each of its status codes
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
+            raise PluginError(
+                f"onnxruntime cannot run this network on inputs of {shapes}: {one_line(problem)[:200]}; "
+                f"leave it out with --runtime torch"
+            ) from None
 
     return answer
 

@@ -34,7 +34,7 @@ class Runtime:
     Args:
         refuses: why it does not run this network here; empty if it does.
         prepare: makes what is loaded, a module or the bytes of a file, of a network, the names of its layers with
-            zeros, and an example of a call. Raises Inapplicable where this runtime cannot run the network after all.
+            zeros, and calls by size of batch. Raises Inapplicable where this runtime cannot run the network after all.
         load: what answers with that, with so many threads.
         given: what it is called with, where that is not the call itself.
         agrees: how far its outputs may lie from those of torch (`AGREES`).
@@ -44,7 +44,7 @@ class Runtime:
     """
 
     refuses: Callable[[Deployed], str]
-    prepare: Callable[[nn.Module, list[str], Call], Any]
+    prepare: Callable[[nn.Module, list[str], Callable[[int], Call]], Any]
     load: Callable[[Any, int], Answer]
     given: Callable[[Call], Call] = _same
     agrees: float = AGREES

@@ -23,7 +23,6 @@ from benchmark.results.record import Density, LayerCount, Prunable, Record
 from benchmark.training.evaluation import diagnose, evaluate
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
-from benchmark.training.sparse_steps import SPARSE
 from benchmark.training.state import network_digest, tensors
 from benchmark.training.task import Task
 
@@ -90,7 +89,6 @@ def measured(
         notes=[
             *beginning.remarks,
             *_together(question),
-            *_sparse(notes),
             *notes.remarks,
             *([found] if isinstance(found, str) else []),
         ],
@@ -117,11 +115,6 @@ def _together(question: Question) -> list[str]:
     """What readers of a record have to know where several processes have trained its network."""
     count = question.processes
     return [f"{count} processes have trained it together: other last bits than one's"] if count > 1 else []
-
-
-def _sparse(notes: Notes) -> list[str]:
-    """What readers of a record have to know where steps were sparse."""
-    return ["kept weights alone were computed with: other last bits than all"] if notes.steps.startswith(SPARSE) else []
 
 
 def arrays(masks: Masks) -> Bits:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from benchmark.cli.filters import whole_records
+from benchmark.cli.filters import measured, whole_records
 from benchmark.errors import UsageError
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.tables.formats import flatten
@@ -44,7 +44,7 @@ class Runs(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
         as_rows = pd.DataFrame(self)._repr_html_()
         if "key" not in self or "results" not in self.attrs or not len(self):
             return str(as_rows)
-        tables = boards(_board_rows(_again(self)))
+        tables = boards(_board_rows(_again(self), _folder(self)))
         shown = "".join(f"<p><b>{escape(title)}</b></p>{_html(of)}" for title, of in tables.items())
         return f"{shown}<details><summary>{len(self)} runs, a row each</summary>{as_rows}</details>"
 
@@ -75,6 +75,8 @@ def records(
 def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
     """Return the leaderboard: a row per method, task and sparsity, with its mean over seeds, interval and ranks.
 
+    It has the columns of `bench leaderboard --format csv`, also of what `bench measure` has found of the networks.
+
     Args:
         runs: those to rank, or a results folder.
         wanted: of a folder, which runs, as for `records`.
@@ -82,7 +84,7 @@ def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
     Raises:
         UsageError: as `records`, and for rows that name no run.
     """
-    facts = board_facts(_board_rows(_records(runs, wanted)))
+    facts = board_facts(_board_rows(_records(runs, wanted), _folder(runs)))
     return pd.DataFrame([flatten(fact) for fact in facts])
 
 
@@ -153,8 +155,8 @@ def several(values: Any) -> list[Any]:
     return [values] if isinstance(values, str | int | float) else list(values)
 
 
-def _board_rows(of: Iterable[Record]) -> list[Any]:
-    return rows(list(of), catalog.label, catalog.absent, catalog.defaults)
+def _board_rows(of: Iterable[Record], results: Path) -> list[Any]:
+    return rows(list(of), catalog.label, catalog.absent, catalog.defaults, measured(results))
 
 
 def _html(of: Sequence[Mapping[str, str]]) -> str:

@@ -11,7 +11,7 @@ from benchmark.plugins.algorithm import RESERVED
 from benchmark.plugins.catalog import find
 from benchmark.plugins.common_options import COMMON, options_for
 from benchmark.plugins.options import require_known, resolved
-from benchmark.plugins.sources import Plugin
+from benchmark.plugins.plugin import Plugin
 from benchmark.results.spelling import Choice
 
 NOTHING = "nothing selected: name at least one --algo and one --task (bench list), or a file that does"

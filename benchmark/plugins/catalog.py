@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmark.errors import unknown_name
-from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, built_in, in_files, outside
+from benchmark.plugins.plugin import BUILT_IN, Kind, Plugin
+from benchmark.plugins.sources import built_in, in_files, outside
 from benchmark.results.spelling import spelled, unusual
 
 __all__ = [

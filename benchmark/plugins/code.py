@@ -17,7 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark.plugins.catalog import found
-from benchmark.plugins.sources import BUILT_IN, Kind, Plugin, folder_of
+from benchmark.plugins.plugin import BUILT_IN, Kind, Plugin
+from benchmark.plugins.sources import folder_of
 from benchmark.results.outcome import Answer
 
 IMPORT = re.compile(r"^[ \t]*from[ \t]+(\.+)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)

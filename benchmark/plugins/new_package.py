@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.plugins import catalog
-from benchmark.plugins.sources import Kind
+from benchmark.plugins.plugin import Kind
 from benchmark.results.spelling import LONGEST_NAME
 
 TEMPLATES = Path(__file__).parent.parent / "templates"

@@ -16,17 +16,18 @@ Bits = Mapping[str, "np.ndarray[Any, np.dtype[np.bool_]]"]
 """Masks by name of tensor: boolean arrays that are True for kept weights."""
 
 
-def pack(masks: Bits) -> bytes:
-    """Return masks as the bytes of a compressed npz file: the packed bits and shape of each tensor.
+def pack(masks: Bits, *, compressed: bool = True) -> bytes:
+    """Return masks as the bytes of an npz file: the packed bits and shape of each tensor. Equal masks give equal bytes.
 
-    Equal masks give equal bytes.
+    Args:
+        compressed: tensor by tensor; False for what is compressed as a whole.
     """
     import numpy as np
 
     arrays = {f"{name}:bits": np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
     shapes = {f"{name}:shape": np.array(mask.shape, dtype=np.int64) for name, mask in masks.items()}
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays | shapes)  # type: ignore[arg-type]
+    (np.savez_compressed if compressed else np.savez)(file, **arrays | shapes)  # type: ignore[arg-type]
     return file.getvalue()
 
 

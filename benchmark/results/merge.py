@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from benchmark.errors import UsageError
+from benchmark.errors import DataMissing, UsageError
+from benchmark.files import write as write_file
 from benchmark.results.cell import Cell
 from benchmark.results.measured import add, further
 from benchmark.results.record import Record
+from benchmark.results.saved_masks import content, where
 from benchmark.results.sources import Source
 from benchmark.results.store import Store
 from benchmark.results.validity import problems_of
@@ -27,12 +29,14 @@ class Merged:
     Args:
         refused: a message for every invalid record: its location and what is wrong with it.
         differing: a message for every record whose result differs from ours.
-        measurements: how many of networks come with records that are ours as well now (`bench measure`).
+        masks: how many come with records that are ours as well now.
+        measurements: as many of networks (`bench measure`).
     """
 
     count: Counter[Verdict] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    masks: int = 0
     measurements: int = 0
 
 
@@ -40,21 +44,27 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
     """Copy the valid records of `theirs`, with their masks and what was measured of their networks, into `ours`.
 
     A successful run of theirs replaces an unsuccessful one of ours. If both results are of equal standing and differ,
-    ours is kept.
+    ours is kept. Masks that it lacks are brought if their digest is that of ours.
 
     Args:
         replace: take their result whenever the two differ.
         write: False only reports what would be done.
     """
     merged = Merged()
-    for source, record in _sound(theirs, merged):
-        verdict = _verdict(record, ours.get(record.cell), replace)
+    for source, record, masks in _sound(theirs, merged):
+        known = ours.get(record.cell)
+        verdict = _verdict(record, known, replace)
         merged.count[verdict] += 1
         if verdict in ("differing", "replaced"):
             merged.differing.append(f"{source}: another answer than ours to {record.cell}")
-        if write and verdict in ("new", "replaced"):
-            packed = theirs.masks(record.cell)
-            ours.put(record, packed.read_bytes() if packed.exists() else None)
+        if verdict in ("new", "replaced"):
+            merged.masks += masks is not None
+            if write:
+                ours.put(record, masks)
+        elif masks is not None and known and known.mask_digest == record.mask_digest and not where(ours, known):
+            merged.masks += 1
+            if write:
+                write_file(masks, ours.masks(record.cell))
         if verdict != "differing":
             _bring_measurements(record.cell, theirs.root, ours.root, merged, write)
     return merged
@@ -71,16 +81,21 @@ def _bring_measurements(cell: Cell, theirs: Path, ours: Path, merged: Merged, wr
         add(ours, cell, found)
 
 
-def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record]]:
-    """Yield the valid records of a store; add the others to `merged.refused`."""
+def _sound(store: Store, merged: Merged) -> Iterator[tuple[Source, Record, bytes | None]]:
+    """Yield the valid records of a store with their masks; add the others to `merged.refused`."""
     for source, record in store.judged():
         if isinstance(record, str):
             merged.refused.append(record)
             continue
-        if wrong := problems_of(record, store.masks(record.cell)):
+        try:
+            masks = content(store, record)
+        except (DataMissing, OSError) as error:
+            merged.refused.append(f"{source}: {error}")
+            continue
+        if wrong := problems_of(record, masks):
             merged.refused.append(f"{source}: {'; '.join(wrong)}")
         else:
-            yield source, record
+            yield source, record, masks
     merged.refused += [f"{file}: not in records/<task>/<algorithm>/" for file in store.astray()]
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from benchmark.pruning.pattern_counts import counts
 from benchmark.results.controls import CONTROLS
 from benchmark.results.record import Density, Record
 
 
-def problems_of(record: Record, masks: Path | None = None) -> list[str]:
+def problems_of(record: Record, masks: bytes | None = None) -> list[str]:
     """Return a message for each contradiction in a record. What needs no other field was checked when it was read.
 
     Args:
-        masks: the file of its saved masks, which are compared with it; there need not be one.
+        masks: its saved masks (`benchmark.results.saved_masks.content`), which are compared with it; None if there are
+            none.
     """
-    saved = mask_problems(record, masks.read_bytes()) if masks and masks.is_file() else []
+    saved = mask_problems(record, masks) if masks is not None else []
     if record.status != "ok":
         return saved
     return [*_answered(record), *_counts(record), *_target(record), *saved]

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
-from benchmark.plugins.sources import BUILT_IN, Plugin
+from benchmark.plugins.plugin import BUILT_IN, Plugin
 from benchmark.sweep.channel import Channel
 from benchmark.sweep.forked_server import as_copy, copyable, load
 

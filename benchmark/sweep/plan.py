@@ -101,6 +101,15 @@ class Plan:
         return [record.cell for record in self.reused] + self.run
 
 
+def _unfit(error: ValidationError) -> UsageError:
+    """The error for a value that no cell can have."""
+    first = error.errors()[0]
+    what = {"options": "options of a method", "task_options": "options of a task"}.get(str(first["loc"][0]))
+    return UsageError(
+        f"{what or first['loc'][0]}, {first['input']!r}: {first['msg'].removeprefix('Value error, ')}; give another"
+    )
+
+
 def plan(
     selection: Selection, store: Store, rerun: Rerun, load: Callable[[str], Declared] | None = None
 ) -> tuple[Plan, list[PluginError]]:
@@ -121,8 +130,7 @@ def plan(
     try:  # sorted by seed, so that every row of a table has its first seed before any has its second
         cells = sorted(dict.fromkeys(_cells(selection, algorithms, tasks, Sources(store))), key=lambda cell: cell.seed)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from None
+        raise _unfit(error) from None
     except rfc8785.CanonicalizationError as error:
         raise UsageError(f"a number that no record can hold: {error}") from None
     if not cells and broken:

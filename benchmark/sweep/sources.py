@@ -12,6 +12,7 @@ from benchmark.harness.question import Method, sources_of
 from benchmark.results.cell import Cell
 from benchmark.results.lookup import find_record
 from benchmark.results.record import Record
+from benchmark.results.saved_masks import own_file
 from benchmark.results.store import Store
 
 
@@ -35,6 +36,7 @@ class Sources:
 
         Raises:
             UsageError: there is no such record, it has no masks, or these are not in the results folder.
+            DataMissing: they are packed, and damaged.
         """
         keys = dict.fromkeys(key for cell in cells for key in sources_of(cell, algorithms[cell.algorithm]))
         return {key: self._file(self._record(key)) for key in keys}
@@ -51,8 +53,8 @@ class Sources:
         return record
 
     def _file(self, record: Record) -> MaskFile:
-        file = self.store.masks(record.cell)
-        if not file.is_file():
+        file = own_file(self.store, record)
+        if file is None:
             command = record.provenance.get("command", f"bench run --algo {record.cell.algorithm}")
             raise UsageError(
                 f"the masks of record {record.key[:8]} are not in {self.store.root}; make them again: "

@@ -10,7 +10,8 @@ from typing import get_args
 import benchmark.plugins.chain
 import benchmark.plugins.task
 import benchmark.sweep.workers  # noqa: F401
-from benchmark.plugins.sources import Kind, built_in
+from benchmark.plugins.plugin import Kind
+from benchmark.plugins.sources import built_in
 
 for kind in get_args(Kind):
     built_in(kind)

@@ -51,6 +51,15 @@ def completed(words: str, begun: str, shell: str = "bash", **where: object) -> l
         ("info", "sele", ["plain,selective"]),
         ("experiment", "plast", ["plain,plasticity"]),
         ("run --algo", "none-of-this-name", []),
+        ("run --algo", "granet:dis", ["plain,granet:distribution="]),
+        ("run --algo", "snip,imp:sc", ["plain,snip,imp:scope="]),
+        ("run --algo", "granet:end=0.5,be", ["plain,granet:end=0.5,begin="]),
+        ("run --algo", "granet:end=0.5,grasp:s", ["plain,granet:end=0.5,grasp:samples="]),
+        ("run --algo", "granet:end=0.5,end", []),
+        ("run --algo", "granet:distribution=", []),
+        ("run --task", "cora:pr", ["plain,cora:protocol="]),
+        ("experiment", "lottery:rou", ["plain,lottery:rounds="]),
+        ("info", "imp,gran", []),
     ],
 )
 def test_names_are_completed(words: str, begun: str, told: list[str]) -> None:
@@ -62,6 +71,10 @@ def test_other_shells_are_told_what_a_name_means(shell: str) -> None:
     told = "\n".join(completed("run --algo", "grane", shell))
     assert "granet" in told
     assert "GraNet" in told
+
+
+def test_options_are_shown_with_their_defaults() -> None:
+    assert "default 0.5" in "\n".join(completed("run --algo", "granet:end", "zsh"))
 
 
 def test_keys_are_completed_from_the_first_digit_on(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.support.command import Bench
+from tests.support.outside import known_here, plant
 
 pytestmark = pytest.mark.runs
 
@@ -45,3 +47,30 @@ def test_a_method_and_the_experiment_that_asks_about_it_are_both_told_of(bench: 
     out = bench("info", "plasticity").out
     assert "--algo plasticity:at=VALUE" in out
     assert "bench experiment plasticity:task=VALUE" in out
+
+
+HALF = """
+from dataclasses import replace
+from benchmark.contract.toy import toy
+
+def broken():
+    raise ValueError("no weights at this address")
+
+half = replace(toy, models={"broken": broken, **toy.models})
+"""
+
+
+def test_a_network_that_cannot_be_built_is_named_and_all_else_is_told(bench: Bench, tmp_path: Path) -> None:
+    plant(tmp_path, "task", "half", HALF)
+    with known_here(tmp_path):
+        ended = bench("info", "half", "--format", "json")
+        table = bench("info", "half")
+    assert ended.code == table.code == 3
+    said = "Error: network 'broken' of 'half' cannot be built: ValueError: no weights at this address"
+    assert ended.err.splitlines() == table.err.splitlines() == [said]
+    told = json.loads(ended.out)
+    assert told["models"][0] == {"model": "broken", "problem": "ValueError: no weights at this address"}
+    assert all(model["prunable weights"] > 0 for model in told["models"][1:])
+    assert len(told["models"]) > 1
+    assert told["recipes"]
+    assert "cannot be built" in table.out

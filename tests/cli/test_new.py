@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.plugins import new_package
-from benchmark.plugins.sources import Kind
+from benchmark.plugins.plugin import Kind
 from tests.support.command import assert_one_clear_line, bench_here, bench_process
 
 NAMES: dict[Kind, str] = {"algorithm": "half-way", "task": "biopsies-2", "experiment": "early-size"}

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from benchmark.leaderboard.figures.by_name import PICTURES
-from benchmark.results.mask_files import pack
+from benchmark.results.mask_files import digest, pack
 from benchmark.results.record import Edits, Record, Verification, failure
 from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench, assert_one_clear_line
@@ -284,15 +284,15 @@ def test_a_picture_is_drawn(kind: str, folder: Path, bench: Bench, tmp_path: Pat
 
 @pytest.mark.runs
 def test_the_overlap_of_masks_is_drawn_where_they_lie(folder: Path, bench: Bench, tmp_path: Path) -> None:
-    store = Store(tmp_path / "results")
+    store, masks = Store(tmp_path / "results"), {"fc.weight": np.arange(10) % 2 == 0}
     for record in (record for record in small() if record.cell.sparsity == 0.8 and record.cell.task == "digits"):
-        store.put(record.model_copy(update={"mask_digest": "d" * 64}))
+        store.put(record.model_copy(update={"mask_digest": digest(masks)}))
     words = ("plot", "overlap", "--out", tmp_path / "picture.svg", "--results", store.root)
     assert_one_clear_line(bench(*words), 4, "makes its network again")
     for record in store:
         file = store.masks(record.cell)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(pack({"fc.weight": np.arange(10) % 2 == 0}))
+        file.write_bytes(pack(masks))
     assert bench(*words).code == 0
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
 

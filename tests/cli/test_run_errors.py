@@ -21,6 +21,7 @@ ERRORS: list[tuple[str, list[str], str]] = [
     ("option of none", ["--algo", "dense:x=1"], "no option of 'dense' named 'x'. (its options: it has none)"),
     ("wrong value", ["--algo", "snip:batches=0"], "option 'batches' of 'snip' cannot be '0'; it takes whole number"),
     ("not a number", ["--algo", "imp:fraction=nan"], "option 'fraction' of 'imp' cannot be 'nan'; it takes number in"),
+    ("too large", ["--algo", "dense", "--task", "digits:rate=1e16"], "options of a task, {'rate': 1e+16}: the number"),
     ("no value", ["--algo", "imp:fraction"], "option 'fraction' of 'imp' has no value; write imp:OPTION=VALUE"),
     ("option first", ["--algo", "fraction=0.5,imp"], "option 'fraction=0.5' comes before any name"),
     ("nothing", ["--algo", ","], "nothing selected: name at least one --algo and one --task (bench list)"),

@@ -92,7 +92,7 @@ def test_the_check_of_the_tutorial_prints_what_it_says() -> None:
     file = new_package.TEMPLATES / "algorithm" / "my_pruner.py"
     ended = bench_process("check", file)
     [shown] = [block.text for block in blocks("text", "docs/start.md") if block.text.startswith("my-pruner\n")]
-    assert ended.out.splitlines() == shown.splitlines()
+    assert (ended.out + ended.err).splitlines() == shown.splitlines()
 
 
 def test_the_cells_and_the_board_of_the_tutorial_are_those_of_its_command(own: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +10,12 @@ import pytest
 
 from benchmark import UsageError, board, plot, records
 from benchmark.notebook.frames import Runs
+from benchmark.results.measured import add
 from benchmark.results.store import Store
 from tests.support import board as made
 from tests.support.board import cell, ran
+from tests.support.command import Bench
+from tests.support.measured import measurement
 
 
 @pytest.fixture
@@ -48,6 +52,20 @@ def test_the_leaderboard_of_a_folder_and_of_rows(folder: Path) -> None:
     pd.testing.assert_frame_equal(
         board(folder, algo="snip", sparsity=0.9), board(runs[runs.algorithm == "snip"]).iloc[:1]
     )
+
+
+def test_the_leaderboard_has_the_columns_of_the_command_also_of_what_was_measured(folder: Path, bench: Bench) -> None:
+    of = cell("imp", 0, sparsity=0.98)
+    assert "faster" not in " ".join(board(folder))
+    add(folder, of, [measurement(faster=(3, 2, 4))])
+    shown = pd.read_csv(StringIO(bench("leaderboard", "--results", folder, "--format", "csv").out))
+    found = board(folder)
+    assert list(found) == list(shown)
+    [measured] = [name for name in found if name.startswith("faster.")]
+    assert found[measured].dropna().tolist() == shown[measured].dropna().tolist() == [3]
+    assert found[measured].notna().equals((found.algorithm == "imp") & (found.sparsity == 0.98))
+    pd.testing.assert_frame_equal(board(records(folder)), found)
+    assert "<th>torch, 1</th>" in str(records(folder)._repr_html_())
 
 
 def test_a_notebook_shows_the_leaderboard_and_then_the_rows(folder: Path) -> None:

@@ -157,7 +157,7 @@ def test_masks_come_with_their_record_and_are_looked_into(theirs: Store, ours: S
     theirs.put(ran(cell(0), mask_digest=mask_files.digest(mask)), mask_files.pack(mask))
     theirs.put(ran(cell(1), mask_digest="b" * 64), mask_files.pack(mask))
     code, found, err = merge()
-    assert (code, found) == (5, {"new": 1, "refused": 1})
+    assert (code, found) == (5, {"new": 1, "refused": 1, "masks": 1})
     assert "its masks have another digest" in err
     assert ours.masks(cell(0)).read_bytes() == theirs.masks(cell(0)).read_bytes()
     assert not ours.masks(cell(1)).exists()

@@ -36,13 +36,14 @@ def files(store: Store) -> list[str]:
 
 
 TABLES = ["digits-mlp-short.jsonl", "mnist-mlp-short.jsonl"]
+NONE = {"masked": 0, "mask_bytes": 0}
 
 
 def test_files_become_lines_sorted_by_key(store: Store, bench: Bench) -> None:
     before = list(store)
     ended = bench("pack", "--results", store.root, "--format", "json")
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out) == [{"table": name[:-6], "records": 4, "new": 4} for name in TABLES]
+    assert json.loads(ended.out) == [{"table": name[:-6], "records": 4, "new": 4, **NONE} for name in TABLES]
     assert files(store) == TABLES
     assert not any(path.is_dir() for path in (store.root / "records").iterdir()), "no empty folders"
     assert list(store) == before
@@ -57,7 +58,7 @@ def test_a_new_record_is_one_more_line_and_a_newer_one_takes_the_line_of_its_key
     before = table.read_bytes().splitlines()
     store.put(ran(cell("imp", 9), 0.5))
     store.put(ran(cell("imp", 0), 0.4))
-    assert pack(store, write=True).tables == {table.stem: (5, 2)}
+    assert pack(store, write=True).tables == {table.stem: (5, 2, 0, 0)}
     after = table.read_bytes().splitlines()
     assert len(set(before) - set(after)) == 1
     assert len(set(after) - set(before)) == 2
@@ -176,7 +177,7 @@ def test_a_table_with_a_bad_line_stays_as_it_is_and_the_others_are_packed(store:
     ended = bench("pack", "--results", store.root, "--format", "json")
     assert ended.code == 5
     assert f"Refused {table}:4: not a record" in ended.err
-    assert json.loads(ended.out) == [{"table": "mnist-mlp-short", "records": 5, "new": 1}]
+    assert json.loads(ended.out) == [{"table": "mnist-mlp-short", "records": 5, "new": 1, **NONE}]
     assert table.read_bytes() == before
     assert store.path(cell("imp", 9)).exists()
 
@@ -198,5 +199,5 @@ def test_a_stamp_is_a_file_that_takes_the_place_of_its_line(store: Store) -> Non
     record = store.get(cell("imp", 1))
     assert record is not None
     store.put(record.model_copy(update={"verified": seen}))
-    assert pack(store, write=True).tables == {"digits-mlp-short": (4, 1)}
+    assert pack(store, write=True).tables == {"digits-mlp-short": (4, 1, 0, 0)}
     assert [one.cell.seed for one in store if one.verified] == [1]

@@ -15,7 +15,7 @@ from benchmark.leaderboard.figures.mask_overlap import overlap
 from benchmark.leaderboard.figures.pareto import pareto
 from benchmark.leaderboard.figures.rank_diagrams import critical_difference, profile
 from benchmark.leaderboard.rows import rows
-from benchmark.leaderboard.tables.mask_overlap import masks
+from benchmark.results.saved_masks import bits, where
 from benchmark.results.store import Store
 
 if TYPE_CHECKING:
@@ -33,5 +33,5 @@ PICTURES: dict[str, Callable[[Iterable[Any]], Figure]] = {
 
 def pictures(store: Store) -> dict[str, Callable[[Iterable[Any]], Figure]]:
     """Figure functions by name, with `overlap`, which reads the masks of a store and needs whole records."""
-    here = partial(overlap, masks=partial(masks, store), here=lambda record: store.masks(record.cell).is_file())
+    here = partial(overlap, masks=partial(bits, store), here=lambda record: where(store, record) is not None)
     return {**PICTURES, "overlap": here}

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
-from benchmark.errors import DataMissing, UsageError
+from benchmark.errors import UsageError
 from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
 from benchmark.leaderboard.tables.plain import Tables
 from benchmark.results.lookup import find_record
-from benchmark.results.mask_files import Bits, unpack
 from benchmark.results.record import Record
+from benchmark.results.saved_masks import bits
 from benchmark.results.spelling import Choice, choices, named, spelled
 from benchmark.results.store import Store
 
@@ -91,25 +91,9 @@ def _place(record: Record) -> Place:
 
 def _parts(store: Store, first: Record, second: Record) -> dict[str, Overlap]:
     try:
-        return overlaps(masks(store, first), masks(store, second))
+        return overlaps(bits(store, first), bits(store, second))
     except ValueError as error:
         raise UsageError(f"records {first.key[:8]} and {second.key[:8]}: {error}") from None
-
-
-def masks(store: Store, record: Record) -> Bits:
-    """Read the saved masks of a record.
-
-    Raises:
-        DataMissing: the file is missing or damaged.
-    """
-    try:
-        return unpack(store.masks(record.cell).read_bytes())
-    except (OSError, ValueError) as error:
-        wrong = "damaged" if isinstance(error, ValueError) else "not"
-        raise DataMissing(
-            f"the masks of record {record.key[:8]} ({record.cell}) are {wrong} in {store.root / 'masks'}; "
-            f"bench export {record.key[:8]} makes its network again, bench run --rerun all its record and masks"
-        ) from None
 
 
 def _facts(name: str, part: Overlap) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""What is known of a plug-in before it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchmark.errors import PluginError
+
+Kind = Literal["algorithm", "task", "experiment"]
+
+BUILT_IN = "prunebench"
+"""The distribution of the built-in plug-ins."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What is known of a plug-in before it is imported.
+
+    Args:
+        module: where its object lives, under the name `attribute`.
+        distribution: what it came with, name and version.
+        summary: the first line of its docstring.
+        problem: why it cannot be used, as far as its source says; empty if nothing is wrong.
+        defaults: of its options, those that its source writes out as literals.
+        absent: what the absence of its options in a cell means (`benchmark.plugins.options.Absent`).
+        depends: the options among these whose absence also means that they make no difference on a network.
+        family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
+        options: the names of its options; None if its source does not say.
+        file: of the user's, which it lies in; empty if it came with a distribution.
+    """
+
+    kind: Kind
+    name: str
+    module: str
+    attribute: str
+    distribution: str
+    summary: str = ""
+    problem: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    depends: frozenset[str] = frozenset()
+    family: str = ""
+    options: tuple[str, ...] | None = None
+    file: str = ""
+
+    def error(self, reason: str) -> PluginError:
+        """The error for this plug-in, named with its distribution."""
+        return PluginError(f"{self.kind} '{self.name}' of {self.distribution} cannot be used: {reason}")
