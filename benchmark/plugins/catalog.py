@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from benchmark.errors import unknown_name
@@ -26,6 +27,7 @@ __all__ = [
     "label",
     "origin",
     "plugins",
+    "typed",
     "when",
 ]
 
@@ -80,6 +82,12 @@ def _versioned(distribution: str) -> str:
     with suppress(PackageNotFoundError):
         return f"{BUILT_IN} {version(BUILT_IN)}" if distribution == BUILT_IN else distribution
     return distribution
+
+
+def typed(algorithm: str) -> str:
+    """How an algorithm, or a chain, is named on the command line: one in a file of the user's by this file."""
+    files = {name: plugin.file for name in algorithm.split("+") if (plugin := found("algorithm", name))}
+    return "+".join(f"./{Path(file).name}" if (file := files.get(n)) else n for n in algorithm.split("+"))
 
 
 def kinds_of(name: str) -> list[Kind]:

@@ -19,6 +19,9 @@ from benchmark.results.record import Record
 
 HERE = Path(__file__).parent
 
+SCRIPTS = ("elements", "columns", "tables", "published", "row", "files", "view")
+"""The parts of the page's script, in the order in which they run: the last one starts it."""
+
 
 def page(
     records: Sequence[Record],
@@ -36,7 +39,8 @@ def page(
         measured: gives what `bench measure` has found of the network of a record.
     """
     known = facts(records, numbers, pictures(records) if draw else {}, names, measured)
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    style = (HERE / "style.css").read_text(encoding="utf-8")
+    script = "\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
