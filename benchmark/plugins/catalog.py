@@ -20,6 +20,7 @@ __all__ = [
     "Kind",
     "Plugin",
     "absent",
+    "asks",
     "defaults",
     "find",
     "found",
@@ -142,3 +143,9 @@ def when(name: str) -> str:
     """When an algorithm prunes (`Algorithm.family`); a chain, when its last method does. Nothing is imported."""
     plugin = plugins("algorithm").get(name.rpartition("+")[2])
     return plugin.family if plugin else ""
+
+
+def asks(name: str) -> str:
+    """The question of an experiment, the first line of its docstring; empty if there is none. Nothing is imported."""
+    plugin = plugins("experiment").get(name)
+    return plugin.summary if plugin and not plugin.problem else ""

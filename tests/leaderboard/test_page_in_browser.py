@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.tables.formats import csv_text
 from benchmark.leaderboard.tables.plain import board_facts
+from benchmark.results.experiments import Answered, Table
 from benchmark.results.measured import Measurement
 from benchmark.results.record import Record
 from tests.support.board import HOSTILE, NAMES, board, cell, hostile, numbers, ran
@@ -397,6 +399,51 @@ def test_files_hold_what_is_shown_in_its_order(visit: Open, html: str) -> None:
     assert [row["label"] for row in told(taken(seen, "csv"))] == ["dense", "snip", "random", "imp"]
     seen.page.fill('[name="text"]', "nobody")
     assert seen.page.is_disabled("#csv")
+
+
+# --- over all tasks, and experiments ----------------------------------------------------------------------------------
+
+
+def answers() -> list[Answered]:
+    """A hostile answer with a figure."""
+    table = Table("Claims", ["claim", "verdict", HOSTILE], [[HOSTILE, "DOES NOT HOLD", "0.5"], ["fine", "holds", "2"]])
+    drawn = b'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"><text>#%</text></svg>'
+    return [Answered("odd:seeds=5", [], ["does not hold", "holds"], [table], {"curve": drawn})]
+
+
+def test_an_experiment_opens_to_its_figure_and_tables(visit: Open) -> None:
+    seen = visit(page(board(), [], replace(NAMES, asks=lambda name: f"why {name}?"), answers(), draw=False))
+    assert seen.texts(".experiment summary")[0].split("\n") == [
+        "odd:seeds=5",
+        "Why odd?",
+        "Of 2 claims, 1 holds and 1 does not hold.",
+    ]
+    seen.page.click(".experiment summary")
+    seen.page.wait_for_function("document.querySelector('.experiment img').naturalWidth === 30")
+    assert HOSTILE[:20] in seen.texts(".experiment td")[0]
+    assert [*seen.texts(".experiment td .bad"), *seen.texts(".experiment td .good")] == ["DOES NOT HOLD", "holds"]
+    assert "bench experiment odd:seeds=5" in seen.page.locator(".experiment .command").inner_text().replace("\n", "")
+    seen.page.click(".experiment summary")
+    seen.page.click(".experiment summary")
+    assert seen.page.locator(".experiment img").count() == 1, "what was made is not made again"
+
+
+def test_the_parts_of_the_page_are_reached_without_leaving_the_view(visit: Open) -> None:
+    three = [ran(cell("random", seed, task="cora", model="gcn"), 0.4, "mae", "min") for seed in range(3)]
+    seen = visit(page([*board(), *three], [], NAMES, draw=False), at="#task=digits")
+    assert seen.texts(".places a") == ["Tables", "Over all tasks", "How to read this"], "there are no experiments"
+    seen.page.click("text=Over all tasks")
+    assert state(seen) == "task=digits"
+    seen.page.wait_for_function("document.querySelector('#overall').getBoundingClientRect().top < innerHeight")
+    seen.page.click("#overall summary")
+    assert seen.texts("#overall td.method") == ["imp", "snip", "random"]
+    assert seen.texts("#overall tr:nth-child(1) td")[1:3] == ["1.50", "1.00 to 2.00"]
+
+
+def test_without_an_overall_view_the_page_says_why(visit: Open, html: str) -> None:
+    seen = visit(html)
+    assert "An overall view takes 3 methods" in seen.page.locator("#overall").inner_text()
+    assert seen.page.locator("#overall figure, #overall details").count() == 0
 
 
 # --- what was measured, keyboard, papers, looks -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.page.again import again
+from benchmark.leaderboard.page.overall import overall
 from benchmark.leaderboard.rows import OptionValues, Row, grouped, no_values
 from benchmark.leaderboard.tables.plain import board_facts, by_table
 from benchmark.leaderboard.tables.worth import columns
@@ -30,12 +31,14 @@ class Names:
         family: returns when an algorithm prunes; empty if unknown.
         absent: returns what the absence of an algorithm's options in a cell means.
         defaults: returns the defaults of an algorithm's options, as far as they are known.
+        asks: returns the question of an experiment; empty if unknown.
     """
 
     label: Callable[[str, Mapping[str, Any]], str]
     family: Callable[[str], str]
     absent: OptionValues = no_values
     defaults: OptionValues = no_values
+    asks: Callable[[str], str] = lambda name: ""
 
 
 LONGEST = 300
@@ -72,8 +75,14 @@ def facts(
     pictures: Mapping[tuple[str, str, str], Any],
     names: Names,
     measured: Measured = nothing,
+    *,
+    draw: bool = True,
 ) -> dict[str, Any]:
-    """Return everything that the page shows. The result does not depend on the order of the records."""
+    """Return everything that the page shows of records. The result does not depend on their order.
+
+    Args:
+        draw: whether overall views have figures.
+    """
     records = sorted(records, key=lambda record: record.key)
     pairs = grouped(records, absent=names.absent, defaults=names.defaults, measured=measured)
     board = [row for row, _ in pairs]
@@ -93,6 +102,7 @@ def facts(
     return {
         "tables": list(tables.values()),
         "columns": list(shown[0]) if shown else [],
+        "overall": overall(board, draw=draw),
         "places": places.values,
         "published": [_published(number, texts) for number in numbers],
         "texts": texts.values,

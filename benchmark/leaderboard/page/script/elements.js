@@ -50,7 +50,7 @@ function grid(heads, rows) {
 /** Folds parts away under a line; they are made when it is opened for the first time. */
 function folded(cls, line, make) {
   const made = el("details", { class: cls }, el("summary", {}, line));
-  made.addEventListener("toggle", () => made.open && made.children.length === 1 && made.append(...make()));
+  made.addEventListener("toggle", () => made.open && made.children.length === 1 && made.append(...make().flat(Infinity)));
   return made;
 }
 

@@ -80,8 +80,8 @@ for (const jump of document.querySelectorAll('a[href^="#"]'))
   jump.addEventListener("click", (event) => { // not by the address, which holds the view
     event.preventDefault();
     const place = document.querySelector(jump.hash);
-    place.scrollIntoView();
     place.focus({ preventScroll: true });
+    for (const delay of [0, 50, 300]) setTimeout(() => place.scrollIntoView(), delay); // what is passed is drawn then, and grows
   });
 addEventListener("hashchange", recall);
 NARROW.addEventListener("change", () => { showChosen(); draw(); });
@@ -109,5 +109,7 @@ document.getElementById("theme").addEventListener("click", (event) => theme(THEM
 theme(THEMES.includes(remembered()) ? remembered() : "auto");
 offer();
 offerColumns();
+overall();
+experiments();
 elsewhere();
 recall();
