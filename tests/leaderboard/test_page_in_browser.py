@@ -419,7 +419,8 @@ def test_an_experiment_opens_to_its_figure_and_tables(visit: Open) -> None:
         "Of 2 claims, 1 holds and 1 does not hold.",
     ]
     seen.page.click(".experiment summary")
-    seen.page.wait_for_function("document.querySelector('.experiment img').naturalWidth === 30")
+    image = seen.page.locator('.experiment img[src^="data:image/svg+xml"]')
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 30
     assert HOSTILE[:20] in seen.texts(".experiment td")[0]
     assert [*seen.texts(".experiment td .bad"), *seen.texts(".experiment td .good")] == ["DOES NOT HOLD", "holds"]
     assert "bench experiment odd:seeds=5" in seen.page.locator(".experiment .command").inner_text().replace("\n", "")
@@ -434,7 +435,8 @@ def test_the_parts_of_the_page_are_reached_without_leaving_the_view(visit: Open)
     assert seen.texts(".places a") == ["Tables", "Over all tasks", "How to read this"], "there are no experiments"
     seen.page.click("text=Over all tasks")
     assert state(seen) == "task=digits"
-    seen.page.wait_for_function("document.querySelector('#overall').getBoundingClientRect().top < innerHeight")
+    seen.page.wait_for_timeout(400)  # until what was passed is drawn
+    assert seen.page.evaluate("document.querySelector('#overall').getBoundingClientRect().top < innerHeight")
     seen.page.click("#overall summary")
     assert seen.texts("#overall td.method") == ["imp", "snip", "random"]
     assert seen.texts("#overall tr:nth-child(1) td")[1:3] == ["1.50", "1.00 to 2.00"]
