@@ -438,6 +438,7 @@ def test_the_parts_of_the_page_are_reached_without_leaving_the_view(visit: Open)
     seen.page.wait_for_timeout(400)  # until what was passed is drawn
     assert seen.page.evaluate("document.querySelector('#overall').getBoundingClientRect().top < innerHeight")
     seen.page.click("#overall summary")
+    seen.page.locator("#overall td.method").first.wait_for()
     assert seen.texts("#overall td.method") == ["imp", "snip", "random"]
     assert seen.texts("#overall tr:nth-child(1) td")[1:3] == ["1.50", "1.00 to 2.00"]
 
