@@ -19,6 +19,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmark.cli import main
+from benchmark.leaderboard.page.render import SCRIPTS
 from benchmark.plugins import catalog
 from benchmark.results.cell import Cell
 from benchmark.results.record import Ranking, failure
@@ -278,6 +279,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 WITHOUT_TORCH = """
 import json, os, sys
 from benchmark.cli import main
+from benchmark.leaderboard.page.render import SCRIPTS
 
 def ended(words):
     try:
@@ -343,7 +345,7 @@ def test_the_wheel_installs_one_import_name_that_holds_every_module(wheel: zipfi
     assert {name for name in tops if not name.endswith((".dist-info", ".data"))} == {"benchmark"}
     modules = {name for name in wheel.namelist() if name.endswith(".py")}
     assert modules == {packed(file) for file in FILES.values()}
-    parts = {"page.html", "script.js", "style.css", "results.md"}
+    parts = {"page.html", "style.css", "results.md", *(f"script/{name}.js" for name in SCRIPTS)}
     typed = {f"benchmark/{folder}py.typed" for folder in ("", "algorithms/", "tasks/")}
     assert typed | {f"benchmark/leaderboard/page/{part}" for part in parts} <= set(wheel.namelist())
 

@@ -22,6 +22,7 @@ from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
 from benchmark.leaderboard.worth import Measured
 from benchmark.plugins import catalog
+from benchmark.results.experiments import answered
 from benchmark.results.outcome import Outcome
 from benchmark.results.published import published
 from benchmark.results.record import Record
@@ -66,7 +67,8 @@ def _page(records: list[Record], results: Path, found: Measured) -> dict[str, by
         "index.html": page(
             records,
             published(results / "published"),
-            Names(catalog.label, catalog.when, catalog.absent, catalog.defaults),
+            Names(catalog.label, catalog.when, catalog.absent, catalog.defaults, catalog.asks),
+            answered(results / "experiments"),
             measured=found,
         ).encode()
     }

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from benchmark.errors import unknown_name
@@ -20,6 +21,7 @@ __all__ = [
     "Kind",
     "Plugin",
     "absent",
+    "asks",
     "defaults",
     "find",
     "found",
@@ -27,6 +29,7 @@ __all__ = [
     "label",
     "origin",
     "plugins",
+    "typed",
     "when",
 ]
 
@@ -83,6 +86,12 @@ def _versioned(distribution: str) -> str:
     return distribution
 
 
+def typed(algorithm: str) -> str:
+    """How an algorithm, or a chain, is named on the command line: one in a file of the user's by this file."""
+    files = {name: plugin.file for name in algorithm.split("+") if (plugin := found("algorithm", name))}
+    return "+".join(f"./{Path(file).name}" if (file := files.get(n)) else n for n in algorithm.split("+"))
+
+
 def kinds_of(name: str) -> list[Kind]:
     """Of which kinds the plug-ins of a name are: an experiment may ask about the algorithm of the same name.
 
@@ -135,3 +144,9 @@ def when(name: str) -> str:
     """When an algorithm prunes (`Algorithm.family`); a chain, when its last method does. Nothing is imported."""
     plugin = plugins("algorithm").get(name.rpartition("+")[2])
     return plugin.family if plugin else ""
+
+
+def asks(name: str) -> str:
+    """The question of an experiment, the first line of its docstring; empty if there is none. Nothing is imported."""
+    plugin = plugins("experiment").get(name)
+    return plugin.summary if plugin and not plugin.problem else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -153,21 +153,23 @@ def control_of(options: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def command(cell: Cell, options: Mapping[str, Any]) -> str:
+def command(cell: Cell, options: Mapping[str, Any], algorithm: str = "", seeds: Iterable[int] = ()) -> str:
     """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults.
 
     Args:
         options: those of the cell, and those that are absent in it, with the value that this means.
+        algorithm: how its algorithm is named on the command line, if not by its name: a file is, `./my_pruner.py`.
+        seeds: those to run in place of the cell's own.
     """
     words = {
-        "--algo": spelled(cell.algorithm, options),
+        "--algo": spelled(algorithm or cell.algorithm, options),
         "--task": cell.setting,
         "--model": cell.model,
         "--pattern": cell.pattern,
         **({} if cell.prunable == "all" else {"--prunable": cell.prunable}),
         "--sparsity": repr(cell.sparsity),
         "--budget": cell.budget,
-        "--seed": str(cell.seed),
+        "--seed": ",".join(map(str, seeds)) or str(cell.seed),
         **({"--start": cell.start} if cell.start else {}),
         **({"--finetune": cell.finetune.typed} if cell.finetune else {}),
     }

@@ -44,6 +44,12 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     code.digest.cache_clear()
 
 
+def test_on_the_command_line_it_is_named_by_its_file(file: Path) -> None:
+    known([Choice("./mine.py")])
+    assert catalog.typed("snip+my-pruner") == "snip+./mine.py"
+    assert catalog.typed("imp") == "imp"
+
+
 def test_a_file_stands_for_its_algorithm(file: Path) -> None:
     [choice] = known([Choice("./mine.py", {"share": "0.2"})])
     assert choice == Choice("my-pruner", {"share": "0.2"})

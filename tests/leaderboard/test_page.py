@@ -17,9 +17,11 @@ import pytest
 
 from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
+from benchmark.leaderboard.page.again import again
 from benchmark.leaderboard.page.render import embedded
+from benchmark.results.record import failure
 from benchmark.results.store import Store
-from tests.support.board import HOSTILE, NAMES, board, cell, hostile, numbers, ran
+from tests.support.board import HOSTILE, NAMES, WHERE, board, cell, hostile, numbers, ran
 from tests.support.command import ROOT, Bench, bench_process
 
 pytestmark = pytest.mark.runs
@@ -49,6 +51,13 @@ def known(html: str) -> dict[str, Any]:
     return read
 
 
+def rows_of(html: str) -> list[dict[str, Any]]:
+    """The rows of a page, their values by column and their commands as texts, as the script has them."""
+    data = known(html)
+    found = [row | dict(zip(data["columns"], row["values"], strict=True)) for t in data["tables"] for row in t["rows"]]
+    return [row | {"again": [[data["texts"][versions], asked] for versions, asked in row["again"]]} for row in found]
+
+
 @pytest.fixture(scope="module")
 def html() -> str:
     return page(board(), numbers(), NAMES, draw=False)
@@ -58,26 +67,85 @@ def html() -> str:
 
 
 def test_every_row_and_every_run_is_there(html: str) -> None:
-    data, records = known(html), board()
-    shown = [row for table in data["tables"] for row in table["rows"]]
+    data, records, shown = known(html), board(), rows_of(html)
     assert [row["label"] for row in shown] == [row.label for row in rows(records)]
     assert {run[0] for row in shown for run in row["runs"]} == {record.key[:12] for record in records}
     assert data["records"] == len(records)
 
 
 def test_a_row_has_its_numbers_and_its_command(html: str) -> None:
-    [row] = [r for t in known(html)["tables"] for r in t["rows"] if (r["label"], r["sparsity"]) == ("imp", 0.95)]
-    assert (row["n"], row["mean"], row["std"]) == (3, 0.9615, 0.001)
+    [row] = [row for row in rows_of(html) if (row["label"], row["sparsity"]) == ("imp", 0.95)]
+    assert (row["n"], row["mean"], row["std"]) == (3, 0.9615, pytest.approx(0.001))
     assert row["family"] == "after training"
     assert row["verified"] == 3
-    assert row["command"].startswith("bench run --algo imp --task digits --model mlp --pattern global --sparsity 0.95")
-    assert row["command"].endswith("--seed"), "the script puts the seeds behind it"
+    asked = "bench run --algo imp --task digits --model mlp --pattern global --sparsity 0.95 --budget short --seed"
+    assert row["again"] == [["pip install prunebench==0.1.0 torch==2.15.0", f"{asked} 0,1,2"]]
     [key, seed, status, score, *_] = row["runs"][1]
     assert (key, seed, status, score) == (cell("imp", 1, sparsity=0.95).key[:12], 1, "ok", pytest.approx(0.9615))
 
 
+def where(**changes: Any) -> dict[str, Any]:
+    return {"where": WHERE | changes}
+
+
+def made_by(**plugins: str) -> dict[str, Any]:
+    return where(plugins=WHERE["plugins"] | plugins)
+
+
+OURS = "prunebench==0.1.0 torch==2.15.0"
+VERSIONS: list[tuple[dict[str, Any], str]] = [
+    (where(), f"pip install {OURS}"),
+    (where(torch="2.15.0+cu130"), f"pip install {OURS}"),
+    (made_by(algorithm="prunebench 0.1.0, Their.Pruners 1.2rc1"), f"pip install {OURS} Their.Pruners==1.2rc1"),
+    (made_by(task="our-tasks 3", algorithm="theirs 1"), f"pip install {OURS} theirs==1 our-tasks==3"),
+    (made_by(algorithm="mine.py"), f"pip install {OURS}"),
+    (made_by(algorithm="an unknown distribution"), f"pip install {OURS}"),
+    (made_by(algorithm="--index-url http://evil; rm 1"), f"pip install {OURS}"),
+    (where(torch=None, prunebench="0.1.0; rm -rf", plugins=None), ""),
+    ({"where": {}}, ""),
+]
+
+
+@pytest.mark.parametrize(("changes", "install"), VERSIONS)
+def test_what_to_install_is_what_the_record_tells(changes: dict[str, Any], install: str) -> None:
+    [(told, _)] = again([failure(cell(), board()[0].ranking, "failed", "why", **changes)], {})
+    assert told == install
+
+
+def test_seeds_of_other_versions_have_commands_of_their_own() -> None:
+    versions_of = ("2.15.0", "2.11.0", "2.15.0")
+    group = [ran(cell("imp", n), 0.9, provenance=WHERE | {"torch": torch}) for n, torch in enumerate(versions_of)]
+    told = [(versions.rpartition(" ")[2], asked.rpartition("--seed ")[2]) for versions, asked in again(group, {})]
+    assert told == [("torch==2.15.0", "0,2"), ("torch==2.11.0", "1")]
+
+
+FILES = [
+    ("my-pruner", "my_pruner.py", "./my_pruner.py:rewind=0.1"),
+    ("mine", "pruners of 'mine'.py", "'./pruners of '\"'\"'mine'\"'\"'.py:rewind=0.1'"),
+    ("snip+mine", "prunebench 0.1.0, its.py", "snip+./its.py:rewind=0.1"),
+    ("imp", "prunebench 0.1.0", "imp:rewind=0.1"),
+]
+
+
+@pytest.mark.parametrize(("name", "origin", "typed"), FILES)
+def test_a_pruner_in_a_file_is_named_by_its_file(name: str, origin: str, typed: str) -> None:
+    told = made_by(algorithm=origin)["where"] | {"command": "bench run --algo snip+./its.py:rewind=0.1 --task digits"}
+    of = ran(cell(name, options={"rewind": 0.1}), 0.9, provenance=told)
+    [(_, asked)] = again([of], {})
+    assert f"--algo {typed} --task digits" in asked
+
+
+def test_a_network_that_comes_trained_is_a_row_of_its_own_table() -> None:
+    trained = [ran(cell("imp", seed, start="f" * 64, finetune={"share": 0.1}), 0.9) for seed in range(2)]
+    html = page(board() + trained, [], NAMES, draw=False)
+    [row] = [row for row in rows_of(html) if row["model"] == "mlp from ffffffff"]
+    assert [run[0] for run in row["runs"]] == [record.key[:12] for record in trained]
+    [[_, asked]] = row["again"]
+    assert asked.endswith(f"--seed 0,1 --start {'f' * 64} --finetune 0.1")
+
+
 def test_controls_stand_at_the_method_that_they_question(html: str) -> None:
-    told = {r["label"]: r["controls"] for t in known(html)["tables"] for r in t["rows"] if r["sparsity"] == 0.9}
+    told = {row["label"]: row["controls"] for row in rows_of(html) if row["sparsity"] == 0.9}
     [[control, difference, low, high, verdict]] = told["snip"]
     assert control == "shuffle"
     assert low < difference < high

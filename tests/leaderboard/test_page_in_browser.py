@@ -2,86 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from benchmark.leaderboard.page import page
 from benchmark.results.measured import Measurement
 from tests.support.board import HOSTILE, NAMES, board, hostile, numbers
+from tests.support.browser import DIGITS, Open, Seen
 from tests.support.measured import measurement
 
 pytestmark = pytest.mark.slow
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium, where there is one."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"no browser: looked for {', '.join(BROWSERS)} on the PATH")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-class Seen:
-    """A page that is open, and everything that should not have happened in it."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.troubles: list[str] = []
-        page.on("console", lambda message: self.troubles.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", self._request)
-
-    def _request(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
-            self.troubles.append(f"request: {request.url}")
-
-    def texts(self, selector: str) -> list[str]:
-        found: list[str] = self.page.locator(selector).all_inner_texts()
-        return found
-
-
-Open = Callable[..., Seen]
-
-
-@pytest.fixture
-def visit(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """`visit(html, **context)`: the page, open. When the test is over, nothing may have gone wrong in it."""
-    contexts, opened = [], []
-
-    def go(html: str, at: str = "", **given: Any) -> Seen:
-        file = tmp_path / "index.html"
-        file.write_text(html, encoding="utf-8")
-        contexts.append(browser.new_context(offline=True, reduced_motion="reduce", **given))
-        seen = Seen(contexts[-1].new_page())
-        opened.append(seen)
-        seen.page.goto(file.as_uri() + at)
-        return seen
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert [trouble for seen in opened for trouble in seen.troubles] == []
-
-
-@pytest.fixture(scope="module")
-def html() -> str:
-    return page(board(), numbers(), NAMES)
-
-
-DIGITS = '[data-table^="digits"]'
-METHODS = f"{DIGITS} td.method"
 
 
 def test_everything_is_drawn_and_nothing_fetched(visit: Open, html: str) -> None:
@@ -162,10 +91,10 @@ def test_the_search_finds_methods_and_what_is_seen_can_be_sent(visit: Open, html
     seen = visit(html)
     seen.page.keyboard.press("/")
     seen.page.keyboard.type("grasp")
-    assert seen.texts(".method") == ["grasp"]
+    assert seen.texts("td.method") == ["grasp"]
     assert seen.page.url.endswith("#text=grasp")
     again = visit(html, at="#text=grasp")
-    assert again.texts(".method") == ["grasp"]
+    assert again.texts("td.method") == ["grasp"]
     again.page.fill('[name="text"]', "nobody")
     assert again.texts("#boards") == ["No row fits these filters."]
 
@@ -179,6 +108,7 @@ def test_a_number_is_one_click_from_its_runs(visit: Open, html: str) -> None:
     for text in (
         "imp",
         "0.9620",
+        "pip install prunebench==0.1.0 torch==2.15.0",
         "bench run --algo imp --task digits --model mlp --pattern global --sparsity 0.9 --budget short --seed 0,1,2",
         "3 runs",
         "bit-equal",

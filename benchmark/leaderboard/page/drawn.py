@@ -1,4 +1,4 @@
-"""Draws the figures of the HTML page, for the tables with the most records: metric over sparsity and over cost."""
+"""Draws the figures of the HTML page; of tables, those with the most records: metric over sparsity and over cost."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ def _table(cell: Cell) -> Table:
 
 def _kept(records: Sequence[Record]) -> Iterable[Picture]:
     several = len({record.cell.sparsity for record in records if record.cell.sparsity > 0}) > 1
-    yield from _drawn(
-        PICTURES["accuracy-sparsity"], records, f"{'over the weights kept, ' if several else ''}with 95 % intervals"
-    )
+    over = f"{'over the weights kept, ' if several else ''}with 95 % intervals"
+    yield from drawn(lambda: PICTURES["accuracy-sparsity"](records), f"{records[0].ranking.metric} {over}")
 
 
 def _front(records: Sequence[Record]) -> Iterable[Picture]:
@@ -54,16 +53,17 @@ def _front(records: Sequence[Record]) -> Iterable[Picture]:
         (pattern, sparsity), _ = min(columns.items(), key=lambda item: (-item[1], item[0]))
         chosen = [r for r in records if r.cell.sparsity == 0 or (r.cell.scope, r.cell.sparsity) == (pattern, sparsity)]
         over = f"over everything computed, {pattern} at sparsity {sparsity:g}; line: the front"
-        yield from _drawn(PICTURES["pareto"], chosen, over)
+        yield from drawn(lambda: PICTURES["pareto"](chosen), f"{records[0].ranking.metric} {over}")
 
 
-def _drawn(draw: Callable[[Iterable[Record]], Figure], records: Sequence[Record], over: str) -> Iterable[Picture]:
+def drawn(draw: Callable[[], Figure], caption: str) -> Iterable[Picture]:
+    """Yield a figure with its caption; nothing if it cannot be drawn."""
     import matplotlib
 
     outlines = matplotlib.rc_context({"svg.fonttype": "none"})  # text instead of outlines: a third of the bytes
     try:
         with outlines, warnings.catch_warnings(action="ignore", category=UserWarning):  # labels that do not fit
-            figure = draw(records)
+            figure = draw()
             figure.patch.set_alpha(0)  # so that the page's background shows
             for axes in figure.axes:
                 axes.patch.set_alpha(0)
@@ -73,4 +73,4 @@ def _drawn(draw: Callable[[Iterable[Record]], Figure], records: Sequence[Record]
         ValueError,
     ):  # too many panels, or a label that is invalid math text: the page then has the tables alone
         return
-    yield f"{records[0].ranking.metric} {over}", f"data:image/svg+xml;base64,{base64.b64encode(image).decode()}"
+    yield caption, f"data:image/svg+xml;base64,{base64.b64encode(image).decode()}"

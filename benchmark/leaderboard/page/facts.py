@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.leaderboard.comparisons import compare_all, standings
 from benchmark.leaderboard.controls import controls
-from benchmark.leaderboard.rows import OptionValues, Row, no_values, rows
-from benchmark.leaderboard.tables.plain import by_table
+from benchmark.leaderboard.page.again import again
+from benchmark.leaderboard.page.overall import overall
+from benchmark.leaderboard.rows import OptionValues, Row, grouped, no_values
+from benchmark.leaderboard.tables.plain import board_facts, by_table
 from benchmark.leaderboard.tables.worth import columns
 from benchmark.leaderboard.worth import Measured, nothing
-from benchmark.results.cell import Cell, command
 from benchmark.results.published import Published
 from benchmark.results.record import Record
 
@@ -32,12 +31,14 @@ class Names:
         family: returns when an algorithm prunes; empty if unknown.
         absent: returns what the absence of an algorithm's options in a cell means.
         defaults: returns the defaults of an algorithm's options, as far as they are known.
+        asks: returns the question of an experiment; empty if unknown.
     """
 
     label: Callable[[str, Mapping[str, Any]], str]
     family: Callable[[str], str]
     absent: OptionValues = no_values
     defaults: OptionValues = no_values
+    asks: Callable[[str], str] = lambda name: ""
 
 
 LONGEST = 300
@@ -74,35 +75,34 @@ def facts(
     pictures: Mapping[tuple[str, str, str], Any],
     names: Names,
     measured: Measured = nothing,
+    *,
+    draw: bool = True,
 ) -> dict[str, Any]:
-    """Return everything that the page shows. The result does not depend on the order of the records."""
+    """Return everything that the page shows of records. The result does not depend on their order.
+
+    Args:
+        draw: whether overall views have figures.
+    """
     records = sorted(records, key=lambda record: record.key)
-    board = rows(records, absent=names.absent, defaults=names.defaults, measured=measured)
+    pairs = grouped(records, absent=names.absent, defaults=names.defaults, measured=measured)
+    board = [row for row, _ in pairs]
     places, texts = Numbered(), Numbered()
-    runs: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        runs[_identity(record.cell)].append(record)
-    comparisons = compare_all(board)
-    ranks = standings(board, comparisons)
-    controls_of: dict[int, list[list[Any]]] = defaultdict(list)
-    for pair in controls(board):
-        difference = pair.comparison.difference if pair.comparison else None
-        numbers_of = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
-        controls_of[id(pair.subject)].append([pair.control, *(_short(value) for value in numbers_of), pair.verdict])
+    shown = board_facts(board)
+    questioned = _questioned(board)
     tables: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row, rank in zip(board, ranks, strict=True):
-        group = sorted(runs[_identity(row)], key=lambda record: record.cell.seed)
+    for (row, of), values in zip(pairs, shown, strict=True):
+        group = sorted(of, key=lambda record: record.cell.seed)
         if row.table not in tables:
             tables[row.table] = _table(row, group) | {"pictures": pictures.get(row.table, [])}
             tables[row.table]["label"] = names.label(row.task, row.task_options)
-        table = tables[row.table]
-        place = [rank.best, rank.worst, rank.of, list(rank.missing)] if rank else None
-        family = "control" if row.control else names.family(row.algorithm) or "other"
-        table["rows"].append({"family": family} | _row(row, group, place, controls_of[id(row)], places, names))
-    for of, several in by_table(board).items():
-        _add_worth(tables[of], several)
+        told = _row(row, group, questioned[id(row)], texts, places, names)
+        tables[row.table]["rows"].append(told | {"values": list(values.values())})
+    for place_of, several in by_table(board).items():
+        _add_worth(tables[place_of], several)
     return {
         "tables": list(tables.values()),
+        "columns": list(shown[0]) if shown else [],
+        "overall": overall(board, draw=draw),
         "places": places.values,
         "published": [_published(number, texts) for number in numbers],
         "texts": texts.values,
@@ -122,11 +122,14 @@ def _add_worth(table: dict[str, Any], board: Sequence[Row]) -> None:
         shown["worth"] = [*zip(measured.cells(row).values(), numbers, strict=True)]
 
 
-def _identity(of: Cell | Row) -> str:
-    """Return a key for all fields of a cell or row but the seed, which the runs of a row share."""
-    names = ("task", "task_options", "model", "budget", "algorithm", "options", "sparsity")
-    pattern = of.scope if isinstance(of, Cell) else of.pattern
-    return json.dumps([*(getattr(of, name) for name in names), pattern], sort_keys=True)
+def _questioned(board: Sequence[Row]) -> Mapping[int, list[list[Any]]]:
+    """Return what the controls of each row say of it, by the identity of the row."""
+    found: dict[int, list[list[Any]]] = defaultdict(list)
+    for pair in controls(board):
+        difference = pair.comparison.difference if pair.comparison else None
+        numbers = [difference.mean, difference.low, difference.high] if difference else [None, None, None]
+        found[id(pair.subject)].append([pair.control, *map(_short, numbers), pair.verdict])
+    return found
 
 
 def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
@@ -145,28 +148,16 @@ def _table(row: Row, group: Sequence[Record]) -> dict[str, Any]:
 
 
 def _row(
-    row: Row, group: Sequence[Record], rank: Any, controls: list[list[Any]], places: Numbered, names: Names
+    row: Row, group: Sequence[Record], controls: list[list[Any]], texts: Numbered, places: Numbered, names: Names
 ) -> dict[str, Any]:
     cell = group[0].cell
     return {
-        "id": group[0].cell.group[:12],
-        "label": row.label,
-        "pattern": row.pattern,
-        "sparsity": row.sparsity,
-        "n": row.n,
-        "mean": _short(row.mean),
-        "std": _short(row.std),
-        "low": _short(row.ci_low),
-        "high": _short(row.ci_high),
-        "rank": rank,
-        "trainings": _short(row.cost.get("trainings")),
-        "flops": _short(row.flops),
-        "seconds": _short(row.cost.get("seconds")),
-        "bytes": _short(row.cost.get("peak_bytes")),
+        "id": cell.group[:12],
+        "family": "control" if row.control else names.family(row.algorithm) or "other",
         "told": {text: count for name, text in TOLD.items() if (count := getattr(row, name))},
         "verified": sum(record.verified is not None for record in group),
         "controls": controls,
-        "command": command(cell, {**names.absent(cell.algorithm), **cell.options}).rpartition(" ")[0],
+        "again": [(texts.number(versions), asks) for versions, asks in again(group, names.absent(cell.algorithm))],
         "runs": [_run(record, places) for record in group],
     }
 

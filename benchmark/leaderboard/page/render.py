@@ -12,18 +12,24 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.leaderboard.page.drawn import pictures
+from benchmark.leaderboard.page.experiments import experiments
 from benchmark.leaderboard.page.facts import Names, facts
 from benchmark.leaderboard.worth import Measured, nothing
+from benchmark.results.experiments import Answered
 from benchmark.results.published import TAGS, Published
 from benchmark.results.record import Record
 
 HERE = Path(__file__).parent
+
+SCRIPTS = ("elements", "columns", "tables", "published", "row", "overall", "experiments", "files", "view")
+"""The parts of the page's script, in the order in which they run: the last one starts it."""
 
 
 def page(
     records: Sequence[Record],
     numbers: Sequence[Published],
     names: Names,
+    answers: Sequence[Answered] = (),
     *,
     draw: bool = True,
     measured: Measured = nothing,
@@ -32,11 +38,14 @@ def page(
 
     Args:
         numbers: published results, shown next to the records.
+        answers: what experiments have found, shown after the records.
         draw: whether to include figures.
         measured: gives what `bench measure` has found of the network of a record.
     """
-    known = facts(records, numbers, pictures(records) if draw else {}, names, measured)
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    known = facts(records, numbers, pictures(records) if draw else {}, names, measured, draw=draw)
+    known["experiments"] = experiments(answers, names.asks)
+    style = (HERE / "style.css").read_text(encoding="utf-8")
+    script = "\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

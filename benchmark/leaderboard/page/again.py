@@ -1,0 +1,76 @@
+"""What to type to make the runs of a row again: an environment as their records tell it, and then the runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmark.results.cell import command
+from benchmark.results.record import Record
+
+DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.-]*) ([\w.+!-]+)", re.ASCII)
+"""A distribution of plug-ins in a record, name and version. Nothing else goes into a command."""
+
+
+def again(group: Sequence[Record], absent: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what makes a row again: for each set of versions, a `pip install ...` and the `bench run ...` after it.
+
+    The first of a pair is empty where records tell no version.
+
+    Args:
+        group: the records of the row, by seed.
+        absent: what the absence of options of the algorithm in a cell means.
+    """
+    by_versions: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in group:
+        by_versions[install(record), typed(record)].append(record)
+    return [
+        (versions, command(of[0].cell, {**absent, **of[0].cell.options}, name, sorted({r.cell.seed for r in of})))
+        for (versions, name), of in by_versions.items()
+    ]
+
+
+def install(record: Record) -> str:
+    """Return the command that installs what made a record; empty if it does not say.
+
+    A version of torch is public, without the part behind `+`: an index has one of the two, and takes either for it.
+    """
+    where = record.provenance
+    known = {name: str(where[name]).partition("+")[0] for name in ("prunebench", "torch") if where.get(name)}
+    for origin in _origins(record):
+        if (found := DISTRIBUTION.fullmatch(origin)) and found[1] != "prunebench":
+            known[found[1]] = found[2]
+    words = [f"{name}=={version}" for name, version in known.items() if re.fullmatch(r"[\w.+!-]+", version, re.ASCII)]
+    return shlex.join(["pip", "install", *words]) if words else ""
+
+
+def typed(record: Record) -> str:
+    """Return how the algorithm of a record is named on the command line: one in a file of its user's by this file.
+
+    Which method of a chain lies in a file, the command in the record tells; one without a command leaves their names.
+    """
+    name = record.cell.algorithm
+    files = [origin for origin in _origins(record) if origin.endswith(".py")]
+    if files and "+" in name:
+        return _recorded(record) or name
+    return f"./{files[0]}" if files else name
+
+
+def _recorded(record: Record) -> str:
+    """Return the algorithm in the command that a record holds, without options; empty if it is not there."""
+    try:
+        words = shlex.split(str(record.provenance.get("command", "")))
+    except ValueError:  # quotes that do not close
+        return ""
+    return words[words.index("--algo") + 1].partition(":")[0] if "--algo" in words[:-1] else ""
+
+
+def _origins(record: Record) -> Iterator[str]:
+    """Yield where the plug-ins of a record come from: distributions with versions, and files of the user's."""
+    plugins = record.provenance.get("plugins")
+    if isinstance(plugins, dict):
+        for kind in ("algorithm", "task"):
+            yield from str(plugins.get(kind, "")).split(", ")
