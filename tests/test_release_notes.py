@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 
 import pytest
@@ -26,6 +27,5 @@ def test_the_section_of_the_version_is_printed() -> None:
     ],
 )
 def test_a_tag_that_does_not_fit_is_refused(tag: str, version: str, says: str) -> None:
-    with pytest.raises(ValueError, match="version|line") as refused:
+    with pytest.raises(ValueError, match=re.escape(says)):
         notes(tag, CHANGES, version)
-    assert says in str(refused.value)
