@@ -41,8 +41,8 @@ LATER = ("verify", "export", "measure", "check")
 """What trains, and so is run by the slow tests."""
 
 ELSEWHERE = (["data", "fetch"], ["new"])
-"""What is read only: no test has a network, and `bench new` would write what the pages say that a reader has.
-Both have tests of their own, with a server and with other names."""
+"""What is read only: no test has a network, and `bench new` would write what the pages say that a reader has. Both have
+tests of their own, with a server and with other names, and so has `my-phrases`, tests/docs/test_examples.py."""
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,9 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(TEMPLATES / "algorithm" / "my_pruner.py", folder)
         [sweep] = blocks("yaml")
         (folder / "sweep.yaml").write_text(sweep.text)
-        for name in ("DIR", "bert-base"):
-            (folder / name).mkdir()
+        (folder / "DIR" / "records").mkdir(parents=True)
+        shutil.copy(ROOT / "results" / "records" / "digits-mlp-full.jsonl", folder / "DIR" / "records")
+        (folder / "bert-base").mkdir()
         (folder / "bert-base" / "config.json").write_text('{"model_type": "bert", "vocab_size": 30522}')
         save_file(registry.task("cifar10").models["resnet-20"]().state_dict(), folder / "FILE.safetensors")
 
@@ -83,7 +84,7 @@ def commands_of(page: str, folder: Path) -> list[list[str]]:
 
 
 def is_elsewhere(words: list[str]) -> bool:
-    return any(words[: len(begin)] == begin for begin in ELSEWHERE)
+    return "my-phrases" in words or any(words[: len(begin)] == begin for begin in ELSEWHERE)
 
 
 def planned(words: list[str]) -> Ended:
@@ -117,7 +118,7 @@ def parsed(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", [str(page.relative_to(ROOT)) for page in PAGES])
-def test_the_commands_in_its_sentences_are_commands(page: str) -> None:
+def test_the_commands_in_its_sentences_are_commands(page: str, desk: Path) -> None:
     for words in in_sentences(page):
         if page != HISTORY and "..." not in words:
             parsed([STANDS_FOR.get(word, word) for word in words[1:]])
@@ -144,7 +145,8 @@ def short(words: list[str], data: Path) -> list[str]:
 def test_its_commands_run(page: str, desk: Path, real_data: Path) -> None:
     for words in commands_of(page, desk):
         named = words[words.index("--task") + 1] if "--task" in words else ""
-        if (words[0] in LATER or words[0] == "run") and "slurm" not in words and not named.startswith(LARGE):
+        large = named.startswith(LARGE) or is_elsewhere(words)
+        if (words[0] in LATER or words[0] == "run") and "slurm" not in words and not large:
             ended = bench_process(*(short(words, real_data) if words[0] == "run" else words))
             assert ended.code == 0, f"bench {' '.join(words)}: {ended.err}"
 

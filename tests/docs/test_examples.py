@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import user_cache
 from benchmark.contract import trial
 from benchmark.contract.check import check
 from benchmark.contract.pace import hurried
@@ -14,11 +15,15 @@ from benchmark.plugins import catalog, code
 from benchmark.plugins.in_files import known
 from benchmark.plugins.sources import VARIABLE
 from benchmark.results.spelling import Choice
-from tests.support.command import ROOT
+from benchmark.results.store import Store
+from tests.support.command import ROOT, bench_here
+from tests.support.outside import known_here, plant
 
 pytestmark = pytest.mark.runs
 
-FILES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+FILES = [file for file in EXAMPLES if "@algorithm" in file.read_text()]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "dull", "joy"]
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +76,38 @@ def test_the_others_keep_as_much_as_is_asked_and_learn_as_the_built_in_ones_do(o
     assert ours.density is not None
     assert ours.density.weights == pytest.approx(0.2, abs=1e-3)
     assert ours.metrics["accuracy"] > theirs.metrics["accuracy"] - 0.15
+
+
+@pytest.fixture
+def cinema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with phrases in SST-2's layout, and a small encoder in the place of the one that is fetched."""
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    encoder = transformers.BertModel(transformers.BertConfig(vocab_size=len(WORDS), **sizes))
+    encoder.save_pretrained(user_cache() / "data" / "starts" / "minilm")
+    words = {word: number for number, word in enumerate(WORDS)}
+    tokenizers.BertWordPieceTokenizer(words).save(str(user_cache() / "data" / "starts" / "minilm" / "tokenizer.json"))
+    (tmp_path / "SST-2").mkdir()
+    for part, heads in (("train", "label\tsentence"), ("dev", "label\tsentence"), ("test", "label\tcontent")):
+        rows = [
+            f"{label}\ta film {word}{' film' * more}" for more in range(20) for label, word in enumerate(WORDS[-2:])
+        ]
+        (tmp_path / "SST-2" / f"{part}.tsv").write_text("\n".join([heads, *rows]) + "\n")
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_of_transformers_is_pruned_from_its_checkpoint(cinema: Path, own: Store) -> None:
+    [file] = [file for file in EXAMPLES if file not in FILES]
+    assert file.name in (ROOT / "docs" / "examples" / "README.md").read_text()
+    plant(cinema / "site", "task", "my-phrases", file.read_text())
+    words = ["run", "--algo", "dense,wanda", "--task", "my-phrases", "--sparsity", "0.5", "--start", "files"]
+    with known_here(cinema / "site"):
+        ended = bench_here(*words, "--steps", "5", "--jobs", "0", "--data-root", cinema)
+    assert ended.code == 0, ended.err
+    assert "drawn are classifier.weight (not in the start), classifier.bias (not in the start)" in ended.err
+    dense, pruned = sorted(own, key=lambda record: record.cell.sparsity)
+    assert dense.metrics.keys() == {"accuracy", "loss"}
+    assert {layer.kept / layer.total for layer in pruned.layers.values()} == {0.5}
+    assert "bert.encoder.layer.0.attention.self.query.weight" in pruned.layers

@@ -39,9 +39,9 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_every_block_has_a_language_that_tests_know() -> None:
     assert {block.language for block in blocks()} == {"sh", "python", "toml", "yaml", "text"}
-    assert [str(block) for block in blocks("text") if block.page not in ("docs/start.md", "CONTRIBUTING.md")] == []
-    pages = {block.page for block in blocks("python")}
-    assert pages == {"README.md", "docs/plugins.md", "docs/start.md"}
+    assert {block.page for block in blocks("text")} == {"docs/start.md", "docs/mistakes.md", "CONTRIBUTING.md"}
+    pages = {"README.md", "docs/plugins.md", "docs/start.md", "docs/mistakes.md"}
+    assert {block.page for block in blocks("python")} == pages
 
 
 @pytest.mark.parametrize("block", blocks("python", "README.md"), ids=lambda block: block.text.split("def ")[1][:4])
@@ -85,6 +85,20 @@ def _committed() -> list[Path]:
     if listed.returncode:
         pytest.skip("this is no checkout")
     return [*map(Path, listed.stdout.splitlines())]
+
+
+MISTAKES = [*zip(blocks("python", "docs/mistakes.md"), blocks("text", "docs/mistakes.md"), strict=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "said"), MISTAKES, ids=[said.text.split()[0] for _, said in MISTAKES])
+def test_a_mistake_says_what_the_page_says(method: Block, said: Block, tmp_path: Path) -> None:
+    [name] = re.findall(r"^def (\w+)\(run", method.text, re.MULTILINE)
+    file = tmp_path / f"{name}.py"
+    file.write_text(method.text)
+    ended = bench_process("check", file, "--fast")
+    told = (ended.out + ended.err).replace(str(tmp_path), "/home/you")
+    assert told.splitlines() == said.text.splitlines()
 
 
 @pytest.mark.slow
