@@ -72,7 +72,11 @@ async function copy(text, button, shown) {
 }
 
 function figure([title, address]) {
-  return el("figure", {}, el("img", { src: address, alt: title, loading: "lazy" }), el("figcaption", {}, upper(title)));
+  const image = el("img", { src: address, alt: title, loading: "lazy" });
+  const made = el("figure", {}, image, el("figcaption", {}, upper(title)));
+  // several panels beside each other take a whole line
+  image.addEventListener("load", () => made.classList.toggle("wide", image.naturalWidth > 1.7 * image.naturalHeight));
+  return made;
 }
 
 // --- words ------------------------------------------------------------------------------------------------------------
@@ -91,7 +95,7 @@ const upper = (text) => text[0].toUpperCase() + text.slice(1);
 function recipe(table) {
   const r = table.recipe;
   if (!r) return "";
-  const words = [`${counted(r.steps, "step", "steps")} of ${r.optimizer}`, `batch ${r.batch_size}`, `rate ${r.rate}`];
+  const words = [`${counted(r.steps, "step", "steps")} of ${r.optimizer}`, `batch ${r.batch_size}`, `rate ${plain(r.rate)}`];
   if (r.momentum) words.push(`momentum ${r.momentum}`);
   if (r.weight_decay) words.push(`weight decay ${r.weight_decay}`);
   return words.join(", ");
