@@ -226,7 +226,7 @@ def _commands(command: click.Command, name: str, parent: click.Context | None = 
     yield f"## {name}\n\n```text\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
-            yield from _commands(command.commands[inner], f"{name} {inner}", context)
+            yield from _commands(command.get_command(context, inner), f"{name} {inner}", context)
 
 
 def _grouped() -> dict[str, list[str]]:

@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import zipfile
@@ -14,18 +13,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-import click
 import pytest
 from ruamel.yaml import YAML
 
-from benchmark.cli import main
 from benchmark.leaderboard.page.render import SCRIPTS
 from benchmark.plugins import catalog
 from benchmark.results.cell import Cell
 from benchmark.results.record import Ranking, failure
-from benchmark.results.spelling import only_choice
 from benchmark.results.store import Store
-from benchmark.studies.experiment import named
 from benchmark.sweep import sweep_file
 from tests.support.command import ROOT, bench_process
 
@@ -402,30 +397,6 @@ def test_every_experiment_has_a_page() -> None:
 
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-
-
-def commands(document: Path) -> list[list[str]]:
-    """The words of every `bench` command that stands in a document's blocks of shell."""
-    blocks = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if re.match(r"(\$ )?bench ", line)]
-    return [command[1:] for command in words]
-
-
-@pytest.mark.parametrize("document", [one for one in DOCUMENTS if commands(one)], ids=lambda file: file.name)
-def test_commands_in_documents_are_ones_that_bench_knows(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(click.Path, "convert", lambda self, value, *where: value)  # DIR and FILE stand for others
-    whole = click.Context(main, **main.context_settings)
-    for words in commands(document):
-        name, verb, rest = main.resolve_command(whole, words)
-        assert name is not None
-        assert verb is not None
-        context = verb.make_context(name, rest, parent=whole)
-        if isinstance(verb, click.Group):
-            assert verb.resolve_command(context, [*context._protected_args, *context.args])[1], words
-        elif name == "experiment" and (asked := context.params["name"]):
-            chosen = only_choice(asked)
-            named(chosen.name).resolve(chosen.options, context.params["size"])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)

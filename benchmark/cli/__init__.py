@@ -1,34 +1,39 @@
-"""The `bench` command. Commands that need torch import it when they run, so that the others start fast."""
+"""The `bench` command. A command is imported when it is asked for, and torch when one runs that needs it."""
 
 from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
-from benchmark.cli.check import check
-from benchmark.cli.compare import compare
-from benchmark.cli.data import data
-from benchmark.cli.doctor import doctor
-from benchmark.cli.experiment import experiment
-from benchmark.cli.export import export
-from benchmark.cli.job import job
-from benchmark.cli.leaderboard import leaderboard
-from benchmark.cli.list import info, list_
-from benchmark.cli.logs import logs
-from benchmark.cli.measure import measure
-from benchmark.cli.merge import merge
-from benchmark.cli.new import new
-from benchmark.cli.pack import pack
-from benchmark.cli.plot import plot
-from benchmark.cli.rm import rm
-from benchmark.cli.run import run
-from benchmark.cli.show import show
-from benchmark.cli.status import status
-from benchmark.cli.verify import verify
 from benchmark.errors import BenchError
+
+COMMANDS = {
+    "run": "Run algorithms on tasks and print the leaderboard.",
+    "status": "How far a sweep is, what runs where, what failed.",
+    "logs": "What a cell has printed, and its traceback.",
+    "experiment": "Ask the question of an experiment.",
+    "leaderboard": "Who is best at what, over seeds, and at which cost.",
+    "compare": "Differences between algorithms, paired by seed.",
+    "plot": "Draw a picture of records.",
+    "show": "One record: densities, layers, cost, audit, versions.",
+    "list": "Algorithms, tasks and experiments, built-in and installed.",
+    "info": "What one of them is, with its options and recipes.",
+    "data": "Data sets: list them, fetch them, verify them.",
+    "verify": "Check records, and train their cells again.",
+    "merge": "Bring the records of other results folders into this one.",
+    "pack": "Move records into tables, to be committed.",
+    "rm": "Delete records with their masks and logs.",
+    "export": "Write the network of a record: safetensors, ONNX, torch.",
+    "measure": "What the zeros of a record's network are worth.",
+    "check": "Try the contract's rules on a plug-in.",
+    "new": "Begin an algorithm, a task or an experiment.",
+    "doctor": "Whether this machine is fit to run it.",
+}
+"""The commands in order of use, with what `bench --help` says of them: it imports none."""
 
 
 class _Failure(click.ClickException):
@@ -58,7 +63,18 @@ class _Bench(click.Group):
             ctx.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.commands]  # in order of use, not sorted
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in (*COMMANDS, "job"):  # which Slurm's jobs run, and nobody else
+            return None
+        module = import_module(f"benchmark.cli.{cmd_name}")
+        found: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
 
 
 SETTINGS: dict[str, Any] = {
@@ -79,29 +95,3 @@ def main() -> None:
 
     Every option can be given by a variable, too: PRUNEBENCH_RUN_JOBS=4 is bench run --jobs 4.
     """
-
-
-for command in (
-    run,
-    status,
-    logs,
-    experiment,
-    leaderboard,
-    compare,
-    plot,
-    show,
-    list_,
-    info,
-    data,
-    verify,
-    merge,
-    pack,
-    rm,
-    export,
-    measure,
-    check,
-    new,
-    doctor,
-    job,
-):
-    main.add_command(command)

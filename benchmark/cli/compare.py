@@ -12,7 +12,6 @@ from benchmark.cli.completion import names_of
 from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.cli.output import console, emit, format_option
 from benchmark.errors import UsageError
-from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.comparisons import (
     Comparison,
     comparable,
@@ -21,7 +20,7 @@ from benchmark.leaderboard.comparisons import (
     compare_rows,
     compare_with_best,
 )
-from benchmark.leaderboard.rows import shows_patterns
+from benchmark.leaderboard.rows import Row, rows, shows_patterns
 from benchmark.leaderboard.tables.mask_overlap import compared
 from benchmark.leaderboard.tables.plain import Tables, chance, how, interval, titles
 from benchmark.plugins import catalog

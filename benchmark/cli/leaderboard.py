@@ -13,7 +13,7 @@ from benchmark.cli.filters import filters, measured, selected, whole_records
 from benchmark.cli.output import Split, emit, flat
 from benchmark.cli.page import build
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
+from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.formats import FORMATS
 from benchmark.leaderboard.tables.measured import speed
 from benchmark.leaderboard.tables.plain import board_facts, boards

@@ -16,8 +16,7 @@ import click
 from benchmark.cli.filters import measured, selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.files import write
-from benchmark.leaderboard import Row, rows
-from benchmark.leaderboard.rows import grouped
+from benchmark.leaderboard.rows import Row, grouped, rows
 from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
 from benchmark.leaderboard.worth import Measured

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.cli.filters import measured, whole_records
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
+from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.formats import flatten
 from benchmark.leaderboard.tables.plain import board_facts, boards
 from benchmark.plugins import catalog

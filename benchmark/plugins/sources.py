@@ -20,8 +20,7 @@ from pathlib import Path
 
 from benchmark.plugins.plugin import BUILT_IN, Kind, Plugin
 from benchmark.plugins.source_text import defined_by, described, parsed
-from benchmark.results.cell import NAME
-from benchmark.results.spelling import LONGEST_NAME
+from benchmark.results.spelling import LONGEST_NAME, NAME
 
 VARIABLE = "PRUNEBENCH_FILES"
 """The environment variable with the paths of files with algorithms of the user's (`benchmark.plugins.in_files`)."""

@@ -21,12 +21,8 @@ from pydantic import (
 )
 
 from benchmark.results.numbers import Count, Json
-from benchmark.results.spelling import LONGEST_NAME, LONGEST_TEXT, spelled
+from benchmark.results.spelling import LONGEST_NAME, LONGEST_TEXT, NAME, spelled
 from benchmark.results.starts import Finetuning, Start, short
-
-NAME = r"[a-z0-9][a-z0-9_-]*"
-"""Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
-
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import UsageError
-from benchmark.results.cell import NAME
+from benchmark.results.spelling import NAME
 
 Tag = Literal["raw", "paper", "readme", "quoted"]
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from benchmark.errors import UsageError
 
+NAME = r"[a-z0-9][a-z0-9_-]*"
+"""Pattern of the names of algorithms, tasks, models and budgets. Some of them are names of folders."""
+
 LONGEST_NAME = 200
 """Characters of the name of an algorithm, task, model, pattern, budget, metric or option. Some are names of folders."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from benchmark.cli import COMMANDS, main
 from benchmark.results.store import Store
-from tests.support.command import Bench, assert_one_clear_line
+from tests.support.command import ROOT, Bench, assert_one_clear_line
 
 
 @pytest.mark.parametrize("words", [["frobnicate"], ["run"], ["list", "cats"], ["leaderboard", "--format", "xml"]])
@@ -16,15 +20,28 @@ def test_wrong_usage_is_one_clear_line_and_exit_code_2(own: Store, bench: Bench,
     assert_one_clear_line(bench(*words), 2)
 
 
-VERBS = ["run", "leaderboard", "compare", "plot", "show", "list", "info", "check", "doctor"]
-
-
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_help(bench: Bench, verb: str) -> None:
     ended = bench(verb, "-h")
     assert ended.code == 0
     assert ended.out.startswith(f"Usage: bench {verb} ")
-    assert verb in bench("--help").out
+    assert f"\n  {verb} " in bench("--help").out
+
+
+def test_every_file_with_a_verb_is_one_of_the_command() -> None:
+    context = click.Context(main)
+    files = {file.stem for file in (ROOT / "benchmark" / "cli").glob("*.py")}
+    verbs = [name for name in sorted(files) if main.get_command(context, name)]
+    assert set(verbs) == {*COMMANDS, "job"}
+    assert all(getattr(main.get_command(context, name), "name", "") == name for name in verbs)
+
+
+@pytest.mark.runs
+def test_help_imports_no_verb() -> None:
+    ask = "import sys; from benchmark.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    loaded = said.splitlines()[-1].split()
+    assert not {"benchmark.cli.run", "benchmark.plugins.catalog", "pydantic", "rich", "torch"} & {*loaded}
 
 
 def test_the_version_is_that_of_the_distribution(bench: Bench) -> None:

@@ -57,7 +57,8 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "sweep.yaml").write_text(sweep.text)
         (folder / "DIR" / "records").mkdir(parents=True)
         shutil.copy(ROOT / "results" / "records" / "digits-mlp-full.jsonl", folder / "DIR" / "records")
-        (folder / "bert-base").mkdir()
+        for name in ("bert-base", "mine"):
+            (folder / name).mkdir()
         (folder / "bert-base" / "config.json").write_text('{"model_type": "bert", "vocab_size": 30522}')
         save_file(registry.task("cifar10").models["resnet-20"]().state_dict(), folder / "FILE.safetensors")
 
@@ -110,9 +111,11 @@ def parsed(words: list[str]) -> None:
     """Read the words of a command as click does, which raises where one is none."""
     command: click.Command = main
     context = None
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
-        command, words = command.commands[words[0]], words[1:]
+        inner = command.get_command(context, words[0])
+        assert inner, f"{command.name} has no command {words[0]}"
+        command, words = inner, words[1:]
     if words or command is main:  # the name alone speaks of the command
         command.make_context(command.name, list(words), parent=context)
 

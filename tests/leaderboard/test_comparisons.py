@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.leaderboard import Row, rows
 from benchmark.leaderboard.blocks import Block, largest_block
 from benchmark.leaderboard.comparisons import compare_all, compare_rows, compare_with_best, standings
 from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
-from benchmark.leaderboard.rows import references
+from benchmark.leaderboard.rows import Row, references, rows
 from benchmark.leaderboard.winners import winners
 from benchmark.results.controls import CONTROLS
 from benchmark.results.record import Record, failure

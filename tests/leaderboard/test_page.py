@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
 from benchmark.leaderboard.page.again import again
 from benchmark.leaderboard.page.render import embedded
+from benchmark.leaderboard.rows import rows
 from benchmark.results.record import failure
 from benchmark.results.store import Store
 from tests.support.board import HOSTILE, NAMES, WHERE, board, cell, hostile, numbers, ran

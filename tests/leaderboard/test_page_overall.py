@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from benchmark.errors import UsageError
-from benchmark.leaderboard import rows
 from benchmark.leaderboard.page.experiments import experiments, sentence
 from benchmark.leaderboard.page.overall import overall
+from benchmark.leaderboard.rows import rows
 from benchmark.results.experiments import Answered, answered
 from benchmark.results.record import Record
 from tests.support.board import board, cell, ran

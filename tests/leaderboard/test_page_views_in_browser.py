@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.leaderboard import rows
 from benchmark.leaderboard.page import page
+from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.formats import csv_text
 from benchmark.leaderboard.tables.plain import board_facts
 from benchmark.results.experiments import Answered, Table

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.leaderboard import Row, rows
+from benchmark.leaderboard.rows import Row, rows
 from benchmark.leaderboard.statistics import summarize
 from benchmark.leaderboard.tables.plain import boards
 from benchmark.plugins import catalog

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
-from benchmark.leaderboard.rows import shows_patterns
+from benchmark.leaderboard.rows import Row, shows_patterns
 from benchmark.leaderboard.tables.worth import columns, worth_facts
 
 Tables = dict[str, list[dict[str, str]]]

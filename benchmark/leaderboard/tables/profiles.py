@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
-from benchmark.leaderboard import Row
 from benchmark.leaderboard.profiles import MeanRank, Profile, mean_ranks, profiles
+from benchmark.leaderboard.rows import Row
 from benchmark.leaderboard.tables.plain import Tables, chance
 from benchmark.leaderboard.winners import Region, winners
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
-from benchmark.leaderboard import Row
 from benchmark.leaderboard.comparisons import Comparison
 from benchmark.leaderboard.controls import Questioned, controls
 from benchmark.leaderboard.costs import Matched, Priced, matched, priced
 from benchmark.leaderboard.graph_edits import Edited, edited
-from benchmark.leaderboard.rows import TaskName, shows_patterns
+from benchmark.leaderboard.rows import Row, TaskName, shows_patterns
 from benchmark.leaderboard.tables.plain import Facts, Tables, chance, how, interval, number, place, several, titles
 from benchmark.results.record import Record
 
