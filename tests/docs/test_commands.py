@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark.cli import main
-from benchmark.plugins import catalog, code, registry
+from benchmark.plugins import registry
 from benchmark.plugins.new_package import TEMPLATES
 from benchmark.plugins.sources import VARIABLE
 from tests.support.command import BENCH, ROOT, Ended, bench_here, bench_process
@@ -66,15 +65,12 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """That folder is the working directory, whose `results` is the results folder; its pruner is known."""
+def desk(laid_out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder is the working directory, whose `results` is the results folder; processes know its pruner."""
     monkeypatch.chdir(laid_out)
     monkeypatch.setenv("PRUNEBENCH_RESULTS", "results")
     monkeypatch.setenv(VARIABLE, str(laid_out / "my_pruner.py"))
-    catalog.plugins.cache_clear()
-    yield laid_out
-    catalog.plugins.cache_clear()
-    code.digest.cache_clear()
+    return laid_out
 
 
 def commands_of(page: str, folder: Path) -> list[list[str]]:
@@ -89,11 +85,12 @@ def is_elsewhere(words: list[str]) -> bool:
 
 
 def planned(words: list[str]) -> Ended:
-    """A command, or what it would do if it trains."""
+    """A command, or what it would do if it trains. Where there is a file of the user's it has a process of its own."""
+    bench = bench_process if re.search(r"my[-_]", " ".join(words)) else bench_here
     if words[0] in ("run", "experiment"):
         at = words.index("--device") if "--device" in words and not torch.cuda.is_available() else len(words)
-        return bench_here(*words[:at], *words[at + 2 :], "--dry-run")
-    return bench_here(*words)
+        return bench(*words[:at], *words[at + 2 :], "--dry-run")
+    return bench(*words)
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS)

@@ -19,7 +19,7 @@ from benchmark.plugins.in_files import known
 from benchmark.plugins.sources import VARIABLE
 from benchmark.results.spelling import Choice
 from benchmark.results.store import Store
-from tests.support.command import ROOT, bench_here, bench_process
+from tests.support.command import ROOT, bench_process
 from tests.support.documents import Block, blocks
 
 pytestmark = pytest.mark.runs
@@ -118,5 +118,5 @@ def test_the_cells_and_the_board_of_the_tutorial_are_those_of_its_command(own: S
         if line.startswith("bench run")
     ]
     words = [word.replace("my-pruner", str(file)) for word in words]
-    planned = bench_here(*words, "--dry-run", "--jobs", "2")
+    planned = bench_process(*words, "--dry-run", "--jobs", "2")
     assert planned.err.splitlines()[0] == shown.splitlines()[0]
