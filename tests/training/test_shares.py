@@ -32,7 +32,7 @@ UNEVEN = replace(RECIPE, batch_size=33)
 """Not every process has as many examples."""
 
 TOLERANCE = 1e-4
-"""How far weights may be from those of one process, after 24 steps of the toy task. docs/cluster has larger ones."""
+"""How far weights may be from those of one process, after 24 steps of the toy task. docs/cluster.md has larger ones."""
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 
