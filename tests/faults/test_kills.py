@@ -27,7 +27,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Contents:
 @pytest.mark.parametrize("drivers", [1, 3])
 def test_a_sweep_whose_processes_are_killed_loses_nothing(undisturbed: Contents, tmp_path: Path, drivers: int) -> None:
     killed = disturb([*soak.WORDS, tmp_path], 15, random.Random(drivers), drivers)
-    assert killed.total() > 5
+    assert killed.total() > 3  # it is done in a few seconds on a fast machine
     assert soak.wrong(contents(tmp_path), undisturbed) == {"lost": 0, "other": 0}
 
 

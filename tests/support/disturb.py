@@ -117,7 +117,7 @@ def disturb(words: Sequence[str | Path], kills: int, draw: random.Random, count:
     killed: Counter[str] = Counter()
     with driving(words, count) as drivers:
         while killed.total() < kills and not all(one.poll() == 0 for one in drivers):
-            time.sleep(draw.uniform(0.02, 0.6))
+            time.sleep(draw.uniform(0.02, 0.3))
             drivers[:] = [driver(words) if one.poll() else one for one in drivers]
             if running := [one for one in drivers if one.poll() is None]:
                 killed.update(filter(None, [kill_one(running, draw)]))
