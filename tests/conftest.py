@@ -18,6 +18,8 @@ import torch
 from hypothesis import settings
 
 from benchmark.cli import main
+from benchmark.plugins import catalog, code
+from benchmark.plugins.sources import VARIABLE
 from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench, Ended
 from tests.support.once import once
@@ -126,6 +128,15 @@ def known() -> Iterator[Callable[[Path], None]]:
     """`known(folder)`: plug-ins in a folder are known to this process, until the test is over."""
     with ExitStack() as stack:
         yield lambda folder: stack.enter_context(known_here(folder))
+
+
+@pytest.fixture
+def forgotten_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What becomes known of methods in files of the user's ends with the test."""
+    monkeypatch.setenv(VARIABLE, "")
+    yield
+    catalog.plugins.cache_clear()
+    code.digest.cache_clear()
 
 
 @pytest.fixture(scope="session")

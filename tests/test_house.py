@@ -22,6 +22,7 @@ from benchmark.results.cell import Cell
 from benchmark.results.record import Ranking, failure
 from benchmark.results.store import Store
 from benchmark.sweep import sweep_file
+from tests.support import documents
 from tests.support.command import ROOT, bench_process
 
 PACKAGES = ("benchmark", "algorithms", "tasks", "experiments")
@@ -396,10 +397,7 @@ def test_every_experiment_has_a_page() -> None:
     assert not [name for name in names if not (ROOT / "docs" / "experiments" / f"{name}.md").exists()]
 
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+@pytest.mark.parametrize("document", documents.PAGES, ids=lambda file: file.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
     assert not [target for target in targets if not (document.parent / target).exists()]

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from benchmark.plugins import catalog
 from benchmark.plugins.plugin import Plugin
+from benchmark.results.store import Store
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -59,8 +60,6 @@ def _options(known: Mapping[str, Plugin], before: str) -> dict[str, str]:
 
 def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes the key of a record, from its first digit on, to as many digits as tell it from others."""
-    from benchmark.results.store import Store
-
     found = [source.key for source in Store(Path(ctx.params["results"])).find(incomplete)]
     shown = [key[: max(SHOWN, len(incomplete))] for key in found]
     return [CompletionItem(short if shown.count(short) == 1 else key) for short, key in zip(shown, found, strict=True)]

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.tables.formats import FORMATS, Rows, csv_text, plain, typeset
 from benchmark.results.spelling import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from benchmark.results.cell import Cell
     from benchmark.results.record import Record
     from benchmark.results.store import Store
@@ -107,8 +108,6 @@ def flat(values: Sequence[Sequence[Any]]) -> list[Any]:
 
 def console(*, err: bool = False) -> Console:
     """Return a console of the terminal's width; 200 columns if there is no terminal, which fits any table."""
-    from rich.console import Console
-
     terminal = Console(stderr=err, highlight=False)
     return terminal if terminal.is_terminal else Console(stderr=err, highlight=False, width=200)
 
@@ -121,8 +120,6 @@ def emit(form: str, tables: Mapping[str, Rows], full: Any = None) -> None:
     elif form == "csv":
         click.echo(csv_text(everything if isinstance(everything, list) else [everything]), nl=False)
     elif form == "table":
-        from rich.text import Text
-
         for title, rows in tables.items():
             console().print(Text(plain(title), style="bold"), soft_wrap=True)
             console().print(_table(rows))
@@ -152,10 +149,6 @@ def code_note(record: Record) -> str:
 
 
 def _table(rows: Rows) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]
     for name in rows[0] if rows else []:

@@ -44,16 +44,7 @@ def bits(store: Store, record: Record) -> Bits:
     Raises:
         DataMissing: they are not here, are damaged, or are not those that the record tells.
     """
-    try:
-        packed = content(store, record)
-        if packed is None:
-            raise _unfit(store, record, "not here")
-        masks = unpack(packed)
-    except (OSError, ValueError) as error:
-        raise _unfit(store, record, f"damaged ({error})") from None
-    if digest(masks) != record.mask_digest:
-        raise _unfit(store, record, "not those of its run: they have another digest than it tells")
-    return masks
+    return _checked(store, record)[1]
 
 
 def own_file(store: Store, record: Record) -> Path | None:
@@ -64,9 +55,22 @@ def own_file(store: Store, record: Record) -> Path | None:
     """
     file = store.masks(record.cell)
     if not file.is_file() and where(store, record):
-        bits(store, record)
-        write(content(store, record) or b"", file)
+        write(_checked(store, record)[0], file)
     return file if file.is_file() else None
+
+
+def _checked(store: Store, record: Record) -> tuple[bytes, Bits]:
+    """Return the masks of a record, as the bytes of an npz file and unpacked. Raises what `bits` does."""
+    try:
+        packed = content(store, record)
+        if packed is None:
+            raise _unfit(store, record, "not here")
+        masks = unpack(packed)
+    except (OSError, ValueError) as error:
+        raise _unfit(store, record, f"damaged ({error})") from None
+    if digest(masks) != record.mask_digest:
+        raise _unfit(store, record, "not those of its run: they have another digest than it tells")
+    return packed, masks
 
 
 def _unfit(store: Store, record: Record, what: str) -> DataMissing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,11 @@ def my_pruner(run: Run, *, share: Fraction = 0.5) -> None:
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file with one algorithm in the working directory; what is known of files ends with the test."""
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten_files: None) -> Path:
+    """A file with one algorithm in the working directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(VARIABLE, "")
     (tmp_path / "mine.py").write_text(SOURCE)
-    yield tmp_path / "mine.py"
-    catalog.plugins.cache_clear()
-    code.digest.cache_clear()
+    return tmp_path / "mine.py"
 
 
 def test_on_the_command_line_it_is_named_by_its_file(file: Path) -> None:

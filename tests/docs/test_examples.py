@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from benchmark import user_cache
 from benchmark.contract import trial
 from benchmark.contract.check import check
 from benchmark.contract.pace import hurried
-from benchmark.plugins import catalog, code
 from benchmark.plugins.in_files import known
-from benchmark.plugins.sources import VARIABLE
 from benchmark.results.spelling import Choice
 from benchmark.results.store import Store
 from tests.support.command import ROOT, bench_here
@@ -27,13 +24,9 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "dull", "joy
 
 
 @pytest.fixture(autouse=True)
-def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All of them are known; what is known of files ends with the test."""
-    monkeypatch.setenv(VARIABLE, "")
+def files(forgotten_files: None) -> None:
+    """All of them are known."""
     known([Choice(str(file)) for file in FILES])
-    yield
-    catalog.plugins.cache_clear()
-    code.digest.cache_clear()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

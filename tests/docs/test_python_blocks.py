@@ -8,33 +8,22 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmark.contract import trial
-from benchmark.plugins import catalog, code, new_package
+from benchmark.plugins import new_package
 from benchmark.plugins.in_files import known
-from benchmark.plugins.sources import VARIABLE
 from benchmark.results.spelling import Choice
 from benchmark.results.store import Store
 from tests.support.command import ROOT, bench_process
-from tests.support.documents import Block, blocks
+from tests.support.documents import Block, blocks, commands
 
 pytestmark = pytest.mark.runs
 
 ON_THE_TOY = {"rigl": {"interval": 3}}
 """Options that let a method move masks within the toy's few steps."""
-
-
-@pytest.fixture(autouse=True)
-def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is known of files ends with the test."""
-    monkeypatch.setenv(VARIABLE, "")
-    yield
-    catalog.plugins.cache_clear()
-    code.digest.cache_clear()
 
 
 def test_every_block_has_a_language_that_tests_know() -> None:
@@ -44,6 +33,7 @@ def test_every_block_has_a_language_that_tests_know() -> None:
     assert {block.page for block in blocks("python")} == pages
 
 
+@pytest.mark.usefixtures("forgotten_files")
 @pytest.mark.parametrize("block", blocks("python", "README.md"), ids=lambda block: block.text.split("def ")[1][:4])
 def test_a_method_of_the_readme_is_the_built_in_one_bit_for_bit(block: Block, tmp_path: Path) -> None:
     [built_in] = re.findall(r"^def (\w+)\(run: Run", block.text, re.MULTILINE)
@@ -109,14 +99,11 @@ def test_the_check_of_the_tutorial_prints_what_it_says() -> None:
     assert (ended.out + ended.err).splitlines() == shown.splitlines()
 
 
-def test_the_cells_and_the_board_of_the_tutorial_are_those_of_its_command(own: Store) -> None:
+def test_the_cells_and_the_board_of_the_tutorial_are_those_of_its_command(own: Store, tmp_path: Path) -> None:
     [shown] = [block.text for block in blocks("text", "docs/start.md") if "cells:" in block.text]
     file = new_package.TEMPLATES / "algorithm" / "my_pruner.py"
-    [words] = [
-        line.split()[1:]
-        for line in "".join(b.text for b in blocks("sh", "docs/start.md")).splitlines()
-        if line.startswith("bench run")
-    ]
-    words = [word.replace("my-pruner", str(file)) for word in words]
-    planned = bench_process(*words, "--dry-run", "--jobs", "2")
+    called = [words for block in blocks("sh", "docs/start.md") for words in commands(block.text, tmp_path)]
+    [words] = [words for words in called if words[:2] == ["bench", "run"]]
+    asked = [word.replace("my-pruner", str(file)) for word in words[1:]]
+    planned = bench_process(*asked, "--dry-run", "--jobs", "2")
     assert planned.err.splitlines()[0] == shown.splitlines()[0]

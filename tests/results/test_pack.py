@@ -16,6 +16,7 @@ from benchmark.results.pack import pack
 from benchmark.results.reading import read
 from benchmark.results.record import Verification
 from benchmark.results.store import Store
+from tests.support.accidents import ACCIDENTS, accident
 from tests.support.command import Bench
 from tests.support.generated import cell, ran
 
@@ -110,20 +111,11 @@ def test_numbers_and_texts_survive_packing_bit_for_bit(number: float, text: str)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "chmod", "unlink"])
-@pytest.mark.parametrize("accident", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
-def test_whatever_interrupts_it_every_record_is_still_there(
-    store: Store, monkeypatch: pytest.MonkeyPatch, call: str, accident: BaseException
-) -> None:
-    def fails(*_: Any, **__: Any) -> None:
-        raise accident
-
+@pytest.mark.parametrize("error", ACCIDENTS, ids=repr)
+def test_whatever_interrupts_it_every_record_is_still_there(store: Store, call: str, error: BaseException) -> None:
     before = list(store)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, fails)
-        try:
-            pack(store, write=True)
-        except (OSError, KeyboardInterrupt) as error:
-            assert error is accident  # noqa: PT017
+    with accident(call, error):
+        pack(store, write=True)
     assert list(store) == before
     assert store.problems == []
     pack(store, write=True)

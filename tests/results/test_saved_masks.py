@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from benchmark.results.pack import drop, pack
 from benchmark.results.record import Audit, Density, LayerCount, Record
 from benchmark.results.saved_masks import bits, own_file, where
 from benchmark.results.store import Store
+from tests.support.accidents import ACCIDENTS, accident
 from tests.support.command import Bench, assert_one_clear_line
 from tests.support.generated import cell, ran
 
@@ -182,25 +181,13 @@ def test_masks_come_to_another_answer_with_the_same_digest_alone(store: Store, b
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "chmod", "unlink"])
 @pytest.mark.parametrize("stop", [1, 2, 3])
-@pytest.mark.parametrize("accident", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", ACCIDENTS, ids=repr)
 def test_whatever_interrupts_it_all_masks_are_still_there(
-    store: Store, monkeypatch: pytest.MonkeyPatch, call: str, stop: int, accident: BaseException
+    store: Store, call: str, stop: int, error: BaseException
 ) -> None:
-    calls = list[str]()
-
-    def fails(*words: Any, **named: Any) -> Any:
-        calls.append(call)
-        if len(calls) == stop:
-            raise accident
-        return genuine(*words, **named)
-
-    before, genuine = kept(store), getattr(os, call)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, fails)
-        try:
-            pack(store, write=True)
-        except (OSError, KeyboardInterrupt) as error:
-            assert error is accident  # noqa: PT017
+    before = kept(store)
+    with accident(call, error, at=stop):
+        pack(store, write=True)
     assert kept(store) == before
     pack(store, write=True)
     assert kept(store) == before

@@ -163,7 +163,7 @@ def _row(
 
 
 def _run(record: Record, places: Numbered) -> list[Any]:
-    """Return one record as a list, to save space. script.js names the columns in this order."""
+    """Return one record as a list, to save space. script/row.js names the columns in this order."""
     density, verified = record.density, record.verified
     return [
         record.key[:12],
@@ -193,7 +193,7 @@ def _place(record: Record) -> dict[str, Any]:
 
 
 def _published(number: Published, texts: Numbered) -> list[Any]:
-    """Return one published number as a list, with its texts numbered. script.js names the columns in this order."""
+    """Return one published number as a list, with its texts numbered. script/published.js names them in this order."""
     names = ("model", "algorithm", "variant", "metric", "paper", "source", "table", "tag", "note")
     values = [number.sparsity, number.mean, number.std, number.n]
     return [number.task, *values, *(texts.number(getattr(number, name)) for name in names)]
