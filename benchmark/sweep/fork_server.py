@@ -31,6 +31,9 @@ ENVIRONMENT = {
 }
 """Environment variables of the workers, unless the user has set them."""
 
+UNTOLD = 255
+"""What multiprocessing says of a process whose server has ended: nobody is left who could tell its exit code."""
+
 
 def importable(plugins: Iterable[Plugin], device: str) -> list[str]:
     """The modules that the server may import: of built-in tasks, as the referee is forked from it, and sparse steps.
@@ -86,13 +89,20 @@ def forked(target: Callable[..., None], *arguments: Any) -> tuple[ForkServerProc
     Raises:
         PluginError: it cannot be started.
     """
+    try:
+        try:
+            return _forked(target, *arguments)
+        except (ConnectionError, EOFError):  # the server was killed meanwhile: another one is started
+            return _forked(target, *arguments)
+    except (OSError, EOFError) as error:
+        raise PluginError(f"no worker can be started: {error}") from None
+
+
+def _forked(target: Callable[..., None], *arguments: Any) -> tuple[ForkServerProcess, Channel]:
     context = start([])
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
-    try:
-        process.start()
-    except OSError as error:
-        raise PluginError(f"no worker can be started: {error}") from None
+    process.start()
     theirs.close()
     return process, Channel(ours).lead()
 

@@ -24,7 +24,7 @@ from benchmark.sweep.apart import declaration
 from benchmark.sweep.channel import Garbled, Message
 from benchmark.sweep.endings import Endings, Waited
 from benchmark.sweep.folder import graphs_beside
-from benchmark.sweep.fork_server import forked
+from benchmark.sweep.fork_server import UNTOLD, forked
 from benchmark.sweep.logs import tidy
 from benchmark.sweep.referee_process import preside
 from benchmark.sweep.started import Limits, Started, why_killed
@@ -163,11 +163,11 @@ class Lead:
                 other.channel.send(again=True)
 
     def _lost(self, started: Started) -> None:
-        """A worker has ended before it handed over. One that was killed is started once more."""
+        """A worker has ended before it handed over. One that was killed, or may have been, is started once more."""
         assert started.worker is not None
         started.worker.process.join()
         code = started.worker.process.exitcode or 0
-        if code >= 0:
+        if code >= 0 and code != UNTOLD:
             self._fail(started, "failed", f"the worker ended with exit code {code} before it had an answer")
             return
         self._drop(started)

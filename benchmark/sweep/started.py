@@ -11,6 +11,7 @@ from benchmark.harness.question import Question
 from benchmark.machine import resident_peak
 from benchmark.results.cell import Cell
 from benchmark.sweep.channel import Channel, Message
+from benchmark.sweep.fork_server import UNTOLD
 from benchmark.sweep.worker_processes import WorkerProcess
 
 STALL = 900.0
@@ -123,7 +124,11 @@ class Started:
 
 
 def why_killed(code: int) -> str:
-    """The error of a worker that was killed twice, from its exit code."""
-    name = signal.Signals(-code).name
-    hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
-    return f"the worker was killed by {name}, twice{hint}; the same command tries it again"
+    """The error of a worker that was killed twice, or may have been, from its last exit code."""
+    if code == UNTOLD:
+        how = "ended twice, with its server or with exit code 255"
+    else:
+        name = signal.Signals(-code).name
+        hint = "; most likely out of memory: try fewer --jobs" if name == "SIGKILL" else ""
+        how = f"was killed by {name}, twice{hint}"
+    return f"the worker {how}; the same command tries it again"

@@ -22,7 +22,7 @@ from benchmark.sweep.logs import tidy
 from benchmark.sweep.work import Work
 from benchmark.sweep.workers import run_in_processes
 from tests.support.command import BENCH, Bench, Ended, bench_process
-from tests.support.disturb import wait_until
+from tests.support.disturb import descendants, kind, wait_until
 from tests.support.masks import digest, unpacked
 from tests.support.outside import plant, plant_algorithms
 
@@ -62,7 +62,8 @@ def suspects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: time.sleep(1000)"
     mark = "m := str(run._state._shared_trainings.sharing.folder / 'mark')"
     unlucky = f"os.path.exists({mark}) or (open(m, 'w').close(), os.kill(os.getpid(), 9)); run.train()"
-    plant_algorithms(folder, HEAD, SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky})
+    waits = f"os.path.exists({mark}) or (open(m, 'w').close(), time.sleep(1000)); run.train()"
+    plant_algorithms(folder, HEAD, SUSPECTS | {"stubborn": stubborn, "unlucky": unlucky, "waits": waits})
     return folder
 
 
@@ -138,6 +139,20 @@ def test_a_cell_is_tried_once_more_after_its_worker_was_killed(suspects: Path, t
     assert ended.code == 0, ended.err
     records = {record.cell.algorithm: record for record in Store(tmp_path / "results")}
     assert records["unlucky"].metrics == records["dense"].metrics
+
+
+def test_a_cell_is_tried_once_more_after_its_server_and_its_worker_were_killed(suspects: Path, tmp_path: Path) -> None:
+    """Its exit code is not to be had any more, as the server alone could tell it."""
+    words = ["run", "--algo", "waits", *SMOKE, "--sparsity", "0", "--results", str(tmp_path)]
+    with started(words, suspects) as bench:
+        wait_until(lambda: [*tmp_path.rglob("mark")], "it has not begun")
+        for name in ("server", "worker"):
+            [found] = [pid for pid in descendants(bench.pid) if kind(pid, bench.pid) == name]
+            os.kill(found, signal.SIGKILL)
+        _, err = bench.communicate(timeout=120)
+    assert bench.returncode == 0, err
+    [record] = Store(tmp_path)
+    assert record.status == "ok"
 
 
 def test_folders_of_killed_sweeps_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
