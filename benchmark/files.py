@@ -1,14 +1,18 @@
-"""Writing files: atomic writes, locks between processes, and a check that a folder can be written to."""
+"""Files: atomic writes, locks between processes, a check that a folder can be written to, and caches of JSON."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 
 def user_cache() -> Path:
@@ -67,3 +71,49 @@ def write(content: bytes, path: Path, within: Path | None = None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+@dataclass(frozen=True)
+class CacheFile:
+    """A file in the user's cache, of what is made from the files of one folder; it may be thrown away at any time.
+
+    It is used only if the user owns it, nobody else can write to it, and the digest in its first line matches: whoever
+    can forge it can also forge what it was made from. A file that fails these checks, and one that cannot be read or
+    written, is ignored.
+
+    Args:
+        kind: the folder of the cache that it lies in.
+        of: the folder with the files.
+        code: a digest of what its values depend on besides these files. Values of another code are ignored.
+    """
+
+    kind: str
+    of: Path
+    code: Callable[[], bytes]
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        name = hashlib.sha256(os.fsencode(os.path.realpath(self.of))).hexdigest()[:32]
+        return user_cache() / self.kind / f"{name}.json"
+
+    def load(self) -> Any:
+        """The values. Raises OSError or ValueError if there are none that can be used."""
+        with self.path.open("rb") as opened:
+            state = os.fstat(opened.fileno())
+            if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+                raise ValueError("others may have written it")
+            head, content = opened.readline(), opened.read()
+        if head != self.head(content):
+            raise ValueError("it is damaged, or made by other code")
+        return json.loads(content)
+
+    def save(self, values: Any) -> None:
+        """Write the values, if they can be written."""
+        content = json.dumps(values, separators=(",", ":")).encode()
+        with suppress(OSError):
+            write(self.head(content) + content, self.path)
+
+    def head(self, content: bytes) -> bytes:
+        """The first line of a file with this content."""
+        return f"{hashlib.sha256(self.code() + content).hexdigest()}\n".encode()

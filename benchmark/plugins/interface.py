@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 INTERFACE = 1
 """It grows when plug-ins have to change: a verb, an argument or a field is gone, or means something else."""
 
@@ -11,12 +9,14 @@ CONSTANT = "PRUNEBENCH_INTERFACE"
 """The name that a plug-in's module may give to the version that it is written for, `PRUNEBENCH_INTERFACE = 1`."""
 
 
-def made_for_another(tree: ast.Module) -> str:
-    """What is wrong where a module declares another version; empty where it declares this one, or none."""
-    for node in tree.body:
-        named = isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [CONSTANT]
-        if named and (version := ast.unparse(node.value)) != str(INTERFACE):  # type: ignore[attr-defined]
-            newer = version.isdecimal() and int(version) > INTERFACE
-            remedy = "install a newer prunebench" if newer else f"see CHANGELOG.md, and set {CONSTANT} = {INTERFACE}"
-            return f"it is made for plug-in interface {version}, and this prunebench has {INTERFACE}; {remedy}"
-    return ""
+def made_for_another(version: str) -> str:
+    """What is wrong where a module declares another version; empty where it declares this one, or none.
+
+    Args:
+        version: as the module writes it; empty if it declares none.
+    """
+    if version in ("", str(INTERFACE)):
+        return ""
+    newer = version.isdecimal() and int(version) > INTERFACE
+    remedy = "install a newer prunebench" if newer else f"see CHANGELOG.md, and set {CONSTANT} = {INTERFACE}"
+    return f"it is made for plug-in interface {version}, and this prunebench has {INTERFACE}; {remedy}"

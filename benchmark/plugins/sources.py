@@ -11,15 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmark.plugins.described import described, makes
 from benchmark.plugins.plugin import BUILT_IN, Kind, Plugin
-from benchmark.plugins.source_text import defined_by, described, parsed
+from benchmark.plugins.source_cache import SourceCache
+from benchmark.plugins.source_text import Source, read
 from benchmark.results.spelling import LONGEST_NAME, NAME
 
 VARIABLE = "PRUNEBENCH_FILES"
@@ -43,26 +46,42 @@ def built_in(kind: Kind) -> tuple[Plugin, ...]:
 @cache
 def _defined_under(folder: Path, kind: Kind) -> tuple[Plugin, ...]:
     files = [file for file in folder.rglob("*.py") if not file.name.startswith("_")]
-    return tuple(sorted((p for file in files for p in _defined_in(file, kind, folder)), key=lambda plugin: plugin.name))
+    cached = SourceCache(folder)
+    plugins = [plugin for file in files for plugin in _defined_in(file, kind, folder, cached.read)]
+    cached.save()
+    return tuple(sorted(plugins, key=lambda plugin: plugin.name))
 
 
-def _defined_in(file: Path, kind: Kind, folder: Path) -> Iterator[Plugin]:
+def _defined_in(file: Path, kind: Kind, folder: Path, read: Callable[[bytes], Source | str]) -> Iterator[Plugin]:
     """The plug-ins of a file; where it cannot be read, one of its name that says so."""
     module = ".".join(("benchmark", *file.relative_to(folder.parent).with_suffix("").parts))
-    tree = parsed(file)
-    if isinstance(tree, str):
-        yield Plugin(kind, file.stem.replace("_", "-"), module, file.stem, BUILT_IN, problem=tree)
+    source = _said(file, read)
+    if isinstance(source, str):
+        yield Plugin(kind, file.stem.replace("_", "-"), module, file.stem, BUILT_IN, problem=source)
         return
-    for node in tree.body:
-        name = defined_by(node, kind)
-        if name and not name.startswith("_"):
-            yield described(Plugin(kind, name.rstrip("_").replace("_", "-"), module, name, BUILT_IN), tree)
+    for name in makes(source, kind):
+        yield described(Plugin(kind, name.rstrip("_").replace("_", "-"), module, name, BUILT_IN), source)
+
+
+def _said(file: Path, read: Callable[[bytes], Source | str] = read) -> Source | str:
+    """What a file says, or why it cannot be read."""
+    try:
+        return read(file.read_bytes())
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
 
 
 def outside(kind: Kind) -> list[Plugin]:
     """The entry points of other distributions."""
-    points = sorted(entry_points(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name)
-    return [_pointed_to(point, kind) for point in points]
+    return [_pointed_to(point, kind) for point in _entry_points(tuple(sys.path))[kind]]
+
+
+@cache
+def _entry_points(path: tuple[str, ...]) -> dict[Kind, list[EntryPoint]]:
+    """Those of all distributions on this path, by kind and name; to look for them takes a while."""
+    known = entry_points()
+    kinds: tuple[Kind, ...] = ("algorithm", "task", "experiment")
+    return {kind: sorted(known.select(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name) for kind in kinds}
 
 
 def in_files() -> list[Plugin]:
@@ -73,12 +92,12 @@ def in_files() -> list[Plugin]:
 
 def in_file(file: Path) -> list[Plugin]:
     """The algorithms in a file of the user's; where it cannot be read, one of its name that says so."""
-    tree, module = parsed(file), f"prunebench_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
-    if isinstance(tree, str):
-        return [Plugin("algorithm", file.stem, module, file.stem, file.name, problem=tree, file=str(file))]
-    names = [name for node in tree.body if (name := defined_by(node, "algorithm")) and not name.startswith("_")]
+    source, module = _said(file), f"prunebench_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+    if isinstance(source, str):
+        return [Plugin("algorithm", file.stem, module, file.stem, file.name, problem=source, file=str(file))]
+    names = makes(source, "algorithm")
     plugins = (Plugin("algorithm", name.rstrip("_").replace("_", "-"), module, name, file.name) for name in names)
-    return [replace(described(plugin, tree), file=str(file)) for plugin in plugins]
+    return [replace(described(plugin, source), file=str(file)) for plugin in plugins]
 
 
 def _pointed_to(point: EntryPoint, kind: Kind) -> Plugin:
@@ -93,8 +112,8 @@ def _pointed_to(point: EntryPoint, kind: Kind) -> Plugin:
         return replace(plugin, problem=f"its entry point '{point.value}' is not of the form MODULE:NAME")
     if not (file := _source(point)):
         return replace(plugin, problem=f"there is no module '{plugin.module}'")
-    tree = parsed(file)
-    return replace(plugin, problem=tree) if isinstance(tree, str) else described(plugin, tree)
+    source = _said(file)
+    return replace(plugin, problem=source) if isinstance(source, str) else described(plugin, source)
 
 
 def _source(point: EntryPoint) -> Path | None:

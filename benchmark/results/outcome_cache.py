@@ -1,24 +1,19 @@
 """Caches the outcomes of records in a file, so that records read before need not be parsed again.
 
 Outcomes are looked up by the SHA-256 of the record's bytes, which are read every time. An edited record therefore has a
-new digest, and no entry can be stale. The cache file is used only if the user owns it, nobody else can write to it, and
-the digest in its first line matches; whoever can forge it can also forge the records. A file that fails these checks,
-and one that cannot be read or written, is ignored.
+new digest, and no entry can be stale.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from benchmark.files import user_cache, write
+from benchmark.files import CacheFile
 from benchmark.results.cell import Cell
 from benchmark.results.outcome import Outcome, outcome
 from benchmark.results.reading import read
@@ -35,8 +30,7 @@ class OutcomeCache:
     """The outcomes of a results folder, by digest of the record's bytes."""
 
     def __init__(self, root: Path) -> None:
-        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
-        self._file = user_cache() / "outcomes" / f"{name}.json"
+        self._file = CacheFile("outcomes", root, _code)
         self._known: dict[str, Outcome] | None = None
         self._seen: dict[str, Outcome] = {}
         self._new = 0
@@ -56,26 +50,15 @@ class OutcomeCache:
     def save(self) -> None:
         """Write the outcomes looked up so far, if enough of them are new. Outcomes not looked up are dropped."""
         if len(self._seen) >= FEW and self._new > WORTH * len(self._seen):
-            content = json.dumps(_columns(self._seen), separators=(",", ":")).encode()
-            with suppress(OSError):
-                write(_head(content) + content, self._file)
+            self._file.save(_columns(self._seen))
 
 
-def _load(file: Path) -> dict[str, Outcome]:
-    """Return the outcomes in the file; empty if it is not ours, damaged, or written by another version of this code."""
+def _load(file: CacheFile) -> dict[str, Outcome]:
+    """The outcomes in the file; empty if it cannot be used."""
     try:
-        with file.open("rb") as opened:
-            state = os.fstat(opened.fileno())
-            if state.st_uid != os.geteuid() or state.st_mode & 0o022:
-                return {}
-            head, content = opened.readline(), opened.read()
-        return _outcomes(json.loads(content)) if head == _head(content) else {}
+        return _outcomes(file.load())
     except (OSError, ValueError, TypeError, KeyError):
         return {}
-
-
-def _head(content: bytes) -> bytes:
-    return f"{hashlib.sha256(_code() + content).hexdigest()}\n".encode()
 
 
 READ_BY = ("cell", "starts", "spelling", "numbers", "record", "digest", "reading", "outcome", "outcome_cache")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import PluginError
-from benchmark.plugins import catalog, registry, source_text
+from benchmark.plugins import catalog, described, registry
 from tests.support.command import Bench
 
 ROWS = """
@@ -116,7 +116,7 @@ def test_a_file_that_imports_what_is_not_installed_is_listed_with_its_problem(fo
 def test_the_extra_that_brings_what_is_not_installed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "tasks" / "far.py").write_text(f"import nowhere_to_be_found\n{TASKS}".replace("stripes", "dots"))
     needs = ["click>=8", "Nowhere-To-Be-Found>=1 ; extra == 'dev'", 'nowhere-to-be-found>=1; extra == "far"']
-    monkeypatch.setattr(source_text, "requires", lambda name: needs)
+    monkeypatch.setattr(described, "requires", lambda name: needs)
     catalog.plugins.cache_clear()
     problem = "it needs 'nowhere_to_be_found': pip install 'prunebench[far]'"
     assert catalog.plugins("task")["dots"].problem == problem

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
 from benchmark.plugins.interface import INTERFACE, made_for_another
 from benchmark.plugins.new_package import TEMPLATES
+from benchmark.plugins.source_text import Source, read
 from tests.support.command import assert_one_clear_line, bench_here
 from tests.support.outside import known_here, plant
 
@@ -39,7 +39,9 @@ def test_it_is_told_and_nothing_is_imported(version: int, remedy: str, tmp_path:
 
 @pytest.mark.parametrize("source", ["", f"PRUNEBENCH_INTERFACE = {INTERFACE}", "OTHER = 7", "a, b = 1, 2"])
 def test_this_version_or_none_is_nothing_to_tell(source: str) -> None:
-    assert made_for_another(ast.parse(source)) == ""
+    said = read(source.encode())
+    assert isinstance(said, Source)
+    assert made_for_another(said.interface) == ""
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*/my_*.py")), ids=lambda file: file.stem)

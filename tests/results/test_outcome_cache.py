@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.files import CacheFile
 from benchmark.leaderboard.rows import rows
 from benchmark.results import outcome_cache
 from benchmark.results.outcome import Outcome, outcome
@@ -17,6 +18,9 @@ from benchmark.results.pack import pack
 from benchmark.results.record import Record, Verification, failure
 from benchmark.results.store import Store
 from tests.support.generated import cell, generated, ran
+
+HEAD = CacheFile("outcomes", Path(), outcome_cache._code).head
+"""From what a file holds to its first line."""
 
 
 def made() -> list[Record]:
@@ -142,18 +146,18 @@ def lists_of_other_lengths(file: Path) -> None:
     columns = json.loads(file.read_bytes().partition(b"\n")[2])
     columns["score"].pop()
     content = json.dumps(columns).encode()
-    file.write_bytes(outcome_cache._head(content) + content)
+    file.write_bytes(HEAD(content) + content)
 
 
 def something_else(file: Path) -> None:
     content = b'{"groups": [[1, 2, 3]], "digest": 7}'
-    file.write_bytes(outcome_cache._head(content) + content)
+    file.write_bytes(HEAD(content) + content)
 
 
 def writable_by_all(file: Path) -> None:
     flipped(file)
     content = file.read_bytes().partition(b"\n")[2]
-    file.write_bytes(outcome_cache._head(content) + content)
+    file.write_bytes(HEAD(content) + content)
     file.chmod(0o666)
 
 
@@ -174,7 +178,7 @@ def test_a_spoilt_cache_is_as_if_there_were_none(store: Store, file: Path, spoil
 
 def test_a_cache_of_other_code_is_not_read(store: Store, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome_cache, "_code", lambda: b"another version")
-    assert outcome_cache._load(file) == {}
+    assert outcome_cache._load(CacheFile("outcomes", store.root, outcome_cache._code)) == {}
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from benchmark.plugins import catalog
+from benchmark.plugins import catalog, sources
 
 
 def plant(folder: Path, kind: str, name: str, source: str | bytes | None, target: str | None = None) -> str:
@@ -49,6 +49,7 @@ def known_here(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         catalog.plugins.cache_clear()
+        sources._entry_points.cache_clear()
         yield
     catalog.plugins.cache_clear()
     for name in [name for name in sys.modules.keys() - before if name.endswith("_plugin")]:
