@@ -68,8 +68,8 @@ def records(
     Raises:
         UsageError: there is no such folder, or no record fits.
     """
-    of = _selected(results, task=task, model=model, budget=budget, algo=algo, pattern=pattern, sparsity=sparsity)
-    return frame(of, results)
+    wanted = {"task": task, "model": model, "budget": budget, "algo": algo, "pattern": pattern, "sparsity": sparsity}
+    return frame(_selected(results, wanted), results)
 
 
 def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
         wanted: of a folder, which runs, as for `records`.
 
     Raises:
-        UsageError: as `records`, and for rows that name no run.
+        UsageError: as `records`, for rows that name no run, and for what runs are not selected by.
     """
     facts = board_facts(_board_rows(_records(runs, wanted), _folder(runs)))
     return pd.DataFrame([flatten(fact) for fact in facts])
@@ -101,10 +101,9 @@ def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = 
     """
     from benchmark.leaderboard.figures.by_name import pictures
 
-    drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
     if picture not in (known := pictures(Store(_folder(runs)))):
         raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
-    return known[picture](drawn)
+    return known[picture]([record for record in _records(runs, wanted) if controls or record.cell.control is None])
 
 
 def frame(of: Iterable[Record], results: Folder) -> Runs:
@@ -117,7 +116,7 @@ def frame(of: Iterable[Record], results: Folder) -> Runs:
 
 def _records(runs: Runs | Folder, wanted: Mapping[str, Any]) -> list[Record]:
     if not isinstance(runs, pd.DataFrame):
-        return _selected(runs, **wanted)
+        return _selected(runs, wanted)
     if wanted:
         raise UsageError(f"{', '.join(wanted)}: for a folder; of a frame, select rows")
     if "key" not in runs or "results" not in runs.attrs:
@@ -135,19 +134,15 @@ def _folder(runs: Runs | Folder) -> Path:
     return Path(runs.attrs["results"] if isinstance(runs, pd.DataFrame) else runs)
 
 
-def _selected(
-    results: Folder,
-    *,
-    task: Names = (),
-    model: Names = (),
-    budget: Names = (),
-    algo: Names = (),
-    pattern: Names = (),
-    sparsity: Numbers = (),
-) -> list[Record]:
-    grouped = {"models": model, "budgets": budget, "patterns": pattern, "sparsities": sparsity}
-    by_option = {name: [several(values)] for name, values in grouped.items()}
-    return whole_records(Path(results), tasks=several(task), algorithms=several(algo), **by_option)
+def _selected(results: Folder, wanted: Mapping[str, Any]) -> list[Record]:
+    by_name = {"task": "tasks", "algo": "algorithms"}
+    in_groups = {"model": "models", "budget": "budgets", "pattern": "patterns", "sparsity": "sparsities"}
+    if unknown := wanted.keys() - by_name.keys() - in_groups.keys():
+        known = ", ".join([*by_name, *in_groups])
+        raise UsageError(f"runs are selected by {known}, not by {', '.join(sorted(unknown))}")
+    flat = {option: several(wanted.get(name, ())) for name, option in by_name.items()}
+    grouped = {option: [several(wanted.get(name, ()))] for name, option in in_groups.items()}
+    return whole_records(Path(results), **flat, **grouped)
 
 
 def several(values: Any) -> list[Any]:

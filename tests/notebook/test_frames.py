@@ -103,5 +103,10 @@ def test_wrong_questions_are_told(folder: Path, tmp_path: Path) -> None:
         board(runs[["score"]])
     with pytest.raises(UsageError, match="algo: for a folder; of a frame, select rows"):
         board(runs, algo="imp")
-    with pytest.raises(UsageError, match="there is no picture 'accuracy'; there are accuracy-sparsity, "):
-        plot("accuracy", runs)  # type: ignore[arg-type]
+    with pytest.raises(
+        UsageError, match="runs are selected by task, algo, model, budget, pattern, sparsity, not by tsk"
+    ):
+        board(folder, tsk="digits")
+    for of in (runs, tmp_path / "none"):
+        with pytest.raises(UsageError, match="there is no picture 'accuracy'; there are accuracy-sparsity, "):
+            plot("accuracy", of)  # type: ignore[arg-type]
