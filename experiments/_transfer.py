@@ -83,7 +83,7 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
         inside = f" ({deviations[row, column]:+.1f})" if np.isfinite(deviations[row, column]) else ""
         text = f"{value:+.1f}{inside}" if np.isfinite(value) else "-"
         axes.text(column, row, text, ha="center", va="center", size=8, color="white" if dark else "0.15")
-    axes.set_xticks(range(len(targets)), [f"on {target}" for target in targets])
+    axes.set_xticks(range(len(targets)), [f"on {target}".replace(", ", "\n") for target in targets])
     axes.set_yticks(range(len(sources)), [f"ticket of {source}" if source in tickets else source for source in sources])
     return figure
 

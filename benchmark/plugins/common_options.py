@@ -13,6 +13,7 @@ COMMON: Mapping[str, Option] = {
     for option in (
         Option("rate", Positive, None, "the learning rate, in place of the recipe's"),
         Option("warmup", Fraction, None, "the share of training over which the rate grows from 0"),
+        Option("part", Count, None, "of a stream, one part alone, by its number from 1: a task like any other"),
         Option("examples", Count, None, "so many of the training examples, of one draw: 100 of them lie inside 200"),
         Option("precision", Literal["float32", "bfloat16"], None, "of the forward pass"),
         Option("loss", Literal[tuple(LOSSES)], None, "the training loss of a classifier, with options of its own"),

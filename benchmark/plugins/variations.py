@@ -24,7 +24,7 @@ def varied(task: Task, values: Mapping[str, Any]) -> Task:
         values: of these options, validated.
 
     Raises:
-        UsageError: the task has no loss that can be replaced.
+        UsageError: the task has no loss that can be replaced, or no parts.
     """
     for name in [name for name in COMMON if name in values]:
         task = _CHANGES[name](task, values)
@@ -43,20 +43,42 @@ def _precision(task: Task, values: Mapping[str, Any]) -> Task:
     return with_recipes(task, lambda recipe: replace(recipe, precision=values["precision"]))
 
 
+def _part(task: Task, values: Mapping[str, Any]) -> Task:
+    number: int = values["part"]
+    stream = task.stream
+    if stream is None:
+        raise UsageError(f"part={number} is for tasks whose data come in parts, as those of split-digits do")
+
+    def only(data: Data) -> Data:
+        parts = stream.divide(data)
+        if number > len(parts):
+            raise UsageError(f"there is no part={number}: the data come in {len(parts)} parts")
+        return parts[number - 1]
+
+    def own(splits: Splits) -> Splits:
+        return Splits(only(splits.train), only(splits.validation), only(splits.test))
+
+    return replace(_with_splits(task, own), stream=None)
+
+
 def _examples(task: Task, values: Mapping[str, Any]) -> Task:
-    source, count = task.source, values["examples"]
+    def fewer(splits: Splits) -> Splits:
+        return Splits(_first(splits.train, values["examples"]), splits.validation, splits.test)
+
+    return _with_splits(task, fewer)
+
+
+def _with_splits(task: Task, change: Callable[[Splits], Splits]) -> Task:
+    """The task with other splits, made of its own."""
+    source = task.source
 
     def load(folder: Path) -> Splits:
-        return _with_fewer(source.load(folder), count)
+        return change(source.load(folder))
 
     def split_of_seed(folder: Path, seed: int) -> Splits:
-        return _with_fewer(source.splits(folder, seed), count)
+        return change(source.splits(folder, seed))
 
     return replace(task, data=replace(source, load=load, split_of_seed=split_of_seed if source.split_of_seed else None))
-
-
-def _with_fewer(splits: Splits, count: int) -> Splits:
-    return Splits(_first(splits.train, count), splits.validation, splits.test)
 
 
 def _first(data: Data, count: int) -> Data:
@@ -88,6 +110,7 @@ def _loss(task: Task, values: Mapping[str, Any]) -> Task:
 _CHANGES: Mapping[str, Callable[[Task, Mapping[str, Any]], Task]] = {
     "rate": _rate,
     "warmup": _warmup,
+    "part": _part,
     "examples": _examples,
     "precision": _precision,
     "loss": _loss,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,14 +60,16 @@ def choices(texts: Iterable[str]) -> list[Choice]:
 def only_choice(text: str) -> Choice:
     """Parse one name with options that may be lists: `lottery:rounds=2,8,seeds=5` has two options.
 
+    In square brackets a value may hold whole names: `ticket-transfer:targets=[sst2:length=40,rate=0.1;mlm],steps=9`.
+
     Raises:
-        UsageError: as of `choices`; there are several names.
+        UsageError: as of `choices`; there are several names, or a bracket without its other one.
     """
     name, _, options = text.partition(":")
     if "," in name:
         raise UsageError(f"'{name}' has {name.count(',') + 1} names; ask one at a time")
     given: list[str] = []
-    for piece in filter(None, (piece.strip() for piece in options.split(","))):
+    for piece in _outside_brackets(options):
         if "=" in piece or not given:
             given.append(piece)
         else:  # a further value of the previous option
@@ -74,9 +77,22 @@ def only_choice(text: str) -> Choice:
     chosen = Choice(name.strip())
     for option in given:
         _check_length(option, LONGEST_NAME + LONGEST_TEXT)
-        chosen = chosen.having(option)
+        chosen = chosen.having(re.sub(r"^([^=]*)=\[(.*)\]$", r"\1=\2", option))
     _check_length(chosen.name, LONGEST_NAME)
     return chosen
+
+
+def _outside_brackets(text: str) -> list[str]:
+    """The pieces between commas that stand in no square brackets, without those that are empty."""
+    if not re.fullmatch(r"(?:\[[^\[\]]*\]|[^\[\]])*", text):
+        raise UsageError(f"'{text}' has a square bracket without its other one, or inside of others")
+    pieces = re.findall(r"(?:\[[^\]]*\]|[^,\[])+", text)
+    return [stripped for piece in pieces if (stripped := piece.strip())]
+
+
+def bracketed(value: Any) -> Any:
+    """Return a value as `only_choice` reads it: in square brackets if it holds options of its own."""
+    return f"[{value}]" if isinstance(value, str) and "," in value and "=" in value else value
 
 
 def _check_length(text: str, longest: int) -> None:

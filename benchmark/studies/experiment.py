@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from benchmark.plugins.catalog import find
 from benchmark.plugins.options import Option, command_line_name, options_of, require_known, resolved, summary_of
 from benchmark.plugins.registry import load
-from benchmark.results.spelling import spelled, unusual
+from benchmark.results.spelling import bracketed, spelled, unusual
 
 if TYPE_CHECKING:
     from benchmark.studies.study import Study
@@ -76,7 +76,8 @@ class Experiment:
 
     def spelled(self, options: Mapping[str, Any]) -> str:
         """Its name with those options that are not at their default, `lottery:seeds=5`."""
-        return spelled(self.name, unusual(options, {name: option.default for name, option in self.options.items()}))
+        asked = unusual(options, {name: option.default for name, option in self.options.items()})
+        return spelled(self.name, {name: bracketed(value) for name, value in asked.items()})
 
 
 def experiment(

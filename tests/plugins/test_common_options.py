@@ -12,6 +12,7 @@ from torch import nn
 
 from benchmark import Absent, Positive, Task, TensorData
 from benchmark.contract.toy import toy
+from benchmark.contract.toy_stream import toy_stream
 from benchmark.data.source import DataSource
 from benchmark.data.splits import Splits
 from benchmark.errors import PluginError, UsageError
@@ -176,6 +177,41 @@ def test_data_that_cannot_be_selected_from_are_named() -> None:
 
     with pytest.raises(PluginError, match=r"select\(index\) of Own"):
         Family(lambda: replace(toy, data=load), "own")(examples=7).source(Path())
+
+
+# --- a part of a stream -----------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_stream_is_a_task_with_the_same_network() -> None:
+    part, whole = Family(lambda: toy_stream, "parts")(part=2), toy_stream.source(Path())
+    assert part.stream is None
+    assert "streams" in toy_stream.offers - part.offers
+    splits = part.source(Path())
+    for data, all_ in ((splits.train, whole.train), (splits.validation, whole.validation), (splits.test, whole.test)):
+        assert isinstance(data, TensorData)
+        assert isinstance(all_, TensorData)
+        mine = (all_.targets == 2) | (all_.targets == 3)  # two classes each
+        assert torch.equal(data.inputs, all_.inputs[mine])
+        assert torch.equal(data.targets, all_.targets[mine])
+    shapes, expected = (
+        {name: value.shape for name, value in task.model("stream")().state_dict().items()}
+        for task in (part, toy_stream)
+    )
+    assert shapes == expected
+
+
+def test_examples_are_drawn_of_the_part_that_is_given() -> None:
+    data = Family(lambda: toy_stream, "parts")(examples=30, part=3).source(Path()).train
+    assert isinstance(data, TensorData)
+    assert len(data) == 30
+    assert set(data.targets.tolist()) == {4, 5}
+
+
+def test_a_part_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(UsageError, match="there is no part=4: the data come in 3 parts"):
+        Family(lambda: toy_stream, "parts")(part=4).source(Path())
+    with pytest.raises(UsageError, match="part=1 is for tasks whose data come in parts, as those of split-digits do"):
+        made(part=1)
 
 
 # --- losses: closed forms on four numbers -----------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import catalog, registry
 from benchmark.results.cell import Cell
 from benchmark.results.record import Record
-from benchmark.results.spelling import Choice, choices, only_choice, spelled
+from benchmark.results.spelling import Choice, bracketed, choices, only_choice, spelled
 from benchmark.results.store import Store
 from tests.support.command import Bench
 from tests.support.outside import plant
@@ -60,9 +62,18 @@ def test_names_and_options_are_told_apart() -> None:
 def test_values_of_one_name_may_be_lists() -> None:
     assert only_choice("a:x=1,2, 3,y=mnist:recipe=snip") == Choice("a", {"x": "1,2,3", "y": "mnist:recipe=snip"})
     assert only_choice("a") == Choice("a")
-    for wrong in ("a,b", "a,b:x=1", "a:1", "a:x="):
+    assert only_choice("a:x=[1,2],y=[s:n=1,m=2;t],z=[3]") == Choice("a", {"x": "1,2", "y": "s:n=1,m=2;t", "z": "3"})
+    for wrong in ("a,b", "a,b:x=1", "a:1", "a:x=", "a:x=[", "a:x=1]", "a:x=]1[", "a:x=[[1]]"):
         with pytest.raises(UsageError):
             only_choice(wrong)
+
+
+VALUES = st.text("ab12=:;,", min_size=1).filter(lambda text: all(text.split(",")))
+
+
+@given(st.dictionaries(st.sampled_from("xyz"), VALUES))
+def test_values_with_options_of_their_own_are_written_as_they_are_read(options: dict[str, str]) -> None:
+    assert only_choice(spelled("a", {name: bracketed(value) for name, value in options.items()})).options == options
 
 
 def test_a_task_is_made_of_its_options(flips: Path) -> None:
@@ -111,7 +122,7 @@ def test_a_wrong_option_is_a_usage_error(flips: Path, options: dict[str, str], w
 
 
 def test_a_plain_task_has_no_option_to_give() -> None:
-    common = r"no option of 'digits' named 'width'. \(its options: rate, warmup, examples, precision, loss\)"
+    common = r"no option of 'digits' named 'width'. \(its options: rate, warmup, part, examples, precision, loss\)"
     with pytest.raises(UsageError, match=common):
         registry.task("digits", {"width": "5"})
 
