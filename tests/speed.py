@@ -1,6 +1,7 @@
 """How fast a training step is: `OMP_NUM_THREADS=1 python -m tests.speed --data-root DIR`.
 
-Side by side, in turns, in one process and on one thread: our engine, dense and masked to 10 %; the bare dense loop that
+Side by side, in turns, in one process and on one thread: our engine, dense and masked to 10 %, and this in bfloat16
+(the option `precision` of every task); the bare dense loop that
 any harness sits on (tensors in memory, no masks, no harness); and a loop as harnesses are usually written (a DataLoader
 over transformed images, `torch.nn.utils.prune` for masks); and five networks in one batched step, where they can be, a
 fifth of it. The table gives medians over the rounds of milliseconds per step, and medians of ratios: how many times the
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,9 +39,11 @@ CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2
 REPLICATES = 5
 
 
-def ours(task_name: str, model: str, folder: Path, device: torch.device, density: float) -> Callable[[int], None]:
+def ours(
+    task_name: str, model: str, folder: Path, device: torch.device, density: float, **options: str
+) -> Callable[[int], None]:
     """Training by a run, as `bench run` does it."""
-    task = registry.task(task_name)
+    task = registry.task(task_name, options)
     network, data = build(task, model, 0).to(device), task.data(folder).train.to(device)
     run = Run(RunState(task, network, task.recipe("full", model), Target(density), data, 0))
     run.prune(keep_top({name: weight.abs() for name, weight in run.weights.items()}, run.target))
@@ -149,6 +152,7 @@ def measured(case: str, folder: Path, device: torch.device, rounds: int) -> dict
     loops = {
         "ours": ours(task, model, folder, device, DENSITY),
         "ours, dense": ours(task, model, folder, device, 1.0),
+        "ours, bfloat16": ours(task, model, folder, device, DENSITY, precision="bfloat16"),
         "bare": bare(task, model, folder, device),
         "usual": usual(task, model, folder, device),
     }
@@ -165,24 +169,23 @@ def measured(case: str, folder: Path, device: torch.device, rounds: int) -> dict
             times[name].append(_seconds(lambda train=train, turns=turns: train(turns), device) / turns / nets)  # type: ignore[misc]
     own = registry.task(task)
     recipe, profile = own.recipe("full", model), _flops(task, model, folder)
-    ratios = {name: median(a / b for a, b in zip(times[name], times["ours"], strict=True)) for name in times}
-    masks = median(a / b for a, b in zip(times["ours"], times["ours, dense"], strict=True))
+    masks = _ratio(times["ours"], times["ours, dense"])
     return {
         "case": case,
         **{f"{name}, ms": round(1000 * median(values), 2) for name, values in times.items()},
         "images per second": round(recipe.batch_size / median(times["ours"])),
-        "usual / ours": round(ratios["usual"], 2),
-        "bare / ours, dense": round(median(a / b for a, b in zip(times["bare"], times["ours, dense"], strict=True)), 2),
+        "usual / ours": _ratio(times["usual"], times["ours"]),
+        "usual / ours, bfloat16": _ratio(times["usual"], times["ours, bfloat16"]),
+        "bare / ours, dense": _ratio(times["bare"], times["ours, dense"]),
         "masks cost": f"{100 * (masks - 1):+.1f} %",
-        "5 at once / ours, dense": _of_together(times),
+        "5 at once / ours, dense": _ratio(times["together"], times["ours, dense"]) if "together" in times else None,
         "of the arithmetic": f"{100 * profile / rate_of_arithmetic(device) / median(times['ours']):.0f} %",
     }
 
 
-def _of_together(times: Mapping[str, Sequence[float]]) -> float | None:
-    if "together" not in times:
-        return None
-    return round(median(a / b for a, b in zip(times["together"], times["ours, dense"], strict=True)), 2)
+def _ratio(left: Sequence[float], right: Sequence[float]) -> float:
+    """The median ratio of two loops' times in the same round."""
+    return round(median(a / b for a, b in zip(left, right, strict=True)), 3)
 
 
 def _flops(task: str, model: str, folder: Path) -> float:

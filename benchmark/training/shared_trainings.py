@@ -24,6 +24,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from benchmark.files import make_folder
 from benchmark.training.curve import Curve
 from benchmark.training.engine import Engine
 from benchmark.training.meter import Meter
@@ -103,9 +104,12 @@ class Sharing:
 
 
 def origin_folder(folder: Path, origin: str) -> Path:
-    """The folder, which is made here, of the trainings that plug-ins of one distribution have in common."""
+    """The folder of the trainings that plug-ins of one distribution have in common.
+
+    It is made here, with `folder`, but not what that lies in: a results folder that has vanished is not begun anew.
+    """
     inner = folder / f"trainings-{hashlib.sha256(origin.encode()).hexdigest()[:16]}"
-    inner.mkdir(parents=True, exist_ok=True)
+    make_folder(inner, within=folder.parent)
     return inner
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.results.store import Store
+from benchmark.training.shared_trainings import origin_folder
 from tests.support.command import BENCH, Ended, assert_one_clear_line, bench_process
 
 pytestmark = pytest.mark.runs
@@ -68,6 +69,13 @@ def test_a_results_folder_that_vanishes_is_not_begun_anew(tmp_path: Path) -> Non
     store = Store(tmp_path / "elsewhere")
     assert len([*store]) >= 3
     assert store.problems == []
+
+
+def test_nor_is_it_for_the_trainings_of_a_sweep(tmp_path: Path) -> None:
+    assert origin_folder(tmp_path / "endings", "prunebench").is_dir()
+    with pytest.raises(FileNotFoundError):
+        origin_folder(tmp_path / "results" / "endings", "prunebench")
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_folder_in_the_place_of_another_is_not_written_to(tmp_path: Path) -> None:
