@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
     import ray
@@ -24,6 +26,9 @@ __all__ = ["cluster", "connect", "device_of", "passed_on", "ray"]
 
 PASSED_ON = ("PYTHONPATH", "PRUNEBENCH_PLUGINS", VARIABLE)
 """Variables of the driver that cell servers get, besides their own. The data they find by themselves."""
+
+PATIENCE = 10
+"""Seconds within which something has to answer at the address of a cluster."""
 
 OF_LOCAL_CLUSTERS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # it tells nobody
@@ -67,7 +72,18 @@ def cluster(address: str | None, processors: int | None = None) -> Iterator[dict
 def connect(address: str) -> None:
     """Connect to a cluster, unless this process is connected. Raises PluginError if there is none."""
     if not ray.is_initialized():
+        _knock(address)
         _begin(address=address)
+
+
+def _knock(address: str) -> None:
+    """Raise PluginError if nothing listens at an address with a port. Ray itself tries again for minutes."""
+    try:
+        place = urlsplit(address if "://" in address else f"//{address}")
+        if place.hostname and place.port:
+            socket.create_connection((place.hostname, place.port), timeout=PATIENCE).close()
+    except (OSError, ValueError) as error:  # ValueError: the port is no number
+        raise PluginError(f"there is no Ray cluster at {address}: {one_line(error)}") from None
 
 
 def device_of(device: str, address: str) -> str:

@@ -285,9 +285,10 @@ def test_a_driver_that_is_killed_leaves_nothing_running(mark: str, locally: Path
 
 
 @slow
-def test_no_cluster_at_an_address_is_one_clear_line(mark: str, tmp_path: Path) -> None:
-    ended = with_ray(*WORDS, "--address", "127.0.0.1:9", "--results", tmp_path)
-    assert_one_clear_line(ended, 3, "there is no Ray cluster at 127.0.0.1:9")
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "127.0.0.1:port", "nowhere.invalid:6379"])
+def test_no_cluster_at_an_address_is_one_clear_line(mark: str, tmp_path: Path, address: str) -> None:
+    ended = with_ray(*WORDS, "--address", address, "--results", tmp_path)
+    assert_one_clear_line(ended, 3, f"there is no Ray cluster at {address}: ")
 
 
 @slow
