@@ -284,6 +284,7 @@ def test_the_leaderboard_alone_still_prints(store: Store, bench: Bench) -> None:
     assert "imp" in bench("leaderboard", "--results", store.root, "--format", "csv").out
 
 
+@pytest.mark.slow
 def test_our_own_readme_is_up_to_date(tmp_path: Path) -> None:
     """From the committed records alone. After new ones: bench leaderboard build --format md --out results."""
     results, committed = ROOT / "results", tmp_path / "committed"
