@@ -75,33 +75,39 @@ def ticket_transfer(
     if dense.attrs.get("direction") != "max":
         raise UsageError("targets of ticket-transfer are tasks that are ranked by what is better when it is higher")
     names = list(dict.fromkeys(dense.task))
-    helps = {name: pretraining_helps(study, dense[dense.task == name], rates, gain) for name in names}
-    study.guard("pre-training helps on one task at least", best([*helps.values()]))
+    helped = pretraining_helps(study, dense, rates, gain)
+    study.guard("pre-training helps on one task at least", best([*helped.values()]))
     levels = [float(level) for level in sparsities.split(",")]
     arms = masks_of_tasks(study, begin, levels)
     everything = pd.concat([dense, arms, *(moved(study, begin, arms, name) for name in names)], ignore_index=True)
     for name in names:
-        claims(study, name, everything[everything.task == name], helps[name])
+        claims(study, name, everything[everything.task == name], helped[name])
     first = everything[everything.sparsity.isin([0.0, levels[0]])]
-    study.table(matrix(first, helps), f"score of each mask on each task, at sparsity {levels[0]:g}")
+    study.table(matrix(first, helped), f"score of each mask on each task, at sparsity {levels[0]:g}")
     shown = ["score", "trainings"]
     called = everything.assign(task=everything.task.map(short), source=everything.source.map(short))
     study.table(summary(called, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
-    study.figure("transfer", drawn(first, helps))
+    study.figure("transfer", drawn(first, helped))
     for name in names if len(levels) > 1 else []:
         own = everything[(everything.task == name) & everything.source.isin(["dense", name, *BESIDE])]
         study.figure(f"levels-{name.partition(':')[0]}", curves(own, {"score": f"score on {name}"}, ARMS))
 
 
-def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> Finding:
-    """How much better the start is on a task than networks that are drawn, at the rate that validation chooses."""
-    [name] = set(dense.task)
-    tasks = [name, *(with_option(name, f"rate={rate}") for rate in rates.split(",") if rate)]
+def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> dict[str, Finding]:
+    """By task, how much better the start is than networks that are drawn, at the rate that validation chooses."""
+    added = [f"rate={rate}" for rate in rates.split(",") if rate]
+    tried = {name: [name, *(with_option(name, rate) for rate in added)] for name in dict.fromkeys(dense.task)}
+    study.runs("dense", task=[task for tasks in tried.values() for task in tasks], start="")  # all in one sweep
+    return {name: above_drawn(study, dense[dense.task == name], tasks, gain) for name, tasks in tried.items()}
+
+
+def above_drawn(study: Study, dense: pd.DataFrame, tasks: list[str], gain: float) -> Finding:
+    """How much better the start is on a task than the best, on validation, of networks that are drawn."""
     scratch = [study.runs("dense", task=task, start="") for task in tasks]
     if lost := without_result(*scratch):
         return Finding.incomplete(lost)
     chosen = max(scratch, key=lambda runs: float(runs.validated.mean()))
-    return difference(dense, chosen, above=gain, says=f"on {short(name)}")
+    return difference(dense, chosen, above=gain, says=f"on {short(tasks[0])}")
 
 
 def masks_of_tasks(study: Study, begin: str, levels: list[float]) -> pd.DataFrame:
