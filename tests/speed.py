@@ -1,11 +1,11 @@
 """How fast a training step is: `OMP_NUM_THREADS=1 python -m tests.speed --data-root DIR`.
 
 Side by side, in turns, in one process and on one thread: our engine, dense and masked to 10 %, and this in bfloat16
-(the option `precision` of every task); the bare dense loop that
-any harness sits on (tensors in memory, no masks, no harness); and a loop as harnesses are usually written (a DataLoader
-over transformed images, `torch.nn.utils.prune` for masks); and five networks in one batched step, where they can be, a
-fifth of it. The table gives medians over the rounds of milliseconds per step, and medians of ratios: how many times the
-usual loop's step takes as long as ours, and the bare loop's and the fifth of the batched one over ours, dense.
+(the option `precision` of every task); the bare dense loop that any harness sits on (tensors in memory, no masks, no
+harness); and a loop as harnesses are usually written (a DataLoader over transformed images, `torch.nn.utils.prune` for
+masks); and five networks in one batched step, where they can be, a fifth of it. The table gives medians over the rounds
+of milliseconds per step, and medians of ratios: how many times the usual loop's step takes as long as ours, and the
+bare loop's and the fifth of the batched one over ours, dense.
 """
 
 from __future__ import annotations

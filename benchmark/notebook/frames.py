@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
@@ -101,9 +101,10 @@ def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = 
     """
     from benchmark.leaderboard.figures.by_name import pictures
 
-    if picture not in (known := pictures(Store(_folder(runs)))):
+    if picture not in (known := get_args(Picture)):
         raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
-    return known[picture]([record for record in _records(runs, wanted) if controls or record.cell.control is None])
+    drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
+    return pictures(Store(_folder(runs)))[picture](drawn)
 
 
 def frame(of: Iterable[Record], results: Folder) -> Runs:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from io import StringIO
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
 
 from benchmark import UsageError, board, plot, records
-from benchmark.notebook.frames import Runs
+from benchmark.leaderboard.figures.by_name import pictures
+from benchmark.notebook.frames import Picture, Runs
 from benchmark.results.measured import add
 from benchmark.results.store import Store
 from tests.support import board as made
@@ -93,6 +95,10 @@ def test_figures(folder: Path) -> None:
     assert plot("accuracy-sparsity", folder, algo="snip").axes
 
 
+def test_the_pictures_of_a_notebook_are_those_of_the_command(folder: Path) -> None:
+    assert set(get_args(Picture)) == pictures(Store(folder)).keys()
+
+
 def test_wrong_questions_are_told(folder: Path, tmp_path: Path) -> None:
     runs = records(folder)
     with pytest.raises(UsageError, match="there is no folder"):
@@ -107,6 +113,11 @@ def test_wrong_questions_are_told(folder: Path, tmp_path: Path) -> None:
         UsageError, match="runs are selected by task, algo, model, budget, pattern, sparsity, not by tsk"
     ):
         board(folder, tsk="digits")
+    nowhere = runs.copy()
+    nowhere.attrs = {}
+    for ask in (board, lambda of: plot("layers", of)):
+        with pytest.raises(UsageError, match="these rows name no runs"):
+            ask(nowhere)
     for of in (runs, tmp_path / "none"):
         with pytest.raises(UsageError, match="there is no picture 'accuracy'; there are accuracy-sparsity, "):
             plot("accuracy", of)  # type: ignore[arg-type]
