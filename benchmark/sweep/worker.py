@@ -95,13 +95,23 @@ def work(task: Task, connection: Connection) -> None:
     channel = Channel(connection)
     following: Task | None = task
     while following:
-        with output_to(following.log):
-            try:
-                following = _answer(following, channel)
-            except Exception:  # its own, or the channel's, whose other end is gone when the worker is stopped
-                traceback.print_exc()
-                sys.stderr.flush()
-                os._exit(1)
+        try:
+            with output_to(following.log):
+                following = _answer_or_exit(following, channel)
+        except OSError as error:  # of the log: the results folder has vanished, or cannot be written to
+            with suppress(EOFError):
+                channel.send(failed=f"a log cannot be written: {error}")
+            return
+
+
+def _answer_or_exit(task: Task, channel: Channel) -> Task | None:
+    """As `_answer`. What it raises is printed, and ends this process."""
+    try:
+        return _answer(task, channel)
+    except Exception:  # its own, or the channel's, whose other end is gone when the worker is stopped
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _answer(task: Task, channel: Channel) -> Task | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import subprocess
 import time
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.harness.question import Settings, Unloaded
+from benchmark.results.cell import Cell
 from benchmark.results.store import Store
+from benchmark.sweep.channel import Channel
+from benchmark.sweep.worker import Task, work
 from benchmark.training.shared_trainings import origin_folder
 from tests.support.command import BENCH, Ended, assert_one_clear_line, bench_process
 
@@ -69,6 +74,25 @@ def test_a_results_folder_that_vanishes_is_not_begun_anew(tmp_path: Path) -> Non
     store = Store(tmp_path / "elsewhere")
     assert len([*store]) >= 3
     assert store.problems == []
+
+
+def test_a_worker_whose_log_cannot_be_opened_says_so_in_a_message(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cell = Cell(algorithm="dense", task="digits", model="mlp", sparsity=0.0, budget="smoke", seed=0, options={})
+    method = Unloaded("dense", frozenset(), frozenset())
+    gone = tmp_path / "gone" / "log"
+    task = Task(cell, method, Settings({}), room=tmp_path, folder=tmp_path, shared=tmp_path, log=gone)
+    context = multiprocessing.get_context("spawn")  # a child that prints where this process does
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=work, args=(task, theirs))
+    worker.start()
+    theirs.close()
+    message = Channel(ours).receive()
+    worker.join()
+    assert "No such file or directory" in message["failed"]
+    assert worker.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_nor_is_it_for_the_trainings_of_a_sweep(tmp_path: Path) -> None:
