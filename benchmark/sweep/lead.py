@@ -1,4 +1,4 @@
-"""Leads a sweep: starts workers, passes messages between them and the referee, and stops what takes too long.
+"""Leads a sweep: starts workers, passes messages between them and the referees, and stops what takes too long.
 
 No code of a plug-in can hold up this process: it waits for no single message, and what it receives is JSON.
 """
@@ -24,9 +24,9 @@ from benchmark.sweep.apart import declaration
 from benchmark.sweep.channel import Garbled, Message
 from benchmark.sweep.endings import Endings, Waited
 from benchmark.sweep.folder import graphs_beside
-from benchmark.sweep.fork_server import UNTOLD, forked
+from benchmark.sweep.fork_server import UNTOLD
 from benchmark.sweep.logs import tidy
-from benchmark.sweep.referee_process import preside
+from benchmark.sweep.referees import Referees
 from benchmark.sweep.started import Limits, Started, why_killed
 from benchmark.sweep.work import Done
 from benchmark.sweep.worker_processes import WorkerProcesses
@@ -42,9 +42,10 @@ class Lead:
         done: as of `Work`.
         handover: where to keep what the last cell has handed over.
         algorithms: those whose declarations are known already, by name.
+        jobs: how many workers there may be; where fewer are at work, more referees are.
 
     Attributes:
-        running: the cells that a worker is running, or that the referee is judging.
+        running: the cells that a worker is running, or that wait to be judged.
     """
 
     settings: Settings
@@ -54,13 +55,14 @@ class Lead:
     limits: Limits
     handover: Path | None = None
     algorithms: Mapping[str, Method] = field(default_factory=dict)
+    jobs: int = 1
     running: list[Started] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._workers = WorkerProcesses(self.settings, self.folder)
         self._confined = confinement.version() > 0
         self._endings = Endings[Started](self.store.endings / "ledger")
-        self._call_referee()
+        self._referees = Referees(self.settings, self.store.root)
 
     @property
     def at_work(self) -> int:
@@ -84,24 +86,23 @@ class Lead:
 
     def turn(self) -> None:
         """Wait for messages for a moment, and act on those that have come."""
+        self._referees.assign(max(1, self.jobs - self.at_work))
         working = [started for started in self.running if not started.judged]
-        wait([self._referee.connection, *(started.channel.connection for started in working)], timeout=0.2)
+        wait([*self._referees.connections, *(started.channel.connection for started in working)], timeout=0.2)
         for started in working:
             self._listen(started)
-        self._listen_to_referee()
+        self._listen_to_referees()
 
     def end(self) -> None:
-        """End all processes, the referee's first: folders go with workers, and it reads in them.
+        """End all processes, referees first: folders go with workers, and they read in them.
 
-        What it has just judged is still taken.
+        What they have just judged is still taken.
         """
         try:
-            if any(started.judged for started in self.running) and wait([self._referee.connection], timeout=3):
-                self._listen_to_referee()  # which raises OSError where it cannot write
+            if any(started.judged for started in self.running) and wait(self._referees.connections, timeout=3):
+                self._listen_to_referees()  # which raises OSError where one cannot write
         finally:
-            self._referee_process.kill()  # before its channel is closed, of which it would complain
-            self._referee_process.join()
-            self._referee.close()
+            self._referees.end()
             for started in self.running:
                 if worker := started.worker:
                     worker.end()
@@ -189,54 +190,41 @@ class Lead:
         graphs_beside(started.folder).unlink(missing_ok=True)
         tidy(self.store.log(started.cell))
 
-    # --- the referee --------------------------------------------------------------------------------------------------
-
-    def _call_referee(self) -> None:
-        self._referee_process, self._referee = forked(preside, self.settings, self.store.root)
+    # --- referees -----------------------------------------------------------------------------------------------------
 
     def _to_referee(self, started: Started) -> None:
-        """Have the referee judge what a worker has handed over, or give it the graphs for the next edit."""
+        """Have a referee judge what a worker has handed over, or give it the graphs for the next edit."""
         if len(started.handed["edges"]) == started.handed["edits"] and (worker := started.release()):
             self._workers.release(worker)
         prunes, needs = started.question.algorithm.prunes, started.question.algorithm.needs
         declared = {"prunes": sorted(prunes), "needs": sorted(needs)}
         known = {"folder": str(started.folder), "confined": self._confined, "where": started.question.where}
-        started.asked = True
-        with suppress(EOFError):  # it has ended: the next one is asked again
-            self._referee.send(cell=started.cell.model_dump(), **declared, **known, **started.handed)
+        self._referees.ask(started, {"cell": started.cell.model_dump(), **declared, **known, **started.handed})
 
-    def _listen_to_referee(self) -> None:
-        try:
-            for message in self._referee.poll():
-                self._judged(message)
-        except EOFError:
-            self._referee_process.join()
-            self._replace_referee(self._referee_process.exitcode or 0)
+    def _listen_to_referees(self) -> None:
+        for started, message in self._referees.answers():
+            if started in self.running:  # else it was stopped meanwhile
+                self._judged(started, message)
 
-    def _judged(self, message: Message) -> None:
-        cell = Cell.model_validate(message["of"])
-        started = next((one for one in self.running if one.cell == cell), None)
-        if started is None:  # it was stopped meanwhile
-            return
-        started.asked = False
-        if broken := message.get("broken"):
-            raise OSError(broken)
-        if record := message.get("record"):
-            if self.handover:
-                shutil.copyfile(started.folder / "handover", self.handover)
-            self.done(Record.model_validate(record))
-            self._drop(started)
+    def _judged(self, started: Started, message: Message) -> None:
+        match message:
+            case {"broken": str(error)}:
+                raise OSError(error)
+            case {"record": record}:
+                if self.handover:
+                    shutil.copyfile(started.folder / "handover", self.handover)
+                self.done(Record.model_validate(record))
+                self._drop(started)
+            case {"ended": code}:
+                self._ended(started, code)
+            case _:
+                with suppress(EOFError, Garbled):  # it has ended: it is found out when its turn comes
+                    started.channel.send(edit=len(started.handed["edges"]))
+
+    def _ended(self, started: Started, code: int) -> None:
+        """A referee has ended while it was at this cell, which fails if it is the second one."""
+        started.referees += 1
+        if started.referees == 1:
+            self._to_referee(started)
         else:
-            with suppress(EOFError, Garbled):  # it has ended: it is found out when its turn comes
-                started.channel.send(edit=len(started.handed["edges"]))
-
-    def _replace_referee(self, code: int) -> None:
-        """Call another referee. What the last one was at fails if it has ended a referee before."""
-        before = [started for started in self.running if started.asked]
-        self._call_referee()
-        for started in before:
-            started.referees += 1
-            if started.referees == 1:
-                self._to_referee(started)
-            else:
-                self._fail(started, "failed", f"the referee ended twice while it measured this cell ({code})")
+            self._fail(started, "failed", f"the referee ended twice while it measured this cell ({code})")

@@ -1,4 +1,4 @@
-"""The referee of a sweep: one process that has imported no algorithm, alone reads the test split, and writes records.
+"""A referee of a sweep: a process that has imported no algorithm, reads the test split, and writes records.
 
 The process that leads the sweep tells it where a worker's handover lies; see `benchmark.harness.referee`.
 """
@@ -122,6 +122,6 @@ def preside(settings: Settings, root: Path, connection: Connection) -> None:
         try:
             with output_to(court.log(message)):
                 answer = court.answer(message)
-            channel.send(of=message["cell"], **answer)
+            channel.send(**answer)
         except OSError as error:
-            channel.send(of=message["cell"], broken=error.strerror or str(error))
+            channel.send(broken=error.strerror or str(error))

@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(eq=False)
 class Started:
-    """A cell that a worker is running, or that the referee is judging.
+    """A cell that a worker is running, or that waits to be judged.
 
     Args:
         worker: the process; None as soon as it has nothing more to do for this cell.
@@ -47,7 +47,6 @@ class Started:
         steps: the training steps that the worker last reported.
         moved: when it last reported anything.
         handed: what the referee needs to know of the handover; empty before it.
-        asked: whether an answer of the referee is awaited.
         referees: the referees that have ended while they were at this cell.
     """
 
@@ -59,7 +58,6 @@ class Started:
     steps: int = 0
     moved: float = field(default_factory=time.monotonic)
     handed: Message = field(default_factory=dict)
-    asked: bool = False
     referees: int = 0
     _began: float = 0.0
     _other_seconds: float = 0.0

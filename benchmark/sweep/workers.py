@@ -47,7 +47,7 @@ def run_in_processes(work: Work, jobs: int) -> None:
     """
     with sweep_folder() as folder:
         rest = work.limits, work.handover, work.algorithms
-        lead_cells(work, lambda: jobs, lambda done: Lead(work.settings, work.store, folder, done, *rest))
+        lead_cells(work, lambda: jobs, lambda done: Lead(work.settings, work.store, folder, done, *rest, jobs=jobs))
 
 
 class Leads(Protocol):

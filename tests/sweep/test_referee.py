@@ -21,6 +21,7 @@ from benchmark.sweep import confinement, fork_server
 from benchmark.sweep.channel import Channel, Garbled
 from benchmark.sweep.endings import Endings
 from benchmark.sweep.lead import Lead
+from benchmark.sweep.referees import Referee
 from benchmark.sweep.started import Limits
 from benchmark.sweep.work import Work
 from benchmark.sweep.workers import run_in_processes, sweep_folder
@@ -68,6 +69,11 @@ def lead_of(folder: Path, records: list[Record]) -> Lead:
     return Lead(Settings({"digits": folder}), Store(folder), folder, records.append, Limits())
 
 
+def pid_of(referee: Referee) -> int:
+    assert referee.process.pid is not None
+    return referee.process.pid
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_referee_that_dies_is_replaced_and_a_cell_that_ends_two_of_them_fails(tmp_path: Path, times: int) -> None:
     records: list[Record] = []
@@ -75,13 +81,14 @@ def test_a_referee_that_dies_is_replaced_and_a_cell_that_ends_two_of_them_fails(
     try:
         lead.start(digits())
         for _ in range(times):
-            os.kill(lead._referee_process.pid, signal.SIGSTOP)
-            stopped = lead._referee_process.pid
-            while not (lead.running and lead.running[0].judged) or lead._referee_process.pid != stopped:
+            [referee] = lead._referees.all
+            os.kill(pid_of(referee), signal.SIGSTOP)
+            while not referee.judging:
                 lead.turn()
-            os.kill(stopped, signal.SIGKILL)
-            while lead._referee_process.pid == stopped:
+            os.kill(pid_of(referee), signal.SIGKILL)
+            while referee in lead._referees.all:
                 lead.turn()
+            lead._referees.assign(1)
         while not records:
             lead.turn()
     finally:
@@ -90,9 +97,51 @@ def test_a_referee_that_dies_is_replaced_and_a_cell_that_ends_two_of_them_fails(
     assert times == 1 or "the referee ended twice" in str(records[0].error)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_another_referee_is_called_where_workers_have_nothing_to_do(tmp_path: Path, jobs: int) -> None:
+    records: list[Record] = []
+    lead = Lead(Settings({"digits": tmp_path}), Store(tmp_path), tmp_path, records.append, Limits(), jobs=jobs)
+    try:
+        [first] = lead._referees.all
+        os.kill(pid_of(first), signal.SIGSTOP)
+        lead.start(digits(seed=0))
+        lead.start(digits(seed=1))
+        while lead.at_work or len(records) < jobs - 1:
+            lead.turn()
+        lead.turn()
+        assert first.judging
+        assert len(lead._referees.all) == jobs
+        os.kill(pid_of(first), signal.SIGCONT)
+        while len(records) < 2:
+            lead.turn()
+    finally:
+        lead.end()
+    assert {record.status for record in records} == {"ok"}
+
+
+def test_a_referee_that_ends_takes_no_other_cell_with_it(tmp_path: Path) -> None:
+    records: list[Record] = []
+    lead = lead_of(tmp_path, records)
+    try:
+        [first] = lead._referees.all
+        os.kill(pid_of(first), signal.SIGSTOP)
+        lead.start(digits(seed=0))
+        lead.start(digits(seed=1))
+        while not all(started.judged for started in lead.running) or not first.judging:
+            lead.turn()
+        at, other = sorted(lead.running, key=lambda started: started is not first.judging)
+        os.kill(pid_of(first), signal.SIGKILL)
+        while len(records) < 2:
+            lead.turn()
+    finally:
+        lead.end()
+    assert (at.referees, other.referees) == (1, 0)
+    assert {record.status for record in records} == {"ok"}
+
+
 def test_it_ends_with_the_process_that_leads(tmp_path: Path) -> None:
     lead = lead_of(tmp_path, [])
-    pid = lead._referee_process.pid
+    pid = pid_of(lead._referees.all[0])
     assert Path("/proc", str(pid)).exists()
     lead.end()
     assert not Path("/proc", str(pid)).exists()
