@@ -45,7 +45,7 @@ def ticket_transfer(
     steps: Count = 40,
     seeds: Count = 3,
     sparsities: str = "0.5",
-    rates: str = "0.0005,0.001",
+    rates: str = "0.001",
     gain: Share = 0.02,
 ) -> None:
     """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?
@@ -65,7 +65,7 @@ def ticket_transfer(
         steps: of every training
         seeds: draws of the head and of the order of the data
         sparsities: shares of the weights that are pruned; the matrix is at the first
-        rates: at which networks that are drawn are tried besides the recipe's
+        rates: at which networks that are drawn are tried besides the recipe's own
         gain: how much better the pre-trained network has to be
     """
     study.on(targets.split(";"), model=model, budget=f"{steps}-steps", seeds=seeds)

@@ -15,9 +15,12 @@ from torch.nn import functional as F
 from benchmark import Splits, TensorData, carve
 
 from ._tables import Table, read_table
-from ._vocabulary import Vocabulary, Words
+from ._vocabulary import NOWHERE, Vocabulary, Words
 
 METRICS: dict[str, Literal["max", "min"]] = {"accuracy": "max", "matthews": "max", "loss": "min"}
+
+TOGETHER = 32
+"""Texts that are evaluated at once."""
 
 Labelled = tuple[Tensor, Tensor]
 """Rows of `Words.encoded`, [b, 2, length], and labels, int64 [b]."""
@@ -84,10 +87,27 @@ class Labels:
         return TensorData(words.encoded(table.texts, self.length), labels)
 
 
+def logits(model: nn.Module, batch: Labelled) -> tuple[Tensor, Tensor]:
+    """The outputs for a batch, [b, classes], and its labels.
+
+    Where no gradient is asked for, texts of a length go through the network together, without the padding that all of
+    them have: less than half of the work.
+    """
+    rows, labels = batch
+    if torch.is_grad_enabled():
+        return model(rows), labels
+    lengths = (rows[:, 1] != NOWHERE).sum(dim=1)
+    order = lengths.argsort()
+    parts = zip(rows[order].split(TOGETHER), lengths[order].split(TOGETHER), strict=True)
+    outputs = torch.cat([model(part[:, :, : int(longest[-1])]) for part, longest in parts])
+    return outputs[order.argsort()], labels
+
+
 def evaluate(model: nn.Module, batches: Iterable[Labelled]) -> dict[str, float]:
     """Accuracy, Matthews' correlation (CoLA's metric), and mean cross-entropy over all texts."""
-    found = [(model(rows).double(), labels) for rows, labels in batches]
+    found = [logits(model, batch) for batch in batches]
     outputs, labels = (torch.cat(part).cpu() for part in zip(*found, strict=True))
+    outputs = outputs.double()
     answers = outputs.argmax(dim=1)
     return {
         "accuracy": float((answers == labels).double().mean()),

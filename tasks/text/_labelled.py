@@ -6,8 +6,8 @@ from functools import partial
 
 from benchmark import Recipe, Task, shortened
 
-from ..images._classification import cross_entropy, logits
-from ._classification import METRICS, Labels, evaluate
+from ..images._classification import cross_entropy
+from ._classification import METRICS, Labels, evaluate, logits
 from ._networks import Classifier, Networks
 from ._published import source
 from ._vocabulary import Vocabulary, word_pieces

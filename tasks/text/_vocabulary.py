@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ class Words:
 
     def pieces(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers of each text's pieces, without any at its ends."""
-        return [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encoded(self, texts: Sequence[tuple[str, ...]], length: int) -> Tensor:
         """One or two texts each as [CLS] a [SEP] or [CLS] a [SEP] b [SEP], int32 [n, 2, length]: numbers and segments.
@@ -106,16 +107,17 @@ class Words:
         the longer text first.
         """
         start, end, padding = (self.number(piece) for piece in (START, END, PADDING))
-        rows = torch.full((len(texts), 2, length), NOWHERE, dtype=torch.int32)
-        rows[:, 0] = padding
         parts = [self.pieces([pair[part] for pair in texts]) for part in range(len(texts[0]))]
-        for row, pair in zip(rows, zip(*parts, strict=True), strict=True):
+        numbers, ends = array("i"), list[tuple[int, int]]()
+        for pair in zip(*parts, strict=True):
             kept = _shortened(pair, length - 1 - len(pair))
-            numbers = [start, *(number for part in kept for number in (*part, end))]
-            first = len(kept[0]) + 2
-            row[0, : len(numbers)] = torch.tensor(numbers, dtype=torch.int32)
-            row[1, :first], row[1, first : len(numbers)] = 0, 1
-        return rows
+            row = [start, *(number for part in kept for number in (*part, end))]
+            numbers.extend(row + [padding] * (length - len(row)))
+            ends.append((len(kept[0]) + 2, len(row)))
+        first, last = torch.tensor(ends).unsqueeze(-1).unbind(dim=1)
+        places = torch.arange(length)
+        segments = torch.where(places < first, 0, torch.where(places < last, 1, NOWHERE))
+        return torch.stack([torch.frombuffer(numbers, dtype=torch.int32).view(-1, length), segments.int()], dim=1)
 
 
 def _shortened(parts: Sequence[list[int]], length: int) -> list[list[int]]:
