@@ -20,7 +20,7 @@ from benchmark.pruning.masks import Masks
 from benchmark.results.cell import command
 from benchmark.results.mask_files import Bits, digest
 from benchmark.results.record import Density, LayerCount, Prunable, Record
-from benchmark.training.evaluation import diagnose, evaluate
+from benchmark.training.evaluation import evaluate, examine
 from benchmark.training.meter import live_share
 from benchmark.training.prunable import prunable_of
 from benchmark.training.state import network_digest, tensors
@@ -104,11 +104,9 @@ def _performance(
     """The fields of a record that come from the test and the validation split."""
     if passed:
         return stream_metrics(passed, task, model, splits["test"], splits["validation"])
-    return {
-        "metrics": evaluate(task, model, splits["test"], device),
-        "validation": evaluate(task, model, splits["validation"], device),
-        "diagnosis": diagnose(task, model, splits["test"], device),
-    }
+    metrics, diagnosis = examine(task, model, splits["test"], device)
+    validation = evaluate(task, model, splits["validation"], device)
+    return {"metrics": metrics, "validation": validation, "diagnosis": diagnosis}
 
 
 def _together(question: Question) -> list[str]:

@@ -67,14 +67,17 @@ def rejected(sureness: Floats) -> list[int]:
     return [int(at) for at in told if sureness[at] < cut]
 
 
-def doubts(outputs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Any]:
-    """`selective` by the largest softmax probability.
+Doubt = tuple[Tensor, Tensor]
+"""Of examples [b]: how sure the network is, float64, and whether it is wrong."""
 
-    Args:
-        outputs: logits [b, classes] and labels, int64 [b], a pair for each batch.
-    """
-    sure, wrong = [], []
-    for logits, labels in outputs:
-        sure.append(torch.log_softmax(logits.detach().double(), dim=1).amax(dim=1).cpu())
-        wrong.append((logits.argmax(dim=1) != labels).cpu())
-    return selective(torch.cat(sure).numpy(), torch.cat(wrong).numpy())
+
+def doubt(logits: Tensor, labels: Tensor) -> Doubt:
+    """From logits [b, classes] and labels, int64 [b]; sureness is the largest log of a softmax probability."""
+    sure = torch.log_softmax(logits.detach().double(), dim=1).amax(dim=1)
+    return sure.cpu(), (logits.argmax(dim=1) != labels).cpu()
+
+
+def doubts(found: Iterable[Doubt]) -> dict[str, Any]:
+    """`selective` of all batches together."""
+    sure, wrong = (torch.cat(part).numpy() for part in zip(*found, strict=True))
+    return selective(sure, wrong)

@@ -98,7 +98,7 @@ def logits(model: nn.Module, batch: Labelled) -> tuple[Tensor, Tensor]:
         return model(rows), labels
     lengths = (rows[:, 1] != NOWHERE).sum(dim=1)
     order = lengths.argsort()
-    parts = zip(rows[order].split(TOGETHER), lengths[order].split(TOGETHER), strict=True)
+    parts = zip(*(torch.split(tensor[order], TOGETHER) for tensor in (rows, lengths)), strict=True)
     outputs = torch.cat([model(part[:, :, : int(longest[-1])]) for part, longest in parts])
     return outputs[order.argsort()], labels
 

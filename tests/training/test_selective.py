@@ -17,8 +17,8 @@ from benchmark.harness.network import build
 from benchmark.harness.rerun import differences
 from benchmark.plugins import registry
 from benchmark.results.record import Record
-from benchmark.training.evaluation import diagnose, evaluate
-from benchmark.training.selective import COVERAGES, doubts, rejected, risk, selective
+from benchmark.training.evaluation import evaluate, examine
+from benchmark.training.selective import COVERAGES, doubt, doubts, rejected, risk, selective
 from tests.support.generated import cell, ran
 
 CPU = torch.device("cpu")
@@ -94,7 +94,7 @@ def test_saturated_probabilities_are_compared_in_float64() -> None:
     """Both are 1 in float32; the surer one is right."""
     logits = torch.tensor([[20.0, 0.0], [30.0, 0.0]])
     assert torch.equal(logits.softmax(dim=1).amax(dim=1), torch.ones(2))
-    found = doubts([(logits, torch.tensor([1, 0]))])
+    found = doubts([doubt(logits, torch.tensor([1, 0]))])
     assert found["risk_at"] == {f"{share:g}": 0.5 if round(2 * share) == 2 else 0.0 for share in COVERAGES}
 
 
@@ -103,7 +103,8 @@ def test_every_classifier_tells_its_risks_beside_what_else_it_tells(name: str) -
     task = registry.task(name)
     network = build(task, next(iter(task.models)), 0)
     test = task.data(Path()).test
-    found, metrics = diagnose(task, network, test, CPU), evaluate(task, network, test, CPU)
+    metrics, found = examine(task, network, test, CPU)
+    assert metrics == evaluate(task, network, test, CPU)
     assert found["selective"]["risk_at"]["1"] == pytest.approx(1 - metrics["accuracy"], abs=1e-12)
     classes = test.classes if test.classes is not None else test.node_classes[test.node_classes >= 0]
     assert found["selective"]["examples"] == len(classes)
@@ -112,7 +113,7 @@ def test_every_classifier_tells_its_risks_beside_what_else_it_tells(name: str) -
 
 def test_a_task_without_classes_has_none() -> None:
     network, test = build(toy, "net", 0), toy.data(Path()).test
-    assert diagnose(replace(toy, logits=None), network, test, CPU) == {}
+    assert examine(replace(toy, logits=None), network, test, CPU)[1] == {}
 
 
 def told(**diagnosis: object) -> Record:
