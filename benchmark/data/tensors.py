@@ -65,8 +65,9 @@ class TensorData(Graphless):
         return self.transform(self.inputs.index_select(0, index)), self.targets.index_select(0, index)
 
     def select(self, index: Tensor) -> TensorData:
-        """Copies of the examples at `index`, so that splits share no memory."""
-        return replace(self, inputs=self.inputs[index].clone(), targets=self.targets[index].clone())
+        """Copies of the examples at `index`, int64, so that splits share no memory."""
+        index = index.to(self.index_device)
+        return replace(self, inputs=self.inputs.index_select(0, index), targets=self.targets.index_select(0, index))
 
     def to(self, device: torch.device) -> Self:
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))

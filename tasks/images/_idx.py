@@ -19,12 +19,12 @@ def read_idx(file: Path, dimensions: int) -> Tensor:
     Raises:
         ValueError: the file is no such file, or it is longer or shorter than it says.
     """
-    content = file.read_bytes()
-    begin = 4 + 4 * dimensions
-    if len(content) < begin or content[:4] != bytes([0, 0, BYTES, dimensions]):
-        raise ValueError(f"{file} is no idx file of bytes in {dimensions} dimensions: it begins with {content[:4]!r}")
-    shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, begin, 4)]
+    content, begin = np.fromfile(file, np.uint8), 4 + 4 * dimensions
+    head = content[:begin].tobytes()
+    if len(head) < begin or head[:4] != bytes([0, 0, BYTES, dimensions]):
+        raise ValueError(f"{file} is no idx file of bytes in {dimensions} dimensions: it begins with {head[:4]!r}")
+    shape = [int.from_bytes(head[place : place + 4], "big") for place in range(4, begin, 4)]
     if len(content) - begin != prod(shape):
         sizes = " x ".join(f"{size:,}" for size in shape)
         raise ValueError(f"{file} says that it holds {sizes} bytes, and holds {len(content) - begin:,}")
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=begin).reshape(shape).copy())
+    return torch.from_numpy(content[begin:].reshape(shape))
