@@ -140,7 +140,7 @@ def test_soft_masks_follow_adam_on_movement_and_penalty():
     assert int(ours[best].sum()) >= 75
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_a_strong_penalty_leaves_fewer_above_the_threshold():
     left = [
         written(movement, Notebook(0.2, recipe=replace(PLAIN, steps=400)), soft=True, penalty=penalty, pretrain=0.0)

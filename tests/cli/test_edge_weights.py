@@ -16,6 +16,7 @@ pytestmark = pytest.mark.runs
 WORDS = ("--task", "planted-partition", "--edges", "0.3", "--budget", "smoke", "--jobs", "1", "--device", "cpu")
 
 
+@pytest.mark.slow
 def test_a_weighted_graph_comes_back_bit_for_bit(bench: Bench, tmp_path: Path) -> None:
     results = ("--results", tmp_path / "results")
     methods = "gdc:reweight=true,effective-resistance:reweight=true,effective-resistance"

@@ -56,6 +56,7 @@ def test_zeros_are_measured_in_torch_and_as_compressed_rows(store: Store, bench:
     assert "csr, 3" in again.out, "bench run prints the same board"
 
 
+@pytest.mark.slow
 def test_removed_channels_are_cut_before_they_are_measured(store: Store, bench: Bench) -> None:
     ended = bench("measure", of(store, "channels").key[:12], *QUICK[:2], "--results", store.root, "--format", "json")
     assert ended.code == 0, ended.err

@@ -91,7 +91,8 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "rule"), CASES)
 def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
-    rule(name)
+    with hurried(rule in LONGER):  # the first network of each pattern; the slow tests have all of them
+        rule(name)
 
 
 @pytest.mark.slow

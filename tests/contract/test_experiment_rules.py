@@ -77,7 +77,7 @@ def planted(tmp_path: Path, known: Callable[[Path], None], monkeypatch: pytest.M
     return lay
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_a_sound_one_keeps_every_rule(planted: Callable[[str], None]) -> None:
     planted(SOUND)
     for rule in EXPERIMENT_RULES:

@@ -42,6 +42,7 @@ def test_a_batch_of_any_length_is_answered_as_torch_does() -> None:
         assert torch.allclose(runs(call.tensors), call.of(network), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_networks_of_texts_are_measured_in_onnxruntime() -> None:
     network = Deployed(MeanOfWords().eval(), MeanOfWords().eval(), [], batches)
     found = measure(network, ["onnxruntime"], [1, 7], threads=1, rounds=6)

@@ -95,7 +95,9 @@ def planned(words: list[str]) -> Ended:
     return bench(*words)
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (page != "README.md")) for page in WITH_COMMANDS]
+)
 def test_its_commands_do_what_they_say_or_say_what_they_would_do(page: str, desk: Path) -> None:
     for words in commands_of(page, desk):
         if words[0] in LATER or is_elsewhere(words):

@@ -55,6 +55,7 @@ def test_the_masks_are_those_of_the_built_in_method(own: str, built_in: str) -> 
     assert ours.metrics == pytest.approx(theirs.metrics)
 
 
+@pytest.mark.slow
 def test_slimming_is_that_of_the_built_in_bit_for_bit() -> None:
     model = trial.record("slimming").cell.model
     ours, theirs = (trial.record(name, model=model) for name in ("my-slimming", "slimming"))
@@ -62,6 +63,7 @@ def test_slimming_is_that_of_the_built_in_bit_for_bit() -> None:
     assert (ours.mask_digest, ours.metrics) == (theirs.mask_digest, theirs.metrics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("own", "built_in"), [("my-top-kast", "top-kast"), ("my-str", "soft-threshold")])
 def test_the_others_keep_as_much_as_is_asked_and_learn_as_the_built_in_ones_do(own: str, built_in: str) -> None:
     ours, theirs = trial.record(own, sparsity=0.8), trial.record(built_in, sparsity=0.8)

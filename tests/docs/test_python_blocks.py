@@ -99,6 +99,7 @@ def test_the_check_of_the_tutorial_prints_what_it_says() -> None:
     assert (ended.out + ended.err).splitlines() == shown.splitlines()
 
 
+@pytest.mark.slow
 def test_the_cells_and_the_board_of_the_tutorial_are_those_of_its_command(own: Store, tmp_path: Path) -> None:
     [shown] = [block.text for block in blocks("text", "docs/start.md") if "cells:" in block.text]
     file = new_package.TEMPLATES / "algorithm" / "my_pruner.py"

@@ -35,7 +35,7 @@ def test_a_lost_record_and_another_one_are_told() -> None:
     assert soak.wrong({"a": {}, "b": {"x": 1}, "d": {}}, {"a": {}, "b": {}, "c": {}}) == {"lost": 1, "other": 2}
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path: Path) -> None:
     """IMP, which is killed in the middle of its rounds, goes on with them; in the end no training is left."""
     words = ["run", "--algo", "imp", "--task", "digits", "--steps", "800", "--sparsity", "0.98", "--results"]

@@ -109,6 +109,7 @@ def test_limits_hold(server: CellServer, tmp_path: Path) -> None:
     assert (response.record.status, response.stored) == ("timeout", True)
 
 
+@pytest.mark.slow
 def test_the_process_speaks_json_alone_and_ends_when_nobody_asks_any_more(tmp_path: Path) -> None:
     request = asked(cell(), Store(tmp_path)).model_dump_json()
     command = [sys.executable, "-P", "-c", SERVE]

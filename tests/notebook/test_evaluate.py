@@ -76,6 +76,7 @@ def test_an_interrupt_ends_the_cells_and_keeps_what_is_finished(tmp_path: Path) 
     assert len(Store(tmp_path / "results").records()) == kept, "nothing goes on"
 
 
+@pytest.mark.slow
 def test_names_and_files_and_errors_in_a_process_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -222,7 +222,7 @@ def test_none_is_no_value_of_other_options() -> None:
         registry.algorithm("snip").resolve({"batches": "none"})
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_workers_and_export_make_the_task_of_the_record(flips: Path, own: Store, bench: Bench, tmp_path: Path) -> None:
     ended = bench("run", "--algo", "snip", "--task", "flips:width=7", "--budget", "smoke", "--jobs", "1")
     assert ended.code == 0, ended.err

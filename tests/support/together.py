@@ -43,6 +43,7 @@ def _one(ranks: Ranks, folder: Path, end: Connection, work: Callable[..., Any], 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     store = f"file://{folder / 'meeting'}"
     dist.init_process_group("gloo", store, PATIENCE, rank=ranks.rank, world_size=ranks.count)
+    dist.barrier()  # one that leaves before the others are connected would be another mistake
     try:
         end.send_bytes(pickle.dumps(work(ranks, *arguments)))
     except Exception as problem:

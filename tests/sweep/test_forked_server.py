@@ -59,7 +59,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {kind: of(kind) for kind in ("copy", "new")}
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_a_worker_of_a_copy_finds_what_one_of_a_new_server_does(seen: dict[str, dict[str, Any]]) -> None:
     assert seen["copy"].pop("copied") is True
     assert seen["new"].pop("copied") is False

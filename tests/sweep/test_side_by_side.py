@@ -90,7 +90,7 @@ def test_a_record_says_that_several_processes_have_made_it(answers: dict[str, Re
     assert "1 with notes" in sweep.out
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_costs_are_those_of_the_whole_and_metrics_those_of_one_process(
     answers: dict[str, Record], results: Path, tmp_path: Path
 ) -> None:
@@ -131,7 +131,7 @@ def test_what_one_process_does_is_the_failure_of_the_cell(answers: dict[str, Rec
     assert answers[name].error.startswith(error)
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_others_and_is_tried_once_more(suspects: Path, tmp_path: Path) -> None:
     """In the first attempt, one waits for ever; in the second one, both train."""
     there = os.environ | {"PYTHONPATH": str(suspects), "TMPDIR": str(tmp_path)}

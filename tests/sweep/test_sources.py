@@ -98,6 +98,7 @@ def test_masks_of_another_network_are_skipped_with_the_first_tensor_that_differs
     assert "not of this network: 'conv1.weight' is none there and 16 x 1 x 3 x 3 here" in str(record.error)
 
 
+@pytest.mark.slow
 def test_bench_info_and_check_need_no_record(bench: Bench) -> None:
     assert "the key of a record" in bench("info", "ticket").out
     found = json.loads(bench("check", "ticket", "--format", "json").out)

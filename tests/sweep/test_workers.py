@@ -128,6 +128,7 @@ def test_a_worker_that_is_killed_twice_leaves_no_record(
     assert "the same command tries it again" in line
 
 
+@pytest.mark.slow
 def test_what_was_killed_is_tried_again_by_the_next_run(sweep: Ended, suspects: Path, results: Path) -> None:
     words = ["run", "--algo", "killed,raises,dense", *SMOKE, "--sparsity", "0", "--dry-run", "--results", str(results)]
     assert "3 cells: 2 answered already, 1 to run" in bench_process(*words, PYTHONPATH=suspects).err

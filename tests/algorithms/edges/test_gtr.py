@@ -74,6 +74,7 @@ def test_a_component_too_large_for_dense_matrices_is_refused(monkeypatch):
         gtr.additions(ring(8), 1)
 
 
+@pytest.mark.slow
 def test_on_cora(real_data):
     graph = cora(real_data)
     log = gtr.additions(graph, 2)

@@ -246,6 +246,7 @@ def test_too_few_words_are_errors(words: Words) -> None:
         packed([""] * 99, words, 20)
 
 
+@pytest.mark.slow
 def test_masked_rows_of_a_corpus_are_the_same_at_every_reading(real_data: Path) -> None:
     rows = Packed(Corpus("SST-2"), Vocabulary("SST-2:500", word_pieces), 40)
     first, second = rows.load(real_data), rows.load(real_data)

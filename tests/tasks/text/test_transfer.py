@@ -49,6 +49,7 @@ def asked(bench: Bench, own: Store, data: Path) -> Asked:
     return ask
 
 
+@pytest.mark.slow
 def test_a_mask_of_two_labels_serves_masked_words_and_three_labels(asked: Asked) -> None:
     [start] = asked("dense", f"mlm:corpus=films,{FILMS}")
     [source] = asked("imp:rounds=2,rewind=0", f"text:folder=films,{FILMS}", "--start", start.key[:12])
@@ -57,6 +58,7 @@ def test_a_mask_of_two_labels_serves_masked_words_and_three_labels(asked: Asked)
         assert moved.mask_digest == source.mask_digest
 
 
+@pytest.mark.slow
 def test_one_shot_masks_depend_on_the_start_alone(asked: Asked) -> None:
     [start] = asked("dense", f"mlm:corpus=films,{FILMS}")
     words: tuple[Any, ...] = ("--start", start.key[:12], "--seeds", "2")
