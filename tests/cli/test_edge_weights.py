@@ -34,6 +34,7 @@ def test_a_weighted_graph_comes_back_bit_for_bit(bench: Bench, tmp_path: Path) -
     assert network_digest(load_file(tmp_path / "net" / "weights.safetensors")) == record.network_digest
 
 
+@pytest.mark.slow
 def test_a_second_method_that_would_weight_them_is_skipped_and_says_why(bench: Bench, tmp_path: Path) -> None:
     ended = bench("run", "--algo", "gdc+dspar:gdc.reweight=true,dspar.reweight=true", *WORDS, "--results", tmp_path)
     [record] = Store(tmp_path)

@@ -101,7 +101,7 @@ def test_it_runs_as_any_method_and_is_told_when_it_was_edited(file: Path) -> Non
     assert "1 answered by other code (bench run --rerun stale)" in again.err
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_mistakes_are_one_clear_line(file: Path) -> None:
     words = ("--task", "digits", "--results", file.parent / "results")
     assert_one_clear_line(bench_process("run", "--algo", "./nowhere.py", *words), 2, "there is no file ./nowhere.py")

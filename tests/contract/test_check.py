@@ -77,8 +77,8 @@ LONGER = [
 """Rules that look at every network."""
 
 
-COSTLY = {"continuous-sparsification", "fisher", "soft-threshold", "taylor"}
-"""Algorithms whose runs on every network take more than five seconds."""
+COSTLY = {"continuous-sparsification", "fisher", "instability", "ntk-sap", "soft-threshold", "synflow", "taylor"}
+"""Algorithms whose runs take seconds each."""
 
 CASES = [
     pytest.param(
@@ -211,6 +211,7 @@ def test_an_option_without_a_meaning_is_told(broken: Callable[..., str]) -> None
     assert broken(algorithm_rules.is_documented, suspect) == "the docstring does not say what 'obscure' means"
 
 
+@pytest.mark.slow
 def test_one_weight_too_few_is_told_with_the_pattern(broken: Callable[..., str]) -> None:
     @algorithm()
     def suspect(run: Run) -> None:

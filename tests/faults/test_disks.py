@@ -39,6 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", folder], capture_output=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("mount"), reason="there is no mount")
 def test_a_full_disk_ends_the_sweep_in_a_line_and_keeps_what_is_finished(disk: Path, tmp_path: Path) -> None:
     full = bench_process(*WORDS, disk / "results", "--seeds", "9")

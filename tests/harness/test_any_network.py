@@ -30,7 +30,9 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("model", KINDS)
+@pytest.mark.parametrize(
+    "model", [next(iter(KINDS)), *(pytest.param(kind, marks=pytest.mark.slow) for kind in [*KINDS][1:])]
+)
 def test_every_method_prunes_it(model: str) -> None:
     for name, options in METHODS.items():
         record = record_of(name, model, **options)

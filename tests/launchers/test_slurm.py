@@ -238,8 +238,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             os.killpg(int(pid), signal.SIGKILL)
 
 
-@pytest.mark.runs
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_jobs_make_the_records_that_workers_make(
     fake: Path, own: Store, bench: Bench, tmp_path: Path, jobs: int
 ) -> None:

@@ -27,6 +27,7 @@ def store(bench: Bench, tmp_path: Path) -> Store:
     return store
 
 
+@pytest.mark.slow
 def test_a_packed_run_is_as_good_as_a_new_one(store: Store, bench: Bench, tmp_path: Path) -> None:
     first, second = store
     words = ("--results", store.root)

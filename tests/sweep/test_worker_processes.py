@@ -44,9 +44,8 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WorkerProcess]:
     return processes
 
 
-@pytest.mark.parametrize(
-    "words", [pytest.param(SEVERAL, id="weights"), pytest.param(GRAPHS, id="edges", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [SEVERAL, GRAPHS], ids=["weights", "edges"])
 def test_one_process_answers_all_cells_of_a_task_as_one_for_each_does(
     bench: Bench, tmp_path: Path, begun: list[WorkerProcess], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:

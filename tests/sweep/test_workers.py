@@ -142,6 +142,7 @@ def test_a_cell_is_tried_once_more_after_its_worker_was_killed(suspects: Path, t
     assert records["unlucky"].metrics == records["dense"].metrics
 
 
+@pytest.mark.slow
 def test_a_cell_is_tried_once_more_after_its_server_and_its_worker_were_killed(suspects: Path, tmp_path: Path) -> None:
     """Its exit code is not to be had any more, as the server alone could tell it."""
     words = ["run", "--algo", "waits", *SMOKE, "--sparsity", "0", "--results", str(tmp_path)]
@@ -366,6 +367,7 @@ def outcome(bench: Bench, results: Path, jobs: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_jobs_do_not_change_a_bit(bench: Bench, tmp_path: Path) -> None:
     here = outcome(bench, tmp_path, "0")
     assert outcome(bench, tmp_path, "1") == here

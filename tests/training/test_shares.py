@@ -251,10 +251,9 @@ def both(folder: Path, *words: Any) -> Left:
 
 
 ALIKE = [
-    pytest.param("magnitude", {}, RECIPE, "net", id="magnitude with dropout"),
-    pytest.param("steps", {}, UNEVEN, "net", id="edited gradients"),
     pytest.param("granet", {"interval": 4}, UNEVEN, "residual", id="granet"),
-    pytest.param("soft-threshold", {}, UNEVEN, "residual", id="thresholds that train themselves"),
+    pytest.param("magnitude", {}, RECIPE, "net", id="magnitude with dropout", marks=pytest.mark.slow),
+    pytest.param("steps", {}, UNEVEN, "net", id="edited gradients", marks=pytest.mark.slow),
     *(
         pytest.param(name, options, UNEVEN, "residual", id=name, marks=pytest.mark.slow)
         for name, options in {
@@ -263,6 +262,7 @@ ALIKE = [
             "imp": {"fraction": 0.5},
             "edge-popup": {},
             "movement": {},
+            "soft-threshold": {},
             "sr-ste": {},
             "continuous-sparsification": {},
             "gem-miner": {},

@@ -159,6 +159,7 @@ def test_labels_are_smoothed_in_training_alone() -> None:
     assert measured["loss"] == pytest.approx(float(plain.detach()))
 
 
+@pytest.mark.slow
 def test_the_real_images_are_read(real_data: Path, own: Store) -> None:
     task = registry.task("imagenet-subset")
     splits = task.data(real_data)

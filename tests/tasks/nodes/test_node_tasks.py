@@ -180,7 +180,7 @@ PRUNERS = [
 
 
 @pytest.mark.runs
-@pytest.mark.parametrize("model", ["gcn", "sage", "gat"])
+@pytest.mark.parametrize("model", ["gcn", *(pytest.param(model, marks=pytest.mark.slow) for model in ("sage", "gat"))])
 @pytest.mark.parametrize(("algorithm", "options"), PRUNERS, ids=[name for name, _ in PRUNERS])
 def test_every_kind_of_pruner_runs_on_every_kind_of_network(
     algorithm: str, options: dict[str, object], model: str

@@ -69,6 +69,7 @@ def test_one_shot_masks_depend_on_the_start_alone(asked: Asked) -> None:
     assert other.mask_digest == records[0].mask_digest
 
 
+@pytest.mark.slow
 def test_a_start_of_another_vocabulary_is_refused_before_anything_runs(asked: Asked, bench: Bench, data: Path) -> None:
     [start] = asked("dense", f"mlm:corpus=films,{FILMS}")
     task = "text:folder=films,vocabulary=stars:60,length=16"
