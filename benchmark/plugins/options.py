@@ -189,7 +189,8 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
     if isinstance(kind, str):
         kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
     kind, documented, absent = _without_metadata(kind)
-    described = re.search(rf"^\s*{parameter.name}: (.+(?:\n\s{{12,}}.+)*)", function.__doc__ or "", re.MULTILINE)
+    text = inspect.getdoc(function) or ""  # without indentation, which Python 3.13 strips itself
+    described = re.search(rf"^ *{parameter.name}: (.+(?:\n {{8,}}.+)*)", text, re.MULTILINE)
     meaning = described[1] if described else documented
     return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()), absent)
 
