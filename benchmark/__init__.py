@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from benchmark import graphs, schedules, scores
     from benchmark.data.dataset import DatasetData
+    from benchmark.data.kept import kept
     from benchmark.data.source import DataSource, Download
     from benchmark.data.splits import Batch, Data, Graphless, Splits
     from benchmark.data.tensors import TensorData, carve, carved
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "benchmark.data.dataset": ("DatasetData",),
+    "benchmark.data.kept": ("kept",),
     "benchmark.data.source": ("DataSource", "Download"),
     "benchmark.data.splits": ("Batch", "Data", "Graphless", "Splits"),
     "benchmark.data.tensors": ("TensorData", "carve", "carved"),
@@ -165,6 +167,7 @@ __all__ = [
     "keep_each",
     "keep_top",
     "keep_units",
+    "kept",
     "noise",
     "norm_scales",
     "paired",

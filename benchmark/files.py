@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 
 def user_cache() -> Path:
@@ -73,6 +73,13 @@ def write(content: bytes, path: Path, within: Path | None = None) -> None:
         raise
 
 
+def own(file: IO[bytes]) -> None:
+    """Raise ValueError if a file that is open is not the user's, or others can write to it."""
+    state = os.fstat(file.fileno())
+    if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        raise ValueError("others may have written it")
+
+
 @dataclass(frozen=True)
 class CacheFile:
     """A file in the user's cache, of what is made from the files of one folder; it may be thrown away at any time.
@@ -100,9 +107,7 @@ class CacheFile:
     def load(self) -> Any:
         """The values. Raises OSError or ValueError if there are none that can be used."""
         with self.path.open("rb") as opened:
-            state = os.fstat(opened.fileno())
-            if state.st_uid != os.geteuid() or state.st_mode & 0o022:
-                raise ValueError("others may have written it")
+            own(opened)
             head, content = opened.readline(), opened.read()
         if head != self.head(content):
             raise ValueError("it is damaged, or made by other code")

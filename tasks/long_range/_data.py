@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from torch_geometric.data import Data as Graph
 from torch_geometric.data import download_url
 from torch_geometric.datasets import LRGBDataset
 
-from benchmark import Splits, read_pickle, read_tensors, user_cache
+from benchmark import Splits, kept, read_pickle, read_tensors
 
 from ..graphs.checks import check_classes, check_ends, check_finite, require
 from ..graphs.data import GraphData
@@ -69,11 +69,8 @@ class Source:
 def load(source: Source, encodings: tuple[str, ...], folder: Path) -> Splits:
     """Load the published splits. They are encoded once and cached, since encoding takes minutes."""
     files = [folder / file for file in source.files]
-    cached = user_cache() / "processed" / f"{source.name}-{_key(files, encodings)}.pt"
-    try:
-        stored = read_tensors(cached)
-    except ValueError:  # it is not there, or damaged
-        stored = _encoded(source, encodings, files, cached)
+    name = f"processed/{source.name}-{_key(files, encodings)}"
+    stored = kept(name, partial(_encoded, source, encodings, files))
     splits = [GraphData(values, per, ptr, portion=100) for values, per, ptr in stored]
     return Splits(*(_standardised(data, splits[0]) for data in splits) if source.kind == "pixels" else splits)
 
@@ -88,15 +85,10 @@ def load_published(source: Source, encodings: tuple[str, ...], folder: Path) -> 
     return splits
 
 
-def _encoded(source: Source, encodings: tuple[str, ...], files: list[Path], cached: Path) -> Any:
-    """Read and encode the splits, and keep them in a file."""
+def _encoded(source: Source, encodings: tuple[str, ...], files: list[Path]) -> Any:
+    """Read and encode the splits."""
     with threadpool_limits(1):  # more threads slow down matrices this small
-        stored = [_plain(read(source, encodings, file)) for file in files]
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    part = cached.with_suffix(f".{os.getpid()}")
-    torch.save(stored, part)
-    part.replace(cached)
-    return stored
+        return [_plain(read(source, encodings, file)) for file in files]
 
 
 def _key(files: list[Path], encodings: tuple[str, ...]) -> str:

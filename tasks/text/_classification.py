@@ -52,6 +52,11 @@ class Labels:
         names = ("train", "dev", "test") if self.tested else ("train", "dev")
         return tuple(f"{self.folder}/{name}.tsv" for name in names)
 
+    def sources(self, root: Path) -> list[Path]:
+        """Those of the three tables that are there."""
+        tables = [root / self.folder / f"{name}.tsv" for name in ("train", "dev", "test")]
+        return [table for table in tables if table.is_file()]
+
     def load(self, root: Path) -> Splits:
         """The splits. Validation is `dev.tsv` where `test.tsv` has labels; else that is the test split.
 

@@ -21,7 +21,7 @@ def continued(corpus: str, length: int, vocabulary: str) -> Task:
     )
     return networks.task(
         recipes={"smoke": shortened(full, 10), "short": shortened(full, 1_000), "full": full},
-        data=source(rows.load, rows.corpus, pieces),
+        data=source(rows, rows.corpus, pieces),
         loss=loss,
         evaluate=evaluate,
         metrics=METRICS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,11 @@ class Corpus:
     def files(self) -> tuple[str, ...]:
         """What `read` needs, relative to the data root."""
         return (self.name,)
+
+    def sources(self, root: Path, splits: Iterable[int] = range(len(SPLITS))) -> list[Path]:
+        """The files of these splits, or the only file. Raises ValueError if the folder lacks one of them."""
+        place = root / self.name
+        return [_file(place, SPLITS[number]) for number in splits] if place.is_dir() else [place]
 
     def read(self, root: Path) -> list[list[str]]:
         """The texts for training, validation and test. Of tables, no text for training is a part of another one.

@@ -34,7 +34,7 @@ def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int
     return networks.task(
         recipes=recipes(RATES["bert-mini"], epoch),
         model_recipes={name: recipes(rate, epoch) for name, rate in RATES.items()},
-        data=source(labels.load, labels, pieces),
+        data=source(labels, labels, pieces),
         loss=cross_entropy,
         evaluate=evaluate,
         metrics=METRICS,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from benchmark import DataSource, Download, Splits
+from benchmark import DataSource, Download
 
+from ._once import Readable, Rows, once
 from ._vocabulary import BERT, BERTS_WORDS
 
 _SST2 = "https://raw.githubusercontent.com/awake020/pytorch_Bert_sst2/ce2ab1719d32182e6233b24b2de246bd32814fde/SST-2"
@@ -30,15 +30,9 @@ FOLDERS = {"SST-2": _SST2, BERT: _BERT}
 """Where the files of a folder are."""
 
 
-class Readable(Protocol):
-    """What is read from files and folders below the data root."""
-
-    @property
-    def files(self) -> tuple[str, ...]: ...
-
-
-def source(load: Callable[[Path], Splits], *readables: Readable) -> DataSource:
-    """The data source of all that `load` reads, with a download if all of it is published."""
+def source(rows: Rows, *readables: Readable) -> DataSource:
+    """The data source of rows that are made from these, with a download if all of them are published."""
+    load = partial(once, rows, readables)
     names = (name for readable in readables for name in readable.files)
     needed = tuple(dict.fromkeys(file for name in names for file in _published(name) or [name]))
     checksums = {file: DIGESTS[file] for file in needed if file in DIGESTS}

@@ -71,6 +71,10 @@ class Vocabulary:
         """Of its name, 63 bits: networks carry it, so that none begins with the words of another vocabulary."""
         return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big") >> 1
 
+    def sources(self, root: Path) -> list[Path]:
+        """The files that it is read or learnt from. Raises ValueError as `read`."""
+        return self.corpus.sources(root, [0]) if self.corpus else [listed(root / self.name)]
+
     def read(self, root: Path) -> Words:
         """The vocabulary, from a data folder. Raises ValueError if the folder holds none."""
         if self.corpus and self.size:
@@ -153,11 +157,20 @@ def byte_pairs(texts: Sequence[str], size: int) -> Tokenizer:
     return tokenizer
 
 
+def listed(folder: Path) -> Path:
+    """The file of the vocabulary of a folder. Raises ValueError if there is none."""
+    for file in (folder / "tokenizer.json", folder / "vocab.txt"):
+        if file.is_file():
+            return file
+    raise ValueError(f"{folder} has neither tokenizer.json nor vocab.txt")
+
+
 def found(folder: Path) -> Tokenizer:
     """The vocabulary of a folder. Raises ValueError if there is none."""
     from tokenizers import Tokenizer
 
-    if (file := folder / "tokenizer.json").is_file():
+    file = listed(folder)
+    if file.suffix == ".json":
         try:
             tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:  # tokenizers raises nothing more specific
@@ -165,9 +178,7 @@ def found(folder: Path) -> Tokenizer:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
-    if (file := folder / "vocab.txt").is_file():
-        return _of_bert({word: number for number, word in enumerate(read_text(file).removesuffix("\n").split("\n"))})
-    raise ValueError(f"{folder} has neither tokenizer.json nor vocab.txt")
+    return _of_bert({word: number for number, word in enumerate(read_text(file).removesuffix("\n").split("\n"))})
 
 
 def knows_berts_words(folder: Path) -> bool:

@@ -33,7 +33,7 @@ def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: Vocabul
     return networks.task(
         recipes=recipes(1e-3),
         model_recipes={"minilm": recipes(5e-4), "hf": recipes(1e-4)},
-        data=source(rows.load, rows.corpus, pieces),
+        data=source(rows, rows.corpus, pieces),
         loss=loss,
         evaluate=evaluate,
         metrics=METRICS,
