@@ -33,7 +33,8 @@ class Endings(Generic[Worker]):
     """The ledger of a sweep with several workers.
 
     Args:
-        folder: where it is written down, for a later sweep, if this one is killed, and for other drivers.
+        folder: where it is written down, for a later sweep, if this one is killed, and for other drivers:
+            `<results>/endings/ledger`.
     """
 
     folder: Path | None = None
@@ -71,7 +72,8 @@ class Endings(Generic[Worker]):
     def _write(self, place: Place) -> None:
         if self.folder:
             with suppress(OSError):  # a disk that is full: this sweep knows it, a later one trains again
-                write(json.dumps(vars(self._made[place])).encode(), self.folder / _name(place))
+                results = self.folder.parent.parent  # one that has vanished is not begun anew
+                write(json.dumps(vars(self._made[place])).encode(), self.folder / _name(place), within=results)
 
     def _written(self, place: Place) -> Made | None:
         """What an earlier sweep, or another driver, has written down of a training."""

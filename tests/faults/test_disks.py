@@ -15,6 +15,7 @@ from benchmark.harness.question import Settings, Unloaded
 from benchmark.results.cell import Cell
 from benchmark.results.store import Store
 from benchmark.sweep.channel import Channel
+from benchmark.sweep.endings import Endings
 from benchmark.sweep.worker import Task, work
 from benchmark.training.shared_trainings import origin_folder
 from tests.support.command import BENCH, Ended, assert_one_clear_line, bench_process
@@ -101,6 +102,18 @@ def test_nor_is_it_for_the_trainings_of_a_sweep(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         origin_folder(tmp_path / "results" / "endings", "prunebench")
     assert not (tmp_path / "results").exists()
+
+
+def test_nor_for_what_is_written_down_of_them(tmp_path: Path) -> None:
+    results, place = tmp_path / "results", ("prunebench", "a training")
+    ledger = Endings[str](results / "endings" / "ledger")
+    for digest in ("before", "after"):
+        ledger.claim("worker", place)
+        ledger.made("worker", place, digest, steps=1)
+        assert not results.exists()
+    results.mkdir()
+    ledger.made("worker", place, "there", steps=2)
+    assert len([*(results / "endings" / "ledger").iterdir()]) == 1
 
 
 def test_a_folder_in_the_place_of_another_is_not_written_to(tmp_path: Path) -> None:
