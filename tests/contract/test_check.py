@@ -91,7 +91,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "rule"), CASES)
 def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
-    with hurried(rule in LONGER):  # the first network of each pattern; the slow tests have all of them
+    with hurried(rule in LONGER):  # few steps, and of most patterns one network; the slow tests have all
         rule(name)
 
 

@@ -82,6 +82,15 @@ def test_a_test_table_that_appears_is_read(films: Path, tmp_path: Path) -> None:
     assert len(read(LABELS, tmp_path).train) > len(before.train), "validation is dev.tsv now"
 
 
+def test_the_same_bytes_under_another_name_are_read_anew(films: Path, tmp_path: Path) -> None:
+    rows = ROWS[1]
+    before = read(rows, tmp_path)
+    (films / "train.tsv").rename(films / "train.txt")
+    after = read(rows, tmp_path)
+    assert not same(before, after), "the lines of a text, labels included"
+    assert same(after, rows.load(tmp_path))
+
+
 def test_another_way_of_reading_gives_other_rows(tmp_path: Path) -> None:
     before = read(LABELS, tmp_path)
     assert read(replace(LABELS, length=9), tmp_path).train.batch(torch.tensor([0]))[0].shape[-1] == 9
