@@ -53,12 +53,18 @@ def _traced(network: nn.Module, call: Call, sizes: Sequence[dict[int, Any]]) -> 
         kinds = ", ".join(sorted({type(value).__name__ for value in (*call.args, *call.named.values())}))
         raise Inapplicable(f"this network is called with {kinds}, which no file of a program takes: only tensors")
     shapes: Any = tuple(sizes) if call.args else dict(zip(call.named, sizes, strict=True))
-    plain = deepcopy(network).to(memory_format=torch.contiguous_format)
     try:
-        with _quiet():
-            return torch.export.export(plain, call.args, call.named, dynamic_shapes=shapes)
+        with quiet():
+            return torch.export.export(_contiguous(network), call.args, call.named, dynamic_shapes=shapes)
     except Exception as problem:  # torch.export fails in many ways
         raise Inapplicable(f"torch.export cannot trace this network: {one_line(problem)[:300]}") from problem
+
+
+def _contiguous(network: nn.Module) -> nn.Module:
+    """The network, or a copy if it has tensors in another layout; torch 2.11 cannot copy weights of 2:4."""
+    if all(tensor.is_contiguous() for tensor in network.state_dict().values()):
+        return network
+    return deepcopy(network).to(memory_format=torch.contiguous_format)
 
 
 def onnx_bytes(exported: Any) -> bytes:
@@ -71,7 +77,7 @@ def onnx_bytes(exported: Any) -> bytes:
     if not available():
         raise PluginError("ONNX needs the packages of an extra: pip install 'prunebench[onnx]'")
     try:
-        with _quiet():
+        with quiet():
             found = torch.onnx.export(exported, verbose=False)
         assert found is not None
         return bytes(found.model_proto.SerializeToString())
@@ -107,7 +113,7 @@ def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporter's notes to its developers."""
     logger = getLogger("torch.onnx")
     level = logger.level

@@ -72,5 +72,5 @@ def test_a_sign_of_life_reads_nothing(
     with progress.progress(planned, 1) as shown:
         for steps in (1, 2, 3):
             shown.running([SimpleNamespace(cell=open_, since=time.monotonic(), steps=steps)], 0)
-    assert capsys.readouterr().err.splitlines() == [f"0/1  imp 1 step {n}  about 8 s left" for n in (1, 2, 3)]
+    assert capsys.readouterr().err.strip().splitlines() == [f"0/1  imp 1 step {n}  about 8 s left" for n in (1, 2, 3)]
     assert not read

@@ -21,7 +21,7 @@ RED = Image.new("RGB", (8, 8), (200, 40, 0))
 def test_sixteen_bits_keep_their_tones(tmp_path: Path, kind: str) -> None:
     tones = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
     file = tmp_path / f"a.{'pgm' if kind == 'ppm' else kind}"
-    Image.fromarray(tones).save(file)
+    Image.fromarray(tones.astype(np.int32) if kind == "ppm" else tones).save(file)  # as Pillow 10 has to be given it
     expected = torch.from_numpy((tones / 65_535 * 255).round()).to(torch.uint8)
     assert torch.equal(decoded(file, 8), expected.expand(3, 8, 8))
 
