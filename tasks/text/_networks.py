@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, BertConfig, OPTConfig
+from transformers.models.bert import modeling_bert  # noqa: F401  # two seconds, which workers that are forked then save
+from transformers.models.opt import modeling_opt  # noqa: F401
 
 from benchmark import Task, UsageError, fetched, user_cache
 
@@ -44,8 +47,6 @@ class _Network(nn.Module):
 
 class _Encoder(_Network):
     def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        from transformers import AutoModel
-
         super().__init__(vocabulary)
         self.body: Any = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
         if hasattr(self.body, "pooler"):
@@ -104,8 +105,6 @@ class Continuer(_Network):
     """The next word at every place of a text."""
 
     def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        from transformers import AutoModelForCausalLM
-
         super().__init__(vocabulary)
         self.body: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
 
@@ -178,8 +177,6 @@ class Networks:
         return load_file(file)
 
     def _named(self, name: str, **changed: int) -> nn.Module:
-        from transformers import BertConfig, OPTConfig
-
         if self.vocabulary.size is None:
             raise UsageError(f"{name} has no words of its own: give vocabulary={BERT_OR_LEARNT}")
         sizes: dict[str, Any] = (
@@ -198,8 +195,6 @@ class Networks:
         return partial(self._named, "minilm", num_hidden_layers=int(layers))
 
     def _of_folder(self, folder: str) -> Callable[[], nn.Module]:
-        from transformers import AutoConfig
-
         config = AutoConfig.from_pretrained(located(folder), local_files_only=True)
         if self.vocabulary.size not in {None, config.vocab_size}:
             raise UsageError(
