@@ -8,6 +8,7 @@ import inspect
 import symtable
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -74,10 +75,8 @@ class _Pieces:
             raise UsageError(
                 f"{self._pruner}: {one.__name__} uses variables of a function around it; define it outside"
             )
-        try:
-            source = textwrap.dedent(inspect.getsource(one)).rstrip()
-        except (OSError, TypeError):
-            raise UsageError(f"{self._pruner}: there is no source of {one.__name__}; write it to a file") from None
+        if (source := _source(one)) is None:
+            raise UsageError(f"{self._pruner}: there is no source of {one.__name__}; write it to a file")
         for name in sorted(_free(source) - self._known):
             self._add(name)
         self.definitions.append(source)
@@ -122,6 +121,18 @@ def _is_plain(value: Any) -> bool:
         return bool(ast.literal_eval(repr(value)) == value)
     except (ValueError, SyntaxError):
         return False
+
+
+def _source(one: Any) -> str | None:
+    """The source of a function or class; None if there is none, or it is of something else.
+
+    Python 3.13 takes a function of `exec` for one of the `python -c` that runs it.
+    """
+    with suppress(OSError, TypeError, SyntaxError):
+        source = textwrap.dedent(inspect.getsource(one)).rstrip()
+        if [getattr(statement, "name", None) for statement in ast.parse(source).body] == [one.__name__]:
+            return source
+    return None
 
 
 def _free(source: str) -> set[str]:

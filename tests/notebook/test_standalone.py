@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import runpy
 from math import sqrt as root
@@ -118,6 +119,14 @@ def test_a_pruner_without_source_is_told() -> None:
     exec("@algorithm()\ndef typed(run):\n    run.train()", space)
     with pytest.raises(UsageError, match="typed: there is no source of typed; write it to a file"):
         standalone(space["typed"])
+
+
+@pytest.mark.parametrize("other", ["import sys\nexec(eval(sys.stdin.readline()))", "def other(run): ...", "else:", ""])
+def test_the_source_of_something_else_is_none(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    """As Python 3.13 returns what was given to `python -c` for a function that `exec` made."""
+    monkeypatch.setattr(inspect, "getsource", lambda one: other)
+    with pytest.raises(UsageError, match="there is no source of with_all; write it to a file"):
+        standalone(with_all)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
