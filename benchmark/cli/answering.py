@@ -17,6 +17,7 @@ from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import registry
 from benchmark.results.outcome import Answer
+from benchmark.results.spelling import choices
 from benchmark.results.store import Store
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def answering(parts: Sequence[Mapping[str, Any]], store: Store, means: Means, dr
         require_known(part)
     if means.jobs != 0 and not dry and means.place.is_here:
         names = [name for part in parts for name in (*part.get("algo", []), *part.get("task", []))]
-        warm_up(names, means.device)
+        warm_up(choices(names), means.device)
     from benchmark.sweep.apart import Declarations
     from benchmark.sweep.plan import Plan, plan
 

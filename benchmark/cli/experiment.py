@@ -15,7 +15,7 @@ from benchmark.cli.completion import names_of
 from benchmark.cli.dry_run import print_plan
 from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
 from benchmark.cli.output import console, data_root_option, emit, format_option, machine_options, results_option, usable
-from benchmark.cli.sweeping import announce, sweep
+from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.machine import cores
 from benchmark.plugins import catalog, registry
 from benchmark.results.lookup import find_record
@@ -130,6 +130,8 @@ class Asking:
                 print_plan(planned, self.data_root, self.form)
                 raise Pending
             if planned.run:
+                if self.place.is_here and self.jobs != 0:
+                    warm_up([one for asked in selections for one in (*asked.algorithms, *asked.tasks)], self.device)
                 limits = Limits(None, 900.0)
                 sweep(
                     planned,

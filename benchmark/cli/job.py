@@ -11,6 +11,7 @@ from benchmark.cli.launching import local
 from benchmark.cli.output import usable
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.machine import cores
+from benchmark.results.spelling import Choice
 from benchmark.results.store import Store
 from benchmark.sweep.interrupts import recorded
 
@@ -26,7 +27,7 @@ def job(ctx: click.Context, folder: Path) -> None:
 
     ctx.with_resource(recorded())
     order, store = Order.read(folder), Store(folder.parent.parent)
-    warm_up([name for cell in order.cells for name in (cell.algorithm, cell.task)], order.device)
+    warm_up([Choice(name) for cell in order.cells for name in (cell.algorithm, cell.task)], order.device)
     declared = ctx.with_resource(Declarations())
     planned, device = order.plan(declared.algorithm), usable(order.device)
     workers = min(len(planned.run), cores_of(os.environ, cores()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from benchmark.plugins import catalog
 from benchmark.plugins.in_files import known
 from benchmark.results.outcome import Outcome
 from benchmark.results.record import Record
-from benchmark.results.spelling import choices
+from benchmark.results.spelling import Choice
 from benchmark.results.store import Store
 from benchmark.sweep import fork_server
 
@@ -33,12 +33,12 @@ class TooManyFailures(Exception):
     """More cells have failed than may fail."""
 
 
-def warm_up(texts: Sequence[str], device: str) -> None:
+def warm_up(asked: Iterable[Choice], device: str) -> None:
     """Start the workers' fork server before this process imports torch: a copy of it, or one that does so in parallel.
 
     It imports what it may of the plug-ins (`fork_server.importable`); workers import the rest.
     """
-    names = [name for choice in known(choices(texts)) for name in choice.name.split("+")]
+    names = [name for choice in known(asked) for name in choice.name.split("+")]
     listed = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [listed[name] for name in names if name in listed]
     if plugins and all(name in listed for name in names):
