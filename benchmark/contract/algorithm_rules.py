@@ -122,8 +122,7 @@ def equals_dense_training_at_density_one(name: str) -> None:
         )
 
     def equals(model: str) -> None:
-        run, dense = trial.run(name, 1.0, model), trial.watched(1.0, model)
-        dense.train()
+        run, dense = trial.run(name, 1.0, model), trial.dense(model)
         require(run.bits() == dense.bits(), f"at density 1 '{model}' has not the weights of dense training", ONCE)
 
     require_each(trial.models(name), equals)

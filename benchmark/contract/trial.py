@@ -117,6 +117,13 @@ def watched(density: float, model: str, pattern: str = "global") -> WatchedRun:
     return WatchedRun(state)
 
 
+def dense(model: str) -> WatchedRun:
+    """The run of dense training of a network."""
+    watched_run = watched(1.0, model)
+    watched_run.train()
+    return watched_run
+
+
 def _largest(model: str, pattern: str, density: float) -> Largest:
     """Masks of a network, and the target that they meet."""
     task, chosen = _task(model), pattern_named(pattern)

@@ -31,7 +31,7 @@ from benchmark.data.folders import DataFolders
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.results.record import Record
-from tests.support.battery import shorter
+from tests.support.battery import shorter, whole
 from tests.support.command import ROOT
 from tests.support.outside import plant
 
@@ -51,7 +51,8 @@ def record(name: str, pattern: str = "", sparsity: float = 0.8, model: str = "")
     return real_record(name, pattern, sparsity, model, "full" if pattern in ("", "global") else "smoke")
 
 
-_run, _record, _whole_run, _whole_record = cache(trial.run), cache(record), cache(trial.run), cache(real_record)
+_run, _record, _dense = cache(trial.run), cache(record), cache(trial.dense)
+_whole_run, _whole_record, _whole_dense = cache(trial.run), cache(real_record), cache(trial.dense)
 
 
 @pytest.fixture
@@ -60,13 +61,16 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_task", shorter)
     monkeypatch.setattr(trial, "run", _run)
     monkeypatch.setattr(trial, "record", _record)
+    monkeypatch.setattr(trial, "dense", _dense)
 
 
 @pytest.fixture
 def shared_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same, and it is as long as `bench check` makes it."""
+    """The same, with steps enough on every network for all that a method does."""
+    monkeypatch.setattr(trial, "_task", whole)
     monkeypatch.setattr(trial, "run", _whole_run)
     monkeypatch.setattr(trial, "record", _whole_record)
+    monkeypatch.setattr(trial, "dense", _whole_dense)
 
 
 LONGER = [
@@ -105,7 +109,7 @@ def test_built_in_algorithm_on_whole_trainings(name: str, rule: Rule, shared_who
 ANEW = """
 import sys, torch
 from benchmark.contract import trial
-from tests.support.battery import shorter
+from tests.support.battery import shorter, whole
 
 torch.set_num_threads(1)
 trial._task = shorter
