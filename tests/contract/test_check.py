@@ -109,7 +109,7 @@ def test_built_in_algorithm_on_whole_trainings(name: str, rule: Rule, shared_who
 ANEW = """
 import sys, torch
 from benchmark.contract import trial
-from tests.support.battery import shorter, whole
+from tests.support.battery import shorter
 
 torch.set_num_threads(1)
 trial._task = shorter
