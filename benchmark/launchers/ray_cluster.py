@@ -21,6 +21,7 @@ except ImportError:
 from benchmark.errors import PluginError, UsageError, one_line
 from benchmark.plugins.sources import VARIABLE
 from benchmark.sweep.folder import sweep_folder
+from benchmark.sweep.interrupts import uninterrupted
 
 __all__ = ["cluster", "connect", "device_of", "passed_on", "ray"]
 
@@ -66,7 +67,8 @@ def cluster(address: str | None, processors: int | None = None) -> Iterator[dict
                 _begin(address="local", num_cpus=processors, include_dashboard=False, _temp_dir=str(folder))
                 yield {**passed_on(), "TMPDIR": str(folder)}  # Ray kills the servers: what they leave is deleted here
         finally:
-            ray.shutdown()
+            with uninterrupted():  # the process of a driver that is half shut down ends with exit code 1
+                ray.shutdown()
 
 
 def connect(address: str) -> None:

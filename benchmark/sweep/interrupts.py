@@ -11,6 +11,9 @@ from types import FrameType
 Interrupted = Callable[[], bool]
 """Whether a signal to end has come."""
 
+ENDS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+"""The signals to end."""
+
 _outer: Interrupted | None = None
 
 
@@ -34,12 +37,26 @@ def recorded() -> Iterator[Interrupted]:
     def interrupted() -> bool:
         return received[0]
 
-    ends = [end for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(end) != signal.SIG_IGN]
+    ends = [end for end in ENDS if signal.getsignal(end) != signal.SIG_IGN]
     before = {end: signal.signal(end, handle) for end in ends}
     _outer = interrupted
     try:
         yield interrupted
     finally:
         _outer = None
+        for end, handler in before.items():
+            signal.signal(end, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore signals to end, for what may not be left half done. Does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {end: signal.signal(end, signal.SIG_IGN) for end in ENDS}
+    try:
+        yield
+    finally:
         for end, handler in before.items():
             signal.signal(end, handler)

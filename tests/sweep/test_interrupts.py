@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from benchmark.sweep.interrupts import recorded
+from benchmark.sweep.interrupts import recorded, uninterrupted
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -35,3 +35,15 @@ def test_what_is_ignored_stays_ignored() -> None:
             assert not asked()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_may_not_be_left_half_done_is_not_interrupted(end: signal.Signals) -> None:
+    before = signal.getsignal(end)
+    with recorded() as asked:
+        during = signal.getsignal(end)
+        with uninterrupted():
+            os.kill(os.getpid(), end)
+        assert not asked()
+        assert signal.getsignal(end) == during
+    assert signal.getsignal(end) == before
