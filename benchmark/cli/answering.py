@@ -12,12 +12,11 @@ import click
 
 from benchmark.cli.launching import Place, device_at, launcher_for
 from benchmark.cli.output import require_device, warn
-from benchmark.cli.selecting import require_known, selection
+from benchmark.cli.selecting import chosen, require_known, selection
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import registry
 from benchmark.results.outcome import Answer
-from benchmark.results.spelling import choices
 from benchmark.results.store import Store
 
 if TYPE_CHECKING:
@@ -108,8 +107,7 @@ def answering(parts: Sequence[Mapping[str, Any]], store: Store, means: Means, dr
     for part in parts:
         require_known(part)
     if means.jobs != 0 and not dry and means.place.is_here:
-        names = [name for part in parts for name in (*part.get("algo", []), *part.get("task", []))]
-        warm_up(choices(names), means.device)
+        warm_up([one for part in parts for named in chosen(part) for one in named], means.device)
     from benchmark.sweep.apart import Declarations
     from benchmark.sweep.plan import Plan, plan
 

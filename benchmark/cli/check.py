@@ -35,12 +35,12 @@ LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
 @format_option
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], fast: bool, form: str) -> None:
-    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_pruner.py.
+    """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_file.py.
 
     Prints a line for each rule as it ends, and under one that is broken what else breaks it, how to see it again, and
     what to do.
     """
-    asked_for = [choice.name for choice in known(map(Choice, names))]
+    asked_for = [choice.name for choice in known(map(Choice, names), "algorithm", "task")]
     asked = [(name, kind) for name in dict.fromkeys(asked_for) for kind in catalog.kinds_of(name)]
     for name, kind in asked:
         LOADERS[kind](name)

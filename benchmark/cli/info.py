@@ -29,11 +29,11 @@ Info = tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]
 @format_option
 @click.pass_context
 def info(ctx: click.Context, name: str, form: str) -> None:
-    """What an algorithm (also ./my_pruner.py), a task or an experiment is, and its options; a task may have some.
+    """What an algorithm, a task (also ./my_file.py) or an experiment is, and its options; a task may have some.
 
     Exit code 3 if a network of the task cannot be built; everything else is told all the same.
     """
-    asked = known(choices([name]))
+    asked = known(choices([name]), "algorithm", "task")
     if len(asked) != 1:
         raise UsageError(f"'{name}' names {len(asked)} plug-ins; bench info describes one")
     kinds: list[catalog.Kind] = ["algorithm"] if "+" in asked[0].name else catalog.kinds_of(asked[0].name)

@@ -18,7 +18,7 @@ from benchmark.plugins.algorithm import Control
 from benchmark.plugins.asked import NOTHING, require_algorithm, require_task
 from benchmark.plugins.in_files import known
 from benchmark.pruning.pattern_counts import require_pattern
-from benchmark.results.spelling import choices, spelled
+from benchmark.results.spelling import Choice, choices, spelled
 from benchmark.results.starts import finetuning
 from benchmark.results.store import Store
 
@@ -35,7 +35,11 @@ OPTIONS = [
         help="Algorithms: imp, or imp:rewind=0.1,snip, or ./my_pruner.py.",
     ),
     click.option(
-        "-t", "--task", multiple=True, shell_complete=names_of("task"), help="Tasks: mnist, or NAME:OPTION=VALUE,mnist."
+        "-t",
+        "--task",
+        multiple=True,
+        shell_complete=names_of("task"),
+        help="Tasks: mnist, or NAME:OPTION=VALUE,mnist, or ./my_task.py.",
     ),
     click.option("-m", "--model", type=Split(), multiple=True, help="Models.  [default: the task's first]"),
     click.option("-s", "--sparsity", type=Split(float), multiple=True, help="In [0, 1).  [default: the task's]"),
@@ -133,9 +137,14 @@ def _write(content: str, file: Path) -> None:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from None
 
 
+def chosen(said: Mapping[str, Any]) -> tuple[list[Choice], list[Choice]]:
+    """The algorithms and the tasks of a part, by name: files of the user's are made known."""
+    return known(choices(said.get("algo", [])), "algorithm"), known(choices(said.get("task", [])), "task")
+
+
 def require_known(said: Mapping[str, Any]) -> None:
     """Raise UsageError for what is wrong with a part as far as names and sources tell: nothing is imported yet."""
-    algorithms, tasks = known(choices(said.get("algo", []))), choices(said.get("task", []))
+    algorithms, tasks = chosen(said)
     _budget(said.get("budget"), said.get("epochs"), said.get("steps"))
     _in_range(said.get("sparsity", []))
     for choice in algorithms:
@@ -164,11 +173,12 @@ def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> 
     from benchmark.sweep.plan import Selection
 
     seeds = said.get("seeds", 1)
+    algorithms, tasks = chosen(said)
     return Selection(
-        algorithms=known(choices(said.get("algo", []))),
+        algorithms=algorithms,
         controls=said.get("control", []),
         edges=said.get("edges", []),
-        tasks=choices(said.get("task", [])),
+        tasks=tasks,
         budget=_budget(said.get("budget"), said.get("epochs"), said.get("steps")),
         seeds=list(range(seeds)) if isinstance(seeds, int) else seeds,
         models=said.get("model", []),
@@ -188,8 +198,8 @@ def _begins(said: Mapping[str, Any], store: Store, data_root: Path | None) -> di
     if shares and not said.get("start"):
         raise UsageError("--finetune is for networks that come trained; name one with --start")
     folders = DataFolders(data_root)
-    chosen = [named(text, store, folders) for text in dict.fromkeys(said.get("start", []))]
-    return {"starts": chosen or [""], "finetunes": shares or [None]}
+    begins = [named(text, store, folders) for text in dict.fromkeys(said.get("start", []))]
+    return {"starts": begins or [""], "finetunes": shares or [None]}
 
 
 def _budget(budget: str | None, epochs: int | None, steps: int | None) -> str:

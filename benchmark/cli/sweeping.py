@@ -14,7 +14,6 @@ from benchmark.cli.progress import in_words, progress
 from benchmark.errors import PluginError
 from benchmark.machine import may_be_cuda
 from benchmark.plugins import catalog
-from benchmark.plugins.in_files import known
 from benchmark.results.outcome import Outcome
 from benchmark.results.record import Record
 from benchmark.results.spelling import Choice
@@ -38,7 +37,7 @@ def warm_up(asked: Iterable[Choice], device: str) -> None:
 
     It imports what it may of the plug-ins (`fork_server.importable`); workers import the rest.
     """
-    names = [name for choice in known(asked) for name in choice.name.split("+")]
+    names = [name for choice in asked for name in choice.name.split("+")]
     listed = catalog.plugins("algorithm") | catalog.plugins("task")
     plugins = [listed[name] for name in names if name in listed]
     if plugins and all(name in listed for name in names):

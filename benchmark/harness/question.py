@@ -157,7 +157,8 @@ def with_origins(asked: Question) -> Question:
     cell = asked.cell
     kinds: tuple[tuple[catalog.Kind, str], ...] = (("algorithm", cell.algorithm), ("task", cell.task))
     origins = {kind: catalog.origin(kind, name) for kind, name in kinds}
-    asks = command(cell, asked.algorithm.filled(cell.options), catalog.typed(cell.algorithm))
+    algorithm, task = (catalog.typed(kind, name) for kind, name in kinds)
+    asks = command(cell, asked.algorithm.filled(cell.options), algorithm, task)
     found = {"found": {key: file.digest for key, file in asked.found.items()}} if asked.found else {}
     return replace(asked, where={"plugins": origins, "code": code(cell.algorithm, cell.task), "command": asks, **found})
 

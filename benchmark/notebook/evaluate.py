@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from benchmark.errors import UsageError
 from benchmark.notebook.frames import Folder, Names, Numbers, Runs, frame, several
 from benchmark.notebook.process import answered
 from benchmark.notebook.standalone import put
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.plugins.in_files import known, remember
+from benchmark.plugins.task import Family
 from benchmark.results.spelling import choices
 from benchmark.results.store import Store
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     *pruners: Algorithm | str,
-    task: Names,
+    task: Family | str | Sequence[Family | str],
     sparsity: Numbers = (),
     seeds: int | Sequence[int] = 1,
     model: Names = (),
@@ -54,7 +56,9 @@ def evaluate(
             and files: `"imp:rewind=0.1,snip"`, `"./my_pruner.py"`. A function that is neither built in nor an entry
             point is written to `results/code/NAME.py` with all that it uses of its notebook or script, and can then be
             named with options: `evaluate(my_pruner, "my-pruner:rounds=3", ...)`.
-        task, sparsity, model, pattern, prunable, control, edges, budget, epochs, steps, start, finetune: as after the
+        task: names with options and files, as after `--task`; or functions under `@task`, written to `results/code/`
+            as pruners are.
+        sparsity, model, pattern, prunable, control, edges, budget, epochs, steps, start, finetune: as after the
             options of `bench run`; one value or several.
         seeds: how many, or which.
         results: the folder of the records.
@@ -68,12 +72,13 @@ def evaluate(
         DataMissing: a data set is not on this machine.
     """
     folder = Path(results).resolve()
-    named = [_named(pruner, folder) if isinstance(pruner, Algorithm) else pruner for pruner in pruners]
+    algorithms = [_named(pruner, "algorithm", folder) for pruner in pruners]
+    tasks = [_named(one, "task", folder) for one in several(task)]
     words = {
-        "algo": named,
-        "task": several(task),
+        "algo": algorithms,
+        "task": tasks,
         "model": several(model),
-        "sparsity": [float(one) for one in several(sparsity)],
+        "sparsity": _numbers("sparsity", sparsity),
         "pattern": several(pattern),
         "prunable": several(prunable),
         "control": several(control),
@@ -83,19 +88,47 @@ def evaluate(
         "steps": steps,
         "start": several(start),
         "finetune": [str(one) for one in several(finetune)],
-        "seeds": seeds if isinstance(seeds, int) else list(seeds),
+        "seeds": _seeds(seeds),
     }
     root = None if data_root is None else os.fspath(data_root)
     means = {"jobs": jobs, "device": device, "timeout": timeout, "stall": stall, "rerun": rerun, "engine": engine}
     keys = answered(words, folder, means | {"data_root": root})
-    known(choices(named))
+    known(choices(algorithms), "algorithm")
+    known(choices(tasks), "task")
     found = {record.key: record for record in Store(folder).records()}
     return frame([found[key] for key in keys], results)
 
 
-def _named(pruner: Algorithm, results: Path) -> str:
-    """The name of a pruner, by which a process of its own can find it."""
-    plugin = catalog.found("algorithm", pruner.name)
-    if plugin and not plugin.file and not plugin.problem and registry.load(plugin) is pruner:
-        return pruner.name
-    return remember(put(pruner, results / "code"))
+KINDS = {"algorithm": Algorithm, "task": Family}
+"""What functions under a decorator are."""
+
+
+def _named(one: object, kind: Literal["algorithm", "task"], results: Path) -> str:
+    """The name of a pruner or task, by which a process of its own can find it.
+
+    Raises:
+        UsageError: it is neither a name nor a function under the decorator of its kind, or no file can say it.
+    """
+    if isinstance(one, str):
+        return one
+    if not isinstance(one, Algorithm | Family) or not isinstance(one, KINDS[kind]):
+        what = f"the {kind} {getattr(one, '__name__', None) or f'of type {type(one).__name__}'}"
+        under = "@algorithm(...)" if kind == "algorithm" else "@task"
+        raise UsageError(f"{what} has no name: write a function under {under}, or give a name (bench list) or a file")
+    plugin = catalog.found(kind, one.name)
+    if plugin and not plugin.file and not plugin.problem and registry.load(plugin) is one:
+        return one.name
+    return remember(put(one, results / "code"), kind)
+
+
+def _numbers(name: str, given: Numbers) -> list[float]:
+    try:
+        return [float(one) for one in several(given)]
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} takes a number or several, got {given!r}") from None
+
+
+def _seeds(given: int | Sequence[int]) -> int | list[int]:
+    if isinstance(given, int) and given < 1:
+        raise UsageError(f"seeds says how many there are, 1 at least, or which; got {given}")
+    return given if isinstance(given, int) else list(given)

@@ -148,7 +148,7 @@ def _selected(results: Folder, wanted: Mapping[str, Any]) -> list[Record]:
 
 def several(values: Any) -> list[Any]:
     """One value or several, as a list."""
-    return [values] if isinstance(values, str | int | float) else list(values)
+    return [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
 
 
 def _board_rows(of: Iterable[Record], results: Path) -> list[Any]:

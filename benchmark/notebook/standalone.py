@@ -1,4 +1,4 @@
-"""The pruner that a notebook or a script defines, written to a file that stands alone: what workers can import."""
+"""The pruner or task that a notebook or a script defines, written to a file that stands alone."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from typing import Any
 from benchmark.errors import UsageError
 from benchmark.files import write
 from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins.task import Family
 
-HEAD = "# The pruner as it stood when evaluate(...) was called, with all that it uses of the place that defines it.\n"
+HEAD = "# As it stood when evaluate(...) was called, with all that it uses of the place that defines it.\n"
+
+Defined = Algorithm | Family
+"""What stands in a function of the user's."""
 
 
-def put(pruner: Algorithm, folder: Path) -> Path:
-    """Write a pruner to a file of its name, which `bench run --algo FILE` takes, too.
+def put(one: Defined, folder: Path) -> Path:
+    """Write a pruner or task to a file of its name, which `bench run --algo FILE` or `--task FILE` takes, too.
 
     Raises:
-        UsageError: the file cannot be written, or the pruner needs what no file can say.
+        UsageError: the file cannot be written, or it needs what no file can say.
     """
-    file = folder / f"{pruner.function.__name__}.py"
-    content = standalone(pruner).encode()
+    file = folder / f"{one.function.__name__}.py"
+    content = standalone(one).encode()
     try:
         if not file.is_file() or file.read_bytes() != content:
             folder.mkdir(parents=True, exist_ok=True)
@@ -38,16 +42,16 @@ def put(pruner: Algorithm, folder: Path) -> Path:
     return file
 
 
-def standalone(pruner: Algorithm) -> str:
-    """The source of a pruner: of its function and of all that it uses and that is defined where it is.
+def standalone(one: Defined) -> str:
+    """The source of a pruner or task: of its function and of all that it uses and that is defined where it is.
 
     What was imported there is imported; plain values, as numbers, texts and lists of them, are written out.
 
     Raises:
         UsageError: it has no source, or it uses a value that no source says.
     """
-    pieces = _Pieces(pruner)
-    pieces.define(pruner.function)
+    pieces = _Pieces(one)
+    pieces.define(one.function)
     blocks = [pieces.imports(), "\n".join(pieces.values), *(f"\n{source}" for source in pieces.definitions)]
     return f"{HEAD}\nfrom __future__ import annotations\n\n" + "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -55,14 +59,14 @@ def standalone(pruner: Algorithm) -> str:
 class _Pieces:
     """The imports, values and definitions of a file, those that are needed first at the front."""
 
-    def __init__(self, pruner: Algorithm) -> None:
+    def __init__(self, whole: Defined) -> None:
         self.modules: set[str] = set()
         self.names: dict[str, set[str]] = {}
         self.values: list[str] = []
         self.definitions: list[str] = []
-        self._pruner, self._home = pruner.name, pruner.function.__module__
-        self._globals = pruner.function.__globals__
-        self._known = {pruner.function.__name__}
+        self._name, self._home = whole.name, whole.function.__module__
+        self._globals = whole.function.__globals__
+        self._known = {whole.function.__name__}
 
     def imports(self) -> str:
         """The lines that import."""
@@ -72,11 +76,9 @@ class _Pieces:
     def define(self, one: Any) -> None:
         """Add the source of a function or class, after that of what it uses."""
         if inspect.isfunction(one) and one.__closure__:
-            raise UsageError(
-                f"{self._pruner}: {one.__name__} uses variables of a function around it; define it outside"
-            )
+            raise UsageError(f"{self._name}: {one.__name__} uses variables of a function around it; define it outside")
         if (source := _source(one)) is None:
-            raise UsageError(f"{self._pruner}: there is no source of {one.__name__}; write it to a file")
+            raise UsageError(f"{self._name}: there is no source of {one.__name__}; write it to a file")
         for name in sorted(_free(source) - self._known):
             self._add(name)
         self.definitions.append(source)
@@ -85,7 +87,7 @@ class _Pieces:
         self._known.add(name)
         if name not in self._globals:
             if not hasattr(builtins, name):
-                raise UsageError(f"{self._pruner} uses '{name}', which is defined nowhere")
+                raise UsageError(f"{self._name} uses '{name}', which is defined nowhere")
             return
         value = self._globals[name]
         if isinstance(value, ModuleType):
@@ -97,12 +99,12 @@ class _Pieces:
             self.names.setdefault(module, set()).add(name if own == name else f"{own} as {name}")
         elif inspect.isfunction(value) or inspect.isclass(value):
             if value.__name__ != name:
-                raise UsageError(f"{self._pruner} calls {value.__name__} '{name}'; use its own name")
+                raise UsageError(f"{self._name} calls {value.__name__} '{name}'; use its own name")
             self.define(value)
         else:
             kind = type(value).__name__
             takes = "modules, functions, classes, numbers, texts, and lists of them"
-            raise UsageError(f"{self._pruner} uses '{name}', a value of type {kind}; a pruner may use {takes}")
+            raise UsageError(f"{self._name} uses '{name}', a value of type {kind}; it may use {takes}")
 
     def _home_of(self, name: str, value: Any) -> tuple[str, str] | None:
         """The module that a value is imported from, and its name there; None if it is defined where the pruner is."""
@@ -139,7 +141,7 @@ def _free(source: str) -> set[str]:
     """The names that a definition takes from its module, as Python's own symbol table tells them."""
     return {
         symbol.get_name()
-        for scope in _scopes(symtable.symtable(source, "pruner", "exec"))
+        for scope in _scopes(symtable.symtable(source, "plugin", "exec"))
         for symbol in scope.get_symbols()
         if symbol.is_referenced() and (symbol.is_global() if scope.get_type() != "module" else not symbol.is_assigned())
     }

@@ -38,8 +38,7 @@ __all__ = [
 def plugins(kind: Kind) -> dict[str, Plugin]:
     """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones have a problem."""
     by_name = {plugin.name: plugin for plugin in built_in(kind)}
-    theirs = in_files() if kind == "algorithm" else []
-    for plugin in [*theirs, *map(_unless_left_out, outside(kind))]:
+    for plugin in [*in_files(kind), *map(_unless_left_out, outside(kind))]:
         listed = _renamed(plugin, by_name[plugin.name]) if plugin.name in by_name else plugin
         by_name[listed.name] = listed
     return by_name
@@ -86,10 +85,10 @@ def _versioned(distribution: str) -> str:
     return distribution
 
 
-def typed(algorithm: str) -> str:
-    """How an algorithm, or a chain, is named on the command line: one in a file of the user's by this file."""
-    files = {name: plugin.file for name in algorithm.split("+") if (plugin := found("algorithm", name))}
-    return "+".join(f"./{Path(file).name}" if (file := files.get(n)) else n for n in algorithm.split("+"))
+def typed(kind: Kind, name: str) -> str:
+    """How a plug-in, or a chain, is named on the command line: one in a file of the user's by this file."""
+    files = {part: plugin.file for part in name.split("+") if (plugin := found(kind, part))}
+    return "+".join(f"./{Path(file).name}" if (file := files.get(part)) else part for part in name.split("+"))
 
 
 def kinds_of(name: str) -> list[Kind]:

@@ -17,11 +17,18 @@ LEADING: dict[Kind, list[str]] = {"algorithm": ["run"], "task": [], "experiment"
 """What the function of a plug-in is handed, before its options."""
 
 
+MADE_BY_CALLS: dict[Kind, tuple[str, ...]] = {"algorithm": (), "task": ("Task", "from_module"), "experiment": ()}
+"""What is called to make a plug-in that is no function."""
+
+
 def makes(source: Source, kind: Kind) -> Iterator[str]:
-    """The public plug-ins of a kind that a module defines: functions under its decorator, or a `Task(...)`."""
+    """The public plug-ins of a kind that a module defines: functions under its decorator, or a value such a call made.
+
+    A task is also what `Task(...)` or `from_module(...)` returns.
+    """
     for one in source.definitions:
-        made = kind in one.makers if one.takes is not None else (kind, one.makers) == ("task", ["Task"])
-        if made and not one.name.startswith("_"):
+        makers = (kind,) if one.takes is not None else MADE_BY_CALLS[kind]
+        if not one.name.startswith("_") and any(maker in one.makers for maker in makers):
             yield one.name
 
 

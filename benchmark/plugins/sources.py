@@ -26,7 +26,7 @@ from benchmark.plugins.source_text import Source, read
 from benchmark.results.spelling import LONGEST_NAME, NAME
 
 VARIABLE = "PRUNEBENCH_FILES"
-"""The environment variable with the paths of files with algorithms of the user's (`benchmark.plugins.in_files`)."""
+"""The environment variable with the paths of files with plug-ins of the user's (`benchmark.plugins.in_files`)."""
 
 PACKAGE = Path(__file__).parent.parent
 """The folder `benchmark`. Plug-ins lie in it where it is installed, and beside it in a checkout."""
@@ -84,19 +84,19 @@ def _entry_points(path: tuple[str, ...]) -> dict[Kind, list[EntryPoint]]:
     return {kind: sorted(known.select(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name) for kind in kinds}
 
 
-def in_files() -> list[Plugin]:
-    """The algorithms in files of the user's that PRUNEBENCH_FILES names."""
+def in_files(kind: Kind) -> list[Plugin]:
+    """The plug-ins of a kind in files of the user's that PRUNEBENCH_FILES names."""
     listed = [Path(path) for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
-    return [plugin for file in listed for plugin in in_file(file)]
+    return [plugin for file in listed for plugin in in_file(file, kind)]
 
 
-def in_file(file: Path) -> list[Plugin]:
-    """The algorithms in a file of the user's; where it cannot be read, one of its name that says so."""
+def in_file(file: Path, kind: Kind) -> list[Plugin]:
+    """The plug-ins of a kind in a file of the user's; where it cannot be read, one of its name that says so."""
     source, module = _said(file), f"prunebench_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
     if isinstance(source, str):
-        return [Plugin("algorithm", file.stem, module, file.stem, file.name, problem=source, file=str(file))]
-    names = makes(source, "algorithm")
-    plugins = (Plugin("algorithm", name.rstrip("_").replace("_", "-"), module, name, file.name) for name in names)
+        return [Plugin(kind, file.stem, module, file.stem, file.name, problem=source, file=str(file))]
+    names = makes(source, kind)
+    plugins = (Plugin(kind, name.rstrip("_").replace("_", "-"), module, name, file.name) for name in names)
     return [replace(described(plugin, source), file=str(file)) for plugin in plugins]
 
 

@@ -149,17 +149,19 @@ def control_of(options: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def command(cell: Cell, options: Mapping[str, Any], algorithm: str = "", seeds: Iterable[int] = ()) -> str:
+def command(
+    cell: Cell, options: Mapping[str, Any], algorithm: str = "", task: str = "", seeds: Iterable[int] = ()
+) -> str:
     """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults.
 
     Args:
         options: those of the cell, and those that are absent in it, with the value that this means.
-        algorithm: how its algorithm is named on the command line, if not by its name: a file is, `./my_pruner.py`.
+        algorithm, task: how they are named on the command line, if not by their name: files are, `./my_pruner.py`.
         seeds: those to run in place of the cell's own.
     """
     words = {
         "--algo": spelled(algorithm or cell.algorithm, options),
-        "--task": cell.setting,
+        "--task": spelled(task, cell.task_options) if task else cell.setting,
         "--model": cell.model,
         "--pattern": cell.pattern,
         **({} if cell.prunable == "all" else {"--prunable": cell.prunable}),

@@ -303,6 +303,11 @@ class Record(_Value):
         algorithm, task = (str(kinds.get(kind, "")) for kind in ("algorithm", "task"))
         return algorithm, task
 
+    def origins(self, kind: Literal["algorithm", "task"]) -> list[str]:
+        """Where one of its plug-ins comes from, or those of a chain: distributions with versions, files of its user."""
+        told = self.provenance.get("plugins")
+        return str(told.get(kind, "")).split(", ") if isinstance(told, dict) else []
+
     def to_json(self) -> bytes:
         """Return the record as JSON in one line, without its digest."""
         return self.model_dump_json(by_alias=True).encode()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor, nn
 
 from benchmark.data.folders import DataFolders
 from benchmark.data.networks import read_network
 from benchmark.data.splits import Data
-from benchmark.errors import VerificationFailed
+from benchmark.errors import UsageError, VerificationFailed
 from benchmark.harness.handover import unpacked
 from benchmark.harness.prepare import Beginning, begin
 from benchmark.harness.question import Question, Settings, Unloaded, question
@@ -20,6 +22,7 @@ from benchmark.harness.report import arrays
 from benchmark.harness.rerun import differences, processes_of, sparse_below_of
 from benchmark.harness.starts import StartFile
 from benchmark.plugins import catalog, registry
+from benchmark.plugins.sources import VARIABLE
 from benchmark.pruning.masks import Masks
 from benchmark.results.cell import Cell
 from benchmark.results.mask_files import digest
@@ -116,6 +119,7 @@ def answered_again(record: Record, here: Here) -> Again:
     """Train a record's cell again.
 
     Raises:
+        UsageError: its algorithm or task is not here.
         DataMissing: the data set, or the start, is not on this machine, and cannot be downloaded.
         VerificationFailed: it was trained by a number of processes that cannot be.
         PluginError: its steps were sparse, and Numba is not installed.
@@ -135,6 +139,7 @@ def answered_again(record: Record, here: Here) -> Again:
 def _settings(record: Record, here: Here) -> tuple[Settings, Unloaded]:
     """What the cell of a record is answered with, and its algorithm. Raises what `answered_again` does."""
     cell = record.cell
+    _require_files(record)
     label = catalog.label(cell.task, cell.task_options)
     task = registry.task(cell.task, cell.task_options)
     data = DataFolders(here.data_root).readable(label, task.source)
@@ -150,6 +155,17 @@ def _settings(record: Record, here: Here) -> tuple[Settings, Unloaded]:
         sparse_below=sparse_below_of(record),
     )
     return settings, algorithm
+
+
+def _require_files(record: Record) -> None:
+    """Raise UsageError if the algorithm or task of a record was in a file of its user's that is not known now."""
+    kinds: tuple[Literal["algorithm", "task"], ...] = ("algorithm", "task")
+    for kind in kinds:
+        name: str = getattr(record.cell, kind)
+        files = [origin for origin in record.origins(kind) if origin.endswith(".py")]
+        if files and not all(catalog.found(kind, part) for part in name.split("+")):
+            known = f"{VARIABLE}={os.pathsep.join(f'./{file}' for file in files)}"
+            raise UsageError(f"{kind} '{name}' of record {record.key[:8]} was in a file; say where it is: {known}")
 
 
 def _kept(record: Record, here: Here) -> Network | None:

@@ -1,4 +1,4 @@
-"""Algorithms in files of the user's: run, described and checked without a package."""
+"""Algorithms and tasks in files of the user's: run, described and checked without a package."""
 
 from __future__ import annotations
 
@@ -32,6 +32,31 @@ def my_pruner(run: Run, *, share: Fraction = 0.5) -> None:
 '''
 
 
+TASK = '''
+"""Digits of mine."""
+
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.utils.data import TensorDataset, random_split
+
+from benchmark import Recipe, from_module
+
+
+def network():
+    return nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+
+
+def splits(folder):
+    images, labels = load_digits(return_X_y=True)
+    examples = TensorDataset(torch.tensor(images / 16), torch.tensor(labels))
+    return random_split(examples, [1437, 360], torch.Generator().manual_seed(0))
+
+
+my_task = from_module(network, splits, Recipe(steps=200, batch_size=64, rate=0.1, momentum=0.9))
+'''
+
+
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten_files: None) -> Path:
     """A file with one algorithm in the working directory."""
@@ -41,31 +66,31 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgotten_files: None)
 
 
 def test_on_the_command_line_it_is_named_by_its_file(file: Path) -> None:
-    known([Choice("./mine.py")])
-    assert catalog.typed("snip+my-pruner") == "snip+./mine.py"
-    assert catalog.typed("imp") == "imp"
+    known([Choice("./mine.py")], "algorithm")
+    assert catalog.typed("algorithm", "snip+my-pruner") == "snip+./mine.py"
+    assert catalog.typed("algorithm", "imp") == "imp"
 
 
 def test_a_file_stands_for_its_algorithm(file: Path) -> None:
-    [choice] = known([Choice("./mine.py", {"share": "0.2"})])
+    [choice] = known([Choice("./mine.py", {"share": "0.2"})], "algorithm")
     assert choice == Choice("my-pruner", {"share": "0.2"})
     assert os.environ[VARIABLE] == str(file)
     plugin = catalog.find("algorithm", "my-pruner")
     assert (plugin.distribution, plugin.file, plugin.options) == ("mine.py", str(file), ("share",))
-    assert known([Choice("mine.py")]) == [Choice("my-pruner")]
+    assert known([Choice("mine.py")], "algorithm") == [Choice("my-pruner")]
     assert os.environ[VARIABLE] == str(file), "once"
 
 
 def test_names_stay_names(file: Path) -> None:
-    assert known([Choice("imp", {"rewind": "0"}), Choice("spectral+imp")]) == [
+    assert known([Choice("imp", {"rewind": "0"}), Choice("spectral+imp")], "algorithm") == [
         Choice("imp", {"rewind": "0"}),
         Choice("spectral+imp"),
     ]
-    assert known([Choice("spectral+./mine.py")]) == [Choice("spectral+my-pruner")]
+    assert known([Choice("spectral+./mine.py")], "algorithm") == [Choice("spectral+my-pruner")]
 
 
 def test_the_digest_is_that_of_the_file(file: Path) -> None:
-    known([Choice("mine.py")])
+    known([Choice("mine.py")], "algorithm")
     before = code.digest("algorithm", "my-pruner")
     code.digest.cache_clear()
     file.write_text(SOURCE + "# edited\n")
@@ -78,14 +103,58 @@ def test_the_digest_is_that_of_the_file(file: Path) -> None:
     [
         ("x = 1\n", r"has to define one function under @algorithm\(...\), and it defines none"),
         (SOURCE + SOURCE.replace("my_pruner", "other"), "and it defines my-pruner, other"),
-        (SOURCE.replace("my_pruner", "imp"), "defines 'imp', which is a method of prunebench; give it another name"),
+        (SOURCE.replace("my_pruner", "imp"), "defines 'imp', which is one of prunebench; give it another name"),
     ],
 )
 def test_what_a_file_cannot_be(content: str, message: str, file: Path) -> None:
     file.write_text(content)
     with pytest.raises(UsageError, match=message):
-        known([Choice("mine.py")])
+        known([Choice("mine.py")], "algorithm")
     assert not os.environ[VARIABLE]
+
+
+def test_a_file_may_define_a_method_and_a_task(file: Path) -> None:
+    file.write_text(f"{TASK}\n{SOURCE}")
+    assert known([Choice("mine.py")], "algorithm") == [Choice("my-pruner")]
+    assert known([Choice("mine.py", {"rate": "0.5"})], "task") == [Choice("my-task", {"rate": "0.5"})]
+    assert catalog.typed("task", "my-task") == "./mine.py"
+    with pytest.raises(UsageError, match=r"or one task \(.*\), and it defines my-pruner, my-task"):
+        known([Choice("mine.py")], "algorithm", "task")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            SOURCE,
+            r"has to define one task \(a function under @task, or .* from_module\(...\) returns\), and it .* none",
+        ),
+        (TASK.replace("my_task", "digits"), "defines 'digits', which is one of prunebench; give it another name"),
+        (TASK.replace("my_task", "_hidden"), "and it defines none"),
+    ],
+)
+def test_what_a_file_with_a_task_cannot_be(content: str, message: str, file: Path) -> None:
+    file.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        known([Choice("mine.py")], "task")
+
+
+@pytest.mark.runs
+def test_a_task_in_a_file_is_run_and_verified_from_its_command(file: Path) -> None:
+    file.write_text(TASK)
+    results = file.parent / "results"
+    ended = bench_process("run", "-a", "magnitude", "-t", "./mine.py:rate=0.2", "--steps", "20", "-r", results)
+    assert ended.code == 0, ended.err
+    [record] = Store(results).records()
+    assert (record.status, record.cell.task, record.cell.task_options) == ("ok", "my-task", {"rate": 0.2})
+    assert "--task ./mine.py:rate=0.2" in record.provenance["command"]
+    assert record.provenance["plugins"]["task"] == "mine.py"
+    lost = bench_process("verify", record.key[:8], "--results", results)
+    assert lost.code == 2
+    assert "task 'my-task'" in lost.err
+    assert f"was in a file; say where it is: {VARIABLE}=./mine.py" in lost.err
+    found = bench_process("verify", record.key[:8], "--results", results, **{VARIABLE: "./mine.py"})
+    assert "bit-equal" in found.err, found.err
 
 
 @pytest.mark.runs

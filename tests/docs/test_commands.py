@@ -54,6 +54,8 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / "results", folder / "results", ignore=shutil.ignore_patterns("experiments"))
         shutil.copytree(ROOT / "docs", folder / "docs")
         shutil.copy(TEMPLATES / "algorithm" / "my_pruner.py", folder)
+        [digits] = [block for block in blocks("python", "docs/plugins.md") if "my_digits = " in block.text]
+        (folder / "my_digits.py").write_text(digits.text)
         [sweep] = blocks("yaml")
         (folder / "sweep.yaml").write_text(sweep.text)
         (folder / "DIR" / "records").mkdir(parents=True)

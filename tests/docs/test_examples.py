@@ -26,7 +26,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "film", "dull", "joy
 @pytest.fixture(autouse=True)
 def files(forgotten_files: None) -> None:
     """All of them are known."""
-    known([Choice(str(file)) for file in FILES])
+    known([Choice(str(file)) for file in FILES], "algorithm")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

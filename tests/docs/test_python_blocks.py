@@ -39,7 +39,7 @@ def test_a_method_of_the_readme_is_the_built_in_one_bit_for_bit(block: Block, tm
     [built_in] = re.findall(r"^def (\w+)\(run: Run", block.text, re.MULTILINE)
     file = tmp_path / f"readme_{built_in}.py"
     file.write_text(block.text.replace(f"def {built_in}(", f"def readme_{built_in}("))
-    known([Choice(str(file))])
+    known([Choice(str(file))], "algorithm")
     shown, theirs = (trial.record(name, **ON_THE_TOY.get(built_in, {})) for name in (f"readme-{built_in}", built_in))
     assert shown.status == theirs.status == "ok", shown.error
     assert (shown.mask_digest, shown.metrics) == (theirs.mask_digest, theirs.metrics)

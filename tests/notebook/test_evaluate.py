@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmark import DataMissing, PluginError, UsageError, evaluate, records
+from benchmark import DataMissing, PluginError, Run, UsageError, evaluate, records
 from benchmark.results.store import Store
 
 pytestmark = pytest.mark.runs
@@ -74,6 +75,60 @@ def test_an_interrupt_ends_the_cells_and_keeps_what_is_finished(tmp_path: Path) 
     assert 0 < kept < 600
     time.sleep(1)
     assert len(Store(tmp_path / "results").records()) == kept, "nothing goes on"
+
+
+TASK_OF_A_SCRIPT = """
+import torch
+from benchmark import Recipe, evaluate, from_module, task
+from torch import nn
+from torch.utils.data import TensorDataset
+
+def split(seed):
+    examples = torch.randn(200, 6, generator=torch.Generator().manual_seed(seed))
+    return TensorDataset(examples, examples.argmax(1))
+
+def splits(folder):
+    return split(0), split(1)
+
+@task
+def largest(*, width: int = 8):
+    '''Which of six numbers is the largest.'''
+    return from_module(
+        lambda: nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 6)),
+        splits,
+        Recipe(steps=100, batch_size=20, rate=0.5),
+    )
+
+runs = evaluate("magnitude", "random", task=[largest, "largest:width=16"], sparsity=0.5, steps=50)
+print(sorted({(run.task, run.status) for run in runs.itertuples()}))
+"""
+
+
+@pytest.mark.slow
+def test_a_script_evaluates_methods_on_its_own_task(tmp_path: Path) -> None:
+    ended = script(tmp_path, TASK_OF_A_SCRIPT)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "[('largest', 'ok'), ('largest:width=16', 'ok')]\n"
+    assert (tmp_path / "results" / "code" / "largest.py").is_file()
+
+
+def plain(run: Run) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("pruner", "words", "says"),
+    [
+        (plain, {}, r"the algorithm plain has no name: write a function under @algorithm\(...\), or give a name"),
+        (3, {}, "the algorithm of type int has no name"),
+        ("random", {"task": plain}, "the task plain has no name: write a function under @task"),
+        ("random", {"seeds": 0}, "seeds says how many there are, 1 at least, or which; got 0"),
+        ("random", {"sparsity": "many"}, "sparsity takes a number or several, got 'many'"),
+        ("random", {"sparsity": None}, "sparsity takes a number or several, got None"),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_runs(pruner: Any, words: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        evaluate(pruner, **{"task": "digits", **words})
 
 
 @pytest.mark.slow

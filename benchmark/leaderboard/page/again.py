@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from benchmark.results.cell import command
 from benchmark.results.record import Record
@@ -24,13 +24,15 @@ def again(group: Sequence[Record], absent: Mapping[str, Any]) -> list[tuple[str,
         group: the records of the row, by seed.
         absent: what the absence of options of the algorithm in a cell means.
     """
-    by_versions: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    by_versions: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in group:
-        by_versions[install(record), typed(record)].append(record)
-    return [
-        (versions, command(of[0].cell, {**absent, **of[0].cell.options}, name, sorted({r.cell.seed for r in of})))
-        for (versions, name), of in by_versions.items()
-    ]
+        by_versions[install(record), typed(record, "algorithm"), typed(record, "task")].append(record)
+    found = []
+    for (versions, algorithm, task), of in by_versions.items():
+        options = {**absent, **of[0].cell.options}
+        seeds = sorted({record.cell.seed for record in of})
+        found.append((versions, command(of[0].cell, options, algorithm, task, seeds)))
+    return found
 
 
 def install(record: Record) -> str:
@@ -40,20 +42,20 @@ def install(record: Record) -> str:
     """
     where = record.provenance
     known = {name: str(where[name]).partition("+")[0] for name in ("prunebench", "torch") if where.get(name)}
-    for origin in _origins(record):
+    for origin in (*record.origins("algorithm"), *record.origins("task")):
         if (found := DISTRIBUTION.fullmatch(origin)) and found[1] != "prunebench":
             known[found[1]] = found[2]
     words = [f"{name}=={version}" for name, version in known.items() if re.fullmatch(r"[\w.+!-]+", version, re.ASCII)]
     return shlex.join(["pip", "install", *words]) if words else ""
 
 
-def typed(record: Record) -> str:
-    """Return how the algorithm of a record is named on the command line: one in a file of its user's by this file.
+def typed(record: Record, kind: Literal["algorithm", "task"]) -> str:
+    """Return how a plug-in of a record is named on the command line: one in a file of its user's by this file.
 
     Which method of a chain lies in a file, the command in the record tells; one without a command leaves their names.
     """
-    name = record.cell.algorithm
-    files = [origin for origin in _origins(record) if origin.endswith(".py")]
+    name: str = getattr(record.cell, kind)
+    files = [origin for origin in record.origins(kind) if origin.endswith(".py")]
     if files and "+" in name:
         return _recorded(record) or name
     return f"./{files[0]}" if files else name
@@ -66,11 +68,3 @@ def _recorded(record: Record) -> str:
     except ValueError:  # quotes that do not close
         return ""
     return words[words.index("--algo") + 1].partition(":")[0] if "--algo" in words[:-1] else ""
-
-
-def _origins(record: Record) -> Iterator[str]:
-    """Yield where the plug-ins of a record come from: distributions with versions, and files of the user's."""
-    plugins = record.provenance.get("plugins")
-    if isinstance(plugins, dict):
-        for kind in ("algorithm", "task"):
-            yield from str(plugins.get(kind, "")).split(", ")
