@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from benchmark.errors import BenchError
+from benchmark.errors import BenchError, unknown_name
 
 COMMANDS = {
     "run": "Run algorithms on tasks and print the leaderboard.",
@@ -72,6 +72,14 @@ class _Bench(click.Group):
         module = import_module(f"benchmark.cli.{cmd_name}")
         found: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        unknown = args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
+        if unknown and not ctx.resilient_parsing:  # as completion parses
+            raise unknown_name("command", args[0], COMMANDS, "bench --help")
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         verbs = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]

@@ -58,6 +58,16 @@ def _options(known: Mapping[str, Plugin], before: str) -> dict[str, str]:
     return {f"{option}=": f"default {defaults[option]}" if option in defaults else "" for option in free}
 
 
+def words(*known: str) -> Complete:
+    """Completes some words, also after a comma."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + word) for word in known if word.startswith(begun)]
+
+    return complete
+
+
 def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes the key of a record, from its first digit on, to as many digits as tell it from others."""
     found = [source.key for source in Store(Path(ctx.params["results"])).find(incomplete)]

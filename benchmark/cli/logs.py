@@ -18,9 +18,13 @@ from benchmark.results.store import Store
 @results_option
 def logs(key: str, results: Path) -> None:
     """The output and the traceback of the cell whose KEY begins with these digits, of a running one, too."""
-    found = Store(results).logs(key) if re.fullmatch(r"[0-9a-f]{1,64}", key) else []
+    store = Store(results)
+    found = store.logs(key) if re.fullmatch(r"[0-9a-f]{1,64}", key) else []
+    if not found and (records := store.find(key)):
+        click.echo(f"run {records[0].key[:8]} has printed nothing", err=True)
+        return
     if not found:
-        raise UsageError(f"no log of '{key}' in {results / 'logs'}; a run that prints nothing leaves none")
+        raise UsageError(f"no log of '{key}' in {results / 'logs'}, and no record")
     if len(found) > 1:
         raise UsageError(f"'{key}' matches {len(found)} logs; give more digits")
     click.echo(found[0].read_text(errors="replace"), nl=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from benchmark.cli.completion import names_of
+from benchmark.cli.completion import names_of, words
 from benchmark.cli.output import Split, flat
 from benchmark.errors import UsageError
 from benchmark.files import write
@@ -48,24 +48,32 @@ OPTIONS = [
         "--pattern",
         type=Split(),
         multiple=True,
+        shell_complete=words("global", "layer", "2:4", "4:8", "blocks:4x4", "channels", "fan-in"),
         help="global, layer, N:M, blocks:RxC, channels or fan-in.  [default: global]",
     ),
     click.option(
         "--prunable",
         type=Split(),
         multiple=True,
+        shell_complete=words("all", "no-first", "no-last", "no-ends"),
         help="all, no-first, no-last, no-ends, or names of matrices with *.  [default: all that the task prunes]",
     ),
     click.option(
         "--control",
         type=Split(),
         multiple=True,
+        shell_complete=words(*get_args(Control)),
         help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
     ),
     click.option(
         "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
     ),
-    click.option("-b", "--budget", help="Length of training: smoke, short or full.  [default: short]"),
+    click.option(
+        "-b",
+        "--budget",
+        shell_complete=words("smoke", "short", "full"),
+        help="Length of training: smoke, short or full.  [default: short]",
+    ),
     click.option("--epochs", type=click.IntRange(1), help="Or so many passes through the training split."),
     click.option("--steps", type=click.IntRange(1), help="Or so many updates."),
     click.option(

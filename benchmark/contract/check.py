@@ -62,11 +62,18 @@ def _outcome(rule: Rule, name: str, fast: bool) -> Finding:
         return Finding(rule_name(rule), idle=str(reason))
     except Broken as problem:
         frames = [(file, int(line)) for file, line in re.findall(r'File "(.+)", line (\d+)', said.getvalue())]
-        return Finding(rule_name(rule), str(problem), notes=(*getattr(problem, "__notes__", ()), *_raised(frames)))
+        where = _raised(frames or _frames(problem.__cause__))
+        return Finding(rule_name(rule), str(problem), notes=(*getattr(problem, "__notes__", ()), *where))
     except Exception as problem:
-        frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(problem.__traceback__)]
-        return Finding(rule_name(rule), f"{type(problem).__name__}: {problem}", notes=tuple(_raised(frames)))
+        where = _raised(_frames(problem))
+        return Finding(rule_name(rule), f"{type(problem).__name__}: {problem}", notes=tuple(where))
     return Finding(rule_name(rule))
+
+
+def _frames(error: BaseException | None) -> list[tuple[str, int]]:
+    """The files and lines of a traceback, the last one where the error was raised; none if there is no error."""
+    found = traceback.extract_tb(error.__traceback__) if error else []
+    return [(frame.filename, frame.lineno or 0) for frame in found]
 
 
 def _raised(frames: Sequence[tuple[str, int]]) -> list[str]:

@@ -67,4 +67,5 @@ def require_each(cases: Iterable[Case], rule: Callable[[Case], None]) -> None:
             problems.append(problem)
     if problems:
         first, *others = dict.fromkeys(map(str, problems))
-        raise Broken(first, *(f"also {other}" for other in others), *getattr(problems[0], "__notes__", ()))
+        notes = *(f"also {other}" for other in others), *getattr(problems[0], "__notes__", ())
+        raise Broken(first, *notes) from problems[0].__cause__

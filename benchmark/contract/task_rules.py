@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ from benchmark.data.dataset import DatasetData
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Batch, Data, Splits
 from benchmark.data.tensors import TensorData
-from benchmark.errors import DataMissing, Diverged, Inapplicable, UsageError
+from benchmark.errors import BenchError, DataMissing, Diverged, Inapplicable, UsageError
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
 from benchmark.harness.question import Question
@@ -134,7 +134,17 @@ def models_can_be_pruned(name: str) -> None:
     """
     task = registry.task(name)
     batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
-    require_each(task.models, partial(_can_be_pruned, task, batch))
+    require_each(task.models, partial(_named, partial(_can_be_pruned, task, batch)))
+
+
+def _named(rule: Callable[[str], None], model: str) -> None:
+    """Try a rule on a model. Raises Broken with the model's name, whatever its code raises."""
+    try:
+        rule(model)
+    except (Broken, BenchError):
+        raise
+    except Exception as error:
+        raise Broken(f"{model}: {type(error).__name__}: {error}") from error
 
 
 def _can_be_pruned(task: Task, batch: Batch, model: str) -> None:
@@ -155,14 +165,15 @@ DRAW = "models are constructors, called anew for every run; they draw from torch
 NAMED = "Task.prunable returns names of network.named_parameters(); by default those of linear layers and convolutions"
 
 
-def every_network_trains(name: str) -> None:
-    """Every network is pruned to the task's sparsity and trained for three steps of small batches: it does not diverge.
+def networks_train(name: str) -> None:
+    """Every network is pruned to the task's sparsity and trained for three steps of small batches: none diverges.
 
     In haste, the first one. `trains_and_measures` trains that one for longer, and measures it.
     """
     task = registry.task(name)
     splits = task.data(DataFolders().locate(name, task.source))
-    require_each(list(task.models)[: 1 if pace.is_fast() else None], partial(_trains, task, splits))
+    models = list(task.models)[: 1 if pace.is_fast() else None]
+    require_each(models, partial(_named, partial(_trains, task, splits)))
 
 
 def _trains(task: Task, splits: Splits, model: str) -> None:
@@ -222,7 +233,7 @@ TASK_RULES: list[Rule] = [
     has_every_budget,
     splits_do_not_overlap,
     models_can_be_pruned,
-    every_network_trains,
+    networks_train,
     uses_edge_weights_or_refuses_them,
     starts_fit,
     trains_and_measures,

@@ -55,7 +55,9 @@ def read(content: bytes) -> Source | str:
     """What the source in these bytes says, or why it cannot be read."""
     try:
         tree = ast.parse(content.decode())
-    except (SyntaxError, ValueError) as error:  # ValueError: not UTF-8, or a null byte
+    except SyntaxError as error:
+        return f"SyntaxError in line {error.lineno}: {error.msg}" if error.lineno else f"SyntaxError: {error.msg}"
+    except ValueError as error:  # not UTF-8, or a null byte
         return f"{type(error).__name__}: {error}"
     defined = [definition for node in tree.body for definition in _defined(node)]
     return Source(_summary(tree), _interface(tree), list(dict.fromkeys(_imported(tree))), defined)

@@ -97,17 +97,23 @@ def in_file(file: Path, kind: Kind) -> list[Plugin]:
         return [Plugin(kind, file.stem, module, file.stem, file.name, problem=source, file=str(file))]
     names = makes(source, kind)
     plugins = (Plugin(kind, name.rstrip("_").replace("_", "-"), module, name, file.name) for name in names)
-    return [replace(described(plugin, source), file=str(file)) for plugin in plugins]
+    return [replace(_well_named(described(plugin, source)), file=str(file)) for plugin in plugins]
+
+
+def _well_named(plugin: Plugin) -> Plugin:
+    """The plug-in; one with a problem if its name is none that a cell can have."""
+    if re.fullmatch(NAME, plugin.name) and len(plugin.name) <= LONGEST_NAME:
+        return plugin
+    takes = f"its name may hold lower-case letters, digits, '-' and '_', at most {LONGEST_NAME} of them"
+    return replace(plugin, problem=takes)
 
 
 def _pointed_to(point: EntryPoint, kind: Kind) -> Plugin:
     distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
     module, _, attribute = (part.strip() for part in point.value.partition(":"))
     plugin = Plugin(kind, point.name, module, attribute, distribution)
-    if not re.fullmatch(NAME, point.name) or len(point.name) > LONGEST_NAME:
-        return replace(
-            plugin, problem=f"its name may hold lower-case letters, digits, '-' and '_', at most {LONGEST_NAME} of them"
-        )
+    if _well_named(plugin).problem:
+        return _well_named(plugin)
     if not (module and attribute and point.pattern.match(point.value)):
         return replace(plugin, problem=f"its entry point '{point.value}' is not of the form MODULE:NAME")
     if not (file := _source(point)):

@@ -60,6 +60,12 @@ def completed(words: str, begun: str, shell: str = "bash", **where: object) -> l
         ("run --task", "cora:pr", ["plain,cora:protocol="]),
         ("experiment", "lottery:rou", ["plain,lottery:rounds="]),
         ("info", "imp,gran", []),
+        ("run -p", "cha", ["plain,channels"]),
+        ("run -p", "global,2", ["plain,global,2:4"]),
+        ("run -b", "sm", ["plain,smoke"]),
+        ("run --control", "shuffle,re", ["plain,shuffle,retrain", "plain,shuffle,reinit", "plain,shuffle,relayer"]),
+        ("run --prunable", "no-l", ["plain,no-last"]),
+        ("rnu --al", "g", []),
     ],
 )
 def test_names_are_completed(words: str, begun: str, told: list[str]) -> None:

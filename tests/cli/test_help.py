@@ -20,6 +20,10 @@ def test_wrong_usage_is_one_clear_line_and_exit_code_2(own: Store, bench: Bench,
     assert_one_clear_line(bench(*words), 2)
 
 
+def test_a_verb_that_is_misspelt_is_told_with_the_nearest_one(bench: Bench) -> None:
+    assert_one_clear_line(bench("rnu"), 2, "no command named 'rnu'. Did you mean 'run'? (bench --help)")
+
+
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_help(bench: Bench, verb: str) -> None:
     ended = bench(verb, "-h")

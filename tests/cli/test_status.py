@@ -54,7 +54,9 @@ def test_a_sweep_tells_how_far_it_is(bench: Bench, own: Store, tmp_path: Path) -
 
 def test_logs_are_found_by_key(bench: Bench, filled: Store) -> None:
     assert bench("logs", cell("imp", 1).key[:12]).out == "imp 1 speaks\n"
-    assert_one_clear_line(bench("logs", "0" * 64), 2, "no log of")
+    assert_one_clear_line(bench("logs", "0" * 64), 2, "no log of", "no record")
+    quiet = bench("logs", cell("snip", 1).key)
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", f"run {cell('snip', 1).key[:8]} has printed nothing\n")
     assert_one_clear_line(bench("logs", "../imp"), 2, "no log of '../imp'")
 
 

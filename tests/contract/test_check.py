@@ -143,7 +143,7 @@ def test_built_in_algorithm_keeps_the_rule_on_bits_itself(name: str) -> None:
 
 
 LONG = (
-    task_rules.every_network_trains,
+    task_rules.networks_train,
     task_rules.trains_and_measures,
     task_rules.splits_do_not_overlap,
     task_rules.models_can_be_pruned,
@@ -169,7 +169,7 @@ def test_built_in_task(name: str, rule: Rule, request: pytest.FixtureRequest, mo
         if not DataFolders(root).holding(task.source):
             pytest.skip(f"{name} is not in {root}: looked for {task.source.files[0]}")
         monkeypatch.setenv("PRUNEBENCH_DATA", str(root))
-    with hurried(rule is task_rules.every_network_trains):  # the first; cifar10 has fifteen
+    with hurried(rule is task_rules.networks_train):  # the first; cifar10 has fifteen
         rule(name)
 
 
@@ -480,7 +480,7 @@ def test_a_metric_that_was_not_declared_is_told(broken: Callable[..., str]) -> N
 def test_a_network_that_diverges_is_told(broken: Callable[..., str]) -> None:
     wild = replace(toy, recipes={budget: replace(recipe, rate=1e14) for budget, recipe in toy.recipes.items()})
     task = replace(wild, models={"net": lambda: tiny(torch.randn(2, 6))}, loss=lambda *of: toy.loss(*of) ** 4)
-    assert broken(task_rules.every_network_trains, task).startswith("net: the training loss was not finite")
+    assert broken(task_rules.networks_train, task).startswith("net: the training loss was not finite")
 
 
 def test_every_network_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,6 +490,18 @@ def test_every_network_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Broken, match="one is the same for every seed") as told:
         task_rules.models_can_be_pruned("suspect")
     assert told.value.__notes__ == ["also two is the same for every seed", task_rules.DRAW]
+
+
+def test_a_network_that_raises_is_named_with_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> nn.Module:
+        raise ZeroDivisionError("of the plug-in")
+
+    task = replace(toy, models=dict(toy.models) | {"other": broken})
+    monkeypatch.setattr(registry, "task", lambda name: task)
+    monkeypatch.setitem(check.RULES, "task", [task_rules.models_can_be_pruned])
+    [found] = check.check("suspect", "task")
+    assert found.problem == "other: ZeroDivisionError: of the plug-in"
+    assert found.notes == (f"raised at {__file__}:{broken.__code__.co_firstlineno + 1}",)
 
 
 def test_the_line_of_the_plugin_that_raises_is_told_and_no_traceback(
