@@ -102,5 +102,17 @@ def _prunable(policy: Prunable | None) -> str:
     return f"{taken}; left out: {left_out}" if left_out else taken
 
 
+MOST_VALUES = 8
+"""Values of a list that are shown one by one; --format json has all."""
+
+
 def _pairs(values: Any) -> str:
-    return ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+    return ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({_pairs(value)})"
+    if isinstance(value, list) and len(value) > MOST_VALUES:
+        return f"({len(value)} values)"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

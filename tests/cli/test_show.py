@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.cli.show import _pairs
 from benchmark.results.reading import read
 from benchmark.results.store import Store
 from tests.support.command import Bench, assert_one_clear_line
@@ -39,6 +40,11 @@ def test_show_says_density_audit_and_layers(filled: Store, bench: Bench) -> None
     assert "weights 0.1," in out
     assert re.search(r"audit +passed", out)
     assert re.search(r"fc1\.weight +\d+ +6,400", out)
+
+
+def test_what_is_nested_is_told_in_brackets_and_long_lists_by_their_length() -> None:
+    told = {"selective": {"errors": 2, "risk_at": {"1": 0.25, "0.5": 0.0}, "rejected": [*range(9)]}, "order": [2, 1]}
+    assert _pairs(told) == "selective (errors 2, risk_at (1 0.25, 0.5 0), rejected (9 values)), order [2, 1]"
 
 
 def test_show_of_a_file_that_is_no_record_says_so(bench: Bench) -> None:
