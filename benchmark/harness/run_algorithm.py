@@ -18,6 +18,8 @@ from benchmark.harness.prepare import Beginning, begin, run_state
 from benchmark.harness.question import Question
 from benchmark.harness.stream_results import handed
 from benchmark.harness.stream_results import told as told_of_stream
+from benchmark.plugins import catalog
+from benchmark.plugins.algorithm import TRAINS
 from benchmark.results.record import Status, encodable, readable
 from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.run import Run
@@ -111,8 +113,13 @@ def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, li
 
 
 def _require_steps(beginning: Beginning, state: RunState) -> None:
-    """Raise Inapplicable for a method that prunes while it trains, where it may not train."""
-    if not beginning.recipe.steps and beginning.expected.density < 1 and state.masks.density == 1:
+    """Raise Inapplicable for a method that prunes while it trains, where it may not train.
+
+    Its family says so, or that it has kept all weights.
+    """
+    if beginning.recipe.steps or beginning.expected.density == 1:
+        return
+    if state.masks.density == 1 or catalog.when(beginning.question.cell.algorithm) in TRAINS:
         raise Inapplicable("this method prunes while it trains, and this cell has no step; give it a share: --finetune")
 
 

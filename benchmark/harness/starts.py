@@ -64,7 +64,7 @@ class Fit:
 
 
 def fit(given: Mapping[str, Tensor], model: nn.Module, task: Task) -> Fit:
-    """Compare the tensors of a start with a network's own: those that agree in name and shape are taken.
+    """Compare the tensors of a start with a network's own: those that agree in name, shape and kind are taken.
 
     Raises:
         Inapplicable: the network has no parameter in common with the start.
@@ -127,6 +127,8 @@ def _reason(own: Tensor, given: Tensor | None) -> str:
         return "not in the start"
     if given.shape != own.shape:
         return f"{_shape(own)} here, {_shape(given)} in the start"
+    if given.is_floating_point() != own.is_floating_point():
+        return f"{own.dtype} here, {given.dtype} in the start".replace("torch.", "")
     return ""
 
 

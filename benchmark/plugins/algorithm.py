@@ -34,6 +34,9 @@ Control = Literal[tuple(CONTROLS)]  # type: ignore[valid-type]
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
 """Families of methods, by when they prune; what readers filter by."""
 
+TRAINS = frozenset({"during training", "learned masks"})
+"""The families whose methods choose weights while they train."""
+
 
 Only = Literal["", "channels"]
 """Patterns that a method may be alone for."""
@@ -63,7 +66,8 @@ class Algorithm:
             there is no limit.
         edges: the name of the option that says how many edges are edited (`bench run --edges`); empty if none does.
         edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
-        family: when it prunes, for readers to filter by; empty if it does not say.
+        family: when it prunes, for readers to filter by; empty if it does not say. What prunes during training, or
+            learns masks, is skipped where a cell has no step.
         only: the one pattern that it prunes in, `channels`; empty for any.
     """
 

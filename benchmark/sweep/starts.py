@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 
 from benchmark.data.checksums import hashed, matches
 from benchmark.data.folders import DataFolders
-from benchmark.data.networks import SUFFIXES
+from benchmark.data.networks import SUFFIXES, read_network
 from benchmark.errors import BenchError, DataMissing, Inapplicable, PluginError, UsageError, one_line
 from benchmark.harness.handover import pack
 from benchmark.harness.network import sketch
@@ -92,13 +93,15 @@ def named(text: str, store: Store, folders: DataFolders) -> str:
         text: the first digits of a key, `files`, `timm:NAME`, a file, or a start as a record spells it.
 
     Raises:
-        UsageError: no record, or several, match; or there is no such file.
+        UsageError: no record, or several, match; or there is no such file, or none of a network.
         DataMissing: there is no checkpoint of this name.
     """
     if text == FILES or "@sha256:" in text:
         return text
     if text.startswith(OF_TIMM):
-        return f"{text}@{hashed(_checkpoint(text, folders), 'sha256')}"
+        file = _checkpoint(text, folders)
+        _sound(partial(read_network, file.read_bytes(), file.name), text)
+        return f"{text}@{hashed(file, 'sha256')}"
     if Path(text).suffix in SUFFIXES:
         return _users(Path(text))
     return find_record(text, store).key
@@ -114,16 +117,32 @@ def remarks(files: Files, tasks: Mapping[str, Task]) -> Iterator[str]:
 
     Args:
         tasks: by `Cell.setting`.
+
+    Raises:
+        UsageError: a start cannot be read, or has values that are not finite.
     """
     yield from dict.fromkeys(file.remark for file in files.values() if file.remark)
     for (start, setting, name), file in files.items():
         model = sketch(tasks[setting], name)
+        given = _sound(file.tensors, start)
         try:
-            drawn = fit(file.tensors(), model, tasks[setting]).drawn_parameters(model) if model else []
+            drawn = fit(given, model, tasks[setting]).drawn_parameters(model) if model else []
         except Inapplicable:
             continue  # its cells are skipped with the reason
         if drawn:
             yield f"{setting}/{name}: not all of it is in the start {start}; drawn are {', '.join(drawn)}"
+
+
+def _sound(read: Callable[[], Mapping[str, Tensor]], name: str) -> Mapping[str, Tensor]:
+    """The tensors of a start. Raises UsageError if it cannot be read, or has values that are not finite."""
+    try:
+        found = read()
+    except ValueError as error:
+        raise UsageError(f"the start {name} cannot be read: {one_line(error)}") from None
+    for tensor, values in found.items():
+        if values.is_floating_point() and not values.isfinite().all():
+            raise UsageError(f"'{tensor}' of the start {name} holds NaN or infinity")
+    return found
 
 
 def _pretrained(
@@ -142,8 +161,9 @@ def _pretrained(
 def _users(file: Path) -> str:
     if not file.is_file():
         raise UsageError(f"there is no file {file}; --start takes the key of a record, files, timm:NAME, or a file")
-    digest = hashed(file, "sha256")
-    keep(file.read_bytes(), f"{digest.removeprefix('sha256:')}{file.suffix}")
+    content, digest = file.read_bytes(), hashed(file, "sha256")
+    _sound(partial(read_network, content, file.name), str(file))
+    keep(content, f"{digest.removeprefix('sha256:')}{file.suffix}")
     name = re.sub(r"[^\w.+-]", "_", file.name)[-100:]
     return f"{name}@{digest}"
 

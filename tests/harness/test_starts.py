@@ -23,8 +23,8 @@ from benchmark.harness.network import build
 from benchmark.harness.question import Question
 from benchmark.harness.run_algorithm import run_algorithm
 from benchmark.harness.starts import StartFile, fit, relayered
-from benchmark.plugins import registry
-from benchmark.plugins.algorithm import Algorithm
+from benchmark.plugins import catalog, registry
+from benchmark.plugins.algorithm import TRAINS, Algorithm
 from benchmark.results.cell import Cell
 from benchmark.results.record import Record
 from benchmark.training.recipe import Recipe, finetuned
@@ -200,12 +200,25 @@ def test_a_share_of_a_recipe_is_shorter_and_slower() -> None:
     assert none.rate_at(0) >= 0
 
 
+WHILE_IT_TRAINS = sorted(name for name in catalog.plugins("algorithm") if catalog.when(name) in TRAINS)
+
+
 @pytest.mark.runs
-def test_a_method_that_prunes_while_it_trains_is_skipped_where_there_is_no_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WHILE_IT_TRAINS)
+def test_a_method_that_prunes_while_it_trains_is_skipped_where_there_is_no_step(name: str, tmp_path: Path) -> None:
     start = written(network(asked("dense")), tmp_path)
-    record = answered(asked("gmp", start, sparsity=0.5, **NONE))
-    assert record.status == "skipped"
-    assert "--finetune" in str(record.error)
+    record = answered(asked(name, start, sparsity=0.5, **NONE))
+    assert record.status == "skipped", record.error
+
+
+@pytest.mark.runs
+def test_why_is_told_with_what_to_do(tmp_path: Path) -> None:
+    start = written(network(asked("dense")), tmp_path)
+    for name in ("gmp", "rigl"):
+        record = answered(asked(name, start, sparsity=0.5, **NONE))
+        assert (
+            record.error == "this method prunes while it trains, and this cell has no step; give it a share: --finetune"
+        )
 
 
 # --- controls ---------------------------------------------------------------------------------------------------------

@@ -145,6 +145,37 @@ def test_a_file_of_another_network_is_skipped_with_the_reason(bench: Bench, own:
     assert "module.fc1.weight" in str(begun(own).error)
 
 
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x02]q\x00(K\x01K\x02e."], ids=["empty", "text", "list"])
+@pytest.mark.parametrize("name", ["net.safetensors", "net.pth"])
+def test_a_file_that_is_no_network_is_told_by_its_name_and_not_kept(
+    bench: Bench, own: Store, tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    ended = bench(*DENSE, "--start", tmp_path / name, "--dry-run")
+    assert_one_clear_line(ended, 2, f"the start {tmp_path / name} cannot be read")
+    assert not (user_cache() / "starts").exists()
+    (tmp_path / "timm").mkdir()
+    (tmp_path / "timm" / name).write_bytes(content)
+    ended = bench(*DENSE, "--start", "timm:net", "--data-root", tmp_path)
+    assert_one_clear_line(ended, 2, "the start timm:net cannot be read")
+
+
+def test_a_start_that_is_not_finite_is_told_with_the_tensor(bench: Bench, tmp_path: Path) -> None:
+    values = of_digits()
+    first = next(iter(values))
+    save_file(values | {first: torch.full_like(values[first], torch.inf)}, tmp_path / "net.safetensors")
+    ended = bench(*DENSE, "--start", tmp_path / "net.safetensors")
+    assert_one_clear_line(ended, 2, f"'{first}' of the start {tmp_path / 'net.safetensors'} holds NaN or infinity")
+
+
+def test_whole_numbers_do_not_begin_weights(bench: Bench, own: Store, tmp_path: Path) -> None:
+    values = of_digits()
+    first = next(iter(values))
+    save_file(values | {first: values[first].to(torch.int32)}, tmp_path / "net.safetensors")
+    ended = bench(*DENSE, "--start", tmp_path / "net.safetensors")
+    assert f"drawn are {first} (float32 here, int32 in the start)" in ended.err
+
+
 def test_a_start_that_is_not_here_is_missing_data(bench: Bench, tmp_path: Path) -> None:
     ended = bench(*DENSE, "--start", f"net.safetensors@sha256:{'1a' * 32}")
     assert (ended.code, "starts" in ended.err) == (4, True)
