@@ -74,13 +74,13 @@ class Objective(nn.Module):
             if temperature != 1:
                 handles.append(self.model.register_forward_hook(cool))
             with evaluating(self.model, only=normalises) if norms == "running" else nullcontext():
-                return self._call(state | dict(weights), batch)
+                return self._call(state | self._as_own(weights), batch)
 
     def settled(self, batch: Batch, weights: Mapping[str, Tensor]) -> Tensor:
         """The loss of a batch in eval mode: without dropout, and norm layers by their running statistics."""
         state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         with evaluating(self):
-            return self._call(state | dict(weights), batch)
+            return self._call(state | self._as_own(weights), batch)
 
     def statistics(
         self, batches: Sequence[Batch], weights: Mapping[str, Tensor], noise: int | None = None
@@ -119,7 +119,7 @@ class Objective(nn.Module):
 
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         with evaluating(self, spared=normalises if norms == "batch" else None):
-            return self._outputs(batch, buffers | dict(state), None if noise is None else drawn)
+            return self._outputs(batch, buffers | self._as_own(state), None if noise is None else drawn)
 
     def flow(self, batch: Batch, state: Mapping[str, Tensor], *, bare: bool = False) -> Tensor:
         """The model's outputs for inputs of 1, in eval mode, as one flat tensor.
@@ -160,6 +160,11 @@ class Objective(nn.Module):
             handles += [self.model.register_forward_hook(collect)]
             self._call(state, batch)
         return outputs
+
+    def _as_own(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors in place of the model's, each of the model's own type: a gate of float32 times a half is no half."""
+        own = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+        return {name: value.to(own[name].dtype) if name in own else value for name, value in given.items()}
 
     def _call(self, state: Mapping[str, Tensor], batch: Batch) -> Tensor:
         value: Tensor = functional_call(self, {f"model.{name}": tensor for name, tensor in state.items()}, (batch,))

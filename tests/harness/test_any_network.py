@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.plugins import catalog, registry
 from benchmark.results.validity import problems_of
 from tests.support.networks import KINDS, WITHOUT, record_of
 
@@ -27,7 +28,37 @@ METHODS: dict[str, dict[str, Any]] = {
     "edge-popup": {},
     "biprop": {},
     "gem-miner": {"rounds": 1},
+    "greg": {},
+    "plasticity": {},
+    "acdc": {},
+    "continuous-sparsification": {},
+    "curvature": {},
+    "dsnot": {},
+    "early-bird": {},
+    "fisher": {"examples": 16},
+    "mest": {"interval": 1},
+    "movement": {},
+    "ntk-sap": {"rounds": 2},
+    "obc": {},
+    "phew": {},
+    "prospr": {},
+    "soft-threshold": {"trials": 2},
+    "sparse-momentum": {"interval": 1},
+    "sparsegpt": {},
+    "srigl": {"interval": 1},
+    "taylor": {"rounds": 2},
+    "top-kast": {},
+    "wanda": {},
 }
+
+
+def test_every_method_that_prunes_weights_is_tried() -> None:
+    weighty = {name for name in catalog.plugins("algorithm") if registry.algorithm(name).prunes == {"weights"}}
+    asked_otherwise = {
+        name for name in weighty if registry.algorithm(name).only or "streams" in registry.algorithm(name).needs
+    }
+    of_a_record = {"ticket", "instability"}
+    assert weighty - asked_otherwise - of_a_record - METHODS.keys() == set()
 
 
 @pytest.mark.parametrize(
