@@ -105,11 +105,20 @@ def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, li
             reason = str(problem).partition(".")[0]
             status, error = "failed", f"out of memory ({reason}); try a smaller model or --jobs 1"
         except (Exception, SystemExit) as problem:  # any error fails this cell only, not the sweep
-            status, error = "failed", told(problem)
+            status, error = _broken(state, problem)
     counted = state.meter.updates - state.meter.reused_steps + state.rehearsals
     if (uncounted := updates[0] - counted) > 0:
         breaches.append(f"{uncounted:,} updates were made off the meter by another optimizer")
     return status, error, breaches + state.breaches
+
+
+def _broken(state: RunState, problem: BaseException) -> tuple[Status, str]:
+    """How a run ends whose algorithm raises an error: diverged where the loss was not finite before."""
+    try:
+        state.engine.check()
+    except Diverged as before:
+        return "diverged", f"{before}, then {told(problem)}"
+    return "failed", told(problem)
 
 
 def _require_steps(beginning: Beginning, state: RunState) -> None:

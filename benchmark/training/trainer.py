@@ -263,6 +263,9 @@ class Trainer:
         try:
             self.project()
             yield
+        except Exception:
+            self.engine.check()  # scores that are not finite raise errors of many kinds
+            raise
         finally:
             self.log.learned(self.engine.updates)
             self.engine = self.weight_engine

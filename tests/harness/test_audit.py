@@ -453,6 +453,25 @@ def test_an_interrupt_is_not_swallowed() -> None:
         outcome(interrupted)
 
 
+def test_an_error_after_a_loss_that_is_not_finite_is_a_divergence() -> None:
+    def explodes(run: Run) -> None:
+        for step in run.steps():
+            if step.index == 3:
+                raise ValueError("the scores hold NaN")
+
+    def learns(run: Run) -> None:
+        with run.learning(run.weights, dict):
+            explodes(run)
+
+    wild = replace(toy, recipes={budget: replace(recipe, rate=9e14) for budget, recipe in toy.recipes.items()})
+    record = outcome(explodes, task=wild)
+    assert record.status == "diverged"
+    assert record.error == "the training loss was not finite before step 3, then ValueError: the scores hold NaN"
+    record = outcome(learns, task=wild)
+    assert (record.status, record.error) == ("diverged", "the training loss was not finite before step 3")
+    assert [outcome(method).status for method in (explodes, learns)] == ["failed", "failed"]
+
+
 def test_a_run_whose_loss_explodes_is_diverged() -> None:
     hot = replace(toy, recipes={"smoke": replace(toy.recipe("smoke"), rate=1e14)})
     record = outcome(honest, task=hot)
