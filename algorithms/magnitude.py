@@ -11,7 +11,7 @@ def magnitude(
     *,
     when: Literal["end", "init"] = "end",
     finetune: Amount = 1.0,
-    score: Literal["magnitude", "lamp"] = "magnitude",
+    score: Literal["magnitude", "square", "lamp"] = "magnitude",
     power: Annotated[Power, Absent(1.0)] = 1.0,
 ) -> None:
     """Magnitude: keep the largest weights, in one shot, after training or before it (Han et al., 2015).
@@ -23,10 +23,11 @@ def magnitude(
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning, as a multiple of a training; only with `end`
-        score: |w|, or LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
+        score: |w|; w^2, which ranks units of several weights, as channels, by their L2 norm in place of their L1 norm; or
+            LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
         power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
-    rank = {"magnitude": scores.magnitude, "lamp": scores.lamp}[score]
+    rank = {"magnitude": scores.magnitude, "square": scores.square, "lamp": scores.lamp}[score]
     with powered(run, power) as trained:
         if when == "end" and not run.trained:
             run.train()

@@ -21,6 +21,11 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
     return {name: weight.abs() for name, weight in weights.items()}
 
 
+def square(weights: Tensors) -> dict[str, Tensor]:
+    """w^2, in float64: single weights are ranked as by |w|, and units of several by their root mean square."""
+    return {name: weight.double().square() for name, weight in weights.items()}
+
+
 def lamp(weights: Tensors) -> dict[str, Tensor]:
     """LAMP: w^2 over the sum of all squares of its tensor that are not smaller (Lee et al., 2021, eq. 4).
 

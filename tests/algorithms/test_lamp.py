@@ -16,7 +16,8 @@ from torch import Size, Tensor
 
 from benchmark import Target, keep_top
 from benchmark.pruning.layer_densities import er, erk, igq, smart_ratio, uniform_plus, weights_per_layer
-from benchmark.scores import lamp
+from benchmark.pruning.structured import Blocks
+from benchmark.scores import lamp, square
 from benchmark.scores import magnitude as size_of
 from tests.support.notebook import RECIPE, Notebook, after, written
 
@@ -60,6 +61,23 @@ def test_lamp_on_paper():
     found = lamp({"fc": torch.tensor([[3.0, 1.0], [-2.0, 0.0]])})["fc"]
     assert found.flatten().tolist() == pytest.approx([1, 1 / 14, 4 / 13, 0])
     assert found.shape == (2, 2)
+
+
+def test_squares_rank_units_by_their_l2_norm_and_weights_as_magnitudes_do():
+    """Of blocks (3, 3) and (0, 5) the first has the larger L1 norm, 6 and 5, and the second the larger L2 norm."""
+    weights = {"fc": torch.tensor([[3.0, -3.0], [0.0, 5.0]])}
+    blocks = Target(0.5, Blocks(1, 2))
+    assert square(weights)["fc"].flatten().tolist() == [9, 9, 0, 25]
+    assert keep_top(size_of(weights), blocks)["fc"].tolist() == [[True, True], [False, False]]
+    assert keep_top(square(weights), blocks)["fc"].tolist() == [[False, False], [True, True]]
+    many = drawn(0.001, 1.0, 50.0)
+    assert keep_top(square(many), Target(0.2)) == keep_top(size_of(many), Target(0.2))
+    assert square({"fc": torch.tensor([1e30])})["fc"].isfinite().all()
+
+
+@pytest.mark.runs
+def test_magnitude_may_rank_by_squares():
+    assert after(magnitude, score="square").masks == after(magnitude).masks
 
 
 def test_the_largest_weight_of_every_layer_scores_one_and_no_other_does():
