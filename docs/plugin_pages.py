@@ -28,6 +28,11 @@ PAPERS = {
     "doi:": "https://doi.org/",
     "openreview:": "https://openreview.net/forum?id=",
 }
+DIFFERENCES = "## Differences from the authors' code"
+TOLD_ABOVE = """None is recorded of this method alone, beyond what is said above.
+[What all methods share](../methods.md#differences-from-the-authors-code) applies to it, too."""
+"""Where nothing else is written of them by hand."""
+
 FEW = 4
 """So many files of a task's data are named; of more, the folder is."""
 
@@ -65,6 +70,8 @@ def _algorithm(name: str) -> Iterator[str]:
     yield title or f"# {name}"
     yield _text(method.function)
     yield more.strip()
+    if told["paper"] and DIFFERENCES not in more:
+        yield f"{DIFFERENCES}\n\n{TOLD_ABOVE}"
     facts = {
         "paper": _paper(told["paper"]),
         "prunes": told["prunes"],

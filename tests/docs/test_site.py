@@ -66,6 +66,15 @@ def test_a_page_that_would_replace_a_file_is_refused(site: ModuleType, tmp_path:
         site.require_nothing_lost({"docs/mine.md": "# Mine\n\nMade.\n"}, tmp_path, there)
 
 
+NO_SCORE = {"alone", "dense", "dropedge", "sequential", "ticket"}
+"""Methods that rank nothing."""
+
+
+def test_every_method_that_ranks_has_its_formula(plugin_pages: ModuleType) -> None:
+    names = plugin_pages.built_in("algorithm")
+    assert {name for name in names if "## Formula" not in plugin_pages.by_hand("algorithm", name)} == NO_SCORE
+
+
 @pytest.mark.runs
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_say_what_bench_info_says(kind: catalog.Kind, plugin_pages: ModuleType) -> None:
