@@ -1,15 +1,15 @@
 """Puts the site together: the repository's pages where they lie, and a page for each plug-in, command and public name.
 
-A hook of mkdocs. What is made comes from docstrings and declarations, so that it says what the code says.
+A hook of mkdocs. What is made comes from docstrings and declarations, so that it says what the code says. The pages of
+plug-ins are made by plugin_pages.py, and have what is written of them by hand in docs/, as docs/experiments/rfss.md.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,19 +17,20 @@ from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from plugin_pages import pages
 
 import benchmark
 from benchmark.cli import main
-from benchmark.errors import UsageError
-from benchmark.plugins import catalog, registry
-from benchmark.plugins.options import Option
-from benchmark.studies.experiment import named
+from benchmark.plugins.plugin import Kind
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "C*.md", "docs/**/*.md", "results/**/*.md", "docs/**/*.svg", "results/**/*.svg")
-PAPERS = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/", "10.": "https://doi.org/10."}
+SECTIONS: dict[str, Kind] = {"Methods": "algorithm", "Tasks": "task", "Experiments": "experiment"}
+"""The sections of the site that have a page for each plug-in of a kind."""
+
 GROUPS = {
     "Notebooks and scripts": ("evaluate", "records", "board", "plot"),
     "A method": ("algorithm", "Run", "Step", "Snapshot", "Part", "StreamPart", "Group"),
@@ -59,24 +60,35 @@ BESIDE = {"A method": ["benchmark.plugins.algorithm.Algorithm"]}
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replace the files of docs/ by those of the whole repository that are pages, and add the pages that are made."""
     theme = [file for file in files if not str(file.abs_src_path).startswith(config.docs_dir)]
-    there = sorted({path for pattern in PAGES for path in ROOT.glob(pattern)})
-    kept = [File(str(path.relative_to(ROOT)), str(ROOT), config.site_dir, config.use_directory_urls) for path in there]
-    reference = _reference()
-    made = {"docs/notebook.md": _notebook(ROOT / "docs" / "notebook.ipynb"), **reference}
-    for file in (ROOT / "docs" / "examples").glob("*.py"):
-        made[f"docs/examples/{file.stem}.md"] = f"# {file.name}\n\n```python\n{file.read_text()}```\n"
-    sections: dict[str, list[str]] = {title: [] for title in ("Methods", "Tasks", "Experiments", "Results")}
-    sections["Reference"] = [page for page in reference if page.startswith("docs/reference/python-")]
-    for kind, title in (("algorithm", "Methods"), ("task", "Tasks"), ("experiment", "Experiments")):
-        for name, content in _plugins(kind):
-            made[f"docs/{kind}s/{name}.md"] = content
-            sections[title].append(f"docs/{kind}s/{name}.md")
-    sections["Experiments"] += [str(path.relative_to(ROOT)) for path in there if _is_of(path, "docs/experiments")]
-    sections["Results"] += [str(path.relative_to(ROOT)) for path in there if _is_of(path, "results")]
+    plugins = {title: dict(pages(kind)) for title, kind in SECTIONS.items()}
+    made = {"docs/notebook.md": _notebook(ROOT / "docs" / "notebook.ipynb"), **_reference(), **_examples()}
+    for of_kind in plugins.values():
+        made |= of_kind
+    there = sorted({path.relative_to(ROOT).as_posix() for pattern in PAGES for path in ROOT.glob(pattern)})
+    require_nothing_lost(made, ROOT, there)
+    _extend_navigation(config, plugins, [*there, *made])
+    kept = [path for path in there if path not in made]
+    read = [File(path, str(ROOT), config.site_dir, config.use_directory_urls) for path in kept]
+    return Files([*theme, *read, *(File.generated(config, path, content=text) for path, text in made.items())])
+
+
+def require_nothing_lost(made: Mapping[str, str], root: Path, there: Iterable[str]) -> None:
+    """Raise PluginError if a page that is made takes the place of a file and lacks a paragraph of it."""
+    for path in (path for path in there if path in made):
+        paragraphs = (root / path).read_text().strip().split("\n\n")
+        if lost := [text for text in paragraphs if text not in made[path]]:
+            raise PluginError(f"the page made for {path} takes the place of that file, and loses of it: {lost[0]}")
+
+
+def _extend_navigation(config: MkDocsConfig, plugins: dict[str, dict[str, str]], paths: list[str]) -> None:
+    """Add the pages that are many to the sections of mkdocs.yml."""
+    results = [path for path in paths if path.startswith("results/") and path.endswith(".md")]
+    more = {title: [*made] for title, made in plugins.items()}
+    more["Results"] = [path for path in results if not path.endswith("README.md")]
+    more["Reference"] = [path for path in paths if path.startswith("docs/reference/python-")]
     for entry in config.nav or []:
-        for title, pages in entry.items():
-            entry[title] = pages + sections.get(title, []) if isinstance(pages, list) else pages
-    return Files([*theme, *kept, *(File.generated(config, uri, content=text) for uri, text in made.items())])
+        for title, listed in entry.items():
+            entry[title] = listed + more.get(title, []) if isinstance(listed, list) else listed
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -93,108 +105,6 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return found[0] if not target or "://" in target or inside else found[1]
 
     return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", linked, markdown)
-
-
-def _is_of(path: Path, folder: str) -> bool:
-    return path.suffix == ".md" and path.is_relative_to(ROOT / folder) and path.name != "README.md"
-
-
-# --- a page for each plug-in ------------------------------------------------------------------------------------------
-
-
-def _plugins(kind: Any) -> Iterator[tuple[str, str]]:
-    """The pages of the built-in plug-ins of a kind, by name."""
-    page = {"algorithm": _algorithm, "task": _task, "experiment": _experiment}[kind]
-    for name, plugin in sorted(catalog.plugins(kind).items()):
-        if plugin.distribution == catalog.BUILT_IN and not plugin.problem:
-            yield name, f"# {name}\n\n{page(name)}\n"
-
-
-def _algorithm(name: str) -> str:
-    method = registry.algorithm(name)
-    facts = {
-        "prunes": ", ".join(sorted(method.prunes)) or "nothing",
-        "when": method.family,
-        "paper": _paper(method.paper),
-        "with all weights kept": "dense training, bit for bit" if method.trains_once else "not dense training",
-        "pattern": f"{method.only} alone" if method.only else "",
-    }
-    use = f"bench run --algo {name} --task digits"
-    return "\n\n".join(
-        [_text(method.function), _facts(facts), _sh(use), _options(method.options), _code(method.function)]
-    )
-
-
-def _task(name: str) -> str:
-    plugin = catalog.find("task", name)
-    family = registry.family(name)
-    whole = plugin.summary if inspect.isroutine(family.function) and family.function.__name__ == "<lambda>" else ""
-    use = f"bench run --algo dense,magnitude --task {name}\nbench info {name}"
-    return "\n\n".join([whole or _text(family.function), _sh(use), _options(family.options), _budgets(name)])
-
-
-def _budgets(name: str) -> str:
-    """The models of a task, and how long each budget trains them. Empty for a task that needs an option."""
-    try:
-        task = registry.task(name)
-    except UsageError:
-        return ""
-    rows = ["## Models and budgets", "", f"Models: {', '.join(f'`{model}`' for model in task.models)}.", ""]
-    rows += ["| model | budget | steps | batch | optimizer | rate |", "| --- | --- | --- | --- | --- | --- |"]
-    every = {"every other" if task.model_recipes else "every": task.recipes} | dict(task.model_recipes)
-    for model, recipes in every.items():
-        for budget, recipe in recipes.items():
-            cells = (model, budget, f"{recipe.steps:,}", recipe.batch_size, recipe.optimizer, f"{recipe.rate:g}")
-            rows.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(rows)
-
-
-def _experiment(name: str) -> str:
-    experiment = named(name)
-    own = ROOT / "docs" / "experiments" / f"{name}.md"
-    more = f"[What is measured, and what came out](../experiments/{name}.md)" if own.is_file() else ""
-    use = f"bench experiment {name}"
-    parts = [_text(experiment.function), more, _facts({"paper": _paper(experiment.paper)}), _sh(use)]
-    return "\n\n".join([*filter(None, parts), _options(experiment.options), _code(experiment.function)])
-
-
-def _text(function: Any) -> str:
-    """A docstring without its section of options, which have a table."""
-    return re.sub(r"\n\s*Options:\n.*", "", inspect.getdoc(function) or "", flags=re.DOTALL)
-
-
-def _facts(facts: dict[str, str]) -> str:
-    rows = [f"| {name} | {value} |" for name, value in facts.items() if value]
-    return "\n".join(["| | |", "| --- | --- |", *rows]) if rows else ""
-
-
-def _options(options: dict[str, Option]) -> str:
-    rows = [
-        f"| `{one.name}` | {_cell(f'`{one.default}`')} | {_cell(one.values)} | {_cell(one.meaning)} |"
-        for one in options.values()
-    ]
-    head = ["## Options", "", "| option | default | values | meaning |", "| --- | --- | --- | --- |"]
-    return "\n".join([*head, *rows]) if rows else ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _paper(paper: str) -> str:
-    """A paper, linked where it says where it is."""
-    for start, address in PAPERS.items():
-        if paper.startswith(start):
-            return f"[{paper}]({address}{paper.removeprefix(start)})"
-    return paper
-
-
-def _sh(command: str) -> str:
-    return f"```sh\n{command}\n```"
-
-
-def _code(function: Any) -> str:
-    return f"## Source\n\n```python\n{inspect.getsource(function).rstrip()}\n```"
 
 
 # --- the reference ----------------------------------------------------------------------------------------------------
@@ -254,7 +164,13 @@ def _slug(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-# --- the notebook -----------------------------------------------------------------------------------------------------
+# --- the examples and the notebook ------------------------------------------------------------------------------------
+
+
+def _examples() -> dict[str, str]:
+    """A page for each file of docs/examples."""
+    files = sorted((ROOT / "docs" / "examples").glob("*.py"))
+    return {f"docs/examples/{file.stem}.md": f"# {file.name}\n\n```python\n{file.read_text()}```\n" for file in files}
 
 
 def _notebook(file: Path) -> str:

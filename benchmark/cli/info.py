@@ -49,7 +49,7 @@ def info(ctx: click.Context, name: str, form: str) -> None:
 def _algorithm_info(choice: Choice) -> Info:
     name = spelled(choice.name, choice.options)
     algorithm, plugins = registry.algorithm(name), [catalog.find("algorithm", part) for part in name.split("+")]
-    options = _options(algorithm.options.values())
+    options = option_rows(algorithm.options.values())
     prunes = ", ".join(sorted(algorithm.prunes)) or "nothing"
     rows = {
         "name": name,
@@ -84,7 +84,8 @@ def _cost(name: str) -> str:
     return f"{trainings:g} dense {'training' if trainings == 1 else 'trainings'}{scoring} at sparsity 0.9"
 
 
-def _options(options: Iterable[Option]) -> list[dict[str, Any]]:
+def option_rows(options: Iterable[Option]) -> list[dict[str, Any]]:
+    """What is told of options: name, default, valid values and meaning."""
     return [
         {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
         for option in options
@@ -94,7 +95,7 @@ def _options(options: Iterable[Option]) -> list[dict[str, Any]]:
 def _experiment_info(choice: Choice) -> Info:
     name = spelled(choice.name, choice.options)
     experiment, plugin = named(name), catalog.find("experiment", name)
-    options = _options(experiment.options.values())
+    options = option_rows(experiment.options.values())
     full = {option: str(value) for option, value in experiment.full.items()}
     rows = {
         "summary": experiment.summary,
@@ -112,7 +113,7 @@ def _experiment_info(choice: Choice) -> Info:
     return tables, {"name": name, **rows, "options": options, "full": full}
 
 
-def _common_options() -> list[dict[str, Any]]:
+def common_options() -> list[dict[str, Any]]:
     """The options of every task; those of a loss follow it."""
     from benchmark.plugins.common_options import COMMON
     from benchmark.plugins.losses import OPTIONS
@@ -120,9 +121,9 @@ def _common_options() -> list[dict[str, Any]]:
     of_losses = [
         {**row, "meaning": f"with loss={name}: {row['meaning']}"}
         for name, options in OPTIONS.items()
-        for row in _options(options.values())
+        for row in option_rows(options.values())
     ]
-    return [*_options(COMMON.values()), *of_losses]
+    return [*option_rows(COMMON.values()), *of_losses]
 
 
 def _task_info(choice: Choice) -> Info:
@@ -130,7 +131,7 @@ def _task_info(choice: Choice) -> Info:
 
     name = choice.name
     task, plugin = registry.task(name, choice.options), catalog.find("task", name)
-    options, common = _options(registry.family(name).options.values()), _common_options()
+    options, common = option_rows(registry.family(name).options.values()), common_options()
     folder = DataFolders().holding(task.source)
     rows = {
         "summary": plugin.summary,

@@ -33,11 +33,42 @@ def test_the_new_name_stands_everywhere(kind: Kind, tmp_path: Path) -> None:
         "README.md",
         "tests/test_contract.py",
         ".github/workflows/test.yml",
+        ".gitignore",
     }
     told = tomllib.loads((tmp_path / name / "pyproject.toml").read_text())["project"]
     assert told["entry-points"] == {f"prunebench.{kind}s": {name: f"{module}:{module}"}}
     text = "".join((tmp_path / name / file).read_text() for file in files)
     assert not any(new_package.STANDS_FOR[kind].replace("-", mark) in text for mark in "-_")
+
+
+@pytest.mark.runs
+def test_what_its_commands_leave_behind_is_ignored_by_git(tmp_path: Path) -> None:
+    folder = new_package.write("algorithm", "half-way", tmp_path)
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    for file in (
+        "results/records/new.json",
+        "half_way.egg-info/PKG-INFO",
+        "__pycache__/half_way.pyc",
+        ".venv/pyvenv.cfg",
+    ):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    told = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = {line.removeprefix("?? ") for line in told.stdout.splitlines()}
+    assert names == {
+        ".github/workflows/test.yml",
+        ".gitignore",
+        "README.md",
+        "half_way.py",
+        "pyproject.toml",
+        "tests/test_contract.py",
+    }
 
 
 @pytest.mark.parametrize(

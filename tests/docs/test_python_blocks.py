@@ -28,7 +28,8 @@ ON_THE_TOY = {"rigl": {"interval": 3}}
 
 def test_every_block_has_a_language_that_tests_know() -> None:
     assert {block.language for block in blocks()} == {"sh", "python", "toml", "yaml", "text"}
-    assert {block.page for block in blocks("text")} == {"docs/start.md", "docs/mistakes.md", "CONTRIBUTING.md"}
+    shown = {block.page for block in blocks("text") if not block.page.startswith("docs/algorithms/")}  # formulas
+    assert shown == {"docs/start.md", "docs/mistakes.md", "CONTRIBUTING.md"}
     pages = {"README.md", "docs/plugins.md", "docs/start.md", "docs/mistakes.md"}
     assert {block.page for block in blocks("python")} == pages
 
