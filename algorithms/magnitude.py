@@ -23,8 +23,8 @@ def magnitude(
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning, as a multiple of a training; only with `end`
-        score: |w|; w^2, which ranks units of several weights, as channels, by their L2 norm in place of their L1 norm; or
-            LAMP, which makes magnitudes comparable between layers (Lee et al., 2021)
+        score: |w|; w^2, which ranks channels and blocks by their L2 norm in place of their L1 norm; or LAMP, which makes
+            magnitudes comparable between layers (Lee et al., 2021)
         power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
     rank = {"magnitude": scores.magnitude, "square": scores.square, "lamp": scores.lamp}[score]
