@@ -23,7 +23,7 @@ def magnitude(
     Options:
         when: `end` prunes the trained network and fine-tunes it; `init` prunes at initialisation and trains
         finetune: length of fine-tuning, as a multiple of a training; only with `end`
-        score: |w|; w^2, which ranks channels and blocks by their L2 norm in place of their L1 norm; or LAMP, which makes
+        score: |w|; w^2, which ranks channels and blocks by their L2 norm, not their L1 norm; or LAMP, which makes
             magnitudes comparable between layers (Lee et al., 2021)
         power: train each weight as sign(t) |t|^power (powerpropagation; Schwarz et al., 2021); 1 is plain training
     """
