@@ -24,6 +24,7 @@ from benchmark.leaderboard.rows import Row, rows, shows_patterns
 from benchmark.leaderboard.tables.mask_overlap import compared
 from benchmark.leaderboard.tables.plain import Tables, chance, how, interval, titles
 from benchmark.plugins import catalog
+from benchmark.plugins.in_files import known
 from benchmark.results.spelling import Choice, choices, named
 from benchmark.results.store import Store
 
@@ -66,7 +67,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     if everybody:
         comparisons = compare_all(board) if against == "all" else compare_with_best(board)
     else:
-        comparisons = _of(choices(names), board)
+        comparisons = _of(known(choices(names), "algorithm"), board)
     if not comparisons:
         raise UsageError(
             "nothing to compare: no two of these have results for the same task, model, budget, pattern and sparsity"

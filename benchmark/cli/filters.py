@@ -15,6 +15,7 @@ from benchmark.leaderboard.agreeing import agreeing
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.leaderboard.worth import Measured
 from benchmark.plugins import catalog
+from benchmark.plugins.in_files import known
 from benchmark.results.measured import every_measurement
 from benchmark.results.outcome import Answer, Outcome
 from benchmark.results.record import Record
@@ -98,7 +99,8 @@ def _fitting(results: Path, read: Callable[[Store], list[A]], wanted: Mapping[st
 
 def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:
     names = {name: flat(wanted[name]) for name in ("models", "budgets", "patterns", "sparsities")}
-    return names | {name: choices(wanted[name]) for name in ("tasks", "algorithms")}
+    tasks, algorithms = known(choices(wanted["tasks"]), "task"), known(choices(wanted["algorithms"]), "algorithm")
+    return names | {"tasks": tasks, "algorithms": algorithms}
 
 
 def _fits(

@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
+from benchmark.plugins.in_files import known
 from benchmark.results.record import Record
 from benchmark.results.spelling import choices
 from benchmark.results.starts import finetuning
@@ -115,8 +116,8 @@ class Study:
             raise UsageError(f"experiment '{self.name}' asks for runs on no task; say study.on(TASK) first")
         count = wanted.seeds if seeds is None else seeds
         selection = Selection(
-            algorithms=choices(algorithms) if over is None else [],
-            tasks=choices(_several(wanted.task)),
+            algorithms=known(choices(algorithms), "algorithm") if over is None else [],
+            tasks=known(choices(_several(wanted.task)), "task"),
             budget=wanted.budget,
             seeds=list(range(count)) if isinstance(count, int) else list(count),
             models=_several(wanted.model),
@@ -208,8 +209,8 @@ class Study:
 
 def _about(row: Mapping[Any, Any], algorithms: Sequence[str], selection: Selection) -> Selection:
     """What is asked about one row of other runs."""
-    texts = [text.format(**row) for text in algorithms]
-    return replace(selection, algorithms=choices(texts), seeds=[row["seed"]], sparsities=[row["sparsity"]])
+    named = known(choices(text.format(**row) for text in algorithms), "algorithm")
+    return replace(selection, algorithms=named, seeds=[row["seed"]], sparsities=[row["sparsity"]])
 
 
 def _stands_alone(algorithm: Algorithm) -> bool:

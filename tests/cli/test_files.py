@@ -149,6 +149,7 @@ def test_a_task_in_a_file_is_run_and_verified_from_its_command(file: Path) -> No
     assert (record.status, record.cell.task, record.cell.task_options) == ("ok", "my-task", {"rate": 0.2})
     assert "--task ./mine.py:rate=0.2" in record.provenance["command"]
     assert record.provenance["plugins"]["task"] == "mine.py"
+    assert "magnitude" in bench_process("leaderboard", "-t", "./mine.py", "-r", results).out
     lost = bench_process("verify", record.key[:8], "--results", results)
     assert lost.code == 2
     assert "task 'my-task'" in lost.err
@@ -168,6 +169,15 @@ def test_it_runs_as_any_method_and_is_told_when_it_was_edited(file: Path) -> Non
     file.write_text(SOURCE + "# edited\n")
     again = bench_process("run", "--algo", "./mine.py", *words)
     assert "1 answered by other code (bench run --rerun stale)" in again.err
+
+
+@pytest.mark.slow
+def test_an_experiment_asks_about_a_task_in_a_file(file: Path) -> None:
+    file.write_text(TASK)
+    asked = "lottery:task=./mine.py,model=net,budget=smoke,seeds=1,rounds=1"
+    ended = bench_process("experiment", asked, "--results", file.parent / "results")
+    assert ended.code in (0, 1), ended.err
+    assert {record.cell.task for record in Store(file.parent / "results").records()} == {"my-task"}
 
 
 @pytest.mark.slow
