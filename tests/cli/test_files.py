@@ -139,7 +139,7 @@ def test_what_a_file_with_a_task_cannot_be(content: str, message: str, file: Pat
         known([Choice("mine.py")], "task")
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_a_task_in_a_file_is_run_and_verified_from_its_command(file: Path) -> None:
     file.write_text(TASK)
     results = file.parent / "results"
