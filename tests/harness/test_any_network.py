@@ -90,7 +90,9 @@ def test_where_nothing_is_prunable_methods_are_skipped_with_the_reason(model: st
         assert record.error.startswith("this network has no prunable weight (")
 
 
-@pytest.mark.parametrize("model", ["lstm", "attention", "transposed", "bare"])
+@pytest.mark.parametrize(
+    "model", ["bare", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("lstm", "attention", "transposed"))]
+)
 def test_matrices_that_are_left_out_are_pruned_where_they_are_named(model: str) -> None:
     for name, options in METHODS.items():
         record = record_of(name, model, prunable="*", **options)
