@@ -34,7 +34,7 @@ READABLE = (0, 1, 2, 3, 4, 5, 9)
 DENSE = (7, "s")
 """Palette index and marker of dense networks: grey squares."""
 
-SALT = 3725199
+SALT = 14076684
 """Colour and marker come from the SHA-256 of a name. By this salt, methods that are often compared differ in colour."""
 
 OTHERS = (0.78, 0.78, 0.78)
