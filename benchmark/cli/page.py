@@ -16,6 +16,7 @@ import click
 from benchmark.cli.filters import measured, selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.files import write
+from benchmark.leaderboard.blocks import counted
 from benchmark.leaderboard.rows import Row, grouped, rows
 from benchmark.leaderboard.tables.formats import typeset
 from benchmark.leaderboard.tables.plain import boards, place, titles
@@ -56,7 +57,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
     except OSError as error:
         raise UsageError(f"{out / name} cannot be written: {error.strerror}") from None
     seconds, size = time.perf_counter() - began, sum(map(len, contents.values())) / 1024
-    click.echo(f"{out / next(iter(contents))}: {count:,} records, {size:,.0f} KiB, {seconds:.1f} s", err=True)
+    click.echo(f"{out / next(iter(contents))}: {counted(count, 'record')}, {size:,.0f} KiB, {seconds:.1f} s", err=True)
 
 
 def _page(records: list[Record], results: Path, found: Measured) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from benchmark.cli.completion import names_of
 from benchmark.cli.filters import filters, selected, whole_records
 from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.by_name import PICTURES, pictures
@@ -25,8 +26,15 @@ WHOLE = ("layers", "overlap")
 @click.argument("picture", type=click.Choice([*PICTURES, "overlap"]))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to: FILE.svg, FILE.png or FILE.pdf.")
 @click.option("--controls", is_flag=True, help=f"Also draw controls ({', '.join(WITH_CONTROLS)}).")
+@click.option(
+    "--highlight",
+    metavar="NAMES",
+    multiple=True,
+    shell_complete=names_of("algorithm"),
+    help="These in colour, the others in grey: imp, or random:distribution=erk,gmp.",
+)
 @filters
-def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
+def plot(picture: str, out: Path, controls: bool, highlight: tuple[str, ...], **wanted: Any) -> None:
     """Draw a picture of records.
 
     \b
@@ -47,7 +55,7 @@ def plot(picture: str, out: Path, controls: bool, **wanted: Any) -> None:
     records = (whole_records if picture in WHOLE else selected)(**wanted)
     methods = [record for record in records if controls or record.cell.control is None]
     try:
-        write(draw(methods), out)
+        write(draw(methods, highlight=highlight), out)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(os.fspath(out), err=True)

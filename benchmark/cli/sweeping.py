@@ -12,6 +12,7 @@ import click
 
 from benchmark.cli.progress import in_words, progress
 from benchmark.errors import PluginError
+from benchmark.leaderboard.blocks import counted
 from benchmark.machine import may_be_cuda
 from benchmark.plugins import catalog
 from benchmark.results.outcome import Outcome
@@ -49,8 +50,7 @@ def announce(planned: Plan, launcher: Launcher) -> None:
     from benchmark.sweep.estimate import estimate
 
     count, reused = len(planned.cells), len(planned.reused)
-    cells = "cell" if count == 1 else "cells"
-    click.echo(f"{count} {cells}: {reused} answered already, {count - reused} to run", err=True, nl=False)
+    click.echo(f"{counted(count, 'cell')}: {reused} answered already, {count - reused} to run", err=True, nl=False)
     if planned.run:
         expected = estimate(planned.run, planned.times(), launcher.jobs)
         click.echo(f" {launcher.place}{(expected and f', {in_words(expected)}') or ''}", err=True, nl=False)
@@ -119,8 +119,8 @@ def sweep(
                 )
             )
         except TooManyFailures:
-            left = f"{len(shown.open)} cells before the end"
-            click.echo(f"stopped after {limits.failures} failures, {left} (--max-failures)", err=True)
+            left = f"{counted(len(shown.open), 'cell')} before the end"
+            click.echo(f"stopped after {counted(limits.failures or 0, 'failure')}, {left} (--max-failures)", err=True)
         except OSError as error:
             what = f"a record cannot be written to {store.root}: {error.strerror or error}"
             raise PluginError(f"{what}; {shown.count} are finished and kept") from None

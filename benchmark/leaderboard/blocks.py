@@ -41,8 +41,8 @@ class Block:
 
 
 def counted(number: int, what: str) -> str:
-    """Format a number with its noun: `1 task`, `2 tasks`."""
-    return f"{number} {what}{'s' * (number != 1)}"
+    """Format a number with its noun: `1 task`, `2 tasks`, `1,000 tasks`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def task_of(column: Column) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchmark.cli.filters import measured, whole_records
 from benchmark.errors import UsageError
+from benchmark.leaderboard.blocks import counted
 from benchmark.leaderboard.rows import rows
 from benchmark.leaderboard.tables.formats import flatten
 from benchmark.leaderboard.tables.plain import board_facts, boards
@@ -46,7 +47,7 @@ class Runs(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
             return str(as_rows)
         tables = boards(_board_rows(_again(self), _folder(self)))
         shown = "".join(f"<p><b>{escape(title)}</b></p>{_html(of)}" for title, of in tables.items())
-        return f"{shown}<details><summary>{len(self)} runs, a row each</summary>{as_rows}</details>"
+        return f"{shown}<details><summary>{counted(len(self), 'run')}, a row each</summary>{as_rows}</details>"
 
 
 def records(
@@ -88,23 +89,32 @@ def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
     return pd.DataFrame([flatten(fact) for fact in facts])
 
 
-def plot(picture: Picture, runs: Runs | Folder = "results", *, controls: bool = False, **wanted: Any) -> Figure:
+def plot(
+    picture: Picture,
+    runs: Runs | Folder = "results",
+    *,
+    controls: bool = False,
+    highlight: Names = (),
+    **wanted: Any,
+) -> Figure:
     """Draw runs, as `bench plot` does, which says what each picture shows.
 
     Args:
         runs: those to draw, or a results folder.
         controls: also draw controls; other pictures than `accuracy-sparsity`, `layers` and `overlap` show none.
+        highlight: names of algorithms, with options or without: these in colour, the others in grey.
         wanted: of a folder, which runs, as for `records`.
 
     Raises:
-        UsageError: as `board`; for an unknown picture, or runs of which there is nothing to draw.
+        UsageError: as `board`; for an unknown picture, runs of which there is nothing to draw, or a highlighted name
+            of which nothing is drawn.
     """
     from benchmark.leaderboard.figures.by_name import pictures
 
     if picture not in (known := get_args(Picture)):
         raise UsageError(f"there is no picture '{picture}'; there are {', '.join(known)}")
     drawn = [record for record in _records(runs, wanted) if controls or record.cell.control is None]
-    return pictures(Store(_folder(runs)))[picture](drawn)
+    return pictures(Store(_folder(runs)))[picture](drawn, highlight=several(highlight))
 
 
 def frame(of: Iterable[Record], results: Folder) -> Runs:

@@ -307,6 +307,18 @@ def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench,
     assert sizes[1] > sizes[0]
 
 
+@pytest.mark.runs
+def test_the_methods_that_are_asked_for_are_in_colour(folder: Path, bench: Bench, tmp_path: Path) -> None:
+    pictures = {}
+    for words in ((), ("imp",), ("imp,snip",), ("imp", "snip")):
+        out, flags = tmp_path / "picture.svg", [flag for word in words for flag in ("--highlight", word)]
+        assert bench("plot", "accuracy-sparsity", *flags, "--out", out, "--results", folder).code == 0
+        pictures[words] = out.read_bytes()
+    plain, one, together, apart = pictures.values()
+    assert together == apart
+    assert one not in (plain, together)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -314,6 +326,7 @@ def test_controls_are_drawn_where_they_are_asked_for(folder: Path, bench: Bench,
         (["pareto", "--out", "x"], "pictures cannot be written as ''"),
         (["pareto", "--out", "there/is/none/x.svg"], "there is no folder there/is/none"),
         (["pareto", "--out", "x.svg", "--controls"], "--controls is for accuracy-sparsity, layers, overlap"),
+        (["pareto", "--out", "x.svg", "--highlight", "ipm"], "'ipm' cannot be highlighted: what is drawn is "),
         (["layers", "--out", "x.svg"], "no record of a pruned network has its layers"),
         (["critical-difference", "--out", "x.svg"], "a critical difference takes 3 methods"),
     ],

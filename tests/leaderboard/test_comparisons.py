@@ -18,6 +18,7 @@ from benchmark.leaderboard.controls import controls
 from benchmark.leaderboard.costs import matched, priced
 from benchmark.leaderboard.profiles import error, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row, references, rows
+from benchmark.leaderboard.tables.plain import boards
 from benchmark.leaderboard.winners import winners
 from benchmark.results.controls import CONTROLS
 from benchmark.results.record import Record, failure
@@ -47,6 +48,13 @@ def test_what_is_far_apart_has_a_rank_of_its_own(direction: str) -> None:
         r for turn, (n, mean) in enumerate(steps.items()) for r in scored(n, mean, turn=turn, direction=direction)
     ]
     assert ranked(records) == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_tests_are_told_over_one_pair_and_over_several_pairs() -> None:
+    records = [r for turn, name in enumerate("abc") for r in scored(name, 0.9 - turn / 10, turn=turn)]
+    [two], [three] = boards(rows(records[:10])), boards(rows(records))
+    assert two.endswith("over 1 pair")
+    assert three.endswith("over 3 pairs")
 
 
 def test_what_takes_its_data_in_parts_is_ranked_and_is_no_reference() -> None:

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.text import Annotation
+from matplotlib.text import Text
+from matplotlib.ticker import EngFormatter
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.by_name import PICTURES
 from benchmark.leaderboard.figures.labels import spread
 from benchmark.leaderboard.figures.layers import shares
 from benchmark.leaderboard.figures.mask_overlap import overlap
-from benchmark.leaderboard.figures.panels import MOST_PANELS
-from benchmark.leaderboard.figures.style import SUFFIXES, encoded, looks, names, write
+from benchmark.leaderboard.figures.panels import LEAST_WIDTH, MOST_PANELS, panels, ticks
+from benchmark.leaderboard.figures.style import OTHERS, OTHERS_INK, SUFFIXES, encoded, looks, names, write
+from benchmark.leaderboard.profiles import profiles
 from benchmark.leaderboard.rows import rows
 from benchmark.plugins import catalog
 from benchmark.results.mask_files import Bits
@@ -204,20 +206,30 @@ def test_a_layer_that_a_run_lacks_has_the_shares_of_the_other_runs() -> None:
 # --- colours and names ------------------------------------------------------------------------------------------------
 
 
-def test_a_method_keeps_its_look_unless_one_before_it_has_it() -> None:
-    alone = looks({"snip": ("snip", None)})["snip"]
-    found = looks({name: (name, None) for name in ("random", "snip")})
-    assert found["snip"] == alone
-    again = looks(dict.fromkeys(("snip", "snip:batches=2"), ("snip", None)))
-    assert again["snip"] == alone
-
-
 @settings(max_examples=50)
 @given(st.sets(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=30))
-def test_methods_of_a_figure_are_told_apart_by_colour_and_then_by_marker(methods: set[str]) -> None:
+def test_a_method_has_its_own_colour_in_every_figure_and_no_other_has_its_marker_there(methods: set[str]) -> None:
     found = looks({name: (name, None) for name in methods})
+    assert all(look.colour == looks({name: (name, None)})[name].colour for name, look in found.items())
     assert len({(look.colour, look.marker) for look in found.values()}) == len(methods)
-    assert len({look.colour for look in found.values()}) == min(len(methods), 7)
+    first = min(methods)
+    assert found[first] == looks({first: (first, None)})[first]
+    again = looks(dict.fromkeys((first, f"{first}:batches=2"), (first, None)))
+    assert again[first] == found[first]
+
+
+COMPARED = [
+    ("imp", "gmp", "rigl", "snip", "magnitude", "random", "granet"),
+    ("fisher", "obc", "wanda", "sparsegpt", "taylor", "magnitude", "random"),
+    ("spectral", "fosr", "random-edges"),
+]
+"""Methods that are often drawn together."""
+
+
+@pytest.mark.parametrize("methods", COMPARED)
+def test_methods_that_are_often_compared_differ_in_colour(methods: Sequence[str]) -> None:
+    found = looks({name: (name, None) for name in methods})
+    assert len({look.colour for look in found.values()}) == len(methods)
 
 
 def test_all_methods_of_this_repository_can_be_told_apart_by_their_looks() -> None:
@@ -239,6 +251,58 @@ def test_options_and_controls_of_a_method_share_its_colour_and_can_be_told_apart
     assert len({(str(look.dashes), look.hollow) for look in found.values()}) == 3
 
 
+# --- some in colour, the others in grey -------------------------------------------------------------------------------
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=9, unique=True), st.integers(1, 9))
+def test_what_is_highlighted_has_distinct_colours_and_the_others_are_grey(methods: list[str], count: int) -> None:
+    asked = methods[:count]
+    found = looks({name: (name, None) for name in methods} | {"dense": (None, None)}, asked)
+    assert {name for name, look in found.items() if look.quiet} == set(methods[count:])
+    assert {found[name].colour for name in methods[count:]} <= {OTHERS}
+    assert len({found[name].colour for name in asked}) == min(len(asked), 7)
+    assert found[asked[0]].colour == looks({asked[0]: (asked[0], None)})[asked[0]].colour
+
+
+def test_a_name_with_options_highlights_those_alone() -> None:
+    labels = dict.fromkeys(("random:distribution=erk", "random:distribution=pattern"), ("random", None))
+    found = looks({**labels, "snip": ("snip", None)}, ["snip,random:distribution=erk"])
+    assert [label for label, look in found.items() if look.quiet] == ["random:distribution=pattern"]
+    with pytest.raises(UsageError, match="'random:distribution=x' cannot be highlighted: what is drawn is random:dist"):
+        looks(labels, ["random:distribution=x"])
+    with pytest.raises(UsageError, match=r"'imp' cannot be highlighted: what is drawn is random, snip$"):
+        looks({**labels, "snip": ("snip", None)}, ["imp"])
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_every_picture_has_some_in_colour_and_counts_the_others(kind: str) -> None:
+    """Where a name is needed, as on a line of ranks, it is grey; elsewhere it is not there."""
+    made = PICTURES[kind](RECORDS, highlight=[NAMES[1], NAMES[2]])
+    told = " ".join(words(made))
+    assert all(name in told for name in NAMES[1:3])
+    named = kind == "critical-difference"
+    assert (NAMES[4] in told) == named
+    assert ("4 others in grey" in told) != named
+    with pytest.raises(UsageError, match="'lamp' cannot be highlighted"):
+        PICTURES[kind](RECORDS, highlight=["lamp"])
+
+
+def test_names_of_a_forest_and_of_overlaps_are_grey_where_others_are_highlighted() -> None:
+    records = [ran(cell(name, seed), 0.5 + seed / 10) for seed in (0, 1) for name in "abc"]
+    [axes] = PICTURES["accuracy-sparsity"](records, highlight=["b"]).axes
+    inks = {tick.get_text(): tick.get_color() for tick in axes.get_yticklabels()}
+    assert inks["a"] == inks["c"] == OTHERS_INK != inks["b"]
+    runs = [masked(name, 0, "kk--") for name in "abc"]
+    read = {record.key: masks for record, masks in runs}
+    [axes] = overlap([record for record, _ in runs], lambda record: read[record.key], highlight=["b"]).axes
+    for names_of in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_color() == OTHERS_INK for tick in names_of] == [True, False, True]
+
+
+# --- names and ticks are apart ----------------------------------------------------------------------------------------
+
+
 @given(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=12), st.floats(0.001, 0.08))
 def test_names_are_spread_without_changing_their_order(heights: list[float], gap: float) -> None:
     found = spread(heights, gap)
@@ -251,13 +315,82 @@ def test_names_that_do_not_collide_stay_where_they_are() -> None:
     assert spread([0.1, 0.9, 0.5], 0.1) == [0.1, 0.9, 0.5]
 
 
-@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile", "layers"])
-def test_no_name_covers_another(kind: str) -> None:
-    made = figure(kind)
+LONG = [
+    ran(cell("fisher", seed, sparsity=sparsity, pattern=pattern, options=options), score, training_flops=flops)
+    for pattern in ("global", "layerwise", "2:4")
+    for seed in (0, 1)
+    for sparsity in ((0.5,) if pattern == "2:4" else (0.8, 0.9, 0.95, 0.98, 0.99))
+    for place, options in enumerate(
+        {"block": block, "damping": damping, "correct": correct}
+        for block in (1, 50)
+        for damping in (1e-7, 1e-4)
+        for correct in (True, False)
+    )
+    for score, flops in [(0.97 - (sparsity - 0.2) ** 8 / 2 - place / 1000 - seed / 500, 10 ** (14 - 3 * sparsity))]
+]
+"""Records of methods with long names and nearly the same score and cost, in panels of both kinds."""
+
+
+def boxes(made: Any) -> list[Any]:
+    """Of a figure that is laid out, the boxes of all text, in its panels and beside them."""
     made.draw_without_rendering()
-    for axes in made.axes:
-        names = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
-        boxes = [super(Annotation, text).get_window_extent() for text in names]
-        for one, other in itertools.combinations(boxes, 2):
-            over = one.intersection(one, other)
-            assert over is None or over.width * over.height < 0.1 * one.width * one.height
+    told = {text for axes in made.axes for text in axes.findobj(Text) if text.get_text() and text.get_visible()}
+    for axis in (axis for axes in made.axes for axis in (axes.xaxis, axes.yaxis)):
+        least, most = sorted(axis.get_view_interval())
+        labels = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+        told -= {label for place, label in labels if not least <= place <= most}  # they are not drawn
+    return [Text.get_window_extent(text) for text in told]
+
+
+@pytest.mark.parametrize("records", [RECORDS, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile", "layers"])
+def test_no_name_and_no_tick_covers_another(kind: str, records: Sequence[Record]) -> None:
+    if records is LONG and kind == "layers":
+        pytest.skip("these records have no layers")
+    for one, other in itertools.combinations(boxes(figure(kind, records)), 2):
+        over = one.intersection(one, other)
+        assert over is None or over.width * over.height < 0.03 * one.width * one.height
+
+
+@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile"])
+def test_long_names_leave_every_panel_its_width(kind: str) -> None:
+    made = figure(kind, LONG)
+    made.draw_without_rendering()
+    assert min(axes.get_window_extent().width for axes in made.axes) > 0.99 * LEAST_WIDTH * made.dpi
+
+
+@pytest.mark.parametrize(
+    ("least", "most"), [(0.008, 0.25), (0.28, 0.75), (0.93, 0.97), (0.4, 0.6), (5e9, 2.5e12), (9e8, 8e8), (3, 3e10)]
+)
+def test_ticks_of_a_log_axis_are_apart_in_the_smallest_panel(least: float, most: float) -> None:
+    made, [axes] = panels(["a title"], (LEAST_WIDTH + 0.1, 3.0))
+    axes.set(xscale="log", xlim=(least, most), yticks=[])
+    ticks(axes.xaxis, lambda value, _: EngFormatter()(value))
+    found = boxes(made)
+    assert len(found) > 2, "a title, and two ticks or more"
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(found, 2))
+
+
+def test_methods_in_the_same_place_have_numbers_that_a_list_explains() -> None:
+    [axes] = figure("pareto", [of for of in LONG if (of.cell.sparsity, of.cell.pattern) == (0.9, "global")]).axes
+    told = {text.get_text() for text in axes.texts}
+    assert {"1", "8", "1  fisher:block=1,damping=1e-07,correct=True"} <= told
+    assert "8  fisher:block=50,damping=0.0001,correct=False" in told
+
+
+def test_budgets_are_told_beside_names_as_far_as_they_differ() -> None:
+    records = [
+        ran(cell("imp", seed, budget=budget), 0.9 + place / 100, training_flops=1e12 * (place + 1))
+        for place, budget in enumerate(("short", "full"))
+        for seed in (0, 1)
+    ]
+    assert {"imp short", "imp full"} <= words(figure("pareto", records))
+    alone = words(figure("pareto", records[:2]))
+    assert "imp" in alone
+    assert any("budget short" in text for text in alone)
+
+
+def test_the_legend_of_profiles_is_in_the_order_of_their_areas() -> None:
+    [axes] = figure("profile").axes
+    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert told == [curve.label for curve in profiles(rows(RECORDS))]

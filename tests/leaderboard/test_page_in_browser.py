@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmark.leaderboard.page import page
+from benchmark.results.cell import Cell
+from benchmark.results.experiments import Answered, Table
 from benchmark.results.measured import Measurement
 from tests.support.board import HOSTILE, NAMES, board, hostile, numbers
 from tests.support.browser import DIGITS, Open, Seen
@@ -218,6 +220,33 @@ def test_it_fits_the_width_of_a_screen(visit: Open, html: str, width: int) -> No
     box = seen.page.locator("#panel").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width + 0.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_long_names_and_wide_figures_fit_a_phone(visit: Open, scheme: str) -> None:
+    """Whatever is open; a table that is wider than the screen scrolls by itself."""
+    long = "ticket-transfer:targets=[sst2:examples=4000,length=40,precision=bfloat16;mlm:layers=6],steps=9"
+    records = [of.model_copy(update={"cell": renamed(of.cell)}) for of in board()]
+    wide = b'<svg xmlns="http://www.w3.org/2000/svg" width="2000" height="400"></svg>'
+    answers = [Answered(long, [], ["holds"], [Table("Claims", ["claim", "verdict"], [[long, "holds"]])], {long: wide})]
+    seen = visit(page(records, numbers(), NAMES, answers), viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    assert seen.texts("h2")[0].startswith("cora-with-a-very-long-name")
+    assert long in seen.texts(".experiment code")[0]
+    seen.page.evaluate("""
+        for (const closed of document.querySelectorAll("details:not(.choice)")) closed.open = true;
+        for (const board of document.querySelectorAll(".board")) board.style.contentVisibility = "visible";
+    """)
+    assert seen.page.locator("figure img").count() > 2
+    assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    wider = """[...document.querySelectorAll("h2, h3, code, figure img")]
+        .filter((element) => !element.closest(".scroll") && element.getBoundingClientRect().right > innerWidth)
+        .map((element) => element.outerHTML.slice(0, 80))"""
+    assert seen.page.evaluate(wider) == []
+
+
+def renamed(cell: Cell) -> Cell:
+    """The cell, of a task with a name that is wider than a phone."""
+    return cell.model_copy(update={"task": f"{cell.task}-with-a-very-long-name-of-a-graph-and-its-protocol"})
 
 
 def test_in_print_the_tools_are_gone_and_every_row_is_there(visit: Open, html: str) -> None:

@@ -93,6 +93,8 @@ def test_figures(folder: Path) -> None:
     runs = records(folder)
     assert plot("accuracy-sparsity", runs)._repr_png_().startswith(b"\x89PNG")  # as a notebook shows it
     assert plot("accuracy-sparsity", folder, algo="snip").axes
+    [axes] = plot("accuracy-sparsity", folder, highlight="imp").axes
+    assert "in grey" in axes.get_title(loc="left")
 
 
 def test_the_pictures_of_a_notebook_are_those_of_the_command(folder: Path) -> None:

@@ -6,8 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.leaderboard.figures.labels import Labelled, label_ends
-from benchmark.leaderboard.figures.panels import GREY, check, errors, high, low, metric, panels, percents, title
+from benchmark.leaderboard.figures.labels import SIZE, Labelled, label_ends
+from benchmark.leaderboard.figures.panels import (
+    GREY,
+    LEAST_HEIGHT,
+    check,
+    fit,
+    high,
+    low,
+    metric,
+    panels,
+    percents,
+    tell_others,
+    title,
+)
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, references, rows
 from benchmark.results.outcome import Answer
@@ -16,18 +28,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FAR = 5
-"""Ratio of largest to smallest error above which the y axis shows the logarithm of the error."""
 
-
-def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
+def accuracy_sparsity(records: Iterable[Answer], highlight: Sequence[str] = ()) -> Figure:
     """Plot the metric against the share of weights kept, with one panel for each table and pattern.
 
     Lines are means and bands are 95 % intervals. A panel with a single sparsity is a forest plot instead: one row per
     method, with its interval.
 
+    Args:
+        records: what to draw.
+        highlight: the methods in colour; the others are grey (`style.looks`).
+
     Raises:
-        UsageError: there is nothing to draw, or too much for one figure.
+        UsageError: there is nothing to draw, or too much for one figure; or nothing of a highlighted name is drawn.
     """
     drawn = [row for row in rows(records) if row.mean is not None]
     dense = references(drawn)
@@ -37,7 +50,7 @@ def accuracy_sparsity(records: Iterable[Answer]) -> Figure:
             groups[*row.table, row.pattern].append(row)
     check(groups, "no run of a pruned network ended well")
     with styled():
-        look = looks(names(drawn))
+        look = looks(names(drawn), highlight)
         figure, grid = panels([title(group[0]) for group in groups.values()])
         ends = []
         for axes, group in zip(grid, groups.values(), strict=True):
@@ -54,11 +67,14 @@ def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     ends: list[Labelled] = []
     for label, line in lines.items():
         xs, means = [1 - row.sparsity for row in line], [row.mean or 0.0 for row in line]
-        axes.plot(xs, means, **look[label].line(), zorder=3)
+        axes.plot(xs, means, **look[label].line())
+        if look[label].quiet:
+            continue
         axes.fill_between(
             xs, [low(row) for row in line], [high(row) for row in line], color=look[label].colour, alpha=0.15, lw=0
         )
         ends.append((xs[-1], means[-1], label, look[label].ink))
+    tell_others(axes, [look[label] for label in lines])
     if dense and dense.mean is not None:
         axes.axhline(dense.mean, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1)
         ends.append((min(1 - row.sparsity for row in group), dense.mean, dense.label, GREY))
@@ -67,7 +83,7 @@ def _curves(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     axes.invert_xaxis()
     axes.set_xlabel("share kept (log scale)")
     axes.set_ylabel(metric(group[0]))
-    _fit(axes, [*group, *([dense] if dense else [])])
+    fit(axes, [*group, *([dense] if dense else [])])
     return ends
 
 
@@ -76,7 +92,7 @@ def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
     for y, row in enumerate(ordered):
         mean = row.mean or 0.0
         axes.errorbar(
-            mean, y, xerr=[[mean - low(row)], [high(row) - mean]], **look[row.label].line(), capsize=2, lw=1.4
+            mean, y, xerr=[[mean - low(row)], [high(row) - mean]], **look[row.label].line(), capsize=2, elinewidth=1.4
         )
     if dense and dense.mean is not None:
         axes.axvline(dense.mean, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1)
@@ -91,28 +107,15 @@ def _forest(axes: Axes, group: Sequence[Row], dense: Row | None, look: Mapping[s
             color=GREY,
             fontsize=8,
         )
-    axes.set_yticks(range(len(ordered)), [row.label for row in ordered])
+    axes.yaxis.tick_right()  # as the labels of curves, so that all panels of a column begin at the same place
+    size = min(SIZE, 72 * LEAST_HEIGHT / 1.2 / len(ordered))
+    axes.set_yticks(range(len(ordered)), [row.label for row in ordered], fontsize=size)
+    axes.tick_params(axis="y", length=0)
     for tick, row in zip(axes.get_yticklabels(), ordered, strict=True):
         tick.set_color(look[row.label].ink)
-    axes.set_ylim(-0.7, len(ordered) - 0.1)
+    axes.set_ylim(-0.7, 1.1 * len(ordered) - 0.1)  # the label of the dense network stands above all rows
     axes.grid(visible=False, axis="y")
     axes.set_title(f"{axes.get_title(loc='left')} at sparsity {group[0].sparsity:g}", loc="left")
     axes.set_xlabel(f"{metric(group[0])}, mean and 95 % interval")
+    fit(axes, [*group, *([dense] if dense else [])], "x")
     return []  # the axis already shows the names
-
-
-def _fit(axes: Axes, group: Sequence[Row]) -> None:
-    """Set the y limits so that all means are visible. Wide intervals, as from two seeds, may be cut off.
-
-    If some methods have many times the error of others, the axis is logarithmic in the error. On a linear axis, methods
-    that learn next to nothing would squeeze the others together.
-    """
-    means = [row.mean for row in group if row.mean is not None]
-    least, most = min(means), max(means)
-    if group[0].direction == "max" and least >= 0 and most < 1 and 1 - least > FAR * (1 - most):
-        errors(axes)
-        axes.set_ylim(1 - min(1.0, 1.15 * (1 - least)), 1 - (1 - most) / 1.15)
-        axes.set_ylabel(f"{axes.get_ylabel()}, log scale of the error")
-        return
-    pad = 0.08 * (most - least) + max((row.std or 0.0) for row in group) or abs(most) * 0.01 or 1.0
-    axes.set_ylim(least - pad, most + pad)

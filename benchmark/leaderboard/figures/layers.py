@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.leaderboard.figures.labels import Labelled, label_ends
-from benchmark.leaderboard.figures.panels import check, panels, percents, title
+from benchmark.leaderboard.figures.panels import check, panels, percents, tell_others, title
 from benchmark.leaderboard.figures.style import Look, looks, names, styled
 from benchmark.leaderboard.rows import Row, grouped
 from benchmark.results.record import LayerCount, Record
@@ -47,18 +47,22 @@ def _of_each_layer(runs: Sequence[Mapping[str, LayerCount]]) -> dict[str, list[f
     return shares
 
 
-def layers(records: Iterable[Record]) -> Figure:
+def layers(records: Iterable[Record], highlight: Sequence[str] = ()) -> Figure:
     """Plot the share kept in each layer, with one panel for each column: means, and bands from minimum to maximum.
 
+    Args:
+        records: what to draw.
+        highlight: the methods in colour; the others are grey (`style.looks`).
+
     Raises:
-        UsageError: there is nothing to draw, or too much for one figure.
+        UsageError: there is nothing to draw, or too much for one figure; or nothing of a highlighted name is drawn.
     """
     groups: dict[tuple[Any, ...], list[Shares]] = defaultdict(list)
     for row_shares in shares(records):
         groups[row_shares.row.column].append(row_shares)
     check(groups, "no record of a pruned network has its layers")
     with styled():
-        look = looks(names(row_shares.row for group in groups.values() for row_shares in group))
+        look = looks(names(row_shares.row for group in groups.values() for row_shares in group), highlight)
         first = [group[0].row for group in groups.values()]
         figure, grid = panels([f"{title(row)} at sparsity {row.sparsity:g}" for row in first])
         label_ends(grid, [_draw(axes, group, look) for axes, group in zip(grid, groups.values(), strict=True)])
@@ -81,14 +85,16 @@ def _draw(axes: Axes, group: Sequence[Shares], look: Mapping[str, Look]) -> list
         seeds = [row_shares.layers[order[x]] for x in xs]
         means = [statistics.fmean(by_seed) or floor for by_seed in seeds]
         drawn = look[row_shares.row.label]
-        axes.plot(xs, means, **drawn.line(), zorder=3)
+        axes.plot(xs, means, **drawn.line())
         lows, highs = [max(floor, min(by_seed)) for by_seed in seeds], [max(floor, *by_seed) for by_seed in seeds]
-        axes.fill_between(xs, lows, highs, color=drawn.colour, alpha=0.15, lw=0)
+        if not drawn.quiet:
+            axes.fill_between(xs, lows, highs, color=drawn.colour, alpha=0.15, lw=0)
+            ends.append((xs[-1], means[-1], row_shares.row.label, drawn.ink))
         empty = [x for x, by_seed in zip(xs, seeds, strict=True) if not any(by_seed)]
         axes.plot(empty, [floor] * len(empty), "x", color="black", markersize=9, zorder=4)
         if empty:
             axes.set_xlabel("\u00d7 nothing is left")
-        ends.append((xs[-1], means[-1], row_shares.row.label, drawn.ink))
+    tell_others(axes, [look[row_shares.row.label] for row_shares in group])
     axes.set_yscale("log")
     percents(axes.yaxis)
     axes.set_ylabel("share kept (log scale)")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.figures.panels import check, panels, title
-from benchmark.leaderboard.figures.style import styled
+from benchmark.leaderboard.figures.style import looks, styled
+from benchmark.leaderboard.figures.style import names as naming
 from benchmark.leaderboard.mask_overlap import overlaps, whole
 from benchmark.leaderboard.rows import Row, grouped
 from benchmark.results.mask_files import Bits
@@ -27,7 +28,12 @@ MasksOf = Callable[[Record], Bits]
 """Reads the masks of a record."""
 
 
-def overlap(records: Iterable[Record], masks: MasksOf, here: Callable[[Record], bool] = lambda _: True) -> Figure:
+def overlap(
+    records: Iterable[Record],
+    masks: MasksOf,
+    here: Callable[[Record], bool] = lambda _: True,
+    highlight: Sequence[str] = (),
+) -> Figure:
     """Plot the beyond-chance overlap of masks as a heat map of methods, with one panel for each column.
 
     The value for two methods is the mean over their common seeds; that of a method with itself is the mean over pairs
@@ -35,11 +41,14 @@ def overlap(records: Iterable[Record], masks: MasksOf, here: Callable[[Record], 
     no masks on this machine is left out, and each panel says what that is.
 
     Args:
+        records: what to draw.
         masks: reads the masks of a record. It is called for one that is not here only if none is.
         here: whether the masks of a record are on this machine.
+        highlight: the methods whose names are in colour; those of the others are grey (`style.looks`).
 
     Raises:
-        UsageError: there is nothing to draw, too much for one figure, or masks of different networks in one panel.
+        UsageError: there is nothing to draw, too much for one figure, or masks of different networks in one
+            panel; or nothing of a highlighted name is drawn.
         DataMissing: no masks are here, or some are damaged.
     """
     import seaborn
@@ -55,6 +64,7 @@ def overlap(records: Iterable[Record], masks: MasksOf, here: Callable[[Record], 
     if not drawn:
         masks(next(iter(groups.values()))[0][1][0])  # which says where they should be
     with styled():
+        look = looks(naming(row for group in drawn for row, runs in group if runs), highlight) if highlight else {}
         side = 1.6 + 0.42 * max(len(group) for group in drawn)
         figure, grid = panels([_title(group, groups) for group in drawn], (side + 1.2, side), across=2)
         for axes, group in zip(grid, drawn, strict=True):
@@ -74,6 +84,8 @@ def overlap(records: Iterable[Record], masks: MasksOf, here: Callable[[Record], 
                 xticklabels=names,
                 yticklabels=names,
             )
+            for tick in [*axes.get_xticklabels(), *axes.get_yticklabels()] if look else []:
+                tick.set_color(look[tick.get_text()].ink)
     return figure
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
-from benchmark.leaderboard.figures.labels import label_ends
-from benchmark.leaderboard.figures.panels import panels
-from benchmark.leaderboard.figures.style import looks, styled
-from benchmark.leaderboard.profiles import MeanRank, complete_block, mean_ranks, profiles
+from benchmark.leaderboard.figures.labels import legend_beside, make_room
+from benchmark.leaderboard.figures.panels import apart, panels, tell_others
+from benchmark.leaderboard.figures.style import Look, looks, styled
+from benchmark.leaderboard.profiles import MeanRank, Profile, complete_block, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row
 
 if TYPE_CHECKING:
@@ -20,14 +20,23 @@ if TYPE_CHECKING:
 FARTHEST = 4.0
 """Multiple of the smallest error at which profiles end, as in AlgoPerf."""
 
+RATIOS = (1, 1.1, 1.2, 1.35, 1.5, 1.7, 2, 2.5, 3, 3.5, 4)
+"""Ratios of errors at which profiles may have ticks."""
 
-def profile(rows: Sequence[Row]) -> Figure:
+
+def profile(rows: Sequence[Row], highlight: Sequence[str] = ()) -> Figure:
     """Plot performance profiles: the share of columns in which an error is within a factor of the smallest.
 
-    They are those of the largest complete block of methods and columns; each task counts once.
+    They are those of the largest complete block of methods and columns; each task counts once. The legend
+    has them in the order of the table: the larger the area below a curve, the higher its name.
+
+    Args:
+        rows: what to draw.
+        highlight: the methods in colour; the others are grey (`style.looks`).
 
     Raises:
-        UsageError: no two methods share a column, or a metric has no meaningful ratios.
+        UsageError: no two methods share a column, or a metric has no meaningful ratios; or nothing of a highlighted
+            name is drawn.
     """
     try:
         curves = profiles(rows)
@@ -37,35 +46,48 @@ def profile(rows: Sequence[Row]) -> Figure:
         raise UsageError("nothing to draw: no two methods share a task, model, budget, pattern and sparsity")
     block = complete_block(rows)
     with styled():
-        look = looks({curve.label: (curve.algorithm, None) for curve in curves})
+        look = looks({curve.label: (curve.algorithm, None) for curve in curves}, highlight)
         figure, [axes] = panels([_wrapped(f"performance profiles, largest complete block: {block}", 62)], (6.4, 4.2))
         finite = [ratio for curve in curves for of in curve.ratios.values() for ratio in of if ratio <= FARTHEST]
         last = min(FARTHEST, max(1.1, 1.02 * max(finite)))
-        ends = []
-        for curve in reversed(curves):  # of labels at the same height, the first must end up topmost
-            ratios = sorted(ratio for of in curve.ratios.values() for ratio in of if ratio <= last)
-            xs = [1.0, *ratios, last]
-            shares = [curve.within(x) for x in xs]
-            drawn = look[curve.label]
-            axes.step(xs, shares, where="post", **drawn.line(), markersize=3.5)
-            ends.append((last, shares[-1], curve.label, drawn.ink))
+        tell_others(axes, look.values())
         axes.set_xscale("log", base=2)
         axes.set_xlim(1, last)
         axes.set_ylim(-0.02, 1.04)
-        ticks = [tick for tick in (1, 1.1, 1.2, 1.35, 1.5, 2, 3, 4) if tick <= last]
+        ticks = next(ticks for ticks in _ticks(last) if apart(axes.xaxis, [f"{tick:g}" for tick in ticks], ticks, last))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel("error, as a multiple of the least of the column (log scale)")
         axes.set_ylabel("share of columns, mean over tasks")
-        label_ends([axes], [ends])
+        lines = {curve.label: _steps(axes, curve, look[curve.label], last) for curve in reversed(curves)}
+        named = [curve.label for curve in curves if not look[curve.label].quiet]
+        legend_beside(axes, [lines[label] for label in named], [look[label].ink for label in named])
     return figure
 
 
-def critical_difference(rows: Sequence[Row]) -> Figure:
+def _ticks(last: float) -> list[list[float]]:
+    """Return ticks from 1 to a ratio: many, fewer, and one."""
+    return [[tick for tick in ticks if tick <= last] for ticks in (RATIOS, RATIOS[::2], RATIOS[:1])]
+
+
+def _steps(axes: Axes, curve: Profile, look: Look, last: float) -> Any:
+    """Draw a profile up to a ratio. Return its line. Of profiles that lie on each other, the last one drawn is seen."""
+    ratios = sorted(ratio for of in curve.ratios.values() for ratio in of if ratio <= last)
+    xs = [1.0, *ratios, last]
+    style = {"markersize": 3.5, **look.line()}
+    [line] = axes.step(xs, [curve.within(x) for x in xs], where="post", label=curve.label, **style)
+    return line
+
+
+def critical_difference(rows: Sequence[Row], highlight: Sequence[str] = ()) -> Figure:
     """Plot mean ranks on a line. Bars join methods within the critical difference of each other (Demsar, 2006).
 
+    Args:
+        rows: what to draw.
+        highlight: the methods in colour; the others are grey (`style.looks`).
+
     Raises:
-        UsageError: no 3 methods have results on the same 2 tasks.
+        UsageError: no 3 methods have results on the same 2 tasks; or nothing of a highlighted name is drawn.
     """
     ranking = mean_ranks(rows)
     methods = [method for method in ranking.methods if method.mean is not None]
@@ -78,8 +100,9 @@ def critical_difference(rows: Sequence[Row]) -> Figure:
     with styled():
         figure, [axes] = panels([about], (7.0, 1.3 + 0.2 * len(methods)))
         _number_line(axes, len(methods), ranking.critical)
-        _flags(axes, methods)
+        _flags(axes, methods, looks({method.label: (method.algorithm, None) for method in methods}, highlight))
         _groups(axes, methods, ranking.critical)
+        make_room([axes], 4.0)
     return figure
 
 
@@ -104,9 +127,8 @@ def _number_line(axes: Axes, count: int, critical: float) -> None:
     )
 
 
-def _flags(axes: Axes, methods: Sequence[MeanRank]) -> None:
+def _flags(axes: Axes, methods: Sequence[MeanRank], look: Mapping[str, Look]) -> None:
     """Write the names of the better half on the left, the others on the right, each joined to its mean rank."""
-    look = looks({method.label: (method.algorithm, None) for method in methods})
     half = (len(methods) + 1) // 2
     for place, method in enumerate(methods):
         left = place < half

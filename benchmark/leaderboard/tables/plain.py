@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmark.leaderboard.blocks import counted
 from benchmark.leaderboard.comparisons import Comparison, Standing, compare_all, standings
 from benchmark.leaderboard.rows import Row, shows_patterns
 from benchmark.leaderboard.tables.worth import columns, worth_facts
@@ -141,9 +142,15 @@ def how(comparisons: Sequence[Comparison]) -> str:
     """Say which tests gave the p-values of a table, over how many rows variances were pooled, and the correction."""
     tests = Counter(one.difference.test for one in comparisons if one.difference.test)
     sizes = [one.difference.rows for one in comparisons if one.difference.rows]
-    over = f" over {min(sizes)} to {max(sizes)} rows" if several(sizes) else f" over {sizes[0]} rows" if sizes else ""
+    over = (
+        f" over {min(sizes)} to {max(sizes)} rows"
+        if several(sizes)
+        else f" over {counted(sizes[0], 'row')}"
+        if sizes
+        else ""
+    )
     names = (f"{test}{over if test == 'pooled t' else ''}" for test, _ in tests.most_common())
-    return f"{', '.join(names) or 'untested'}; {comparisons[0].correction} over {tests.total()} pairs"
+    return f"{', '.join(names) or 'untested'}; {comparisons[0].correction} over {counted(tests.total(), 'pair')}"
 
 
 def _tests(comparisons: Sequence[Comparison]) -> dict[tuple[str, ...], str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import UsageError
+from benchmark.leaderboard.blocks import counted
 from benchmark.leaderboard.profiles import MeanRank, Profile, mean_ranks, profiles
 from benchmark.leaderboard.rows import Row
 from benchmark.leaderboard.tables.plain import Tables, chance
@@ -56,7 +57,7 @@ def _ranked(method: MeanRank, near: Mapping[str, Profile], columns: int) -> dict
         "mean rank": "" if method.mean is None else f"{method.mean:.2f}",
         "without a task": "" if method.low is None else f"{method.low:.2f} to {method.high:.2f}",
         **{f"within {factor:g}x": _near(curve, factor) if curve else "" for factor in NEAR if near},
-        "": f"incomplete: {columns - method.missing} of {columns} columns" if method.missing else "",
+        "": f"incomplete: {columns - method.missing} of {counted(columns, 'column')}" if method.missing else "",
     }
 
 
