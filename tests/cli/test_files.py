@@ -158,7 +158,7 @@ def test_a_task_in_a_file_is_run_and_verified_from_its_command(file: Path) -> No
     assert "bit-equal" in found.err, found.err
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 def test_it_runs_as_any_method_and_is_told_when_it_was_edited(file: Path) -> None:
     words = ("--task", "digits", "--budget", "smoke", "--results", file.parent / "results")
     ended = bench_process("run", "--algo", "./mine.py,./mine.py:share=0.2,magnitude", *words)

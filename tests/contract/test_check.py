@@ -149,12 +149,13 @@ LONG = (
     task_rules.models_can_be_pruned,
     task_rules.uses_edge_weights_or_refuses_them,
 )
+SLOW_TO_MAKE = {"tree-neighbors-match"}
 TASK_CASES = [
     pytest.param(
         name,
         rule,
         id=f"{name}-{rule_name(rule)}",
-        marks=[pytest.mark.slow] if registry.task(name).source.files and rule in LONG else [],
+        marks=[pytest.mark.slow] * (rule in LONG and bool(registry.task(name).source.files or name in SLOW_TO_MAKE)),
     )
     for name in TASKS
     for rule in TASK_RULES

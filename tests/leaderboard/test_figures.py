@@ -342,17 +342,23 @@ def boxes(made: Any) -> list[Any]:
     return [Text.get_window_extent(text) for text in told]
 
 
-@pytest.mark.parametrize("records", [RECORDS, LONG], ids=["short", "long"])
-@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile", "layers"])
+CROWDED = [
+    *(pytest.param(kind, RECORDS, id=kind) for kind in ("accuracy-sparsity", "pareto", "profile", "layers")),
+    pytest.param("accuracy-sparsity", LONG, id="accuracy-sparsity, long names"),
+    *(pytest.param(kind, LONG, id=f"{kind}, long names", marks=pytest.mark.slow) for kind in ("pareto", "profile")),
+]
+
+
+@pytest.mark.parametrize(("kind", "records"), CROWDED)
 def test_no_name_and_no_tick_covers_another(kind: str, records: Sequence[Record]) -> None:
-    if records is LONG and kind == "layers":
-        pytest.skip("these records have no layers")
     for one, other in itertools.combinations(boxes(figure(kind, records)), 2):
         over = one.intersection(one, other)
         assert over is None or over.width * over.height < 0.03 * one.width * one.height
 
 
-@pytest.mark.parametrize("kind", ["accuracy-sparsity", "pareto", "profile"])
+@pytest.mark.parametrize(
+    "kind", ["accuracy-sparsity", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("pareto", "profile"))]
+)
 def test_long_names_leave_every_panel_its_width(kind: str) -> None:
     made = figure(kind, LONG)
     made.draw_without_rendering()
