@@ -58,7 +58,7 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     if masks and against:
         raise UsageError("--against compares scores; with --masks, name two records or two algorithms")
     if masks:
-        emit(form, *compared(names, Store(wanted["results"]), whole_records(**wanted)))
+        emit(form, *compared(names, Store(wanted["results"]), whole_records(**wanted), catalog.absent))
         return
     everybody = not names or tuple(names) == EVERYBODY
     if against and not everybody:
@@ -92,7 +92,7 @@ def _matching(choice: Choice, board: Sequence[Row]) -> list[Row]:
     Raises:
         UsageError: no row matches.
     """
-    rows = [row for row in board if named(choice, row.algorithm, row.options)]
+    rows = [row for row in board if named(choice, row.algorithm, catalog.absent(row.algorithm) | row.options)]
     chosen = [row for row in rows if row.control is None or "control" in choice.options]
     if not chosen:
         labels = ", ".join(dict.fromkeys(row.label for row in board))

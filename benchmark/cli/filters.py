@@ -114,12 +114,13 @@ def _fits(
 ) -> bool:
     cell = record.cell
     absent = catalog.absent(cell.task, "task")
+    options = {**catalog.absent(cell.algorithm), **cell.options}
     dense = cell.sparsity == 0
     return (
         (not tasks or any(named(choice, cell.task, {**absent, **cell.task_options}) for choice in tasks))
         and (not models or cell.model in models)
         and (not budgets or cell.budget in budgets)
-        and (not algorithms or any(named(choice, cell.algorithm, cell.options) for choice in algorithms))
+        and (not algorithms or any(named(choice, cell.algorithm, options) for choice in algorithms))
         and (not patterns or dense or cell.pattern in patterns or cell.scope in patterns)
         and (not sparsities or dense or any(abs(cell.sparsity - level) < 1e-9 for level in sparsities))
     )

@@ -359,3 +359,15 @@ def test_tables_load_neither_plots_nor_frames(words: Sequence[str], folder: Path
 def test_every_picture_has_a_line_of_help(bench: Bench) -> None:
     told = bench("plot", "--help").out
     assert all(f"  {kind} " in told for kind in PICTURES)
+
+
+def test_an_option_is_selected_where_its_absence_means_the_same(bench: Bench, own: Store) -> None:
+    """Records of GMP from before powerpropagation have no option `power`, and are shown as gmp:power=1.0."""
+    for power, score in (({}, 0.9), ({"power": 2.0}, 0.8)):
+        for seed in range(3):
+            of = cell("gmp", seed)
+            own.put(ran(of.model_copy(update={"options": of.options | power}), score + seed / 1000))
+    told = json.loads(bench("leaderboard", "--algo", "gmp:power=1", "--format", "json").out)
+    assert [row["mean"] for row in told if row["algorithm"] == "gmp"] == [pytest.approx(0.901)]
+    compared = bench("compare", "gmp:power=2.0", "gmp:power=1.0")
+    assert (compared.code, "-0.1000" in compared.out) == (0, True), compared.err

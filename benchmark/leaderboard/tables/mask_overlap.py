@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard.mask_overlap import Overlap, overlaps, whole
+from benchmark.leaderboard.rows import OptionValues
 from benchmark.leaderboard.tables.plain import Tables
 from benchmark.results.lookup import find_record
 from benchmark.results.record import Record
@@ -19,11 +20,14 @@ Place = tuple[Any, ...]
 """Task with options, model, budget, pattern and sparsity."""
 
 
-def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+def compared(
+    names: Sequence[str], store: Store, records: Sequence[Record], absent: OptionValues
+) -> tuple[Tables, list[dict[str, Any]]]:
     """Return tables and values of the overlap of two records, or of two algorithms over their common cells.
 
     Args:
         names: two keys or files of records, or two algorithms with options.
+        absent: gives what the absence of options in a cell means.
 
     Raises:
         UsageError: there are not two names, or they have no cell in common.
@@ -34,7 +38,7 @@ def compared(names: Sequence[str], store: Store, records: Sequence[Record]) -> t
     if all(store.find(name) for name in names):
         first, second = (find_record(name, store) for name in names)
         return _layers(f"{first.key[:8]} {first.cell} and {second.key[:8]} {second.cell}", _parts(store, first, second))
-    return _columns(choices(names), store, records)
+    return _columns(choices(names), store, records, absent)
 
 
 def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[str, Any]]]:
@@ -42,10 +46,12 @@ def _layers(title: str, parts: dict[str, Overlap]) -> tuple[Tables, list[dict[st
     return {title: [_display_row(facts) for facts in facts_of]}, facts_of
 
 
-def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) -> tuple[Tables, list[dict[str, Any]]]:
+def _columns(
+    wanted: Sequence[Choice], store: Store, records: Sequence[Record], absent: OptionValues
+) -> tuple[Tables, list[dict[str, Any]]]:
     """Return means over common seeds for every task, model, budget, pattern and sparsity."""
     by_place: dict[Place, list[Overlap]] = {}
-    for place, first, second in _pairs(wanted, records):
+    for place, first, second in _pairs(wanted, records, absent):
         by_place.setdefault(place, []).append(whole(_parts(store, first, second)))
     if not by_place:
         raise UsageError("no two of these records have a task, model, budget, pattern, sparsity and seed in common")
@@ -59,14 +65,16 @@ def _columns(wanted: Sequence[Choice], store: Store, records: Sequence[Record]) 
     return {title: [_display_row(facts) for facts in rows]}, rows
 
 
-def _pairs(wanted: Sequence[Choice], records: Sequence[Record]) -> Iterator[tuple[Place, Record, Record]]:
+def _pairs(
+    wanted: Sequence[Choice], records: Sequence[Record], absent: OptionValues
+) -> Iterator[tuple[Place, Record, Record]]:
     ok = [record for record in records if record.mask_digest]
-    first, second = (_of(choice, ok) for choice in wanted)
+    first, second = (_of(choice, ok, absent) for choice in wanted)
     for key in first.keys() & second.keys():
         yield key[0], first[key], second[key]
 
 
-def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Record]:
+def _of(choice: Choice, records: Sequence[Record], absent: OptionValues) -> dict[tuple[Place, int], Record]:
     """Return the records that a name matches, by place and seed.
 
     Raises:
@@ -76,7 +84,7 @@ def _of(choice: Choice, records: Sequence[Record]) -> dict[tuple[Place, int], Re
     for record in records:
         cell = record.cell
         plain = "control" in choice.options or cell.control is None
-        if plain and named(choice, cell.algorithm, cell.options):
+        if plain and named(choice, cell.algorithm, {**absent(cell.algorithm), **cell.options}):
             other = by_place.setdefault((_place(record), cell.seed), record)
             if other is not record:
                 which = " or ".join(spelled(cell.algorithm, match.cell.options) for match in (other, record))
