@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.info import INFO, common_options, option_rows
+from benchmark.cli.info import INFO, common_options, option_rows, recipes_of
 from benchmark.harness.network import sketch
 from benchmark.plugins import catalog, registry
 from benchmark.plugins.plugin import BUILT_IN, Kind
@@ -186,8 +186,7 @@ def _networks(task: Task) -> str:
 
 
 def _recipes(task: Task) -> str:
-    every = {"every other" if task.model_recipes else "every": task.recipes} | dict(task.model_recipes)
-    rows = [(model, budget, *_recipe(one)) for model, recipes in every.items() for budget, one in recipes.items()]
+    rows = [(model, budget, *_recipe(recipe)) for model, budget, recipe in recipes_of(task)]
     head = ("network", "budget", "steps", "batch", "optimizer", "rate", "schedule", "momentum", "weight decay")
     return _table("## Budgets", head, rows)
 

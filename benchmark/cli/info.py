@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,7 @@ from benchmark.studies.experiment import named
 
 if TYPE_CHECKING:
     from benchmark.plugins.options import Option
+    from benchmark.training.recipe import Recipe
     from benchmark.training.task import Task
 
 Info = tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]
@@ -192,9 +193,12 @@ def _model_row(task: Task, model: str) -> dict[str, Any]:
 
 def _recipe_rows(task: Task) -> list[dict[str, Any]]:
     """Return all recipes in full. Recipes of a particular model are listed under its name."""
+    return [{"model": model, "budget": budget, **recipe.describe()} for model, budget, recipe in recipes_of(task)]
+
+
+def recipes_of(task: Task) -> Iterator[tuple[str, str, Recipe]]:
+    """The recipes of a task, each with the name of its model, or which models it is for, and of its budget."""
     by_model = {"every other" if task.model_recipes else "every": task.recipes} | dict(task.model_recipes)
-    return [
-        {"model": model, "budget": budget, **recipe.describe()}
-        for model, group in by_model.items()
-        for budget, recipe in group.items()
-    ]
+    for model, group in by_model.items():
+        for budget, recipe in group.items():
+            yield model, budget, recipe

@@ -99,7 +99,7 @@ def evaluate(
     return frame([found[key] for key in keys], results)
 
 
-KINDS = {"algorithm": Algorithm, "task": Family}
+KINDS: dict[str, type[Algorithm] | type[Family]] = {"algorithm": Algorithm, "task": Family}
 """What functions under a decorator are."""
 
 
@@ -111,7 +111,7 @@ def _named(one: object, kind: Literal["algorithm", "task"], results: Path) -> st
     """
     if isinstance(one, str):
         return one
-    if not isinstance(one, Algorithm | Family) or not isinstance(one, KINDS[kind]):
+    if not isinstance(one, KINDS[kind]):
         what = f"the {kind} {getattr(one, '__name__', None) or f'of type {type(one).__name__}'}"
         under = "@algorithm(...)" if kind == "algorithm" else "@task"
         raise UsageError(f"{what} has no name: write a function under {under}, or give a name (bench list) or a file")

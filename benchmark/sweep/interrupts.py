@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 Interrupted = Callable[[], bool]
 """Whether a signal to end has come."""
+
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 ENDS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 """The signals to end."""
@@ -38,14 +40,12 @@ def recorded() -> Iterator[Interrupted]:
         return received[0]
 
     ends = [end for end in ENDS if signal.getsignal(end) != signal.SIG_IGN]
-    before = {end: signal.signal(end, handle) for end in ends}
-    _outer = interrupted
-    try:
-        yield interrupted
-    finally:
-        _outer = None
-        for end, handler in before.items():
-            signal.signal(end, handler)
+    with _handled(ends, handle):
+        _outer = interrupted
+        try:
+            yield interrupted
+        finally:
+            _outer = None
 
 
 @contextmanager
@@ -54,9 +54,16 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {end: signal.signal(end, signal.SIG_IGN) for end in ENDS}
+    with _handled(ENDS, signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled(ends: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
+    """Handle signals so; afterwards they are handled as before."""
+    before = {end: signal.signal(end, handler) for end in ends}
     try:
         yield
     finally:
-        for end, handler in before.items():
-            signal.signal(end, handler)
+        for end, earlier in before.items():
+            signal.signal(end, earlier)
