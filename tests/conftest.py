@@ -18,11 +18,12 @@ import torch
 from hypothesis import settings
 
 from benchmark.cli import main
+from benchmark.files import user_cache
 from benchmark.plugins import catalog, code
 from benchmark.plugins.sources import VARIABLE
 from benchmark.results.store import Store
 from tests.support.command import ROOT, Bench, Ended
-from tests.support.once import once
+from tests.support.once import once, shared
 from tests.support.outside import known_here
 from tests.support.tiers import held_to_its_tier, mark, watch
 
@@ -83,6 +84,10 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name)
         patch.setenv("PRUNEBENCH_RESULTS", str(home / "results"))
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        encoded = shared(tmp_path_factory) / "encoded"  # graphs that take minutes: encoded once for all workers
+        encoded.mkdir(exist_ok=True)
+        user_cache().mkdir(parents=True)
+        (user_cache() / "processed").symlink_to(encoded)
         for name in ("no_proxy", "NO_PROXY"):
             patch.delenv(name, raising=False)
         for scheme in ("http", "https"):

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -28,8 +29,18 @@ from tests.support.spent import spent
 
 LEVELS = 20
 STEPS = 469
-LEAVES = [round(0.8**level, 6) for level in range(LEVELS + 1)]
-"""The share of weights that each level leaves."""
+WEIGHTS = 266_200
+"""Weights of LeNet-300-100."""
+
+
+def sparsities(rounds: int) -> list[float]:
+    """What the rounds of both reach: each removes a fifth of the weights that are left, and any fraction as one more.
+
+    A sweep over these shares all of its rounds. Over powers of 0.8 it does not: from the third round on they ask for
+    other numbers of weights, and each cell trains a last round of its own.
+    """
+    left = list(accumulate(range(rounds), lambda left, _: left - -(-left // 5), initial=WEIGHTS))
+    return [round(1 - number / WEIGHTS, 6) for number in left[1:]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ def ours(seed: int, engine: str, data: Path) -> Ran:
         folder = Path(name)
         (folder / "sweep.yaml").write_text(
             f"task: mnist\nmodel: lenet-300-100\nsteps: {STEPS}\nseeds: [{seed}]\nparts:\n  - algo: dense\n"
-            f"  - algo: imp\n    sparsity: {[round(1 - left, 6) for left in LEAVES[1:]]}\n"
+            f"  - algo: imp\n    sparsity: {sparsities(LEVELS)}\n"
         )
         words = ["run", "sweep.yaml", "--engine", engine, "--jobs", "1", "--device", "cpu", "--results", "results"]
         bench = str(Path(sys.executable).with_name("bench"))
@@ -135,8 +146,8 @@ def main() -> None:
     every = [[accuracy for run in runs for accuracy in run.accuracies] for runs in (sparse, dense)]
     print(f"accuracy, sparse minus dense, of all levels of all seeds: {difference(*every)}")
     by_level = [fmean(s[i] - d[i] for s, d in _levels(sparse, dense)) for i in range(LEVELS + 1)]
-    worst = max(range(LEVELS + 1), key=lambda i: abs(by_level[i]))
-    print(f"largest difference of a level, mean over seeds: {by_level[worst]:+.4f}, where {LEAVES[worst]:.3f} is left")
+    worst, gone = max(range(LEVELS + 1), key=lambda i: abs(by_level[i])), [0.0, *sparsities(LEVELS)]
+    print(f"largest difference of a level, mean over seeds: {by_level[worst]:+.4f}, where {gone[worst]:.3f} is pruned")
 
 
 def _by_seed(sparse: list[Ran], dense: list[Ran]) -> str:

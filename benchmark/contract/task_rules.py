@@ -18,7 +18,7 @@ from benchmark.contract.finding import Broken, Rule, require, require_each
 from benchmark.data.dataset import DatasetData
 from benchmark.data.folders import DataFolders
 from benchmark.data.splits import Batch, Data, Splits
-from benchmark.data.tensors import TensorData
+from benchmark.data.tensors import TensorData, bytes_of
 from benchmark.errors import BenchError, DataMissing, Diverged, Inapplicable, UsageError
 from benchmark.harness.answer import answer
 from benchmark.harness.network import build
@@ -87,7 +87,7 @@ def _do_not_overlap(one: Data, other: Data, names: str) -> None:
 def _rows(data: Data) -> list[Hashable]:
     """What tells the examples of data apart; empty for data that do not say."""
     if isinstance(data, TensorData):
-        return [row.tobytes() for row in data.inputs.numpy()]
+        return [row.tobytes() for row in bytes_of(data.inputs).view(len(data), -1).numpy()]
     return [*data.digests()] if isinstance(data, DatasetData) else []
 
 

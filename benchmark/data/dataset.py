@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from benchmark.data.splits import Batch, Graphless, NotData
+from benchmark.data.tensors import bytes_of
 from benchmark.errors import Inapplicable, one_line
 
 Collate = Callable[[list[Any]], Batch]
@@ -247,9 +248,12 @@ def is_finite(leaf: Any) -> bool:
 def content(example: Any) -> Iterator[bytes]:
     """The bytes that tell an example from others: of tensors, arrays and images, and the text of all else."""
     for leaf in leaves_of(example):
-        value = leaf.detach().cpu().contiguous().numpy() if isinstance(leaf, Tensor) else leaf
-        yield f"{type(value).__name__} {getattr(value, 'dtype', '')} {getattr(value, 'shape', '')}".encode()
-        yield value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
+        if isinstance(leaf, Tensor):
+            yield f"ndarray {str(leaf.dtype).removeprefix('torch.')} {tuple(leaf.shape)}".encode()
+            yield bytes_of(leaf).numpy().tobytes()
+        else:
+            yield f"{type(leaf).__name__} {getattr(leaf, 'dtype', '')} {getattr(leaf, 'shape', '')}".encode()
+            yield leaf.tobytes() if hasattr(leaf, "tobytes") else repr(leaf).encode()
 
 
 def size_of(example: Any) -> int:

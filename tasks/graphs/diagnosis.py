@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data as Graph
 
 from .data import GraphData, inputs
-from .messages import edges_of, normalised
+from .messages import along, edges_of, normalised
 
 GRAPHS, PAIRS = 20, 10
 """Largest number of graphs measured in a split, and of pairs of nodes in each."""
@@ -151,7 +151,7 @@ def dirichlet(x: Tensor, edge_index: Tensor, weight: Tensor | None = None) -> fl
 def distance(x: Tensor, edge_index: Tensor) -> float:
     """Return MAD over neighbours (Chen et al., 2020): a node's mean non-zero cosine distance, averaged over nodes."""
     x = nn.functional.normalize(x.double(), dim=1)
-    target, apart = edge_index[1], 1 - (x[edge_index[0]] * x[edge_index[1]]).sum(dim=1)
+    target, apart = edge_index[1], 1 - along(x, x, edges_of(edge_index, len(x)))
     apart = torch.where(apart.abs() < 1e-12, 0, apart)
     zeros = x.new_zeros(len(x))
     total, count = zeros.index_add(0, target, apart), zeros.index_add(0, target, (apart != 0).double())

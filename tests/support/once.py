@@ -11,10 +11,15 @@ import pytest
 from benchmark.files import file_lock
 
 
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session, which all workers of pytest-xdist have in common."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder of this name, which the first worker of pytest-xdist that asks for it fills; the others wait."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder = shared(factory) / name
     with file_lock(folder):
         if not folder.exists():
             unfinished = factory.mktemp(name)
