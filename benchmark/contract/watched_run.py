@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -134,10 +133,13 @@ class WatchedTamperCheck(TamperCheck):
             self._traces.append(f"a global generator was drawn from, {when}; draw from run.rng")
 
 
-def generators() -> str:
-    """A digest of the states of the global generators of torch, Python and numpy."""
-    states = (torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state(legacy=False))
-    return hashlib.sha256(repr(states).encode()).hexdigest()
+def generators() -> tuple[object, ...]:
+    """The states of the global generators of torch, Python and numpy, to be compared."""
+    state = np.random.get_state(legacy=False)
+    inner = {
+        name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in state.pop("state").items()
+    }
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), state, inner
 
 
 def reaches(start: object, goal: int, depth: int = 12) -> bool:

@@ -68,13 +68,13 @@ class Profile:
         noting = _noting_inputs(objective.model, set(layers.values()), fed)
         alias = torch.ops.aten.alias.default  # the counter fails on modules that are called with a leaf
         used = {name: alias(leaf) for name, leaf in leaves.items()}
-        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter, noting:
-            objective.at(batch, used)
-        counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
-        inside = {at: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for at in layers.values()}
-        forward = {name: _part(inside[at], objective.model, name) for name, at in layers.items()}
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-            torch.autograd.grad(objective.at(batch, used), wanted, allow_unused=True)
+            with noting:
+                loss = objective.at(batch, used)
+            counts, forward_all = counter.get_flop_counts(), counter.get_total_flops()
+            inside = {at: sum(counts.get(f"Objective.model.{at}".rstrip("."), {}).values()) for at in layers.values()}
+            torch.autograd.grad(loss, wanted, allow_unused=True)
+        forward = {name: _part(inside[at], objective.model, name) for name, at in layers.items()}
         both = {name: forward[name] * (1 + (name in trained) + _share(fed.get(layers[name], []))) for name in names}
         both_all = counter.get_total_flops()
         return cls(forward, both, (forward_all - sum(forward.values()), both_all - sum(both.values())))

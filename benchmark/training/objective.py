@@ -69,8 +69,7 @@ class Objective(nn.Module):
             return tree_map(lambda value: value / temperature if _is_float(value) else value, output)
 
         state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        with torch.random.fork_rng(devices=_cuda_devices(self.model)), hooked() as handles:
-            torch.manual_seed(noise)
+        with _seeded(noise, self.model), hooked() as handles:
             if temperature != 1:
                 handles.append(self.model.register_forward_hook(cool))
             with evaluating(self.model, only=normalises) if norms == "running" else nullcontext():
@@ -231,5 +230,13 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _cuda_devices(model: nn.Module) -> list[int]:
-    return sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
+@contextmanager
+def _seeded(seed: int, model: nn.Module) -> Iterator[None]:
+    """What the network draws begins at a seed; the global generators of its devices are put back."""
+    devices = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
+    with torch.random.fork_rng(devices=devices):
+        if devices:
+            torch.manual_seed(seed)
+        else:  # `torch.manual_seed` takes milliseconds to note who called it, for a device that has not begun
+            torch.default_generator.manual_seed(seed)
+        yield
