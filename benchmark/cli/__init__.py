@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 from benchmark.errors import BenchError, unknown_name
 
@@ -88,6 +88,13 @@ class _Bench(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
+
+
+@add_completion_class
+class _Fish(FishComplete):
+    """click's script for fish cuts every answer at its second comma, and lists of names have commas."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split -m 1 ","')
 
 
 SETTINGS: dict[str, Any] = {

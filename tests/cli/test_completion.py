@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,28 @@ def test_a_shell_is_told_how_to_ask(shell: str) -> None:
     given = os.environ | {"_BENCH_COMPLETE": f"{shell}_source"}
     done = subprocess.run([sys.executable, "-c", ASK], env=given, capture_output=True, text=True, check=True)
     assert f"_BENCH_COMPLETE={shell}_complete" in done.stdout
+
+
+SHELLS = {
+    "bash": """
+        eval "$(_BENCH_COMPLETE=bash_source bench)"
+        COMP_WORDS=(bench {words} '{begun}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _bench_completion bench; printf '%s\\n' "${{COMPREPLY[@]}}"
+    """,
+    "fish": "_BENCH_COMPLETE=fish_source bench | source; complete -C 'bench {words} {begun}'",
+}
+
+
+@pytest.mark.runs
+@pytest.mark.parametrize(
+    ("words", "begun", "told"),
+    [("run -a", "snip,grane", "snip,granet"), ("run -a", "granet:end=0.5,be", "granet:end=0.5,begin=")],
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_lists_and_options(shell: str, words: str, begun: str, told: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    where = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    script = SHELLS[shell].format(words=words, begun=begun)
+    done = subprocess.run([shell, "-c", script], env=where, capture_output=True, text=True, check=True)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [told], done.stderr
