@@ -277,6 +277,7 @@ def interrupted(
     words = ["run", "--algo", "dense,hangs", *SMOKE, "--sparsity", "0", "--jobs", "2", "--results", str(results)]
     with started(words, suspects) as bench:
         wait_until(lambda: list((results / "records").rglob("*.json")), "dense is answered")
+        wait_until(lambda: len(list((results / "leases").iterdir())) == 1, "the command has been told so")
         os.killpg(bench.pid, signal.SIGINT) if request.param == "Ctrl-C" else os.kill(bench.pid, signal.SIGTERM)
         out, err = bench.communicate(timeout=120)
         wait_until(lambda: not members(bench.pid), "no process of the run is left")
