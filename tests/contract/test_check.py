@@ -78,24 +78,28 @@ LONGER = [
     algorithm_rules.equals_dense_training_at_density_one,
     algorithm_rules.leaves_no_trace_when_it_looks,
 ]
-"""Rules that look at every network."""
-
+"""Rules that look at every network. The slow tests try them on every built-in, with whole trainings."""
 
 COSTLY = {"continuous-sparsification", "fisher", "instability", "ntk-sap", "soft-threshold", "synflow", "taylor"}
 """Algorithms whose runs take seconds each."""
 
+
+def is_quick(name: str, rule: Rule) -> bool:
+    """Whether a rule is tried on an algorithm by the other tests, too."""
+    return rule is not algorithm_rules.leaves_no_trace_when_it_looks and not (name in COSTLY and rule in LONGER)
+
+
 CASES = [
-    pytest.param(
-        name, rule, id=f"{name}-{rule_name(rule)}", marks=[pytest.mark.slow] * (name in COSTLY and rule in LONGER)
-    )
+    pytest.param(name, rule, id=f"{name}-{rule_name(rule)}")
     for name in ALGORITHMS
     for rule in IN_ONE_PROCESS
+    if is_quick(name, rule)
 ]
 
 
 @pytest.mark.parametrize(("name", "rule"), CASES)
 def test_built_in_algorithm(name: str, rule: Rule, shared: None) -> None:
-    with hurried(rule in LONGER):  # few steps, and of most patterns one network; the slow tests have all
+    with hurried(rule in LONGER):  # few steps, and of most patterns one network
         rule(name)
 
 

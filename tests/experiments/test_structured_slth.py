@@ -96,6 +96,7 @@ def test_half_is_found_where_it_is() -> None:
     assert (row["D"], row["n*"], row["half"]) == (1, 4, pytest.approx(5))
 
 
+@pytest.mark.slow
 @pytest.mark.runs
 def test_a_network_is_made_when_a_point_needs_it_and_not_again(
     bench: Bench, own: Store, monkeypatch: pytest.MonkeyPatch

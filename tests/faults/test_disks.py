@@ -69,6 +69,7 @@ def sweep_whose_folder_moves(results: Path, to: Path) -> Ended:
     return Ended(bench.returncode, out, err)
 
 
+@pytest.mark.slow
 def test_a_results_folder_that_vanishes_is_not_begun_anew(tmp_path: Path) -> None:
     ended = sweep_whose_folder_moves(tmp_path / "results", tmp_path / "elsewhere")
     assert_one_clear_line(ended, 3, "a record cannot be written to", "No such file or directory")

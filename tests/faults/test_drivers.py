@@ -16,7 +16,8 @@ CELLS = 10
 
 
 @pytest.mark.runs
-@pytest.mark.parametrize("count", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 8])
 def test_each_cell_is_answered_once(tmp_path: Path, count: int) -> None:
     with ThreadPoolExecutor(count) as pool:
         drivers = [*pool.map(lambda number: bench_process(*WORDS, tmp_path), range(count))]

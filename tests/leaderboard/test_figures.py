@@ -63,7 +63,9 @@ def test_a_picture_is_written_in_every_format(kind: str, suffix: str, tmp_path: 
     assert FIRST[out.read_bytes()[:5]] == suffix
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in {"pareto", "layers"})) for kind in PICTURES]
+)
 def test_the_same_records_give_the_same_bytes(kind: str) -> None:
     assert encoded(figure(kind, FEW), "svg") == encoded(figure(kind, FEW[::-1]), "svg")
 

@@ -287,6 +287,7 @@ def test_a_run_of_any_length(words: list[str], budget: str, steps: int, own: Sto
     assert "1 answered already, 0 to run" in bench("run", "--algo", "snip", "--task", task, *words, "--jobs", "0").err
 
 
+@pytest.mark.slow
 @pytest.mark.runs
 def test_a_record_of_them_is_made_again_from_its_cell(own: Store, bench: Bench, tmp_path: Path) -> None:
     task = "digits:rate=0.2,examples=200,loss=label-smoothing"

@@ -60,7 +60,8 @@ def test_a_task_is_loaded_beside_a_foreign_package_of_its_name(repository: Path)
     assert json.loads(ended.out)["name"] == "digits"
 
 
-@pytest.mark.parametrize("way", [pytest.param("script", marks=pytest.mark.slow), "session"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["script", "session"])
 def test_workers_run_beside_foreign_packages(way: str, repository: Path) -> None:
     words = ("run", "--algo", "random", "--task", "digits", "--budget", "smoke", "--jobs", "1")
     ended = started(way, repository, *words)
