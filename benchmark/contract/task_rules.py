@@ -87,7 +87,7 @@ def _do_not_overlap(one: Data, other: Data, names: str) -> None:
 def _rows(data: Data) -> list[Hashable]:
     """What tells the examples of data apart; empty for data that do not say."""
     if isinstance(data, TensorData):
-        return [row.tobytes() for row in bytes_of(data.inputs).view(len(data), -1).numpy()]
+        return [row.tobytes() for row in bytes_of(data.inputs.cpu()).view(len(data), -1).numpy()]
     return [*data.digests()] if isinstance(data, DatasetData) else []
 
 

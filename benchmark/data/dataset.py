@@ -250,7 +250,7 @@ def content(example: Any) -> Iterator[bytes]:
     for leaf in leaves_of(example):
         if isinstance(leaf, Tensor):
             yield f"ndarray {str(leaf.dtype).removeprefix('torch.')} {tuple(leaf.shape)}".encode()
-            yield bytes_of(leaf).numpy().tobytes()
+            yield bytes_of(leaf.cpu()).numpy().tobytes()
         else:
             yield f"{type(leaf).__name__} {getattr(leaf, 'dtype', '')} {getattr(leaf, 'shape', '')}".encode()
             yield leaf.tobytes() if hasattr(leaf, "tobytes") else repr(leaf).encode()

@@ -86,13 +86,13 @@ class TensorData(Graphless):
         sha = hashlib.sha256()
         for tensor in (self.inputs, self.targets):
             sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            sha.update(bytes_of(tensor).numpy().data)
+            sha.update(bytes_of(tensor.cpu()).numpy().data)
         return sha.hexdigest()
 
 
 def bytes_of(tensor: Tensor) -> Tensor:
-    """The bytes of a tensor of any type, uint8 [n] on the CPU; not copied where they lie there in a row."""
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    """The bytes of a tensor of any type, uint8 [n], which are not copied where they lie in a row."""
+    return tensor.detach().contiguous().view(-1).view(torch.uint8)
 
 
 def check_finite(what: str, values: Tensor) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from benchmark.data.tensors import bytes_of
+
 
 def tensors(model: nn.Module) -> dict[str, Tensor]:
     """Every parameter and buffer by name, detached, including the buffers that `state_dict` leaves out."""
@@ -35,14 +37,9 @@ def digest_of(about: object, values: Iterable[Tensor]) -> str:
     return sha.hexdigest()
 
 
-def _bytes(values: Iterable[Tensor]) -> list[Tensor]:
-    """The bytes of each tensor, uint8 [n], which are not copied where they lie in a row."""
-    return [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in values]
-
-
 def _on_cpu(values: Sequence[Tensor]) -> list[Tensor]:
     """The bytes of each tensor, uint8 [n]. Those on a GPU come in one copy, because every copy waits for the device."""
-    pieces = _bytes(values)
+    pieces = [bytes_of(value) for value in values]
     return [torch.cat(pieces).cpu()] if any(piece.device.type != "cpu" for piece in pieces) else pieces
 
 
@@ -61,13 +58,13 @@ def comparison(model: nn.Module) -> Callable[[], bool]:
 def copied(model: nn.Module) -> Callable[[], bool]:
     """See `comparison`: this one holds a copy, and waits once for the device."""
     state = tensors(model)
-    kinds, bits = _kinds(state), torch.cat(_bytes(state.values()))
+    kinds, bits = _kinds(state), torch.cat([bytes_of(value) for value in state.values()])
 
     def same() -> bool:
         now = tensors(model)
         if _kinds(now) != kinds:
             return False
-        pieces = _bytes(now.values())
+        pieces = [bytes_of(value) for value in now.values()]
         parts = zip(pieces, torch.split(bits, [len(piece) for piece in pieces]), strict=True)
         return bool(torch.stack([(piece == part).all() for piece, part in parts]).all())
 
