@@ -18,6 +18,7 @@ from transformers.models.opt import modeling_opt  # noqa: F401
 
 from benchmark import Task, UsageError, fetched, user_cache
 
+from ._packing import Packing
 from ._vocabulary import BERT, NOWHERE, Vocabulary, knows_berts_words
 
 BODY = "body"
@@ -34,6 +35,9 @@ SIZES = {
 
 LONGEST = 512
 """Positions that they know."""
+
+PACKED = {"bert"}
+"""Kinds of encoders, by transformers' names, that are told the position of each place: their texts may share rows."""
 
 
 class _Network(nn.Module):
@@ -65,11 +69,27 @@ class _Encoder(_Network):
         """
         numbers, segments = rows.unbind(dim=1)
         there = segments != NOWHERE
-        shut = torch.zeros(there.shape, device=rows.device).masked_fill(~there, torch.finfo(torch.float32).min)
-        given = {"input_ids": numbers, "attention_mask": shut[:, None, None, :]}
+        packing = Packing.of(there) if self.body.config.model_type in PACKED else None
+        if packing is None:
+            held = self._held(numbers, segments, there[:, None, :])
+        else:
+            texts = packing.texts
+            alone = texts[:, :, None] == texts[:, None, :]
+            numbers, segments = packing.pack(numbers, 0), packing.pack(segments, NOWHERE)
+            held = packing.unpack(self._held(numbers, segments, alone, position_ids=packing.positions))
+        return held, there.unsqueeze(-1)
+
+    def _held(self, numbers: Tensor, segments: Tensor, seen: Tensor, **given: Tensor) -> Tensor:
+        """What each place of rows holds at last, [b, length, width].
+
+        Args:
+            seen: which places a place sees, bool [b, length or 1, length].
+        """
+        shut = torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, torch.finfo(torch.float32).min)
         if getattr(self.body.config, "type_vocab_size", 0) > 1:
             given["token_type_ids"] = segments.clamp(min=0).long()
-        return self.body(**given).last_hidden_state, there.unsqueeze(-1)
+        held: Tensor = self.body(input_ids=numbers, attention_mask=shut[:, None], **given).last_hidden_state
+        return held
 
 
 class Classifier(_Encoder):
