@@ -28,8 +28,8 @@ class Packing:
     def of(cls, there: Tensor) -> Packing | None:
         """First-fit decreasing: the longest text first, each to the first row that has room for it.
 
-        None where packing saves no row; on a GPU, which would have to wait for the lengths, and whose recorded steps
-        have one shape; and where texts are vectorised over (`torch.func.vmap`), so that nobody knows their lengths.
+        None where packing saves no row; where a GPU computes gradients, as its recorded steps have one shape and wait
+        for nothing; and where texts are vectorised over (`torch.func.vmap`), so that nobody knows their lengths.
 
         Args:
             there: where texts have pieces, bool [texts, length]; those of a text are its first places.
@@ -47,7 +47,7 @@ class Packing:
             used[row] += lengths[text]
         if len(used) == len(lengths):
             return None
-        places = torch.tensor(starts).unsqueeze(1) + torch.arange(width)
+        places = torch.tensor(starts, device=there.device).unsqueeze(1) + torch.arange(width, device=there.device)
         return cls(places.masked_fill(~there, 0), there, len(used))
 
     def pack(self, values: Tensor, empty: int) -> Tensor:
@@ -63,17 +63,18 @@ class Packing:
     @property
     def texts(self) -> Tensor:
         """The number of the text that lies at each place of the rows, int64 [rows, length]; -1 where none does."""
-        numbers = torch.arange(len(self.slots)).unsqueeze(1)
+        numbers = torch.arange(len(self.slots), device=self.slots.device).unsqueeze(1)
         return self.pack(numbers.expand_as(self.slots), -1)
 
     @property
     def positions(self) -> Tensor:
         """How far each place of the rows is from the beginning of its text, int64 [rows, length]; else 0."""
-        return self.pack(torch.arange(self.slots.shape[1]).expand_as(self.slots), 0)
+        positions = torch.arange(self.slots.shape[1], device=self.slots.device)
+        return self.pack(positions.expand_as(self.slots), 0)
 
 
 def _known(there: Tensor) -> Sequence[int] | None:
-    if there.is_cuda:
+    if there.device.type != "cpu" and torch.is_grad_enabled():
         return None
     try:
         lengths: list[int] = there.sum(dim=1).tolist()

@@ -99,3 +99,15 @@ def test_outputs_and_gradients_are_those_of_texts_that_are_alone(lengths: list[i
     assert shapes[0] < len(lengths)
     assert torch.allclose(loss, alone.mean(), atol=1e-6)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(together, one_by_one, strict=True))
+
+
+@pytest.mark.gpu
+def test_a_gpu_packs_texts_where_no_gradient_is_asked_for() -> None:
+    there_ = there([5, 8, 4]).cuda()
+    assert Packing.of(there_) is None
+    with torch.no_grad():
+        packing, on_cpu = Packing.of(there_), Packing.of(there_.cpu())
+    assert packing
+    assert on_cpu
+    assert torch.equal(packing.texts.cpu(), on_cpu.texts)
+    assert torch.equal(packing.positions.cpu(), on_cpu.positions)
