@@ -15,5 +15,8 @@ def numbers(several: str) -> list[int]:
 
 
 def with_option(task: str, options: str) -> str:
-    """A task, as after `--task`, with more options."""
-    return f"{task}{',' if ':' in task else ':'}{options}"
+    """A task, as after `--task`, with more options, in place of its own of the same names."""
+    name, _, own = task.partition(":")
+    given = {option.partition("=")[0] for option in options.split(",")}
+    kept = [option for option in own.split(",") if option and option.partition("=")[0] not in given]
+    return f"{name}:{','.join([*kept, options])}"

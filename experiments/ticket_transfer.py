@@ -38,7 +38,7 @@ ARMS = ["ticket", *BESIDE, *UNDONE.values()]
 def ticket_transfer(
     study: Study,
     *,
-    targets: str = "sst2:examples=1000,length=40,precision=bfloat16;mlm:length=24,precision=bfloat16",
+    targets: str = "sst2:examples=1000,length=40,rate=0.0005,precision=bfloat16;mlm:length=16,precision=bfloat16",
     model: str = "minilm:layers=2",
     start: str = "files",
     pretraining: str = "mlm",
@@ -79,7 +79,7 @@ def ticket_transfer(
     study.guard("pre-training helps on one task at least", best([*helped.values()]))
     levels = [float(level) for level in sparsities.split(",")]
     arms = masks_of_tasks(study, begin, levels)
-    everything = pd.concat([dense, arms, *(moved(study, begin, arms, name) for name in names)], ignore_index=True)
+    everything = pd.concat([dense, arms, moved(study, begin, arms)], ignore_index=True)
     for name in names:
         claims(study, name, everything[everything.task == name], helped[name])
     first = everything[everything.sparsity.isin([0.0, levels[0]])]
@@ -112,20 +112,20 @@ def above_drawn(study: Study, dense: pd.DataFrame, tasks: list[str], gain: float
 
 def masks_of_tasks(study: Study, begin: str, levels: list[float]) -> pd.DataFrame:
     """Every arm on the task that it was made on; `source` is that task, where the arm depends on one."""
-    tickets = study.runs(FOUND, start=begin, sparsity=levels, control=list(UNDONE))
-    others = study.runs(*BESIDE.values(), start=begin, sparsity=levels)
+    tickets = [FOUND, *(f"{FOUND},control={name}" for name in UNDONE)]
+    runs = study.runs(*tickets, *BESIDE.values(), start=begin, sparsity=levels)
     by_name = {method.partition(":")[0]: arm for arm, method in BESIDE.items()}
-    others = others.assign(arm=others.algorithm.map(by_name)).assign(source=lambda rows: rows.arm)
-    tickets = tickets.assign(arm=tickets.control.map({"": "ticket"} | UNDONE), source=tickets.task)
-    return pd.concat([tickets, others], ignore_index=True)
+    arms = runs.algorithm.map(by_name).fillna(runs.control.map({"": "ticket"} | UNDONE))
+    return runs.assign(arm=arms, source=arms.where(arms.isin(list(BESIDE)), runs.task))
 
 
-def moved(study: Study, begin: str, arms: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The tickets of all other tasks, trained on this one."""
-    tickets = arms[(arms.arm == "ticket") & (arms.task != name) & (arms.status == "ok")]
-    if tickets.empty:
-        return tickets
-    runs = study.runs("ticket:of={key}", over=tickets, task=name, start=begin)
+def moved(study: Study, begin: str, arms: pd.DataFrame) -> pd.DataFrame:
+    """Every ticket, trained on every other task."""
+    tickets = arms[(arms.arm == "ticket") & (arms.status == "ok")]
+    pairs = tickets.merge(arms[["task"]].drop_duplicates().rename(columns={"task": "target"}), how="cross")
+    runs = study.runs("ticket:of={key}", over=pairs[pairs.task != pairs.target], task="{target}", start=begin)
+    if runs.empty:
+        return runs
     sources = dict(zip(tickets.key, tickets.task, strict=True))
     return runs.assign(arm="moved", source=[sources[options["of"]] for options in runs.options])
 

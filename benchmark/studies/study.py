@@ -103,7 +103,7 @@ class Study:
             seeds: how many, or which.
             finetune: as after `--finetune`.
             over: rows of other runs. Each is asked about by itself, at its seed and sparsity, and its columns stand for
-                their names in `algorithms`: `ticket:of={key}`.
+                their names in `algorithms` and `task`: `ticket:of={key}`, `task="{target}"`.
             settings: `task`, `model`, `budget`, `start`, `pattern` in place of those set by `on`.
 
         Raises:
@@ -117,7 +117,7 @@ class Study:
         count = wanted.seeds if seeds is None else seeds
         selection = Selection(
             algorithms=known(choices(algorithms), "algorithm") if over is None else [],
-            tasks=known(choices(_several(wanted.task)), "task"),
+            tasks=known(choices(_several(wanted.task)), "task") if over is None else [],
             budget=wanted.budget,
             seeds=list(range(count)) if isinstance(count, int) else list(count),
             models=_several(wanted.model),
@@ -128,7 +128,8 @@ class Study:
             finetunes=(None if finetune is None else finetuning(str(finetune)),),
         )
         rows = over.to_dict("records") if over is not None else []
-        asked = [_about(row, algorithms, selection) for row in rows] if over is not None else [selection]
+        tasks = _several(wanted.task)
+        asked = [_about(row, algorithms, tasks, selection) for row in rows] if over is not None else [selection]
         frame = frames.of_records(self.answer(*asked))
         self.asked.append(frame)
         return frame
@@ -207,10 +208,11 @@ class Study:
         return judged(self._told)
 
 
-def _about(row: Mapping[Any, Any], algorithms: Sequence[str], selection: Selection) -> Selection:
+def _about(row: Mapping[Any, Any], algorithms: Sequence[str], tasks: Sequence[str], selection: Selection) -> Selection:
     """What is asked about one row of other runs."""
     named = known(choices(text.format(**row) for text in algorithms), "algorithm")
-    return replace(selection, algorithms=named, seeds=[row["seed"]], sparsities=[row["sparsity"]])
+    on = known(choices(text.format(**row) for text in tasks), "task")
+    return replace(selection, algorithms=named, tasks=on, seeds=[row["seed"]], sparsities=[row["sparsity"]])
 
 
 def _stands_alone(algorithm: Algorithm) -> bool:

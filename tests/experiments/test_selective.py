@@ -40,6 +40,7 @@ def runs(*rows: dict[str, Any]) -> pd.DataFrame:
 def test_an_option_is_added_to_a_task_with_and_without_others() -> None:
     assert with_option("digits", "loss=gambler") == "digits:loss=gambler"
     assert with_option("cifar10:recipe=cpu", "loss=gambler") == "cifar10:recipe=cpu,loss=gambler"
+    assert with_option("sst2:rate=0.1,length=9", "rate=0.2") == "sst2:length=9,rate=0.2"
 
 
 def test_the_loss_is_read_off_the_task() -> None:

@@ -83,6 +83,14 @@ def test_runs_over_rows_of_others_are_asked_for_each_at_its_seed_and_sparsity(st
     assert len(study.runs("ticket:of={key}", over=sources[:0])) == 0
 
 
+def test_a_row_of_others_may_name_the_task_that_it_is_asked_about_on(study: Study, asked: Asked) -> None:
+    study.on("digits", seeds=2)
+    sources = study.runs("imp").assign(target=["mnist", "sst2:length=40"])
+    study.runs("ticket:of={key}", over=sources, task="{target}")
+    on = [[(task.name, dict(task.options)) for task in one.tasks] for one in asked[1:]]
+    assert on == [[("mnist", {})], [("sst2", {"length": "40"})]]
+
+
 def test_a_seed_with_two_rows_is_no_value(study: Study) -> None:
     study.on("digits")
     with pytest.raises(ValueError, match="several rows of one seed"):
