@@ -42,7 +42,7 @@ def ticket_transfer(
     model: str = "minilm:layers=2",
     start: str = "files",
     pretraining: str = "mlm",
-    steps: Count = 40,
+    steps: Count = 30,
     seeds: Count = 3,
     sparsities: str = "0.5",
     rates: str = "0.001",
