@@ -6,6 +6,9 @@ from ._arms import best, curves, summary
 from ._options import with_option
 from ._transfer import drawn, matches, matrix, short
 
+SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=24,rate=0.001,precision=bfloat16"
+"""Targets that two cores train and measure in ten minutes."""
+
 FOUND = "imp:rewind=0,fraction=0.3"
 """How tickets are found: a global ranking, three tenths of the survivors a round, back to the start each time."""
 
@@ -26,6 +29,7 @@ ARMS = ["ticket", *BESIDE, *UNDONE.values()]
         "steps": 375,
         "seeds": 5,
         "sparsities": "0.4,0.5,0.6,0.7",
+        "rates": "0.001",
     },
     smoke={
         "targets": "digits;digits:examples=600",
@@ -38,14 +42,14 @@ ARMS = ["ticket", *BESIDE, *UNDONE.values()]
 def ticket_transfer(
     study: Study,
     *,
-    targets: str = "sst2:examples=1000,length=40,rate=0.0005,precision=bfloat16;mlm:length=16,precision=bfloat16",
+    targets: str = SMALL,
     model: str = "minilm:layers=2",
     start: str = "files",
     pretraining: str = "mlm",
-    steps: Count = 30,
+    steps: Count = 32,
     seeds: Count = 3,
     sparsities: str = "0.5",
-    rates: str = "0.001",
+    rates: str = "",
     gain: Share = 0.02,
 ) -> None:
     """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?
@@ -54,7 +58,7 @@ def ticket_transfer(
     another one. Beside it: the largest weights of the pre-trained network itself, the same for every task; random
     masks; and the ticket's masks with other values, drawn anew or with layers in each other's places. A ticket matches
     the dense network if its mean is at most a standard deviation lower. Before all, pre-training has to help: networks
-    that are drawn, at the best of several rates, must be worse. The authors prune a tenth of all weights a round; here
+    that are drawn, at the best of their rates, must be worse. The authors prune a tenth of all weights a round; here
     it is three tenths of those that are left, and the head begins each round as it was drawn.
 
     Options:
@@ -65,7 +69,7 @@ def ticket_transfer(
         steps: of every training
         seeds: draws of the head and of the order of the data
         sparsities: shares of the weights that are pruned; the matrix is at the first
-        rates: at which networks that are drawn are tried besides the recipe's own
+        rates: at which networks that are drawn are tried besides the targets' own
         gain: how much better the pre-trained network has to be
     """
     study.on(targets.split(";"), model=model, budget=f"{steps}-steps", seeds=seeds)

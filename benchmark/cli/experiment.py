@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from rich.progress import Progress
@@ -24,6 +24,7 @@ from benchmark.results.spelling import only_choice
 from benchmark.results.store import Store
 from benchmark.studies.experiment import SIZES, Experiment, named
 from benchmark.sweep.interrupts import recorded
+from benchmark.sweep.kept_trainings import keeping_trainings
 
 if TYPE_CHECKING:
     from benchmark.studies.points import Drawn, Point, Points
@@ -63,7 +64,8 @@ def experiment(ctx: click.Context, /, name: str | None, size: Any, results: Path
 
     study = Study(asked.name, by.answer, by.compute, by.trained)
     try:
-        asked(study, **options)
+        with by:
+            asked(study, **options)
     except Pending:
         click.echo("... and what follows from their answers", err=True)
         return
@@ -91,6 +93,8 @@ class Pending(Exception):
 class Asking:
     """Answers what a study asks with the records and points of a results folder, and runs what is missing.
 
+    As a context, it keeps the trainings of a sweep for its later ones; if it is interrupted, for whoever goes on.
+
     Args:
         jobs: cells, and points, at a time; 0: in this process; None: one per core.
         place: where cells are answered; points are computed here.
@@ -107,6 +111,13 @@ class Asking:
     unsuccessful: int = 0
     _run_here: set[str] = field(default_factory=set)
     _points: Points | None = None
+    _kept: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._kept.__exit__(*error)
 
     def answer(self, *selections: Selection) -> list[Record]:
         """The records of all cells of selections, sorted by what the cells say, whichever were run now."""
@@ -130,6 +141,8 @@ class Asking:
                 print_plan(planned, self.data_root, self.form)
                 raise Pending
             if planned.run:
+                if not self._run_here:
+                    self._kept.enter_context(keeping_trainings(self.store))
                 if self.place.is_here and self.jobs != 0:
                     warm_up([one for asked in selections for one in (*asked.algorithms, *asked.tasks)], self.device)
                 limits = Limits(None, 900.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -13,8 +12,9 @@ from benchmark.results.cell import Cell
 from benchmark.results.record import Record
 from benchmark.sweep.folder import sweep_folder
 from benchmark.sweep.interrupts import recorded
+from benchmark.sweep.kept_trainings import drop_trainings
 from benchmark.sweep.lead import Lead
-from benchmark.sweep.leases import Leases, held
+from benchmark.sweep.leases import Leases
 from benchmark.sweep.queue import Queue, in_turn, training_of
 from benchmark.sweep.since import Since
 from benchmark.sweep.work import Done, Running, Work
@@ -98,8 +98,7 @@ def lead_cells(work: Work, jobs: Callable[[], int], begin: Callable[[Done], Lead
                 work.progress(lead.running, len(queue.elsewhere))
         finally:
             lead.end()
-    if not any(held(work.store.leases)):  # else other drivers still take trainings
-        shutil.rmtree(work.store.endings, ignore_errors=True)
+    drop_trainings(work.store)
 
 
 def _start(queue: Queue, lead: Leads, jobs: int) -> list[Record]:

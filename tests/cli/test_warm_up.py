@@ -57,8 +57,8 @@ def test_so_are_those_of_an_experiment_unless_it_runs_in_this_process(
 ) -> None:
     monkeypatch.setattr(fork_server, "find_spec", lambda name: None)
     monkeypatch.setattr(experiment, "sweep", lambda *cells: [])
-    asking = experiment.Asking(Store(tmp_path), jobs, "cpu", Place(), "missing", False, None, "table")
-    assert asking.answer(Selection(choices(["dense"]), choices(["digits"]), "smoke", [0])) == []
+    with experiment.Asking(Store(tmp_path), jobs, "cpu", Place(), "missing", False, None, "table") as asking:
+        assert asking.answer(Selection(choices(["dense"]), choices(["digits"]), "smoke", [0])) == []
     assert imported == expected
 
 

@@ -1,0 +1,29 @@
+"""How long the trainings of a results folder are kept for others: while a sweep is at work there, or an experiment."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmark.results.store import Store
+from benchmark.sweep.leases import Leases, held
+
+KEPT = "kept"
+"""The folder of the leases of experiments, among the trainings."""
+
+
+@contextmanager
+def keeping_trainings(store: Store) -> Iterator[None]:
+    """Within this context the trainings of a sweep serve the next ones: IMP begins with the dense network's."""
+    with Leases(store.endings / KEPT) as leases:
+        leases.take(secrets.token_hex(4))
+        yield
+    drop_trainings(store)
+
+
+def drop_trainings(store: Store) -> None:
+    """Delete the trainings, unless somebody is at work who may take them."""
+    if not any(any(held(folder)) for folder in (store.leases, store.endings / KEPT)):
+        shutil.rmtree(store.endings, ignore_errors=True)
