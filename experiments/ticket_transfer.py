@@ -6,7 +6,7 @@ from ._arms import best, curves, summary
 from ._options import with_option
 from ._transfer import drawn, matches, matrix, short
 
-SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=24,rate=0.001,precision=bfloat16"
+SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=20,rate=0.001,precision=bfloat16"
 """Targets that two cores train and measure in ten minutes."""
 
 FOUND = "imp:rewind=0,fraction=0.3"
