@@ -73,7 +73,12 @@ def _commit() -> dict[str, Any]:
 
     def git(*words: str) -> str:
         folder = Path(__file__).parent
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(3):  # if it is killed, as workers may be, no record of this process would have its commit
+            ended = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
+            if ended.returncode >= 0:
+                break
+        ended.check_returncode()
+        return ended.stdout.strip()
 
     try:
         if git("ls-files", Path(__file__).name):
