@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from benchmark.results.store import Store
 from benchmark.sweep.leases import Leases, held
@@ -16,9 +16,17 @@ KEPT = "kept"
 
 @contextmanager
 def keeping_trainings(store: Store) -> Iterator[None]:
-    """Within this context the trainings of a sweep serve the next ones: IMP begins with the dense network's."""
+    """Within this context the trainings of a sweep serve the next ones: IMP begins with the dense network's.
+
+    On a disk that is full they are kept no longer than without it.
+
+    Raises:
+        PluginError: the results folder cannot be written to.
+    """
+    store.check()
     with Leases(store.endings / KEPT) as leases:
-        leases.take(secrets.token_hex(4))
+        with suppress(OSError):
+            leases.take(secrets.token_hex(4))
         yield
     drop_trainings(store)
 

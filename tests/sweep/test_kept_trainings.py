@@ -9,7 +9,7 @@ import pytest
 from benchmark.results.store import Store
 from benchmark.sweep.kept_trainings import drop_trainings, keeping_trainings
 from benchmark.sweep.leases import Leases
-from tests.support.command import Bench
+from tests.support.command import Bench, assert_one_clear_line
 
 
 @pytest.fixture
@@ -48,6 +48,12 @@ def test_what_was_trained_before_an_interrupt_is_left_for_whoever_goes_on(store:
     assert (store.endings / "training").exists()
     drop_trainings(store)
     assert not store.endings.exists(), "the experiment that has ended holds nothing"
+
+
+def test_a_results_folder_that_cannot_be_written_to_is_told_in_one_line(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = bench("experiment", "ticket-transfer", "--size", "smoke", "--results", tmp_path / "file" / "results")
+    assert_one_clear_line(ended, 3, "cannot be written")
 
 
 @pytest.mark.runs
