@@ -52,7 +52,9 @@ def test_what_was_trained_before_an_interrupt_is_left_for_whoever_goes_on(store:
 
 def test_a_results_folder_that_cannot_be_written_to_is_told_in_one_line(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = bench("experiment", "ticket-transfer", "--size", "smoke", "--results", tmp_path / "file" / "results")
+    ended = bench(
+        "experiment", "ticket-transfer", "--size", "smoke", "--jobs", "0", "--results", tmp_path / "file" / "results"
+    )
     assert_one_clear_line(ended, 3, "cannot be written")
 
 
