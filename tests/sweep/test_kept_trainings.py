@@ -50,6 +50,7 @@ def test_what_was_trained_before_an_interrupt_is_left_for_whoever_goes_on(store:
     assert not store.endings.exists(), "the experiment that has ended holds nothing"
 
 
+@pytest.mark.runs
 def test_a_results_folder_that_cannot_be_written_to_is_told_in_one_line(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = bench(
