@@ -29,7 +29,8 @@ class Packing:
         """First-fit decreasing: the longest text first, each to the first row that has room for it.
 
         None where packing saves no row; where a GPU computes gradients, as its recorded steps have one shape and wait
-        for nothing; and where texts are vectorised over (`torch.func.vmap`), so that nobody knows their lengths.
+        for nothing; where texts are vectorised over (`torch.func.vmap`), so that nobody knows their lengths; and where
+        the network is exported, to be given texts of other lengths.
 
         Args:
             there: where texts have pieces, bool [texts, length]; those of a text are its first places.
@@ -74,7 +75,8 @@ class Packing:
 
 
 def _known(there: Tensor) -> Sequence[int] | None:
-    if there.device.type != "cpu" and torch.is_grad_enabled():
+    recorded = there.device.type != "cpu" and torch.is_grad_enabled()
+    if recorded or torch.compiler.is_compiling():
         return None
     try:
         lengths: list[int] = there.sum(dim=1).tolist()

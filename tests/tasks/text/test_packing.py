@@ -19,6 +19,8 @@ from benchmark.tasks.text._networks import Classifier, Networks
 from benchmark.tasks.text._packing import Packing
 from benchmark.tasks.text._vocabulary import NOWHERE, Vocabulary, word_pieces
 
+from benchmark.deployment.onnx import quiet
+
 WIDTH = 12
 
 LENGTHS = st.lists(st.integers(1, WIDTH), min_size=1, max_size=20)
@@ -72,6 +74,21 @@ def test_texts_are_not_packed_where_that_saves_nothing_or_their_lengths_are_not_
     assert found == [None]
 
 
+def test_an_exported_network_answers_texts_of_other_lengths() -> None:
+    network = classifier().eval()
+    traced, other = batch([5, 8, 4])[0], batch([2, 12, 3, 1, 6])[0]
+    with quiet():
+        exported = torch.export.export(network, (traced,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
+    with torch.no_grad():
+        assert torch.allclose(exported(other), network(other), atol=1e-5)
+
+
+def classifier() -> Any:
+    torch.manual_seed(0)
+    vocabulary = Vocabulary("films:60", word_pieces)
+    return Networks(partial(Classifier, classes=2), vocabulary, ("bert-mini",)).models["bert-mini"]()
+
+
 def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
     """Rows of two segments, as pairs of texts have, and labels."""
     draws = torch.Generator().manual_seed(0)
@@ -82,9 +99,7 @@ def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("lengths", [[5, 8, 4], [12, 3, 3, 3, 12, 1]])
 def test_outputs_and_gradients_are_those_of_texts_that_are_alone(lengths: list[int]) -> None:
-    torch.manual_seed(0)
-    vocabulary = Vocabulary("films:60", word_pieces)
-    network: Any = Networks(partial(Classifier, classes=2), vocabulary, ("bert-mini",)).models["bert-mini"]()
+    network = classifier()
     rows, labels = batch(lengths)
     shapes = list[int]()
     network.body.register_forward_pre_hook(
