@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data
+from benchmark.errors import VerificationFailed
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.masks import Masks
@@ -18,6 +19,9 @@ from benchmark.pruning.structured import Channels
 from benchmark.sweep.again import Network
 from benchmark.training.channel_tracing import arguments, cut
 from benchmark.training.task import Task
+
+AGREES = 1e-3
+"""The most that outputs may differ, as a share of the largest, after channels were cut out."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,9 @@ def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train
     Args:
         train: examples of it are what the network is called with.
         channels: whether the channels that the masks prune are cut out.
+
+    Raises:
+        VerificationFailed: without them the network answers otherwise than with zeros.
     """
     network = deepcopy(model).cpu().eval()
     zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]
@@ -87,5 +94,20 @@ def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train
 
     if channels:
         two = train.batch(torch.zeros(2, dtype=torch.int64))
-        return Deployed(cut(network, task, two, masks).eval(), parent.eval(), [], call)
+        smaller = cut(network, task, two, masks).eval()
+        _require_same(smaller, network, call(2))
+        return Deployed(smaller, parent.eval(), [], call)
     return Deployed(network, parent.eval(), zeros, call)
+
+
+def _require_same(smaller: nn.Module, network: nn.Module, call: Call) -> None:
+    with torch.no_grad():
+        expected = call.of(network)
+        try:
+            apart = float((call.of(smaller) - expected).abs().max())
+        except (RuntimeError, IndexError, ValueError):  # the shapes of the remaining layers do not match
+            apart = float("inf")
+    if not apart <= AGREES * max(1.0, float(expected.abs().max())):
+        raise VerificationFailed(
+            f"the channels that were removed cannot be cut out: outputs are then {apart:.2g} from those with zeros"
+        )

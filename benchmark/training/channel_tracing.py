@@ -20,6 +20,13 @@ from benchmark.training.task import Task
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
+SHARES = (0.5, 0.7)
+"""Of the channels that are kept where it is tried whether they can be removed.
+
+Half of them alone may be all of one head in two: attention without them has one head, and hardly other outputs while
+its weights are small.
+"""
+
 NORMS = (nn.modules.batchnorm._NormBase,)
 """Norm layers that treat every channel by itself: batch and instance norm."""
 
@@ -27,10 +34,10 @@ NORMS = (nn.modules.batchnorm._NormBase,)
 def trace(model: nn.Module, task: Task, batch: Batch) -> Channels:
     """Return the channels of a network that can be removed without a change of its input and output shapes.
 
-    The result is tested on `batch`: a set of tied channels is left out if removing some of them gives other outputs
-    than zeroing them. That happens before a layer norm, and in attention that torch-pruning cannot trace. Channels next
-    to a grouped convolution are left out as well, because it needs the same number in every group; a depthwise
-    convolution is no obstacle, as each of its channels is a group.
+    The result is tested on `batch`: a set of tied channels is left out if removing some of them (`SHARES`) gives other
+    outputs than zeroing them. That happens before a layer norm, and in attention. Channels next to a grouped
+    convolution are left out as well, because it needs the same number in every group; a depthwise convolution is no
+    obstacle, as each of its channels is a group.
 
     Raises:
         Inapplicable: no channel can be removed, or the network cannot be traced.
@@ -107,11 +114,16 @@ def cut(model: nn.Module, task: Task, batch: Batch, masks: Masks) -> nn.Module:
 
 
 def _removable(model: nn.Module, task: Task, batch: Batch, channels: Channels) -> bool:
-    """Whether the network gives the same outputs with half of these channels zeroed as with the same half cut out."""
+    """Whether the network gives the same outputs with some of these channels zeroed as with the same ones cut out."""
+    return all(_alike(model, task, batch, channels, share) for share in SHARES)
+
+
+def _alike(model: nn.Module, task: Task, batch: Batch, channels: Channels, share: float) -> bool:
+    """Whether it does with this share of them kept."""
     zeroed, draw = deepcopy(model).cpu(), torch.Generator().manual_seed(0)
     names = task.prunable(model)
     parameters = {name: parameter for name, parameter in zeroed.named_parameters() if name in names}
-    masks = channels.keep({name: torch.rand(p.shape, generator=draw) for name, p in parameters.items()}, 0.5)
+    masks = channels.keep({name: torch.rand(p.shape, generator=draw) for name, p in parameters.items()}, share)
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.mul_(masks[name])

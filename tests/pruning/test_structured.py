@@ -243,3 +243,33 @@ def test_channels_that_a_layer_norm_looks_at_stay() -> None:
     smaller = cut(network, toy, batch, masks)
     assert smaller[3].out_features == smaller[5].in_features == 3
     assert torch.allclose(smaller(batch[0]), network(batch[0]), atol=1e-6)
+
+
+class Heads(nn.Module):
+    """Attention as transformers write it: how many heads there are follows from the width that is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(6, 8)
+        self.out, self.head = nn.Linear(8, 10), nn.Linear(10, 2)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        places = rows.view(-1, 3, 6)
+        query, key, value = (
+            layer(places).view(len(places), 3, -1, 4).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )
+        seen = (query @ key.transpose(2, 3) / 2).softmax(dim=-1) @ value
+        return self.head(F.relu(self.out(seen.transpose(1, 2).reshape(len(places), 3, -1)).mean(dim=1)))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.02], ids=["large weights", "small ones"])
+def test_heads_of_attention_keep_their_width(scale: float) -> None:
+    """Half of eight channels would be one head of two, and with small weights hardly another answer."""
+    torch.manual_seed(0)
+    network = Heads()
+    with torch.no_grad():
+        for layer in (network.query, network.key, network.value):
+            layer.weight *= scale
+    batch = torch.randn(4, 18), torch.tensor([0, 1, 0, 1])
+    channels = trace(network, toy, batch)
+    assert set(channels.members) == {"out.weight", "head.weight"}
