@@ -16,10 +16,9 @@ from benchmark import Target, keep_top
 from benchmark.contract.toy import toy
 from benchmark.contract.trial import question
 from benchmark.deployment import gpu
-from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.deployed import Call, Deployed, require_near
 from benchmark.deployment.files import write_two_of_four
 from benchmark.deployment.measure import measure
-from benchmark.deployment.runtimes import require_near
 from benchmark.harness.answer import answer
 from benchmark.harness.question import Question
 from benchmark.plugins import catalog, registry

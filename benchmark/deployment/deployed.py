@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.data.splits import Data
-from benchmark.errors import VerificationFailed
+from benchmark.errors import VerificationFailed, one_line
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.pruning.masks import Masks
@@ -20,8 +20,8 @@ from benchmark.sweep.again import Network
 from benchmark.training.channel_tracing import arguments, cut
 from benchmark.training.task import Task
 
-AGREES = 1e-3
-"""The most that outputs may differ, as a share of the largest, after channels were cut out."""
+AGREES = 1e-4
+"""How far outputs may lie from those of torch, as a share of the largest, or of 1 if that is less."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,21 @@ def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train
 
 
 def _require_same(smaller: nn.Module, network: nn.Module, call: Call) -> None:
-    with torch.no_grad():
-        expected = call.of(network)
-        try:
-            apart = float((call.of(smaller) - expected).abs().max())
-        except (RuntimeError, IndexError, ValueError):  # the shapes of the remaining layers do not match
-            apart = float("inf")
-    if not apart <= AGREES * max(1.0, float(expected.abs().max())):
-        raise VerificationFailed(
-            f"the channels that were removed cannot be cut out: outputs are then {apart:.2g} from those with zeros"
-        )
+    try:
+        with torch.no_grad():
+            require_near("the smaller network", call.of(smaller), call.of(network))
+    except (
+        RuntimeError,
+        IndexError,
+        ValueError,
+        VerificationFailed,
+    ) as problem:  # or the remaining shapes do not match
+        raise VerificationFailed(f"the channels that were removed cannot be cut out: {one_line(problem)}") from problem
+
+
+def require_near(name: str, outputs: Tensor, expected: Tensor, agrees: float = AGREES) -> None:
+    """Raise VerificationFailed if outputs are further from those of torch than `agrees` allows."""
+    allowed = agrees * max(1.0, float(expected.abs().max()))
+    apart = float((outputs.to(expected) - expected).abs().max())
+    if not apart <= allowed:
+        raise VerificationFailed(f"in {name}, outputs are {apart:.2g} from those of torch; {allowed:.2g} is allowed")

@@ -10,9 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from benchmark.deployment import gpu
-from benchmark.deployment.deployed import Call, Deployed, deployed
+from benchmark.deployment.deployed import AGREES, Call, Deployed, deployed, require_near
 from benchmark.deployment.onnx import onnx_bytes, program, quiet, session
-from benchmark.deployment.runtimes import AGREES, require_near
 from benchmark.errors import Inapplicable, PluginError
 from benchmark.pruning.structured import Channels
 from benchmark.sweep.again import Network

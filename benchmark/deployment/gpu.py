@@ -14,7 +14,7 @@ from benchmark.deployment.deployed import Call
 DEVICE = torch.device("cuda")
 
 AGREES = 1e-2
-"""As `benchmark.deployment.runtimes.AGREES`, for outputs in float16, whose numbers have 11 bits."""
+"""As `benchmark.deployment.deployed.AGREES`, for outputs in float16, whose numbers have 11 bits."""
 
 OUTPUTS, INPUTS = 32, 64
 """What the sizes of a float16 weight have to be multiples of, in either library that torch may have been built with: of

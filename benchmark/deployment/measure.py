@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from benchmark.deployment import gpu
-from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.deployed import Call, Deployed, require_near
 from benchmark.deployment.memory import memory_of, memory_on_gpu
-from benchmark.deployment.runtimes import RUNTIMES, Answer, Runtime, require_near, size_of
+from benchmark.deployment.runtimes import RUNTIMES, Answer, Runtime, size_of
 from benchmark.deployment.timing import middle, side_by_side
 from benchmark.errors import Inapplicable, PluginError
 from benchmark.machine import device_facts, installed

@@ -11,13 +11,9 @@ from torch import Tensor, nn
 from torch.sparse import SparseSemiStructuredTensor
 
 from benchmark.deployment import gpu
-from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.deployed import AGREES, Call, Deployed
 from benchmark.deployment.onnx import available, onnx_bytes, program, session
 from benchmark.deployment.sparse_layers import Rows, compressed
-from benchmark.errors import VerificationFailed
-
-AGREES = 1e-4
-"""How far outputs may lie from those of torch, as a share of the largest, or of 1 if that is less."""
 
 Answer = Callable[[Call], Tensor]
 """The outputs of a network for a call."""
@@ -111,14 +107,6 @@ RUNTIMES: Mapping[str, Runtime] = {
     ),
 }
 """By name. In `csr` and `2:4`, layers with zeros compute with their nonzero weights alone."""
-
-
-def require_near(name: str, outputs: Tensor, expected: Tensor, agrees: float = AGREES) -> None:
-    """Raise VerificationFailed if outputs are further from those of torch than `agrees` allows."""
-    allowed = agrees * max(1.0, float(expected.abs().max()))
-    apart = float((outputs.to(expected) - expected).abs().max())
-    if not apart <= allowed:
-        raise VerificationFailed(f"in {name}, outputs are {apart:.2g} from those of torch; {allowed:.2g} is allowed")
 
 
 def size_of(prepared: nn.Module | bytes) -> int:

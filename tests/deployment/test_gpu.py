@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from benchmark import Target, keep_top
 from benchmark.deployment import gpu
-from benchmark.deployment.deployed import Call, Deployed
+from benchmark.deployment.deployed import Call, Deployed, require_near
 from benchmark.deployment.files import write_two_of_four
 from benchmark.deployment.measure import applicable, measure
-from benchmark.deployment.runtimes import require_near, size_of
+from benchmark.deployment.runtimes import size_of
 from benchmark.errors import VerificationFailed
 from benchmark.pruning.pattern_names import pattern_named
 from tests.support.sparse_cores import fake
