@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 from scipy.optimize import brentq
 
-from benchmark import Absent, Anywhere, Fraction, Masks, Run, Share, algorithm, allocate, keep_each, keep_top
+from benchmark import (
+    Absent,
+    Anywhere,
+    Fraction,
+    Inapplicable,
+    Masks,
+    Run,
+    Share,
+    algorithm,
+    allocate,
+    keep_each,
+    keep_top,
+)
 from benchmark.scores import Tensors, magnitude
 
 from ._powered import Power, powered
@@ -40,7 +52,7 @@ def imp(
             many as `fraction` needs
     """
     if scope == "layer" and not isinstance(run.target.pattern, Anywhere):
-        raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
+        raise Inapplicable(f"pattern {run.target.pattern.name} sets the layer densities; scope must be 'pattern'")
     start = round(rewind * run.recipe.steps)
     with powered(run, power) as trained:
         run.train(start)

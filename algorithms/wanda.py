@@ -3,7 +3,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from benchmark import Anywhere, Blocks, Channels, Count, Run, algorithm, allocate, keep_top
+from benchmark import Anywhere, Blocks, Channels, Count, Inapplicable, Run, algorithm, allocate, keep_top
 from benchmark.scores import Tensors
 
 from ._layerwise import (
@@ -76,7 +76,7 @@ def outliers(run: Run, scores: Tensors, above: float = 5.0, width: float = 0.08)
     is, so that the total is exact (Yin et al., 2024, eq. 1 and 2).
     """
     if not isinstance(run.target.pattern, Anywhere):
-        raise ValueError(f"pattern {run.target.pattern.name} sets the layer densities; budget must be 'uniform'")
+        raise Inapplicable(f"pattern {run.target.pattern.name} sets the layer densities; budget must be 'uniform'")
     shares = {name: float((s > above * s.mean()).double().mean()) for name, s in scores.items()}
     low, spread = min(shares.values()), max(shares.values()) - min(shares.values())
     offsets = {name: 2 * width * (share - low) / spread if spread else 0.0 for name, share in shares.items()}
@@ -84,5 +84,5 @@ def outliers(run: Run, scores: Tensors, above: float = 5.0, width: float = 0.08)
     mean = sum(offsets[name] * size for name, size in sizes.items()) / sum(sizes.values())
     wanted = {name: size * (density + offsets[name] - mean) for name, size in sizes.items()}
     if any(not 0 <= wanted[name] <= size for name, size in sizes.items()):
-        raise ValueError(f"OWL's budgets leave [0, 1] at density {density:g}; take budget=uniform")
+        raise Inapplicable(f"OWL's budgets leave [0, 1] at density {density:g}; take budget=uniform")
     return allocate(wanted, round(density * sum(sizes.values())))

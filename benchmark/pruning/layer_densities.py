@@ -11,6 +11,8 @@ from typing import Literal
 
 from torch import Size
 
+from benchmark.errors import Inapplicable
+
 Shapes = Mapping[str, Size]
 """The shape of each prunable tensor, by name."""
 
@@ -26,11 +28,11 @@ def weights_per_layer(distribution: Distribution, shapes: Shapes, density: float
     """The number of weights that each tensor keeps; they sum to round(density * N). It may be 0 for a tensor.
 
     Raises:
-        ValueError: the rule cannot meet this density on this network.
+        Inapplicable: the rule cannot meet this density on this network.
     """
     densities = _RULES[distribution](shapes, density)
     if any(share < 0 for share in densities.values()):
-        raise ValueError(f"distribution '{distribution}' cannot meet density {density:g} on this network")
+        raise Inapplicable(f"distribution '{distribution}' cannot meet density {density:g} on this network")
     sizes = _sizes(shapes)
     return allocate({name: densities[name] * sizes[name] for name in shapes}, round(density * sum(sizes.values())))
 

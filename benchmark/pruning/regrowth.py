@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from benchmark.errors import Inapplicable
 from benchmark.pruning.layer_densities import Distribution, weights_per_layer
 from benchmark.pruning.masks import Masks
 from benchmark.pruning.patterns import Anywhere
@@ -28,7 +29,7 @@ def sparse_start(
             Other patterns set the layer densities themselves, and take `auto` only.
 
     Raises:
-        ValueError: the rule cannot meet the density, or one is named and the pattern sets the layer densities.
+        Inapplicable: the rule cannot meet the density, or one is named and the pattern sets the layer densities.
     """
     scores = noise(weights, rng)
     if isinstance(target.pattern, Anywhere):
@@ -37,7 +38,7 @@ def sparse_start(
             scores, weights_per_layer("erk" if distribution == "auto" else distribution, shapes, target.density)
         )
     if distribution != "auto":
-        raise ValueError(f"pattern {target.pattern.name} sets the layer densities; distribution must be left out")
+        raise Inapplicable(f"pattern {target.pattern.name} sets the layer densities; distribution must be left out")
     return keep_top(scores, target)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import Masks, Recipe, Run, Snapshot, Target, keep_top
+from benchmark import Inapplicable, Masks, Recipe, Run, Snapshot, Target, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
 from benchmark.pruning.pattern_names import pattern_named
@@ -199,7 +199,7 @@ def test_layerwise_the_output_layer_loses_half_as_much():
 @pytest.mark.parametrize(("pattern", "density"), [("layer", 0.2), ("2:4", 0.5)])
 def test_layerwise_rates_under_a_pattern_that_sets_them_are_refused_before_training(pattern, density):
     run = Diary(density, pattern)
-    with pytest.raises(ValueError, match="scope must be 'pattern'"):
+    with pytest.raises(Inapplicable, match="scope must be 'pattern'"):
         imp(run, scope="layer")
     assert run.trainings == []
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import Anywhere, Masks, NofM, Target
+from benchmark import Anywhere, Inapplicable, Masks, NofM, Target
 from benchmark.contract import trial
 from benchmark.pruning.patterns import Layer
 from benchmark.training.run_state import RunState
@@ -243,6 +243,10 @@ def test_budgets_of_the_released_code_of_owl():
     for score, outliers in zip(scores.values(), (0, 4, 4, 7), strict=True):
         score.view(-1)[:outliers] = 1000.0
     assert list(wanda.outliers(toy_run(density=0.5), scores).values()) == [41, 51, 51, 57]
+    with pytest.raises(Inapplicable, match=r"leave \[0, 1\] at density 0.97; take budget=uniform"):
+        wanda.outliers(toy_run(density=0.97), scores)
+    with pytest.raises(Inapplicable, match="pattern 2:4 sets the layer densities; budget must be 'uniform'"):
+        wanda.outliers(toy_run(density=0.5, pattern="2:4"), scores)
 
 
 @pytest.mark.parametrize(

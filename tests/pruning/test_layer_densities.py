@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Size
 
+from benchmark.errors import Inapplicable
 from benchmark.pruning.layer_densities import (
     allocate,
     er,
@@ -192,15 +193,15 @@ def test_smart_ratio_falls_with_depth_hands_surplus_on_and_fixes_the_classifier(
 
 
 @pytest.mark.parametrize("distribution", ["uniform-first", "uniform+", "smart-ratio", "smart-ratio-vgg"])
-def test_a_density_below_what_a_rule_fixes_is_an_error(distribution):
+def test_a_density_below_what_a_rule_fixes_is_not_applicable(distribution):
     shapes = {"conv": Size((16, 3, 3, 3)), "mid": Size((16, 16, 3, 3)), "fc": Size((100, 16))}
-    with pytest.raises(ValueError, match=r"distribution '.*' cannot .* density 0.01 on this network"):
+    with pytest.raises(Inapplicable, match=r"distribution '.*' cannot .* density 0.01 on this network"):
         weights_per_layer(distribution, shapes, 0.01)
 
 
 @pytest.mark.parametrize("distribution", ["smart-ratio", "smart-ratio-vgg"])
-def test_a_density_above_what_a_rule_allows_is_an_error(distribution):
-    with pytest.raises(ValueError, match="density 1 "):
+def test_a_density_above_what_a_rule_allows_is_not_applicable(distribution):
+    with pytest.raises(Inapplicable, match="density 1 "):
         weights_per_layer(distribution, LENET, 1.0)
 
 
@@ -265,5 +266,5 @@ def test_erk_first_keeps_the_first_tensor_dense_and_the_rest_at_erk():
 
 def test_erk_first_is_refused_where_the_first_tensor_alone_is_too_much():
     for shapes in (LENET, {"fc": Size((10, 10))}):
-        with pytest.raises(ValueError, match=r"'erk-first' cannot meet density 0\.1"):
+        with pytest.raises(Inapplicable, match=r"'erk-first' cannot meet density 0\.1"):
             weights_per_layer("erk-first", shapes, 0.1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmark import Masks, Recipe, Run, Target, Task, TensorData, keep_top
 from benchmark.contract.toy import toy
 from benchmark.harness.network import build
+from benchmark.pruning.pattern_names import pattern_named
 from benchmark.pruning.patterns import Layer
 from benchmark.training.run_state import RunState
 
@@ -30,11 +31,17 @@ ADAMW = replace(ADAM, optimizer="adamw", weight_decay=0.1, clip=0.5)
 RECIPES = pytest.mark.parametrize("recipe", [PLAIN, SGD, ADAM, ADAMW], ids=["plain", "momentum", "adam", "adamw"])
 
 
-def toy_run(recipe: Recipe = SGD, density: float = 0.3, seed: int = 0, task: Task = toy, model: str = "net") -> Run:
+def toy_run(
+    recipe: Recipe = SGD,
+    density: float = 0.3,
+    seed: int = 0,
+    task: Task = toy,
+    model: str = "net",
+    pattern: str = "global",
+) -> Run:
+    target = Target(density, pattern_named(pattern))
     splits, net = task.data(Path()), build(task, model, seed)
-    return Run(
-        RunState(task, net, recipe, Target(density), splits.train, seed, validation=getattr(splits, "validation", None))
-    )
+    return Run(RunState(task, net, recipe, target, splits.train, seed, validation=getattr(splits, "validation", None)))
 
 
 def network(run: Run) -> dict[str, Tensor]:
