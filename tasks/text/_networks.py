@@ -234,7 +234,7 @@ BERT_OR_LEARNT = "bert-base-uncased or CORPUS:SIZE"
 def located(folder: str) -> Path:
     """A folder with a network of transformers: a path, also below `PRUNEBENCH_DATA`. Raises UsageError if none is."""
     roots = (Path(), Path(os.environ.get("PRUNEBENCH_DATA", "")), user_cache() / "data")
-    places = [root / folder for root in roots]
+    places = list(dict.fromkeys(root / folder for root in roots))
     for place in places:
         if (place / "config.json").is_file():
             return place

@@ -182,6 +182,9 @@ def test_a_folder_that_knows_other_words_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_network_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"hf:nowhere is no folder with a config\.json: looked for nowhere"):
         networks().zoos["hf"]("nowhere")
+    with pytest.raises(UsageError) as error:
+        networks().zoos["hf"](str(tmp_path))
+    assert str(error.value) == f"hf:{tmp_path} is no folder with a config.json: looked for {tmp_path}"
 
 
 def test_gpt2_stores_its_weights_transposed(tmp_path: Path) -> None:
