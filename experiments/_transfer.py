@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark import Finding, difference, panels, without_result
+
+from ._arms import curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,6 +88,13 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
     axes.set_xticks(range(len(targets)), [f"on {target}".replace(", ", "\n") for target in targets])
     axes.set_yticks(range(len(sources)), [f"ticket of {source}" if source in tickets else source for source in sources])
     return figure
+
+
+def over_levels(on: DataFrame, target: str, arms: Sequence[str]) -> Figure:
+    """Every arm on a target over the share of weights kept, and the tickets of other tasks beside them."""
+    moved = on.arm == "moved"
+    named = on.assign(arm=on.arm.mask(moved, "ticket of " + on.source.map(short)))
+    return curves(named, {"score": f"score on {short(target)}"}, [*arms, *named.arm[moved].unique()])
 
 
 def short(task: str) -> str:

@@ -2,9 +2,9 @@ import pandas as pd
 
 from benchmark import Count, Finding, Share, Study, UsageError, difference, experiment, without_result
 
-from ._arms import best, curves, summary
+from ._arms import best, summary
 from ._options import with_option
-from ._transfer import drawn, matches, matrix, short
+from ._transfer import drawn, matches, matrix, over_levels, short
 
 SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=20,rate=0.001,precision=bfloat16"
 """Targets that two cores train and measure in ten minutes."""
@@ -94,8 +94,7 @@ def ticket_transfer(
     study.table(summary(called, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
     study.figure("transfer", drawn(first, helped))
     for name in names if len(levels) > 1 else []:
-        own = everything[(everything.task == name) & everything.source.isin(["dense", name, *BESIDE])]
-        study.figure(f"levels-{name.partition(':')[0]}", curves(own, {"score": f"score on {name}"}, ARMS))
+        study.figure(f"levels-{name.partition(':')[0]}", over_levels(everything[everything.task == name], name, ARMS))
 
 
 def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> dict[str, Finding]:

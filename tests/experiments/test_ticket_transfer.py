@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from benchmark.experiments._transfer import drawn, matches, matrix, short
+from benchmark.experiments._transfer import drawn, matches, matrix, over_levels, short
 from benchmark.experiments.ticket_transfer import claims
 
 from benchmark import Finding, Study
@@ -141,6 +141,17 @@ def test_the_column_of_a_task_on_which_pretraining_does_not_help_is_grey() -> No
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts[0] == "-1.0 (-0.5)"
     assert "+0.0 (+0.0)" in texts
+
+
+@pytest.mark.runs
+def test_over_levels_a_ticket_from_elsewhere_has_a_line_of_its_own() -> None:
+    arms = ["ticket", "one-shot"]
+    figure: Any = over_levels(pd.concat([board(), board().assign(sparsity=0.7)]), "a:length=8", arms)
+    [axes] = figure.axes
+    lines = {line.get_label(): [*line.get_xdata(), *line.get_ydata()] for line in axes.lines}
+    assert list(lines) == ["dense", *arms, "ticket of b"]
+    assert lines["ticket of b"] == pytest.approx([30, 50, 0.78, 0.78])
+    assert axes.get_title(loc="left") == "score on a"
 
 
 def test_names_are_short() -> None:
