@@ -11,10 +11,11 @@ PHRASES = 67_349
 
 @task
 def sst2(*, length: Count = 48, vocabulary: VocabularyName = "bert-base-uncased") -> Task:
-    """SST-2: is a sentence of a film review kind (Socher et al., 2013)? Training texts are 67,349 phrases.
+    """SST-2: is a sentence of a film review positive or negative (Socher et al., 2013)?
 
-    Validation is GLUE's `dev.tsv`, 872 sentences, and test the 1,821 sentences with their published labels, of which
-    one occurs in training. Training phrases overlap, so that `examples` counts phrases, not sentences.
+    Training texts are 67,349 phrases. They overlap, so that `examples` counts phrases, not sentences. Validation is
+    GLUE's `dev.tsv`, 872 sentences, and test the 1,821 sentences with their published labels, of which one occurs in
+    training.
 
     Options:
         length: word pieces of a text that are read; with BERT's vocabulary no sentence of validation or test is longer
