@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,15 @@ SPREADS = (1.0, 0.1)
 
 LEAST = 0.05
 """The smallest similarity, so that every class may be a target."""
+
+
+@contextmanager
+def aside(rng: torch.Generator) -> Iterator[None]:
+    """Draws within this context are others than those after it, which are as if there had been none."""
+    before = rng.get_state()
+    rng.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+    yield
+    rng.set_state(before)
 
 
 @dataclass

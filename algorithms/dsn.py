@@ -4,7 +4,7 @@ from benchmark import Amount, Group, Run, algorithm
 from benchmark.scores import Tensors
 
 from ._gates import clamped, drawn, gated, masks_between, price, sharpness, slope_of
-from ._replay import Transfer
+from ._replay import Transfer, aside
 
 GATE = "gate of "
 """What the names of gates begin with, among those of parameters."""
@@ -20,7 +20,7 @@ def dsn(run: Run, *, eta: Amount = 0.75, replay: bool = False) -> None:
     Options:
         eta: weight of the penalty on units that no part has used before
         replay: after each part, try for every earlier one whether it gains from units that others use, on inputs that
-            its own network imagines; kept if its validation accuracy rises
+            are generated from its own network; kept if its validation accuracy rises. Later parts learn as without it
     """
     used = {name: weight.new_zeros(len(weight)).bool() for name, weight in run.weights.items()}
     earlier: list[Transfer] = []
@@ -32,7 +32,8 @@ def dsn(run: Run, *, eta: Amount = 0.75, replay: bool = False) -> None:
         part.uses(masks_between(units, run.weights))
         run.freeze(masks_between(used, run.weights))
         if replay:
-            verdicts += [transfer.attempt(run, used) for transfer in earlier]
+            with aside(run.rng):
+                verdicts += [transfer.attempt(run, used) for transfer in earlier]
             earlier.append(Transfer(part, units, shape))
             run.note("transfers", {"tried": len(verdicts), "kept": sum(verdicts)})
 

@@ -10,7 +10,7 @@ def packnet(
     *,
     share: Share = 0.5,
     tune: Fraction = 0.5,
-    score: Literal["magnitude", "lamp", "sensitivity"] = "magnitude",
+    score: Literal["magnitude", "sensitivity"] = "magnitude",
 ) -> None:
     """PackNet: train, keep the best of the free weights for this part, free the rest, go on (Mallya & Lazebnik, 2018).
 
@@ -20,7 +20,8 @@ def packnet(
     Options:
         share: of the free weights of every layer that a part takes
         tune: length of the training after each pruning, as a multiple of the part's first one
-        score: what free weights are ranked by: |w|, LAMP (Lee et al., 2021), or |w dL/dw| over one batch (SNIP's)
+        score: what the free weights of a layer are ranked by: |w|, or |w dL/dw| over one batch (SNIP's). LAMP, say,
+            ranks a layer as |w| does
     """
     taken = ~Masks.ones(run.weights)
     for part in run.parts():
@@ -38,4 +39,4 @@ def ranked(run: Run, score: str) -> Tensors:
     """The scores of all weights, free or not."""
     if score == "sensitivity":
         return scores.sensitivity(run.weights, run.gradients())
-    return {"magnitude": scores.magnitude, "lamp": scores.lamp}[score](run.weights)
+    return scores.magnitude(run.weights)

@@ -8,10 +8,24 @@ from pydantic import Field
 
 Several = Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(,[1-9]\d{0,4})*$", description="whole numbers, as 8,12")]
 
+_SHARE = r"(0(\.\d+)?|\.\d+|1(\.0+)?)"
+Shares = Annotated[str, Field(pattern=f"^{_SHARE}(,{_SHARE})*$", description="numbers from 0 to 1, as 0.5,0.9")]
 
-def numbers(several: str) -> list[int]:
+_AMOUNT = r"(\d+(\.\d*)?|\.\d+)(e-?\d+)?"
+Amounts = Annotated[str, Field(pattern=f"^{_AMOUNT}(,{_AMOUNT})*$", description="numbers from 0 on, as 0.25,4")]
+AmountsOrNone = Annotated[
+    str, Field(pattern=f"^({_AMOUNT}(,{_AMOUNT})*)?$", description="numbers from 0 on, as 0.25,4")
+]
+
+
+def numbers(several: Several) -> list[int]:
     """Its numbers, in their order."""
     return [int(number) for number in several.split(",")]
+
+
+def shares(several: Shares) -> list[float]:
+    """Its shares, in their order."""
+    return [float(share) for share in several.split(",")]
 
 
 def with_option(task: str, options: str) -> str:

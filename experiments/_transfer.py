@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ def matches(rows: DataFrame, dense: DataFrame, among: DataFrame) -> Finding:
 def matrix(runs: DataFrame, helps: Mapping[str, Finding]) -> DataFrame:
     """A row per source and target: the mean score, its distance from dense in points and in dense deviations.
 
-    `matches` says whether it is at most one of these lower; `informative`, whether pre-training helps on the target.
+    `matches` says whether it is at most one of these lower; `universal`, whether it matches on every target;
+    `informative`, whether pre-training helps on the target. One seed has no deviation, and `matches` is empty.
     """
     import pandas as pd
 
@@ -56,9 +58,13 @@ def matrix(runs: DataFrame, helps: Mapping[str, Finding]) -> DataFrame:
                 "points": 100 * below,
                 "deviations": deviations,
             }
-            judged = {"matches": below >= -deviation - EQUAL, "informative": finding.verdict(None)[0] == "holds"}
+            judged = {
+                "matches": below >= -deviation - EQUAL if np.isfinite(below + deviation) else None,
+                "informative": finding.verdict(None)[0] == "holds",
+            }
             rows.append({"source": short(source), "target": short(target)} | told | judged)
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    return found.assign(universal=found.matches.eq(True).groupby(found.source).transform("all"))
 
 
 def of_source(on: DataFrame, source: str, target: str) -> DataFrame:
@@ -95,6 +101,13 @@ def over_levels(on: DataFrame, target: str, arms: Sequence[str]) -> Figure:
     moved = on.arm == "moved"
     named = on.assign(arm=on.arm.mask(moved, "ticket of " + on.source.map(short)))
     return curves(named, {"score": f"score on {short(target)}"}, [*arms, *named.arm[moved].unique()])
+
+
+def file_name(task: str, tasks: Sequence[str]) -> str:
+    """The name of a task in the name of a file; with its options where others have the same name."""
+    names = [other.partition(":")[0] for other in tasks]
+    name = task.partition(":")[0]
+    return name if names.count(name) == 1 else re.sub(r"[^\w.]+", "-", short(task))
 
 
 def short(task: str) -> str:

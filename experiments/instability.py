@@ -5,6 +5,7 @@ import pandas as pd
 from benchmark import Count, Finding, Sparsity, Study, difference, experiment, panels
 
 from ._arms import band, over_zero, summary
+from ._options import Shares
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ def instability(
     model: str = "lenet-300-100",
     budget: str = "1000-steps",
     sparsity: Sparsity = 0.914,
-    at: str = "0,0.01,0.05,0.2",
+    at: Shares = "0,0.01,0.05,0.2",
     scope: str = "layer",
     seeds: Count = 1,
     pairs: Count = 3,

@@ -6,7 +6,7 @@ from benchmark import Count, Finding, Study, difference, experiment
 
 from ._arms import best, curves, over_zero, summary
 from ._movement import RATIOS, as_far, further, movements
-from ._options import with_option
+from ._options import AmountsOrNone, Several, Shares, numbers, with_option
 from ._warmups import KEPT, higher_when_warmed, mapped, margins
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def lottery(
     model: str = "lenet-300-100",
     budget: str = "short",
     seeds: Count = 3,
-    rounds: str = "2,5,8,11,14,17",
+    rounds: Several = "2,5,8,11,14,17",
     scope: str = "layer",
-    rates: str = "",
-    warmups: str = "0,0.1,0.3",
+    rates: AmountsOrNone = "",
+    warmups: Shares = "0,0.1,0.3",
 ) -> None:
     """Winning tickets: do they train as well as the dense network, and what makes them win (Frankle & Carbin, 2019)?
 
@@ -63,7 +63,7 @@ def lottery(
         warmups: shares of training over which these rates grow from 0
     """
     study.on(task, model=model, budget=budget, seeds=seeds)
-    levels = [round(1 - 0.8 ** int(r), 6) for r in rounds.split(",")]
+    levels = [round(1 - 0.8**r, 6) for r in numbers(rounds)]
     dense = study.runs(f"dense:{FOLLOWED}").assign(arm="dense")
     arms = labelled(
         study.runs(f"imp:scope={scope},{FOLLOWED}", sparsity=levels, control=["reinit", "shuffle"]),

@@ -6,6 +6,7 @@ import pandas as pd
 from benchmark import Count, Finding, Fraction, Study, difference, experiment, panels, without_result
 
 from ._arms import band, over_zero, summary
+from ._options import Shares
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +44,8 @@ def plasticity(
     model: str = "lenet-300-100",
     budget: str = "1000-steps",
     seeds: Count = 3,
-    at: str = "0,0.2,0.4,0.6,0.9",
-    shares: str = "0.9,0.98",
+    at: Shares = "0,0.2,0.4,0.6,0.9",
+    shares: Shares = "0.9,0.98",
     criteria: str = "magnitude,random",
     tune: Fraction = 0.2,
 ) -> None:

@@ -2,7 +2,7 @@ import pandas as pd
 
 from benchmark import Count, Finding, Study, difference, experiment, without_result
 
-from ._options import with_option
+from ._options import Amounts, Several, Shares, numbers, shares, with_option
 from ._risks import (
     BY_CLASS,
     above_stopped,
@@ -38,10 +38,10 @@ def selective(
     model: str = "mlp",
     budget: str = "full",
     seeds: Count = 3,
-    payoffs: str = "2.2,4,9",
-    kept: str = "0.2,0.05,0.02",
+    payoffs: Amounts = "2.2,4,9",
+    kept: Shares = "0.2,0.05,0.02",
     rounds: Count = 5,
-    steps: str = "5,10,20,40,80,160",
+    steps: Several = "5,10,20,40,80,160",
 ) -> None:
     """Selective prediction: does pruning destroy what a network knows of its own doubt (Ziyin et al., 2019)?
 
@@ -60,12 +60,12 @@ def selective(
         steps: lengths at which a dense network is stopped, for its doubt at the error of a pruned one
     """
     losses = [task, *(with_option(task, f"loss=gambler,payoff={payoff}") for payoff in payoffs.split(","))]
-    levels = [round(1 - float(share), 6) for share in kept.split(",")]
+    levels = [round(1 - share, 6) for share in shares(kept)]
     study.on(losses, model=model, budget=budget, seeds=seeds)
     dense = labelled(study.runs("dense"))
     pruned = labelled(study.runs(f"imp:rounds={rounds}", "snip", "random:distribution=erk", sparsity=levels))
     plain = dense[dense.loss == "cross-entropy"]
-    shorter = [study.runs("dense", task=task, budget=f"{n}-steps").assign(length=int(n)) for n in steps.split(",")]
+    shorter = [study.runs("dense", task=task, budget=f"{n}-steps").assign(length=n) for n in numbers(steps)]
     path = labelled(pd.concat([*shorter, plain.assign(length=10**9)]))
     if lost := without_result(path):
         study.claim("dense networks know their errors", Finding.incomplete(lost))

@@ -3,6 +3,7 @@ import pandas as pd
 from benchmark import Count, Finding, Study, experiment, without_result
 
 from ._arms import over_zero, summary
+from ._options import Amounts, Shares
 from ._streams import above_curve, exactly_zero, maps, over_capacity, with_forward_transfer
 
 LEAST = -0.01
@@ -22,8 +23,8 @@ def streams(
     task: str = "split-digits",
     budget: str = "short",
     seeds: Count = 8,
-    shares: str = "0.01,0.02,0.05,0.1,0.2,0.5",
-    etas: str = "0,0.25,0.75",
+    shares: Shares = "0.01,0.02,0.05,0.1,0.2,0.5",
+    etas: Amounts = "0,0.25,0.75",
 ) -> None:
     """Streams: can subnetworks carry one part after the other without forgetting (Gao et al., 2023)?
 

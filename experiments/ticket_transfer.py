@@ -3,8 +3,8 @@ import pandas as pd
 from benchmark import Count, Finding, Share, Study, UsageError, difference, experiment, without_result
 
 from ._arms import best, summary
-from ._options import with_option
-from ._transfer import drawn, matches, matrix, over_levels, short
+from ._options import AmountsOrNone, Shares, shares, with_option
+from ._transfer import drawn, file_name, matches, matrix, over_levels, short
 
 SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=20,rate=0.001,precision=bfloat16"
 """Targets that two cores train and measure in ten minutes."""
@@ -16,9 +16,12 @@ BESIDE = {"one-shot": "magnitude:when=init", "random": "random"}
 """Masks that know nothing of a task."""
 
 UNDONE = {"reinit": "re-initialised", "relayer": "layers exchanged"}
-"""Controls that leave a ticket its masks, and take the values of the start."""
+"""What the masks of a ticket are trained from in place of the start, by the name of the control."""
 
 ARMS = ["ticket", *BESIDE, *UNDONE.values()]
+
+ELSEWHERE = "moved"
+"""The arm of a ticket on another task than its own."""
 
 
 @experiment(
@@ -48,18 +51,19 @@ def ticket_transfer(
     pretraining: str = "mlm",
     steps: Count = 30,
     seeds: Count = 3,
-    sparsities: str = "0.5",
-    rates: str = "",
+    sparsities: Shares = "0.5",
+    rates: AmountsOrNone = "",
     gain: Share = 0.02,
 ) -> None:
     """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?
 
     A ticket is what iterative magnitude pruning leaves on one task, trained from the pre-trained values on this or on
     another one. Beside it: the largest weights of the pre-trained network itself, the same for every task; random
-    masks; and the ticket's masks with other values, drawn anew or with layers in each other's places. A ticket matches
-    the dense network if its mean is at most a standard deviation lower. Before all, pre-training has to help: networks
-    that are drawn, at the best of their rates, must be worse. The authors prune a tenth of all weights a round; here
-    it is three tenths of those that are left, and the head begins each round as it was drawn.
+    masks; and the ticket's masks with other weights, initialised anew or with those of equal layers exchanged. A ticket
+    matches the dense network if its mean is at most a standard deviation lower; it is universal if it matches on every
+    task. Before all, pre-training has to help: randomly initialised networks, at the best of their rates, must be
+    worse. The authors prune a tenth of all weights per round; here it is three tenths of those that are left, and the
+    head begins each round as it was initialised.
 
     Options:
         targets: tasks whose networks have the same prunable weights, as after `--task`, with ; between them
@@ -82,19 +86,20 @@ def ticket_transfer(
     names = list(dict.fromkeys(dense.task))
     helped = pretraining_helps(study, dense, rates, gain)
     study.guard("pre-training helps on one task at least", best([*helped.values()]))
-    levels = [float(level) for level in sparsities.split(",")]
+    levels = shares(sparsities)
     arms = masks_of_tasks(study, begin, levels)
-    everything = pd.concat([dense, arms, moved(study, begin, arms)], ignore_index=True)
+    everything = pd.concat([dense, arms, from_tickets(study, begin, arms)], ignore_index=True)
     for name in names:
         claims(study, name, everything[everything.task == name], helped[name])
     first = everything[everything.sparsity.isin([0.0, levels[0]])]
     study.table(matrix(first, helped), f"score of each mask on each task, at sparsity {levels[0]:g}")
     shown = ["score", "trainings"]
-    called = everything.assign(task=everything.task.map(short), source=everything.source.map(short))
+    ran = everything[everything.status != "skipped"]
+    called = ran.assign(task=ran.task.map(short), source=ran.source.map(short))
     study.table(summary(called, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
     study.figure("transfer", drawn(first, helped))
     for name in names if len(levels) > 1 else []:
-        study.figure(f"levels-{name.partition(':')[0]}", over_levels(everything[everything.task == name], name, ARMS))
+        study.figure(f"levels-{file_name(name, names)}", over_levels(everything[everything.task == name], name, ARMS))
 
 
 def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> dict[str, Finding]:
@@ -116,37 +121,39 @@ def above_drawn(study: Study, dense: pd.DataFrame, tasks: list[str], gain: float
 
 def masks_of_tasks(study: Study, begin: str, levels: list[float]) -> pd.DataFrame:
     """Every arm on the task that it was made on; `source` is that task, where the arm depends on one."""
-    tickets = [FOUND, *(f"{FOUND},control={name}" for name in UNDONE)]
-    runs = study.runs(*tickets, *BESIDE.values(), start=begin, sparsity=levels)
+    runs = study.runs(FOUND, f"{FOUND},control=reinit", *BESIDE.values(), start=begin, sparsity=levels)
     by_name = {method.partition(":")[0]: arm for arm, method in BESIDE.items()}
     arms = runs.algorithm.map(by_name).fillna(runs.control.map({"": "ticket"} | UNDONE))
     return runs.assign(arm=arms, source=arms.where(arms.isin(list(BESIDE)), runs.task))
 
 
-def moved(study: Study, begin: str, arms: pd.DataFrame) -> pd.DataFrame:
-    """Every ticket, trained on every other task."""
+def from_tickets(study: Study, begin: str, arms: pd.DataFrame) -> pd.DataFrame:
+    """Every ticket's masks on every other task, and on its own task from a start whose layers are exchanged."""
     tickets = arms[(arms.arm == "ticket") & (arms.status == "ok")]
     pairs = tickets.merge(arms[["task"]].drop_duplicates().rename(columns={"task": "target"}), how="cross")
-    runs = study.runs("ticket:of={key}", over=pairs[pairs.task != pairs.target], task="{target}", start=begin)
+    pairs["changed"] = pairs.task.eq(pairs.target).map({True: ",control=relayer", False: ""})
+    runs = study.runs("ticket:of={key}{changed}", over=pairs, task="{target}", start=begin)
     if runs.empty:
         return runs
     sources = dict(zip(tickets.key, tickets.task, strict=True))
-    return runs.assign(arm="moved", source=[sources[options["of"]] for options in runs.options])
+    arm = runs.control.map({"": ELSEWHERE} | UNDONE)
+    return runs.assign(arm=arm, source=[sources[options["of"]] for options in runs.options])
 
 
 def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
     """What is claimed of one task: that tickets match, and beat what lacks their masks or their values."""
-    own, dense, everything = short(name), runs[runs.arm == "dense"], runs[runs.arm != "moved"]
+    own, dense, everything = short(name), runs[runs.arm == "dense"], runs[runs.arm != ELSEWHERE]
+    useless = helps.verdict(None)[0] != "holds"
+    unhelpful = f"it is not shown that pre-training helps on {own}: {helps.shortfall}"
     for level, rows in runs[runs.arm != "dense"].groupby("sparsity"):
-        applies = rows[(rows.arm != "moved") & (rows.status != "skipped")]  # some networks have no layers to exchange
+        applies = rows[(rows.arm != ELSEWHERE) & (rows.status != "skipped")]  # some networks have no layers to exchange
         arms = dict(iter(applies.groupby("arm")))
         found = {f"a ticket of {own} matches the dense network": matches(arms["ticket"], dense, everything)}
-        for source, group in rows[rows.arm == "moved"].groupby("source"):
+        for source, group in rows[rows.arm == ELSEWHERE].groupby("source"):
             found[f"a ticket of {short(source)} matches the dense network on {own}"] = matches(group, dense, everything)
         for arm in [arm for arm in ARMS[1:] if arm in arms]:
             better = difference(arms["ticket"], arms[arm], among=everything)
             found[f"a ticket of {own} is better than {arm}"] = better
         for sentence, finding in found.items():
-            useless = helps.verdict(None)[0] != "holds"
-            told = Finding.uninformative(f"pre-training does not help on {own}: {helps}") if useless else finding
+            told = Finding.uninformative(unhelpful) if useless else finding
             study.claim(f"{sentence}, at sparsity {level:g}", told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +15,7 @@ from benchmark.cli.completion import names_of
 from benchmark.cli.dry_run import print_plan
 from benchmark.cli.launching import Place, device_at, launcher_for, launcher_options
 from benchmark.cli.output import console, data_root_option, emit, format_option, machine_options, results_option, usable
+from benchmark.cli.selecting import starts
 from benchmark.cli.sweeping import announce, sweep, warm_up
 from benchmark.machine import cores
 from benchmark.plugins import catalog, registry
@@ -125,6 +126,7 @@ class Asking:
         from benchmark.sweep.plan import Plan, plan
         from benchmark.sweep.started import Limits
 
+        selections = tuple(replace(one, starts=starts(one.starts, self.store, self.data_root)) for one in selections)
         with Declarations() as declared:
             load = registry.algorithm if self.jobs == 0 and not self.dry_run else declared.algorithm
             plans = [plan(selection, self.store, self.rerun, load) for selection in selections]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -199,15 +199,19 @@ def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> 
 
 def _begins(said: Mapping[str, Any], store: Store, data_root: Path | None) -> dict[str, Any]:
     """What networks begin with, and how these are fine-tuned."""
-    from benchmark.data.folders import DataFolders
-    from benchmark.sweep.starts import named
-
     shares = [finetuning(text) for text in said.get("finetune", [])]
     if shares and not said.get("start"):
         raise UsageError("--finetune is for networks that come trained; name one with --start")
+    return {"starts": starts(said.get("start") or [""], store, data_root), "finetunes": shares or [None]}
+
+
+def starts(texts: Iterable[str], store: Store, data_root: Path | None) -> list[str]:
+    """What networks begin with, as cells spell it, from texts of the command line; an empty one is a random draw."""
+    from benchmark.data.folders import DataFolders
+    from benchmark.sweep.starts import named
+
     folders = DataFolders(data_root)
-    begins = [named(text, store, folders) for text in dict.fromkeys(said.get("start", []))]
-    return {"starts": begins or [""], "finetunes": shares or [None]}
+    return [named(text, store, folders) if text else "" for text in dict.fromkeys(texts)]
 
 
 def _budget(budget: str | None, epochs: int | None, steps: int | None) -> str:

@@ -111,9 +111,10 @@ def dense_long(run: Run, subject: Subject) -> None:
 
 
 def relayer(run: Run, subject: Subject) -> None:
-    """The start with its tensors in the places of others of equal shape (Chen et al., 2020).
+    """From a start whose tensors are in the places of others of equal shape.
 
-    The harness has exchanged them (`benchmark.harness.starts.relayered`).
+    The harness has exchanged them (`benchmark.harness.starts.relayered`), so that the method looks for its masks there.
+    Chen et al. (2020) keep a ticket's masks: `ticket:of=KEY` with this control.
     """
     subject(run)
 

@@ -107,7 +107,7 @@ def relayered(values: Mapping[str, Tensor], draws: torch.Generator) -> dict[str,
     The kind is the last part of the name: a variance does not take the place of a bias, which may be negative.
 
     Raises:
-        Inapplicable: no two tensors are alike.
+        Inapplicable: no two weights of layers, tensors of two dimensions or more, are alike.
     """
     groups: dict[tuple[object, ...], list[str]] = {}
     for name, value in values.items():
@@ -116,8 +116,8 @@ def relayered(values: Mapping[str, Tensor], draws: torch.Generator) -> dict[str,
     for names in groups.values():
         order = [names[i] for i in torch.randperm(len(names), generator=draws).tolist()]
         moved |= {to: values[source] for to, source in zip(order, order[1:] + order[:1], strict=True)}
-    if all(len(names) == 1 for names in groups.values()):
-        raise Inapplicable("no two tensors of the start have the same shape; none can take another's place")
+    if all(len(names) == 1 for names in groups.values() if values[names[0]].dim() > 1):
+        raise Inapplicable("no two layers of the start have weights of the same shape; none can take another's place")
     return moved
 
 

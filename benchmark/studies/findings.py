@@ -93,8 +93,18 @@ class Finding:
             return f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
         return f"p is {p:.2g}, corrected for all claims" if p is not None and p > ALPHA else ""
 
+    @property
+    def shortfall(self) -> str:
+        """Why its claim does not hold: the number and what is needed, or why there is no number."""
+        if math.isnan(self.estimate):
+            return self.verdict(None)[1]
+        needed = f"{self.least} are" if self.n < self.least else f"{self.side} {self.bound:g} is"
+        return f"{self}; {needed} needed"
+
     def __str__(self) -> str:
         where = f" {self.says}" if self.says else ""
+        if self.least == 1:  # a count
+            return f"{self.estimate:.4g} of {self.n}{where}"
         return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}], n = {self.n}{where}"
 
 

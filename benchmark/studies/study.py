@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -184,10 +183,7 @@ class Study:
         [judgement] = judged([(what, finding, "")])
         self.guards.append(judgement)
         if judgement.verdict != "holds" and not self._failed:
-            needed = (
-                f"{finding.side} {finding.bound:g} is needed" if not math.isnan(finding.estimate) else judgement.reason
-            )
-            self._failed = f"{what}: {finding}; {needed}" if not math.isnan(finding.estimate) else f"{what}: {needed}"
+            self._failed = f"{what}: {finding.shortfall}"
         return judgement.verdict == "holds"
 
     def claim(self, sentence: str, finding: Finding) -> None:

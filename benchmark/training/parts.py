@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 
+from benchmark.errors import Inapplicable
 from benchmark.pruning.masks import Masks
 from benchmark.random_streams import stream_seed
 from benchmark.training.course import require_course
@@ -60,10 +61,12 @@ def parts(state: RunState) -> Iterator[StreamPart]:
     """Go through the parts of the stream, each with its share of the recipe's steps.
 
     Raises:
-        Inapplicable: the task is no stream.
+        Inapplicable: the task is no stream, or the recipe has less than a step for each part.
         RuntimeError: the run has trained or scored before.
     """
     course = require_course(state.course)
+    if state.recipe.steps < course.count:
+        raise Inapplicable(f"{state.recipe.steps:,} steps are fewer than the {course.count:,} parts of this stream")
     busy = state.engine is not state.weight_engine or state.meter.updates or state.scoring.batches_drawn
     if course.number >= 0 or busy:
         raise RuntimeError("a stream comes once, before anything else is trained or scored")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
-from benchmark import Count, Task, task
+from pydantic import Field
+
+from benchmark import Task, task
 
 from ._mnist_streams import mnist
 from ._streams import permuted, streamed
 
 
 @task
-def permuted_mnist(*, parts: Count = 5) -> Task:
+def permuted_mnist(*, parts: Annotated[int, Field(ge=2)] = 5) -> Task:
     """Permuted MNIST: all ten digits in every part, their pixels in an order of its own (Goodfellow et al., 2014).
 
     Each part has ten outputs to itself, and the network is told the part.

@@ -228,6 +228,37 @@ def test_how_many_transfers_were_kept_is_noted(monkeypatch: pytest.MonkeyPatch) 
     assert state_of(run_of("dsn", replay=True)).log.noted["transfers"] == {"tried": 3, "kept": 2}
 
 
+def test_where_no_transfer_is_kept_later_parts_learn_as_without_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rejected(self: Transfer, run: Run, used: Any) -> bool:
+        torch.randn(7, generator=run.rng)
+        return False
+
+    monkeypatch.setattr(Transfer, "attempt", rejected)
+    plain, replayed = run_of("dsn"), run_of("dsn", replay=True)
+    assert fingerprint(state_of(plain).model) == fingerprint(state_of(replayed).model)
+    assert [one.masks for one in course(plain).uses] == [one.masks for one in course(replayed).uses]
+
+
+def test_what_is_drawn_aside_is_neither_drawn_before_nor_after() -> None:
+    rng, other = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    with _replay.aside(rng):
+        inside = torch.rand(4, generator=rng)
+    after = torch.rand(4, generator=rng)
+    assert torch.equal(after, torch.rand(4, generator=other))
+    assert not torch.equal(inside, after)
+
+
+@pytest.mark.parametrize("name", ["sequential", "packnet", "supsup", "dsn"])
+def test_fewer_steps_than_parts_train_nothing_and_are_refused(name: str) -> None:
+    with pytest.raises(Inapplicable, match="2 steps are fewer than the 3 parts of this stream"):
+        run_of(name, steps=2)
+
+
+def test_a_score_of_packnet_ranks_the_weights_of_a_layer_in_its_own_way() -> None:
+    by_size, by_loss = (course(run_of("packnet", score=score)).uses[0].masks for score in ("magnitude", "sensitivity"))
+    assert by_size != by_loss
+
+
 def test_without_replay_nothing_is_asked_of_earlier_parts() -> None:
     assert [(one.at, one.of) for one in course(run_of("dsn")).uses] == [(part, part) for part in range(PARTS)]
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from benchmark.experiments._transfer import drawn, matches, matrix, over_levels, short
-from benchmark.experiments.ticket_transfer import claims
+from benchmark.experiments._transfer import drawn, file_name, matches, matrix, over_levels, short
+from benchmark.experiments.ticket_transfer import claims, from_tickets
 
 from benchmark import Finding, Study
 
@@ -83,6 +83,51 @@ def test_dense_networks_that_are_all_equal_have_no_deviation() -> None:
     assert table.matches.all(), "every arm of this board is better"
 
 
+def test_one_seed_has_no_deviation_to_match_within() -> None:
+    table = matrix(board()[lambda runs: runs.seed == 0], {"a": HELPS})
+    assert table.matches.tolist() == [None] * 3
+    assert not table.universal.any()
+
+
+def test_a_source_that_matches_on_every_target_is_universal() -> None:
+    other = pd.concat(
+        [rows("dense", "dense", DENSE, "b"), rows("ticket", "b", DENSE, "b"), rows("moved", "a", DENSE, "b")]
+    )
+    table = matrix(pd.concat([board(), other]), {"a": HELPS, "b": HELPS}).set_index(["source", "target"])
+    assert table.universal.groupby("source").first().to_dict() == {
+        "a": True,
+        "b": False,
+        "one-shot": False,
+        "random": False,
+    }
+    assert table.matches[("b", "b")], "but not on a"
+
+
+@dataclass
+class Asked:
+    """A study that answers every row it is asked about with a run of its own."""
+
+    def runs(self, method: str, *, over: pd.DataFrame, task: str, start: str) -> pd.DataFrame:
+        asked = [(method.format(**row), task.format(**row)) for row in over.to_dict("records")]
+        options = [{"of": method.partition("=")[2].partition(",")[0]} for method, _ in asked]
+        controls = ["relayer" if "control=relayer" in method else "" for method, _ in asked]
+        return pd.DataFrame({"task": [task for _, task in asked], "options": options, "control": controls})
+
+
+def test_layers_are_exchanged_under_the_masks_of_a_ticket_itself() -> None:
+    """Pruned anew, a network whose layers are exchanged has other masks, which follow the layers."""
+    other = pd.concat([rows("dense", "dense", DENSE, "b"), rows("ticket", "b", DENSE, "b")])
+    arms = pd.concat([board(), other])[lambda runs: runs.arm != "moved"]
+    arms["key"] = [f"{arm}-{task}-{seed}" for arm, task, seed in zip(arms.arm, arms.task, arms.seed, strict=True)]
+    found = from_tickets(cast("Study", Asked()), "files", arms)
+    keys = [options["of"] for options in found.options]
+    told = set(zip(keys, found.source, found.task, found.arm, strict=True))
+    assert len(found) == len(told) == 12, "three seeds, two tickets, two targets"
+    assert ("ticket-a-0", "a", "a", "layers exchanged") in told
+    assert ("ticket-a-0", "a", "b", "moved") in told
+    assert ("ticket-b-2", "b", "b", "layers exchanged") in told
+
+
 def test_a_ticket_from_elsewhere_stands_in_the_row_of_its_source() -> None:
     other = pd.concat([rows("dense", "dense", DENSE, "b"), rows("ticket", "b", DENSE, "b")])
     table = matrix(pd.concat([board(), other]), {"a": HELPS, "b": USELESS})
@@ -115,7 +160,8 @@ def test_nothing_is_claimed_where_pretraining_does_not_help() -> None:
     for finding in claimed(board(), USELESS).values():
         verdict, reason = finding.verdict(None)
         assert verdict == "uninformative"
-        assert reason.startswith("pre-training does not help on a: 0.01")
+        assert reason.startswith("it is not shown that pre-training helps on a: 0.01")
+        assert reason.endswith("; above 0.02 is needed")
 
 
 def test_a_control_that_does_not_apply_is_left_out() -> None:
@@ -152,6 +198,15 @@ def test_over_levels_a_ticket_from_elsewhere_has_a_line_of_its_own() -> None:
     assert list(lines) == ["dense", *arms, "ticket of b"]
     assert lines["ticket of b"] == pytest.approx([30, 50, 0.78, 0.78])
     assert axes.get_title(loc="left") == "score on a"
+
+
+def test_files_of_tasks_of_one_name_are_told_by_their_options() -> None:
+    tasks = ["sst2:length=40", "split-mnist:part=2,examples=300", "split-mnist:part=3,examples=300"]
+    assert [file_name(task, tasks) for task in tasks] == [
+        "sst2",
+        "split-mnist-part-2-examples-300",
+        "split-mnist-part-3-examples-300",
+    ]
 
 
 def test_names_are_short() -> None:

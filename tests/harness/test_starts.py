@@ -286,19 +286,21 @@ def test_what_another_draw_has_as_0_may_stay_0_and_nothing_else() -> None:
 
 @given(st.integers(0, 2**31), st.integers(2, 6))
 def test_relayered_tensors_are_the_same_ones_in_other_places(seed: int, layers: int) -> None:
-    values = {f"{i}.{kind}": torch.full((4,), 10.0 * i + j) for i in range(layers) for j, kind in enumerate("ab")}
+    values = {f"{i}.{kind}": torch.full((4, 1), 10.0 * i + j) for i in range(layers) for j, kind in enumerate("ab")}
     moved = relayered(values | {"head.a": torch.zeros(3)}, torch.Generator().manual_seed(seed))
     assert torch.equal(moved.pop("head.a"), torch.zeros(3))
     for kind in "ab":
-        before = [float(value[0]) for name, value in values.items() if name.endswith(kind)]
-        after = [float(value[0]) for name, value in moved.items() if name.endswith(kind)]
+        before = [float(value[0, 0]) for name, value in values.items() if name.endswith(kind)]
+        after = [float(value[0, 0]) for name, value in moved.items() if name.endswith(kind)]
         assert sorted(before) == sorted(after)
         assert all(a != b for a, b in zip(before, after, strict=True))
 
 
 def test_nothing_to_exchange_is_said() -> None:
-    with pytest.raises(Inapplicable, match="same shape"):
-        relayered({"a.weight": torch.zeros(2, 3), "b.weight": torch.zeros(3, 3)}, torch.Generator())
+    biases = {"a.bias": torch.zeros(3), "b.bias": torch.ones(3)}  # of equal shape, and no layer could be exchanged
+    for others in ({}, biases):
+        with pytest.raises(Inapplicable, match="no two layers of the start have weights of the same shape"):
+            relayered({"a.weight": torch.zeros(2, 3), "b.weight": torch.zeros(3, 3), **others}, torch.Generator())
 
 
 @pytest.mark.runs

@@ -27,6 +27,9 @@ def test_below_a_bound() -> None:
 
 def test_two_seeds_show_nothing() -> None:
     assert Finding(0.5, 0.4, 0.6, 2).verdict(None) == ("not told apart", "n is 2; 3 are needed")
+    assert Finding(0.5, 0.5, 0.5, 1).shortfall == "0.5 [0.5, 0.5], n = 1; 3 are needed"
+    assert Finding(0.5, 0.4, 0.6, 3, "below", 0.1).shortfall == "0.5 [0.4, 0.6], n = 3; below 0.1 is needed"
+    assert Finding.incomplete(["a run"]).shortfall == "no result of a run"
 
 
 def test_what_is_missing_is_named_and_decides_first() -> None:
