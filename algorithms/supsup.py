@@ -6,9 +6,10 @@ from ._learned import search_recipe, signed_constant, straight_through
 
 @algorithm(paper="arXiv:2006.14769", prunes=None, needs="streams", trains_once=False, family="learned masks")
 def supsup(run: Run, *, kept: Share = 0.5, rate: Amount = 0.1, weight_decay: Amount = 1e-4) -> None:
-    """SupSup: leave all weights as drawn and learn for every part which to use, by edge-popup (Wortsman et al., 2020).
+    """SupSup: train no weight and learn for every part which to use, by edge-popup (Wortsman et al., 2020).
 
-    The heads stay as they are drawn, too. Scores of every part start anew.
+    Weights are signed constants, sign(w) sqrt(2 / fan-in) of their random initialisation w; the heads stay as they are
+    initialised. Scores of every part start anew.
 
     Options:
         kept: share of each layer that a part uses
