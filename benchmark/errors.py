@@ -1,4 +1,4 @@
-"""The exceptions of prunebench. Those for users have the exit code that `bench` ends with."""
+"""The exceptions of prunebench. Those meant for users have the exit code that `bench` ends with."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str) -> Us
     """The error for an unknown name, which suggests the most similar known one.
 
     Args:
-        kind: what the name should be the name of, such as `algorithm`.
+        kind: the kind of thing that the name should refer to, such as `algorithm`.
         listing: the command that lists the known names.
     """
     near = get_close_matches(name, list(known), n=1)

@@ -34,7 +34,7 @@ def file_lock(path: Path) -> Iterator[None]:
     The lock is a file next to `path`. It is released when the process ends.
 
     Raises:
-        OSError: the lock cannot be made.
+        OSError: the lock file cannot be created.
     """
     with path.with_name(f"{path.name}.lock").open("w") as file:
         flock(file, LOCK_EX)
@@ -42,7 +42,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path, within: Path) -> None:
-    """Create a folder and those between it and `within`. Raises OSError if that one is not there."""
+    """Create a folder and those between it and `within`. Raises OSError if `within` does not exist."""
     folder.relative_to(within)
     for missing in reversed([folder, *folder.parents]):
         if within in missing.parents:
@@ -53,7 +53,7 @@ def write(content: bytes, path: Path, within: Path | None = None) -> None:
     """Write a file completely or not at all: to a temporary file, which is synced and renamed.
 
     Args:
-        within: a folder that is not made anew if it is gone.
+        within: a folder that is not created again if it is gone.
     """
     if within:
         make_folder(path.parent, within)
@@ -74,7 +74,7 @@ def write(content: bytes, path: Path, within: Path | None = None) -> None:
 
 
 def own(file: IO[bytes]) -> None:
-    """Raise ValueError if a file that is open is not the user's, or others can write to it."""
+    """Raise ValueError if an open file does not belong to the user, or others can write to it."""
     state = os.fstat(file.fileno())
     if state.st_uid != os.geteuid() or state.st_mode & 0o022:
         raise ValueError("others may have written it")
@@ -82,16 +82,16 @@ def own(file: IO[bytes]) -> None:
 
 @dataclass(frozen=True)
 class CacheFile:
-    """A file in the user's cache, of what is made from the files of one folder; it may be thrown away at any time.
+    """A file in the user's cache, with values computed from the files of one folder; it may be deleted at any time.
 
     It is used only if the user owns it, nobody else can write to it, and the digest in its first line matches: whoever
     can forge it can also forge what it was made from. A file that fails these checks, and one that cannot be read or
     written, is ignored.
 
     Args:
-        kind: the folder of the cache that it lies in.
+        kind: the folder of the cache that it is in.
         of: the folder with the files.
-        code: a digest of what its values depend on besides these files. Values of another code are ignored.
+        code: a digest of what its values depend on besides these files. Values with another `code` are ignored.
     """
 
     kind: str
@@ -100,7 +100,7 @@ class CacheFile:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the cache file."""
         name = hashlib.sha256(os.fsencode(os.path.realpath(self.of))).hexdigest()[:32]
         return user_cache() / self.kind / f"{name}.json"
 

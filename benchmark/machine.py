@@ -19,7 +19,7 @@ CODE = (":/benchmark", ":/algorithms", ":/tasks", ":/pyproject.toml")
 
 
 MOST_PROCESSES = 64
-"""Processes that train one network together."""
+"""The most processes that train one network together."""
 
 
 def may_be_cuda(device: str) -> bool:
@@ -92,7 +92,7 @@ def _commit() -> dict[str, Any]:
 
 
 def resident_peak(process: int | Literal["self"]) -> int | None:
-    """The peak of a process's resident memory in bytes, since it was last reset; None where Linux does not tell it."""
+    """The peak of a process's resident memory in bytes since it was last reset; None where Linux does not report it."""
     with suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -101,7 +101,7 @@ def resident_peak(process: int | Literal["self"]) -> int | None:
 
 
 def reset_resident_peak() -> bool:
-    """Begin the peak of this process's resident memory anew, at what it is now. False where Linux does not do it."""
+    """Reset the peak of this process's resident memory to its present value. False where Linux does not support it."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -1,4 +1,4 @@
-"""Named random streams: numbers that are drawn for one purpose do not depend on those drawn for another.
+"""Named random streams: the numbers drawn for one purpose do not depend on those drawn for another.
 
 A stream is a pure function of (seed, name, position). Step 17 of seed 3 has the same batch, the same crop and the same
 dropout noise in every algorithm, whatever was scored, pruned or rewound before.

@@ -1,7 +1,7 @@
 """Schedules: when to prune and how much, as pure functions of progress.
 
-Progress is 0 at the beginning of a schedule and 1 at its end. `start` and `end` are the values at these points: of a
-density, a sparsity, or the share of weights that a mask update replaces.
+Progress is 0 at the beginning of a schedule and 1 at its end. `start` and `end` are the values at these two points of
+a density, a sparsity, or the share of weights that a mask update replaces.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def window(begin: float, end: float, steps: int) -> tuple[int, int]:
 
 
 def starting_density(initial: float, target: float) -> float:
-    """The density at the start of a schedule, from its initial sparsity and the density at its end.
+    """The density at the start of a schedule, given its initial sparsity and the density at its end.
 
     Raises:
         ValueError: the initial sparsity is above the one at the end.

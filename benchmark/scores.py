@@ -1,7 +1,7 @@
 """Scores that several methods rank weights by: one number per weight; weights with higher scores are kept longer.
 
 `weights` and `gradients` are mappings from the same names to tensors of the same shapes, as `run.weights` and
-`run.gradients(batches)` return them. The scores are such mappings, too, on the same devices. Nothing is changed in
+`run.gradients(count)` return them. The scores are such mappings, too, on the same devices. Nothing is changed in
 place.
 """
 
@@ -22,12 +22,12 @@ def magnitude(weights: Tensors) -> dict[str, Tensor]:
 
 
 def square(weights: Tensors) -> dict[str, Tensor]:
-    """w^2, in float64: single weights are ranked as by |w|, and units of several by their root mean square."""
+    """w^2, in float64: it ranks single weights like |w|, and units of several weights by their root mean square."""
     return {name: weight.double().square() for name, weight in weights.items()}
 
 
 def lamp(weights: Tensors) -> dict[str, Tensor]:
-    """LAMP: w^2 over the sum of all squares of its tensor that are not smaller (Lee et al., 2021, eq. 4).
+    """LAMP: w^2, divided by the sum of all squares in its tensor that are not smaller (Lee et al., 2021, eq. 4).
 
     The scores are float64, in [0, 1] and comparable between tensors. The largest weight of every tensor has score 1, so
     that a global ranking does not prune whole layers too early.

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def over_zero(rows: DataFrame, column: str, *, above: float | None = None, below: float | None = None) -> Finding:
-    """How far a column lies above 0, by seed; incomplete where a run has no result."""
+    """How far a column lies above 0, by seed; incomplete if a run has no result."""
     return difference(rows, rows.assign(**{column: 0.0}), column=column, above=above, below=below)
 
 
 def best(findings: Sequence[Finding]) -> Finding:
-    """Of several findings, any of which bears out the claim, the clearest one; its p is corrected for the choice."""
+    """The clearest of several findings, any of which would support the claim; its p is corrected for the choice."""
     if not findings:
         return Finding.incomplete(["any level"])
     if lost := [name for finding in findings for name in finding.missing]:
@@ -31,7 +31,7 @@ def best(findings: Sequence[Finding]) -> Finding:
 
 
 def summary(runs: DataFrame, by: Sequence[str], of: Sequence[str]) -> DataFrame:
-    """The mean and standard deviation over seeds of some columns, by others; sorted by the first of these."""
+    """The mean and standard deviation over seeds of some columns, grouped by others; sorted by the first of these."""
     import pandas as pd
 
     rows = []
@@ -69,7 +69,7 @@ def curves(runs: DataFrame, columns: Mapping[str, str], arms: Sequence[str]) -> 
 
 
 def band(axes: Axes, rows: DataFrame, x: str, y: str, **style: Any) -> None:
-    """The mean of y over x, and the range of it over what the rows differ in beside: seeds, say."""
+    """The mean of y over x, and its range over whatever else the rows differ in, such as seeds."""
     found = rows.groupby(x)[y].agg(["mean", "min", "max"])
     [line] = axes.plot(found.index, found["mean"], **{"marker": "o", "ms": 4, **style})
     axes.fill_between(found.index, found["min"], found["max"], color=line.get_color(), alpha=0.15, lw=0)

@@ -1,4 +1,4 @@
-"""Networks of random weights that are built of subset sums, and those that edge-popup finds among as many weights."""
+"""Networks built from subset sums of random weights, and those that edge-popup finds among as many weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN += ["weight error, largest", "usable", "density", "density of all"]
 
 
 def build(study: Study, widths: list[int], networks: int, budget: str) -> None:
-    """Build trained networks of random weights, and search random networks of the same widths and densities."""
+    """Build trained networks from random weights, and search random networks of the same widths and densities."""
     study.on("digits", budget=budget, seeds=networks)
     targets = study.runs("dense", model="mlp")
     within = "a network built of a quarter of the usable random weights is within 0.5 points of its target"

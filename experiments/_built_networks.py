@@ -1,7 +1,7 @@
-"""Networks that nobody trained: every weight of a trained one is the sum of a subset of random products.
+"""Untrained networks: every weight of a trained one is replaced by the sum of a subset of random products.
 
-A weight w of an input x >= 0 is replaced by random units, each wired to x alone: sum_i v_i relu(u_i x) is
-(sum_i u_i v_i) x over those with u_i > 0. So exactly k of these products are chosen, so that their sum is nearest to w.
+A weight w of an input x >= 0 is replaced by random units, each connected to x alone: sum_i v_i relu(u_i x) is
+(sum_i u_i v_i) x over those with u_i > 0. Exactly k of these products are chosen, such that their sum is nearest to w.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of inputs that are not negative: weights, float64 [outputs, inputs], and a bias, [outputs]."""
+    """A layer with nonnegative inputs: weights, float64 [outputs, inputs], and a bias, [outputs]."""
 
     weight: Array
     bias: Array
 
     @property
     def whole(self) -> Array:
-        """With the bias as the weight of one more input, which is always 1: [outputs, inputs + 1]."""
+        """The weights, with the bias as the weight of one more input, which is always 1: [outputs, inputs + 1]."""
         return np.column_stack([self.weight, self.bias])
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two random layers in the place of one.
+    """Two random layers in place of one.
 
     Args:
         first: weight u of every unit, [inputs + 1, units]; each unit has one input, the last of which is always 1.
@@ -51,7 +51,7 @@ class Pair:
 
     @property
     def usable(self) -> Array:
-        """The units of every input that pass on more than zeros, [inputs + 1]."""
+        """The number of units of every input that pass on more than zeros, [inputs + 1]."""
         usable: Array = (self.first > 0).sum(axis=1)
         return usable
 
@@ -67,7 +67,7 @@ def built(rng: np.random.Generator, *, network: Trained, n: int, share: float) -
 
     Args:
         network: multilayer perceptron; its first layer reads images that are shifted so that nothing is negative.
-        n: half of the random units of every input; about so many are usable, which have a positive weight.
+        n: half of the random units of every input; about this many are usable, because their weight is positive.
         share: k as a share of the usable ones.
     """
     import torch
@@ -93,7 +93,7 @@ def layers_of(model: nn.Module, least: float) -> list[Layer]:
     """The layers of a multilayer perceptron whose inputs are x - least in place of x.
 
     Raises:
-        ValueError: the network is another one than linear layers with ReLU between them.
+        ValueError: the network does not consist of linear layers with ReLU between them.
     """
     from torch import nn
 
@@ -107,7 +107,7 @@ def layers_of(model: nn.Module, least: float) -> list[Layer]:
 
 
 def pair(rng: np.random.Generator, layer: Layer, units: int, share: float) -> Pair:
-    """Draw two layers, and choose of every input's usable products v u the k = round(share n) that make its weight."""
+    """Draw two layers, and choose from each input's usable products v u the k = round(share n) that make its weight."""
     weights = layer.whole
     first = rng.standard_normal((weights.shape[1], units))
     second = rng.standard_normal((*weights.shape, units))
@@ -120,12 +120,12 @@ def pair(rng: np.random.Generator, layer: Layer, units: int, share: float) -> Pa
 
 
 def size(n: int, share: float) -> int:
-    """How many numbers a subset has."""
+    """The number of elements of a subset."""
     return max(1, round(share * n))
 
 
 def materialised(pairs: Sequence[Pair]) -> nn.Sequential:
-    """The network of twice as many layers, with zeros where nothing is: linear layers, with ReLU between them."""
+    """The network with twice as many layers, and zeros where nothing was chosen: linear layers with ReLU in between."""
     from torch import nn
 
     modules: list[nn.Module] = []
@@ -164,7 +164,7 @@ def distances(wanted: Tensor, found: Tensor, labels: Tensor) -> dict[str, float]
 
 
 def densities(pairs: Sequence[Pair]) -> dict[str, float]:
-    """The share of weights that are kept: of the chosen layers one by one, and of all layers together."""
+    """The share of weights that are kept: of the chosen layers individually, and of all layers together."""
     kept = [int(one.kept.sum()) for one in pairs]
     chosen = {
         f"density of layer {2 * i}": k / one.kept.size for i, (k, one) in enumerate(zip(kept, pairs, strict=True), 1)

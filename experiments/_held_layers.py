@@ -1,4 +1,4 @@
-"""The first layers of trained networks, held by random filters that are cut down: claims, table and figure."""
+"""First layers of trained networks, represented by random filters that are cut down: claims, table and figure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LARGEST_DIFFERENCE = 1e-5
-"""Of the outputs with filters cut from those with filters zeroed, as a share of the largest."""
+"""Between the outputs with filters cut and those with filters zeroed, as a share of the largest."""
 
 
 def hold(study: Study, values: list[Trained], trained: pd.DataFrame, widths: list[int]) -> None:
-    """Hold the first layer of trained networks by random filters, and cut what does not serve."""
+    """Represent the first layer of trained networks by random filters, and cut away those that are not used."""
     nets = study.each(sliced, network=values, n=widths)
     same, within = "cut networks compute what masked ones do", f"{max(widths)} random filters are within 0.5 points"
     if lost := without_result(nets):

@@ -1,4 +1,4 @@
-"""Subsets of random vectors whose sum is near a kernel in every entry: the nearest one, and the odds that one is near.
+"""Subsets of random vectors whose sum is near a kernel in every entry: the nearest, and the probability of a near one.
 
 The vectors are v_i u_i, a normal number times normal numbers: what filter i of two random layers adds to a kernel. The
 empty subset does not count, since it is near every small kernel.
@@ -27,12 +27,12 @@ Verdict = Literal["found", "impossible", "timeout"]
 
 
 def drawn(rng: np.random.Generator, n: int, size: int) -> Array:
-    """So many random vectors: float64 [n, size]."""
+    """n random vectors: float64 [n, size]."""
     return rng.standard_normal((n, 1)) * rng.standard_normal((n, size))
 
 
 def nearest(vectors: Array, kernel: Array) -> Nearest:
-    """The subset, not empty, whose sum is nearest to the kernel: its largest error over the entries is the least.
+    """The nonempty subset whose sum is nearest to the kernel: its largest error over the entries is minimal.
 
     All sums of one half of the vectors are put into a k-d tree (Chebyshev's distance), and those of the other half are
     looked up in it.
@@ -57,7 +57,7 @@ def nearest(vectors: Array, kernel: Array) -> Nearest:
 
 
 def error(vectors: Array, subset: Array, kernel: Array) -> float:
-    """How far the sum of a subset, bool [n], is from the kernel in the entry where it is farthest."""
+    """The largest error, over the entries of the kernel, of the sum of a subset, bool [n]."""
     return float(np.abs(vectors[subset].sum(axis=0) - kernel).max())
 
 
@@ -74,14 +74,14 @@ def _bits(code: int, count: int) -> list[bool]:
 
 
 def decided(vectors: Array, kernel: Array, eps: float, seconds: float) -> Verdict:
-    """Whether some subset, not empty, is within eps of the kernel, by mixed-integer programming (HiGHS).
+    """Whether some nonempty subset is within eps of the kernel, by mixed-integer programming (HiGHS).
 
-    Nothing is minimised. What the solver finds counts only if its error, computed again, is below eps; where it is not,
-    by less than the solver's tolerance, nothing is known, as after a timeout.
+    Nothing is minimised. What the solver finds counts only if its error, computed again, is below eps; if it exceeds
+    eps by less than the solver's tolerance, the result is unknown, as after a timeout.
 
     Args:
         vectors: float64 [n, size].
-        seconds: after which the search ends.
+        seconds: the time after which the search ends.
     """
     near = LinearConstraint(vectors.T / eps, kernel / eps - 1, kernel / eps + 1)
     some = LinearConstraint(np.ones((1, len(vectors))), 1, np.inf)
@@ -97,7 +97,7 @@ def decided(vectors: Array, kernel: Array, eps: float, seconds: float) -> Verdic
 def descended(vectors: Array, kernel: Array) -> Array:
     """A subset, bool [n], whose sum is near a kernel: from the empty one, flip what helps most until nothing helps.
 
-    What helps makes the sum of squared errors smaller. Nothing says that there is no better subset.
+    A flip helps if it makes the sum of squared errors smaller. There may be better subsets.
 
     Args:
         vectors: float64 [n, size], of any number.

@@ -1,4 +1,4 @@
-"""How far weights move in dense training: those that a ticket keeps, by those that it prunes."""
+"""How far weights move in dense training: those that a ticket keeps, relative to those that it prunes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 RATIOS = ["raw", "matched", "random"]
-"""Of all weights; of weights of like initial magnitude; and of random weights, as many in every layer."""
+"""The ratios over all weights; over weights of similar initial magnitude; and over as many random weights per layer."""
 
 NOTED = "noted.movement."
 
@@ -39,13 +39,13 @@ def movements(study: Study, tickets: DataFrame) -> DataFrame:
 
 
 def further(tickets: DataFrame, moves: DataFrame) -> Finding:
-    """By how much the ratio of weights of like initial magnitude exceeds 1, in the mean over layers."""
+    """By how much the ratio for weights of similar initial magnitude exceeds 1, in the mean over layers."""
     mean = over_layers(moves, "matched")
     return versus_zero(tickets, mean.assign(excess=mean.ratio - 1), above=0.0)
 
 
 def as_far(tickets: DataFrame, moves: DataFrame, within: float) -> Finding:
-    """How far from 1 the ratio of random weights is, in the mean over layers; it should be within so much."""
+    """How far from 1 the ratio for random weights is, in the mean over layers; it should be less than `within`."""
     mean = over_layers(moves, "random")
     return versus_zero(tickets, mean.assign(excess=(mean.ratio - 1).abs()), below=within)
 
@@ -58,7 +58,7 @@ def over_layers(moves: DataFrame, kind: str) -> DataFrame:
 
 
 def versus_zero(tickets: DataFrame, mean: DataFrame, above: float | None = None, below: float | None = None) -> Finding:
-    """What is exceeded, by seed; incomplete where a ticket has no result."""
+    """By how much values exceed 0, by seed; incomplete if a ticket has no result."""
     if lost := without_result(tickets):
         return Finding.incomplete(lost)
     return over_zero(mean, "excess", above=above, below=below)

@@ -19,17 +19,17 @@ AmountsOrNone = Annotated[
 
 
 def numbers(several: Several) -> list[int]:
-    """Its numbers, in their order."""
+    """The numbers in a text, in their order."""
     return [int(number) for number in several.split(",")]
 
 
 def shares(several: Shares) -> list[float]:
-    """Its shares, in their order."""
+    """The shares in a text, in their order."""
     return [float(share) for share in several.split(",")]
 
 
 def with_option(task: str, options: str) -> str:
-    """A task, as after `--task`, with more options, in place of its own of the same names."""
+    """A task, as for `--task`, with more options, which replace its own options of the same names."""
     name, _, own = task.partition(":")
     given = {option.partition("=")[0] for option in options.split(",")}
     kept = [option for option in own.split(",") if option and option.partition("=")[0] not in given]

@@ -21,11 +21,11 @@ CLOSE = 1e-2
 """A distance from the teacher's weights, relative to their norm, below which it is recovered."""
 
 RESAMPLES = 1000
-"""Of the bootstrap."""
+"""The number of resamples of the bootstrap."""
 
 
 Hits = dict[int, dict[int, NDArray[np.bool_]]]
-"""By the weights kept of a neuron, and by the number of examples, both in order: whether each draw was a hit."""
+"""Whether each draw was a hit, by the weights kept per neuron, and by the number of examples, both in order."""
 
 
 def hits(frame: DataFrame) -> Hits:
@@ -38,7 +38,7 @@ def hits(frame: DataFrame) -> Hits:
 
 
 def joined(one: Hits, other: Hits) -> Hits:
-    """Both, each number of examples once."""
+    """Two sets of hits combined, each number of examples once."""
     return {r: dict(sorted({**one[r], **other.get(r, {})}.items())) for r in one}
 
 
@@ -67,14 +67,14 @@ def bracket(found: Mapping[int, NDArray[np.bool_]], inner: int) -> list[int]:
 
 
 def misses_transition(found: Mapping[int, NDArray[np.bool_]]) -> bool:
-    """Whether every share of hits is near 0 or 1, so that nothing is known of where it changes."""
+    """Whether every share of hits is near 0 or 1, so that it is unknown where it changes."""
     return not any(0.05 < hit.mean() < 0.95 for hit in found.values())
 
 
 def linear(found: Hits, least: float) -> Finding:
     """How well N = c r fits the N at which the share of hits crosses one half: R^2; the claim is that `least` is below.
 
-    The intervals, of R^2 and of c, are of the bootstrap over draws.
+    The intervals of R^2 and of c come from a bootstrap over draws.
     """
     if missed := [r for r, row in found.items() if misses_transition(row)]:
         kept = ", ".join(map(str, missed))
@@ -98,7 +98,7 @@ def fitted(found: Hits) -> tuple[float, float]:
 
 
 def resampled(found: Hits, rng: np.random.Generator) -> Hits:
-    """Other draws, with replacement, at every point."""
+    """The draws at every point, resampled with replacement."""
     return {r: {n: hit[rng.integers(len(hit), size=len(hit))] for n, hit in row.items()} for r, row in found.items()}
 
 

@@ -32,7 +32,7 @@ def labelled(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def few_errors(runs: pd.DataFrame, least: int) -> Finding:
-    """How many networks make fewer errors than this on the test split; of so few, risks say nothing."""
+    """How many networks make fewer errors than this on the test split; with so few errors, risks mean nothing."""
     known = runs[runs.status == "ok"]
     errors = known[f"{BY_CLASS}.errors"]
     return Finding.counted(
@@ -41,7 +41,7 @@ def few_errors(runs: pd.DataFrame, least: int) -> Finding:
 
 
 def steadiest(dense: pd.DataFrame) -> str:
-    """The loss of a gambler with the best mean accuracy on validation, of those that end well for every seed.
+    """The loss of the gambler with the best mean accuracy on validation, among those that succeed for every seed.
 
     Returns:
         "no payoff" if there is none.
@@ -53,7 +53,7 @@ def steadiest(dense: pd.DataFrame) -> str:
 
 
 def by_scores(runs: pd.DataFrame) -> Finding:
-    """How far the area by the reservation lies above that by the softmax, on the same networks."""
+    """How far the area by the reservation lies above the area by the softmax, on the same networks."""
     if not len(runs) or without_result(runs):
         return Finding.incomplete(without_result(runs) or ["any gambler"])
     return paired(by_seed(runs, f"{BY_STAKE}.aurc"), by_seed(runs, f"{BY_CLASS}.aurc"), below=0.0)
@@ -74,7 +74,7 @@ def above_stopped(runs: pd.DataFrame, dense: pd.DataFrame) -> Finding:
     """The excess area of pruned networks above that of the dense one of their seed, stopped at the same error.
 
     Args:
-        dense: of increasing lengths of training.
+        dense: dense runs with increasing lengths of training.
     """
     if lost := without_result(runs, dense):
         return Finding.incomplete(lost)

@@ -1,7 +1,7 @@
-"""A trained network whose first convolution is held by two random layers, and cut down to the filters that serve.
+"""A trained network whose first convolution is represented by two random layers, and cut down to the filters in use.
 
-In the place of a convolution stand n random filters of size 1 x 1 for every input channel, each of which reads that
-channel alone, ReLU, and random filters of the convolution's own size. For inputs x >= 0, and v_i > 0, filter i adds
+A convolution is replaced by n random filters of size 1 x 1 for every input channel, each of which reads that channel
+alone, ReLU, and random filters of the convolution's own size. For inputs x >= 0, and v_i > 0, filter i adds
 v_i u_i * x; so filters are chosen whose kernels v_i u_i sum to the trained one, and all others can be removed.
 """
 
@@ -32,14 +32,14 @@ NAMES = ("trained", "masked", "sliced")
 
 BATCH = 16
 REPEATS = {"trained": 200, "masked": 20, "sliced": 200}
-"""Images at a time, and how often, when the time of a forward pass is measured."""
+"""Images at a time, and how often a forward pass is repeated, when its time is measured."""
 
 
 def sliced(rng: np.random.Generator, *, network: Trained, n: int) -> dict[str, float]:
-    """How well the first layer of a trained network is held by n random filters for every input channel.
+    """How well n random filters for every input channel represent the first layer of a trained network.
 
-    The random layers are drawn as layers of their shape are initialised (He et al., 2015). The bias, and all other
-    layers, stay as they are trained. Milliseconds are those of this machine; see `times`.
+    The random layers are initialised as layers of their shape usually are (He et al., 2015). The bias, and all other
+    layers, stay as trained. Milliseconds are those of this machine; see `times`.
     """
     import torch
 
@@ -91,7 +91,7 @@ def drawn(rng: np.random.Generator, convolution: nn.Conv2d, n: int) -> tuple[Arr
 
 
 def chosen(first: Array, second: Array, kernels: Array) -> Array:
-    """Which filters stay, bool [inputs, n]: for every input channel by itself, of those with v > 0."""
+    """Which filters stay, bool [inputs, n]: chosen for each input channel separately, from those with v > 0."""
     subset = np.zeros(first.shape, dtype=bool)
     for channel, weights in enumerate(first):
         usable = weights > 0
@@ -101,9 +101,9 @@ def chosen(first: Array, second: Array, kernels: Array) -> Array:
 
 
 def widened(model: nn.Module, first: Array, second: Array, least: float) -> nn.Sequential:
-    """The network with two random layers in the place of its first.
+    """The network with two random layers in place of its first.
 
-    Inputs are shifted so that the least is 0, at the borders, too; the bias makes up for it.
+    Inputs are shifted so that the least is 0, at the borders, too; the bias compensates for this.
     """
     import torch
     from torch import nn
@@ -136,7 +136,7 @@ def _shift(by: float) -> nn.Module:
 
 
 def masks(wide: nn.Sequential, subset: Array) -> Masks:
-    """Of all layers; of the 1 x 1 filters, those that are chosen, at the channel that they read."""
+    """The masks of all layers; 1 x 1 filters keep only the chosen ones, at the channel that they read."""
     import torch
 
     kept = {f"{name}.weight": torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in _layers(wide)}
@@ -146,7 +146,7 @@ def masks(wide: nn.Sequential, subset: Array) -> Masks:
 
 
 def with_zeros(wide: nn.Sequential, subset: Array) -> nn.Sequential:
-    """The same network with zeros in the place of the filters that are not chosen."""
+    """The same network with zeros in place of the filters that are not chosen."""
     import torch
 
     zeroed, kept = deepcopy(wide), masks(wide, subset)
@@ -173,9 +173,10 @@ def counts(*models: nn.Module) -> dict[str, int]:
 
 
 def times(models: Sequence[nn.Module], batch: Tensor) -> dict[str, float]:
-    """Milliseconds that this thread computes for a forward pass of the same three: medians.
+    """Median milliseconds of this thread's computation in a forward pass of the same three networks.
 
-    What other programs do on the machine counts as little as it can: no time that the thread waits for a processor.
+    Time that the thread waits for a processor is not counted, so other programs on the machine matter as little as
+    possible.
     """
     return {name: _time(one, batch, REPEATS[name]) for name, one in zip(NAMES, models, strict=True)}
 

@@ -1,4 +1,4 @@
-"""What is asked of methods that learn part after part: forward transfer, equal capacity, and the pictures of R."""
+"""Measures for methods that learn part by part: forward transfer, equal capacity, and pictures of R."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def forward_transfer(own: Sequence[float], single: Sequence[float]) -> float:
 
 
 def exactly_zero(runs: DataFrame) -> Finding:
-    """In how many runs the backward transfer is anything but 0."""
+    """The number of runs whose backward transfer is not exactly 0."""
     return Finding.counted(int((runs.bwt != 0).sum()), len(runs), says="runs in which it is another number")
 
 

@@ -11,7 +11,7 @@ Weights = NDArray[np.float32]
 """[neurons, inputs]."""
 
 STEPS = 800
-"""Of gradient descent on all examples; the learning rate is the number of neurons, by which the output is divided."""
+"""Steps of gradient descent on all examples; the learning rate is the number of neurons, which divides the output."""
 
 
 def teacher(rng: np.random.Generator, d: int, neurons: int, support: int) -> Weights:
@@ -37,7 +37,7 @@ def _places(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int6
 
 
 def beside(rng: np.random.Generator, truth: Weights, mask: NDArray[np.bool_]) -> Weights:
-    """The teacher and noise of half its norm within the mask: a stand-in for the paper's start by a tensor method."""
+    """The teacher plus noise of half its norm within the mask: a stand-in for the paper's tensor initialisation."""
     noise = rng.standard_normal(truth.shape) * mask
     return truth + (noise * (np.linalg.norm(truth) / 2 / np.linalg.norm(noise))).astype(np.float32)
 
@@ -49,7 +49,7 @@ def outputs(weights: Weights, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def gradient(weights: Weights, x: NDArray[np.float32], y: NDArray[np.float32]) -> Weights:
-    """Of half the mean squared error in outputs y, [n]."""
+    """The gradient of half the mean squared error in outputs y, [n]."""
     reached = x @ weights.T
     wrong = np.maximum(reached, 0).mean(axis=1) - y
     slopes: Weights = ((reached > 0) * wrong[:, None]).T @ x / np.float32(reached.size)
@@ -59,7 +59,7 @@ def gradient(weights: Weights, x: NDArray[np.float32], y: NDArray[np.float32]) -
 def descent(
     start: Weights, mask: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32], beta: float, rate: float
 ) -> Iterator[Weights]:
-    """The weights of every step of the heavy ball; those outside of the mask stay 0."""
+    """The weights after every step of the heavy-ball method; those outside the mask stay 0."""
     weights, moved = start, np.zeros_like(start)
     yield weights
     for _ in range(STEPS):
@@ -69,7 +69,7 @@ def descent(
 
 
 def last(weights: Iterator[Weights]) -> Weights:
-    """Those of the last step."""
+    """The weights after the last step."""
     *_, final = weights
     return final
 
@@ -89,5 +89,5 @@ def speed(errors: list[float], most: float = 1e-1, least: float = 1e-4) -> float
 
 
 def distance(weights: Weights, truth: Weights) -> float:
-    """From the teacher's weights, relative to their norm."""
+    """The distance from the teacher's weights, relative to their norm."""
     return float(np.linalg.norm(weights - truth) / np.linalg.norm(truth))

@@ -1,4 +1,4 @@
-"""Subsets of exactly k of n numbers: the one whose sum is nearest to a target, and the odds that one is near enough."""
+"""Subsets of exactly k of n numbers: the one whose sum is nearest to a target, and the probability of a near one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _bits(code: int, count: int) -> list[bool]:
 
 
 def widest_gap(numbers: Array, k: int, reach: float) -> float:
-    """How far the target in [-reach, reach] that is worst off is from the sum of a subset of size k.
+    """The largest distance of any target in [-reach, reach] from the nearest sum of a subset of size k.
 
     Args:
         numbers: float64 [n], n at most 26: all sums are listed.
@@ -124,7 +124,7 @@ def one_hit(k: int, eps: float, target: float, deviation: float = 1.0) -> float:
 
 @cache
 def both_hit(k: int, shared: int, eps: float, target: float) -> float:
-    """The probability that two subsets of size k with so many numbers in common both hit.
+    """The probability that two subsets of size k with a given number of elements in common both hit.
 
     Over the sum u of the shared numbers: the integral of its density times the squared probability of the rest.
     """
@@ -159,5 +159,5 @@ def floor(n: int, k: int, eps: float, target: float) -> float:
 
 
 def poisson(n: int, k: int, eps: float, target: float) -> float:
-    """What it would be if the subsets were independent: a heuristic, no bound."""
+    """What the share would be if the subsets were independent: a heuristic, not a bound."""
     return float(-np.expm1(-expected(n, k, eps, target)))

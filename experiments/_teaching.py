@@ -47,7 +47,7 @@ def boundary(axes: Axes, phase: Hits, slope: float, neurons: int) -> None:
 
 
 def speeds(axes: Axes, rates: DataFrame) -> None:
-    """The rate of convergence over the root of r, mean and range of draws."""
+    """The rate of convergence over the square root of r, mean and range of draws."""
     for beta, rows in rates.groupby("beta"):
         found = rows.groupby("kept").rate.agg(["mean", "min", "max"])
         band(axes, np.sqrt(found.index.to_numpy()), found, f"momentum {beta:g}")

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 AGNOSTIC = ["one-shot", "random"]
-"""Sources that know nothing of a task."""
+"""Sources that do not depend on a task."""
 
 
 READ = ("length", "precision")
-"""Options that say how texts are read and computed with, which names leave out."""
+"""Options that say how texts are read and computed with; names leave them out."""
 
 EQUAL = 1e-9
 """Scores that differ by less are equal: means are rounded."""
 
 
 def matches(rows: DataFrame, dense: DataFrame, among: DataFrame) -> Finding:
-    """How far a row lies above the dense network, which it matches from one of its standard deviations below on."""
+    """How far a row lies above the dense network; it matches if it is at most one standard deviation of that below."""
     if lost := without_result(rows, dense):
         return Finding.incomplete(lost)
     deviation = float(dense.score.std())
@@ -97,7 +97,7 @@ def drawn(runs: DataFrame, helps: Mapping[str, Finding]) -> Figure:
 
 
 def over_levels(on: DataFrame, target: str, arms: Sequence[str]) -> Figure:
-    """Every arm on a target over the share of weights kept, and the tickets of other tasks beside them."""
+    """Every arm on a target over the share of weights kept, together with the tickets of other tasks."""
     moved = on.arm == "moved"
     named = on.assign(arm=on.arm.mask(moved, "ticket of " + on.source.map(short)))
     return curves(named, {"score": f"score on {short(target)}"}, [*arms, *named.arm[moved].unique()])

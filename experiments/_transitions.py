@@ -1,4 +1,4 @@
-"""Where a share goes through one half, and whether that is where it should be."""
+"""Where a share crosses one half, and whether that is where it should."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSED = "the grid misses the transition: no share lies between 0.05 and 0.95 wh
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where a curve of some points goes through one half for the first time, and where its intervals' ends do."""
+    """Where a curve of some points crosses one half for the first time, and where the ends of its intervals do."""
 
     at: float
     early: float
@@ -23,10 +23,10 @@ class Crossing:
     points: int
 
     def between(self, least: float, most: float, says: str) -> Finding:
-        """The claim that it lies between two values: its distance from the middle is at most half of what is between.
+        """The claim that it lies between two values: its distance from their middle is at most half their difference.
 
         Args:
-            says: what it is, as `r`.
+            says: its name, such as `r`.
         """
         middle, reach = (least + most) / 2, (most - least) / 2
         ends = sorted(abs(value - middle) for value in (self.early, self.late))
@@ -36,7 +36,7 @@ class Crossing:
 
 
 def crossing(rows: DataFrame, x: str) -> Crossing | None:
-    """Where `measured`, with the interval `low` to `high`, goes through one half over x; None if the grid misses it."""
+    """Where `measured`, with the interval `low` to `high`, crosses one half over x; None if the grid misses it."""
     rows = rows.sort_values(x)
     at, early, late = (half(rows[x], rows[end]) for end in ("measured", "high", "low"))
     if not rows.measured.between(0.05, 0.95).any() or at is None or early is None or late is None:

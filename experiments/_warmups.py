@@ -18,7 +18,7 @@ KEPT = round(1 - 0.8**8, 6)
 def margins(tickets: DataFrame) -> DataFrame:
     """A row per ticket with its `rate`, its `warmup` and its `margin`: how far it lies above its re-initialised twin.
 
-    A ticket whose twin has no result has none either: it gets the twin's status.
+    A ticket whose twin has no result has no margin either: it gets the twin's status.
     """
     own, twins = (tickets[tickets.control == control] for control in ("", "reinit"))
     twins = twins.set_index(["task", "seed"])[["score", "status"]].add_prefix("twin_")
@@ -33,7 +33,7 @@ def margins(tickets: DataFrame) -> DataFrame:
 
 
 def higher_when_warmed(rows: DataFrame) -> Finding:
-    """At the highest rate, the margin of the longest warm-up above that without (of the shortest)."""
+    """At the highest rate, how far the margin with the longest warm-up lies above that with none (the shortest)."""
     fast = rows[rows.rate == max(rows.rate)]
     warm, cold = (fast[fast.warmup == warmup] for warmup in (max(fast.warmup), min(fast.warmup)))
     return difference(warm, cold, column="margin")

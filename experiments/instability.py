@@ -14,7 +14,7 @@ STABLE = 0.02
 """The barrier below which a network is called stable (Frankle et al., 2020)."""
 
 SPLITS = ["validation", "train"]
-"""Of which there are errors, and barriers."""
+"""The splits with errors and barriers."""
 
 NAMES = {"dense": "the dense network", "ticket": "the ticket", "random": "the shuffled ticket"}
 
@@ -46,19 +46,19 @@ def instability(
 ) -> None:
     """Do winning tickets win where training no longer depends on the order of the data (Frankle et al., 2020)?
 
-    Two copies of a network part at a moment of training and see the data in two orders. The barrier is how high the
-    error rises on the line between them; below 0.02 the network is called stable. This is asked of the dense network,
-    of tickets of iterative pruning rewound to that moment, and of these with masks shuffled within each layer.
+    Two copies of a network branch at a moment of training and see the data in two orders. The barrier is how much the
+    error rises on the line between them; below 0.02 the network is called stable. This is measured for the dense
+    network, for tickets of iterative pruning rewound to that moment, and for these with masks shuffled within layers.
 
     Options:
         task: what networks are trained for
-        model: of the task
+        model: a model of the task
         budget: length of a training
-        seeds: draws of the network
-        sparsity: of the tickets
-        at: moments of parting, as shares of training
-        scope: as of imp: layer for small networks, pattern (a global ranking) for residual ones
-        pairs: pairs of orders, each of which is one value of a barrier
+        seeds: number of initialisations
+        sparsity: sparsity of the tickets
+        at: moments of branching, as shares of training
+        scope: as for imp: layer for small networks, pattern (a global ranking) for residual ones
+        pairs: pairs of orders, each of which gives one value of a barrier
     """
     study.on(task, model=model, budget=budget, seeds=seeds)
     moments, orders = at.split(","), range(1, pairs + 1)
@@ -81,7 +81,7 @@ def instability(
 
 
 def labelled(dense: pd.DataFrame, sparse: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
-    """All pairs of branches, with the arm and the moment, numbered in each of these in place of the seed."""
+    """All pairs of branches, with the arm and the moment; within these, the number of a pair takes the seed's place."""
     arm = {key: "random" if control else "ticket" for key, control in zip(sources.key, sources.control, strict=True)}
     rows = pd.concat([dense, sparse], ignore_index=True)
     rows = rows.assign(
@@ -94,7 +94,7 @@ def labelled(dense: pd.DataFrame, sparse: pd.DataFrame, sources: pd.DataFrame) -
 
 
 def stable(lines: pd.DataFrame, arm: str, moment: float) -> Finding:
-    """The barrier on validation data, by seed and pair, which is to lie below STABLE."""
+    """The barrier on validation data, by seed and pair, which should lie below STABLE."""
     rows = lines[(lines.arm == arm) & (lines["at"] == moment)]
     if not len(rows):
         return Finding.incomplete([f"the {arm} network parted at {moment:g}"])
@@ -102,7 +102,7 @@ def stable(lines: pd.DataFrame, arm: str, moment: float) -> Finding:
 
 
 def drawn(lines: pd.DataFrame, sources: pd.DataFrame, whole: pd.DataFrame) -> "Figure":
-    """Barriers of both splits over the moment of parting, and the test accuracy of tickets rewound to it."""
+    """Barriers of both splits over the moment of branching, and the test accuracy of tickets rewound to it."""
     import seaborn
 
     moments = sorted(lines["at"].unique())

@@ -17,7 +17,7 @@ LOWER = {
     "gap": "the gap from training to test accuracy",
     "noted.curve.early_stop": "the step of early stopping",
 }
-"""What the claims are about besides accuracy, by its column."""
+"""What the claims are about besides accuracy, by column."""
 
 ARMS = ["ticket", "one-shot", "re-initialised", "shuffled", "random"]
 
@@ -49,16 +49,16 @@ def lottery(
     """Winning tickets: do they train as well as the dense network, and what makes them win (Frankle & Carbin, 2019)?
 
     A ticket is what iterative magnitude pruning leaves, a fifth of each layer at a time, trained from its initial
-    weights. Beside it: the same counts of every layer pruned at once; the ticket from other initial weights; its
-    positions shuffled within each layer; and random masks. Early stopping is at the first lowest validation loss.
+    weights. It is compared with the same counts in every layer pruned at once; the ticket from other initial weights;
+    its positions shuffled within each layer; and random masks. Early stopping is at the first lowest validation loss.
 
     Options:
         task: what networks are trained for
-        model: of the task
+        model: a model of the task
         budget: length of a training
-        seeds: draws of the network
+        seeds: number of initialisations
         rounds: rounds of pruning that are shown; each keeps 0.8 of what the one before it kept
-        scope: as of imp: layer for small networks, pattern (a global ranking) for residual ones
+        scope: as for imp: layer for small networks, pattern (a global ranking) for residual ones
         rates: learning rates at which the ticket of 8 rounds is tried with every warm-up; none: no such panel
         warmups: shares of training over which these rates grow from 0
     """
@@ -123,7 +123,7 @@ def with_gap(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def small(everything: pd.DataFrame) -> Finding:
-    """The level of at most a fifth of the weights whose loss against the dense network is smallest for sure."""
+    """The level, with at most a fifth of the weights, whose loss against the dense network is most surely small."""
     dense, tickets = everything[everything.sparsity == 0], everything[everything.arm == "ticket"]
     return best(
         [

@@ -19,10 +19,10 @@ GIVES_WAY = 0.5
 
 BEFORE, PRUNED, AFTER = (f"noted.plasticity.{moment}.accuracy" for moment in ("before", "pruned", "after"))
 MEASURES = ["drop", "plasticity", "dense", "net"]
-"""Accuracy lost by pruning; after minus before; the same of the dense network; and their difference."""
+"""Accuracy lost by pruning; after minus before; the same for the dense network; and their difference."""
 
 LEAST = 0.9
-"""The least share pruned that claims are about: below it little is lost."""
+"""The smallest pruned share that claims are about: below it little is lost."""
 
 
 @experiment(
@@ -53,16 +53,16 @@ def plasticity(
 
     A network is pruned at a moment of its training, and trained on at the learning rate of that moment. Plasticity is
     its validation accuracy after that minus that before pruning. The dense network, trained on for as long at the same
-    rate, is the zero line: what is gained by further training alone is no recovery.
+    rate, is the zero line: what is gained by further training alone does not count as recovery.
 
     Options:
         task: what networks are trained for
-        model: of the task
+        model: a model of the task
         budget: length of a whole training
-        seeds: draws of the network
+        seeds: number of initialisations
         at: moments of pruning, as shares of training
         shares: shares of the weights that are pruned
-        criteria: by what is pruned: magnitude (over the network), layer (by magnitude in each), random, snip
+        criteria: pruning criteria: magnitude (over the network), layer (by magnitude in each), random, snip
         tune: length of the training after pruning, as a share of training
     """
     study.on(task, model=model, budget=budget, seeds=seeds)
@@ -99,7 +99,7 @@ def asked(moments: Sequence[str], tune: float, criterion: str, regrow: float) ->
 
 
 def measured(pruned: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
-    """The rows of pruned networks with `at`, and with MEASURES beside the dense network of their seed and moment."""
+    """The rows of pruned networks with `at`, and with MEASURES against the dense network of their seed and moment."""
     both = [runs.assign(at=[options["at"] for options in runs.options]) for runs in (pruned, dense)]
     both = [runs.reindex(columns=list(dict.fromkeys([*runs, BEFORE, PRUNED, AFTER]))) for runs in both]
     rows, zero = both[0], both[1].assign(dense=both[1][AFTER] - both[1][BEFORE])[["seed", "at", "dense"]]

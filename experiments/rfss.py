@@ -41,7 +41,7 @@ def rfss(
     Given n normal numbers, is there a subset of exactly k whose sum lies within eps of a target? Two of the paper's
     theorems say: yes, once n exceeds a constant times log2(k / eps) / H2(k / n). They give no constant, and no
     experiment was made; so what is measured here is new. All subsets are searched, exactly. Then every weight of a
-    trained network is built of such a subset, and the network of random weights that this makes is tried on its images;
+    trained network is built from such a subset, and the resulting network of random weights is tested on its images;
     edge-popup searches networks of the same kind for one that classifies as well.
 
     Options:
@@ -49,7 +49,7 @@ def rfss(
         draws: random sets of numbers at each point
         widths: n of the built networks, which have 2 n random units for every input
         networks: trained networks that are built, each once; 0 for none
-        budget: of their training
+        budget: length of their training
     """
     grid = {"n": range(6, n_most + 1, 2), "share": SHARES, "eps": EPS, "z": TARGETS}
     sums = study.each(hit, draws=draws, **grid)
@@ -79,19 +79,19 @@ def hit(rng: np.random.Generator, *, n: int, share: float, eps: float, z: float)
 
 
 def hit_every(rng: np.random.Generator, *, n: int, share: float, eps: float) -> dict[str, float | bool]:
-    """The same of every target in [-sqrt(k), sqrt(k)] at once: the error of the one that is worst off."""
+    """The same for every target in [-sqrt(k), sqrt(k)] at once: the error of the worst one."""
     k = size(n, share)
     worst = widest_gap(rng.standard_normal(n), k, k**0.5)
     return {"error": worst, "hit": worst < eps}
 
 
 def size(n: int, share: float) -> int:
-    """How many numbers a subset has."""
+    """The number of elements of a subset."""
     return max(1, round(share * n))
 
 
 def with_theory(sums: pd.DataFrame) -> pd.DataFrame:
-    """A row per point: how often there was a hit, its interval, and what theory says of it."""
+    """A row per point: how often there was a hit, its interval, and what theory says about it."""
     rows = sums.groupby(POINT, as_index=False).agg(hits=("hit", "sum"), draws=("hit", "size"))
     rows["measured"] = rows.hits / rows.draws
     rows["low"], rows["high"] = zip(
@@ -109,7 +109,7 @@ def theory(n: int, share: float, eps: float, z: float) -> dict[str, float]:
 
 
 def enclosed(rows: pd.DataFrame) -> Finding:
-    """How many points lie outside of floor and ceiling by more than four standard errors."""
+    """How many points lie outside floor and ceiling by more than four standard errors."""
     error = 4 * np.sqrt(rows[["floor", "ceiling"]].clip(1e-12, 1).apply(lambda p: p * (1 - p)).div(rows.draws, axis=0))
     below, above = rows.measured < rows.floor - error.floor, rows.measured > rows.ceiling + error.ceiling
     return Finding.counted(int((below | above).sum()), len(rows), says=f"of {len(rows)} points lie outside")

@@ -16,16 +16,16 @@ CLAIMS = {
     "invert": "loses when its ranking is turned over",
     "random-labels": "loses when it scores random labels",
 }
-"""What is claimed of a method, by the control that questions it."""
+"""What is claimed about a method, by the control that tests it."""
 
 ONCE = {"shuffle", "erk-random", "reinit"}
-"""Controls that train once. What trains otherwise is compared with them through `retrain`, as on leaderboards."""
+"""Controls that train once. Methods that train differently are compared with them via `retrain`, as on leaderboards."""
 
 VERDICTS = {"holds": "passes", "does not hold": "FAILS"}
 
 Findings = Mapping[tuple[str, str], Finding]
 Verdicts = Mapping[tuple[str, str], str]
-"""By method and control."""
+"""Verdicts by method and control."""
 
 
 @experiment(
@@ -44,15 +44,15 @@ def sanity(
 ) -> None:
     """Sanity: which pruners need their positions, weights, ranking and labels (Su et al., 2020)?
 
-    Each method is compared with itself where one thing is changed (`bench run --control`). It passes a control if it is
-    worse under it, and fails if it is better. Where they are not told apart, it may do without what was changed.
+    Each method is compared with itself with one thing changed (`bench run --control`). It passes a control if it is
+    worse under it, and fails if it is better. If they do not differ significantly, it may not need what was changed.
 
     Options:
         task: what networks are trained for
-        model: the task's first, if not given
+        model: by default the task's first
         budget: how long they are trained
         seeds: runs of each method, and of each of its controls
-        pruners: methods, with commas; by default all built-in ones that prune weights one by one
+        pruners: methods, separated by commas; by default all built-in ones that prune weights one by one
     """
     study.on(task, model=model, budget=budget, seeds=seeds)
     runs = study.runs(*(pruners.split(",") if pruners else study.pruners()), control=["retrain", *CLAIMS])
@@ -96,7 +96,7 @@ def skipped(rows: pd.DataFrame) -> bool:
 
 
 def matrix(runs: pd.DataFrame, found: Findings, verdicts: Verdicts) -> pd.DataFrame:
-    """A row per method, from the best; under each control the verdict and the difference."""
+    """A row per method, the best first; under each control the verdict and the difference."""
     own = runs[(runs.control == "") & (runs.status == "ok")]
     means = own.groupby("method").score.mean().sort_values(ascending=runs.attrs["direction"] == "min", kind="stable")
     rows = [{"method": method, "score": score} | cells(str(method), found, verdicts) for method, score in means.items()]
@@ -104,12 +104,12 @@ def matrix(runs: pd.DataFrame, found: Findings, verdicts: Verdicts) -> pd.DataFr
 
 
 def cells(method: str, found: Findings, verdicts: Verdicts) -> dict[str, str]:
-    """What the table says of one method, by control."""
+    """What the table says about one method, by control."""
     return {control: cell(found.get((method, control)), verdicts.get((method, control), "")) for control in CLAIMS}
 
 
 def cell(finding: Finding | None, verdict: str) -> str:
-    """What the table says of one method under one control."""
+    """What the table says about one method under one control."""
     if finding is None:
         return "does not apply"
     return verdict if np.isnan(finding.estimate) else f"{verdict} {finding.estimate:+.3f}"
@@ -133,7 +133,7 @@ def reasons(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimate(finding: Finding | None) -> float:
-    """NaN where the control does not apply."""
+    """The estimate; NaN if the control does not apply."""
     return float("nan") if finding is None else finding.estimate
 
 

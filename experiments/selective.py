@@ -17,7 +17,7 @@ from ._risks import (
 )
 
 LEAST = 50
-"""Errors on the test split; of fewer, the curves mean nothing."""
+"""The fewest errors on the test split for which the curves mean anything."""
 
 
 @experiment(
@@ -45,18 +45,18 @@ def selective(
 ) -> None:
     """Selective prediction: does pruning destroy what a network knows of its own doubt (Ziyin et al., 2019)?
 
-    A classifier that may abstain answers the examples that it is surest of; its risk is the share of errors among
-    them. Cross-entropy and the gambler's loss are compared, dense and pruned, by the softmax and by the reservation.
-    The gambler in claims and figures is that with the best accuracy of its dense networks on validation.
+    A classifier that may abstain predicts the examples that it is most confident about; its risk is the share of errors
+    among them. Cross-entropy and the gambler's loss are compared, dense and pruned, by the softmax and by the
+    reservation. The gambler in claims and figures is the one whose dense networks have the best validation accuracy.
 
     Options:
-        task: what networks are trained for; it has the option loss=gambler
-        model: of the task
+        task: what networks are trained for; it must have the option loss=gambler
+        model: a model of the task
         budget: length of a training
-        seeds: draws of the network
-        payoffs: of the gambler's loss
+        seeds: number of initialisations
+        payoffs: payoffs of the gambler's loss
         kept: shares of the weights that are kept
-        rounds: of imp
+        rounds: rounds of imp
         steps: lengths at which a dense network is stopped, for its doubt at the error of a pruned one
     """
     losses = [task, *(with_option(task, f"loss=gambler,payoff={payoff}") for payoff in payoffs.split(","))]

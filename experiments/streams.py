@@ -7,7 +7,7 @@ from ._options import Amounts, Shares
 from ._streams import above_curve, exactly_zero, maps, over_capacity, with_forward_transfer
 
 LEAST = -0.01
-"""The backward transfer of training in sequence has to lie below it, else nothing is forgotten that could be kept."""
+"""The backward transfer of training in sequence has to lie below this, else there is no forgetting to prevent."""
 
 SHOWN = ["ACC", "bwt", "fwt", "capacity", "trainings"]
 
@@ -28,17 +28,17 @@ def streams(
 ) -> None:
     """Streams: can subnetworks carry one part after the other without forgetting (Gao et al., 2023)?
 
-    R has the accuracy on each part after each part. ACC is the mean of its last row; backward transfer (BWT), what
-    earlier parts have gained since they were learned; forward transfer (FWT), what a part has gained over a network
+    R has the accuracy on each part after each part. ACC is the mean of its last row; backward transfer (BWT) is what
+    earlier parts have gained since they were learned; forward transfer (FWT) is what a part has gained over a network
     that learned it alone from the same initial weights, which is not the zero-shot transfer of Lopez-Paz & Ranzato
-    (2017). Capacity is the share of the weights that any part is answered with.
+    (2017). Capacity is the share of the weights that at least one part uses.
 
     Options:
         task: a stream
         budget: length of the training of all parts together
-        seeds: draws of the network
-        shares: of packnet
-        etas: of dsn; the last one is tried with replay, too
+        seeds: number of initialisations
+        shares: values of packnet's option share
+        etas: values of dsn's option eta; the last one is tried with replay, too
     """
     study.on(task, budget=budget, seeds=seeds)
     packnet = study.runs(*(f"packnet:share={share}" for share in shares.split(",")))

@@ -28,7 +28,7 @@ EPS, CLAIMED = [0.5, 0.3, 0.1], 0.3
 POINT = ["size", "kernel", "n", "eps"]
 
 DECIDED, SECONDS = 40, 30.0
-"""Draws that are decided by programming at each point, and the seconds after which one is left undecided."""
+"""Draws that are decided by mixed-integer programming at each point, and the seconds after which one is undecided."""
 
 
 @experiment(
@@ -49,19 +49,19 @@ def structured_slth(
 ) -> None:
     """Removable filters: how wide must random layers be to hold a smaller one (da Cunha et al., 2023)?
 
-    Random 1 x 1 filters, ReLU and random filters behind them add up to any kernel that is a sum of a subset of the
+    Random 1 x 1 filters, ReLU and random filters after them add up to any kernel that is a sum of a subset of the
     random vectors v_i u_i; all other filters can be cut away. The paper proves that a width polynomial in the size D of
     a kernel is enough. Here it is measured for small D: is there a subset within eps, a share of the kernel's largest
-    entry, in every entry? Then the first layer of a trained network is held by such filters, and the rest is cut.
+    entry, in every entry? Then such filters represent the first layer of a trained network, and the rest is cut.
 
     Options:
-        sizes: D, entries of a kernel; those of 9 are also kernels of a trained network
+        sizes: D, the number of entries of a kernel; those of 9 are also kernels of a trained network
         most: the largest width that is searched exactly
         widest: the largest that is decided by mixed-integer programming, for the largest size
         draws: random layers at each point
         widths: random filters for every input channel of the trained network
-        networks: trained networks, each held once at every width
-        budget: of their training
+        networks: trained networks, each represented once at every width
+        budget: length of their training
     """
     study.on("digits", model="cnn", budget=budget, seeds=networks)
     trained, bounded = study.runs("dense"), "the first moment bounds what is measured"
@@ -95,7 +95,7 @@ def structured_slth(
 
 
 def near(rng: np.random.Generator, *, kernel: str | Trained, size: int, n: int, eps: float) -> dict[str, float | bool]:
-    """Whether some subset of n random vectors is within eps of a kernel, by exact search; and the odds."""
+    """Whether some subset of n random vectors is within eps of a kernel, by exact search; and the ceiling."""
     wanted = kernel_of(rng, kernel, size)
     allowed, vectors = eps * float(np.abs(wanted).max()), drawn(rng, n, size)
     error = nearest(vectors, wanted).error
@@ -103,7 +103,7 @@ def near(rng: np.random.Generator, *, kernel: str | Trained, size: int, n: int, 
 
 
 def decide(rng: np.random.Generator, *, kernel: str, size: int, n: int, eps: float) -> dict[str, float | bool]:
-    """The same of more vectors than can be searched, by programming: found, proved impossible, or neither in time."""
+    """The same for more vectors than can be searched, by mixed-integer programming: found, impossible, or undecided."""
     wanted = kernel_of(rng, kernel, size)
     allowed, vectors = eps * float(np.abs(wanted).max()), drawn(rng, n, size)
     verdict = decided(vectors, wanted, allowed, SECONDS)
@@ -112,7 +112,7 @@ def decide(rng: np.random.Generator, *, kernel: str, size: int, n: int, eps: flo
 
 
 def kernel_of(rng: np.random.Generator, kernel: str | Trained, size: int) -> Array:
-    """A kernel whose absolute entries sum to 1: of equal entries, random, or one of a network's first layer."""
+    """A kernel whose absolute entries sum to 1: with equal entries, random, or from a network's first layer."""
     if kernel == "even":
         return even(size)
     if kernel == "random":
@@ -127,7 +127,7 @@ def kernel_of(rng: np.random.Generator, kernel: str | Trained, size: int) -> Arr
 
 
 def even(size: int) -> Array:
-    """The kernel of equal entries that sum to 1."""
+    """The kernel with equal entries that sum to 1."""
     return np.full(size, 1 / size)
 
 
@@ -142,7 +142,7 @@ def searched(study: Study, size: int, values: list[Trained], most: int, draws: i
 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row per point: how often a subset was found, with an interval that what timed out lies in, and the ceiling."""
+    """A row per point: how often a subset was found, with an interval that allows for timeouts, and the ceiling."""
     if not len(frame):
         return pd.DataFrame()
     frame = frame.assign(timeout=frame.get("timeout", False))
@@ -193,7 +193,7 @@ def transitions(halves: dict[tuple[int, float], Crossing | None]) -> pd.DataFram
 
 
 def verdicts(program: pd.DataFrame) -> pd.DataFrame:
-    """A row per point that is decided by programming: how many draws have which verdict."""
+    """A row per point that is decided by mixed-integer programming: how many draws have which verdict."""
     if not len(program):
         return program
     return program.groupby(["size", "n", "eps"], as_index=False)[["found", "impossible", "timeout"]].sum()

@@ -13,7 +13,7 @@ from ._students import around, beside, descent, distance, last, outputs, speed, 
 VERSION = 1
 
 KEPT = [1 / 12, 1 / 6, 1 / 3, 1 / 2, 3 / 4, 1]
-"""Weights of a neuron that the mask keeps, as shares of the inputs."""
+"""Weights per neuron that the mask keeps, as shares of the inputs."""
 
 SAMPLES = [5 / 6, 5 / 3, 5 / 2, 10 / 3, 5, 20 / 3, 10]
 """Examples, as multiples of the inputs."""
@@ -21,7 +21,7 @@ SAMPLES = [5 / 6, 5 / 3, 5 / 2, 10 / 3, 5, 20 / 3, 10]
 RECALL = "diagnosis.recall"
 
 MEANS = {"precision": "diagnosis.precision", "excess": "diagnosis.excess", "error": "score", "trainings": "trainings"}
-"""What is told of each pruner beside its recall, by the column of its runs."""
+"""What is reported about each pruner besides its recall, by the column of its runs."""
 
 LEVELS = [round(1 - 0.8**rounds, 6) for rounds in (2, 5, 8, 11, 14)]
 """Sparsities of tickets on real data."""
@@ -52,18 +52,18 @@ def teacher_student(
 ) -> None:
     """Why tickets win: does a right mask need fewer examples, and which pruners find it (Zhang et al., 2021)?
 
-    A teacher is a network of one hidden layer with sparse weights; a student, one of the same shape, learns its outputs
-    under a mask. First near the teacher, with masks that are right, or right and too loose; then pruners are asked,
-    which start at random and find a mask of their own.
+    A teacher is a network of one hidden layer with sparse weights; a student of the same shape learns its outputs under
+    a mask. The first part starts near the teacher, with masks that are right, or right but too loose; the second tests
+    pruners, which start at random and find their own masks.
 
     Options:
         d: number of inputs
-        neurons: of teacher and student
+        neurons: number of hidden neurons of teacher and student
         draws: teachers at each point of the first part
         seeds: teachers that each pruner is tried on
         pruners: methods to rank; by default all built-in ones that prune weights one by one
         budget: how long pruners train
-        real: tasks of real data on which tickets are trained, a line each
+        real: tasks of real data on which tickets are trained, each a row
     """
     near_the_teacher(study, d, neurons, draws)
     study.on(f"teacher:d={d},neurons={neurons},support={sixth(d)},samples={10 * d}", budget=budget, seeds=seeds)
@@ -103,7 +103,7 @@ def near_the_teacher(study: Study, d: int, neurons: int, draws: int) -> None:
 def located(study: Study, right: pd.DataFrame, counts: list[int], grid: dict[str, int]) -> Hits:
     """Whether each teacher is recovered, by the number of examples.
 
-    Further numbers lie between the two where the share of hits crosses one half; where it still jumps, once more.
+    Further numbers are tried between the two where the share of hits crosses one half, and again if it still jumps.
     """
     found = hits(study.each(recovery, over=right, samples=listed(counts), noise=0.0, **grid))
     for everywhere in (True, False):
@@ -115,7 +115,7 @@ def located(study: Study, right: pd.DataFrame, counts: list[int], grid: dict[str
 
 
 def from_random(study: Study, names: Iterable[str]) -> None:
-    """Which pruners keep the support of the teacher, from a start that knows nothing of it."""
+    """Which pruners keep the support of the teacher, from a start that does not depend on it."""
     runs = study.runs("dense", *dict.fromkeys(["random", *names]))
     tried = runs[(runs.status != "skipped") & (runs.method != "dense")]
     random = tried[tried.method == "random"]
@@ -134,7 +134,7 @@ def from_random(study: Study, names: Iterable[str]) -> None:
 
 
 def ranking(runs: pd.DataFrame, above: Mapping[str, Finding]) -> pd.DataFrame:
-    """A row per pruner, from the one that keeps most of the support; how far it lies above random masks."""
+    """A row per pruner, sorted by the share of the support that it keeps, with its distance above random masks."""
     rows = [
         told(runs[runs.method == method]).assign(above_random=found.estimate, low=found.low, high=found.high)
         for method, found in above.items()
@@ -162,12 +162,12 @@ def shares(found: Hits) -> pd.DataFrame:
 def recovery(
     rng: np.random.Generator, *, d: int, neurons: int, support: int, kept: int, samples: str, noise: float
 ) -> dict[str, float]:
-    """How far a student ends from its teacher, by the number of examples, of which fewer are the first of more.
+    """How far a student ends from its teacher, by the number of examples; smaller sets are nested in larger ones.
 
     Args:
-        support: weights of a neuron of the teacher; the mask keeps them, and others up to `kept`.
-        samples: numbers of examples, with commas.
-        noise: in the outputs, as a multiple of their standard deviation.
+        support: the number of weights per neuron of the teacher; the mask keeps them, and others up to `kept`.
+        samples: numbers of examples, separated by commas.
+        noise: the noise in the outputs, as a multiple of their standard deviation.
     """
     truth = teacher(rng, d, neurons, support)
     mask = around(rng, truth, kept)
@@ -182,7 +182,7 @@ def recovery(
 def rate(
     rng: np.random.Generator, *, d: int, neurons: int, support: int, kept: int, samples: int, beta: float
 ) -> dict[str, float]:
-    """By what factor the distance from the teacher falls in a step, under momentum `beta`."""
+    """The factor by which the distance from the teacher falls in a step, with momentum `beta`."""
     truth = teacher(rng, d, neurons, support)
     mask = around(rng, truth, kept)
     start, x = beside(rng, truth, mask), rng.standard_normal((samples, d)).astype(np.float32)
@@ -196,5 +196,5 @@ def sixth(d: int) -> int:
 
 
 def listed(counts: Iterable[float]) -> str:
-    """Whole numbers, with commas."""
+    """Whole numbers, separated by commas."""
     return ",".join(str(round(count)) for count in counts)

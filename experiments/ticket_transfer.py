@@ -13,7 +13,7 @@ FOUND = "imp:rewind=0,fraction=0.3"
 """How tickets are found: a global ranking, three tenths of the survivors a round, back to the start each time."""
 
 BESIDE = {"one-shot": "magnitude:when=init", "random": "random"}
-"""Masks that know nothing of a task."""
+"""Masks that do not depend on a task."""
 
 UNDONE = {"reinit": "re-initialised", "relayer": "layers exchanged"}
 """What the masks of a ticket are trained from in place of the start, by the name of the control."""
@@ -58,22 +58,22 @@ def ticket_transfer(
     """Do tickets of one pre-trained network serve all of its tasks (Chen et al., 2020)?
 
     A ticket is what iterative magnitude pruning leaves on one task, trained from the pre-trained values on this or on
-    another one. Beside it: the largest weights of the pre-trained network itself, the same for every task; random
-    masks; and the ticket's masks with other weights, initialised anew or with those of equal layers exchanged. A ticket
-    matches the dense network if its mean is at most a standard deviation lower; it is universal if it matches on every
-    task. Before all, pre-training has to help: randomly initialised networks, at the best of their rates, must be
-    worse. The authors prune a tenth of all weights per round; here it is three tenths of those that are left, and the
-    head begins each round as it was initialised.
+    another task. It is compared with the largest weights of the pre-trained network itself, the same for every task;
+    random masks; and the ticket's masks with other weights, re-initialised or with those of equal layers exchanged. A
+    ticket matches the dense network if its mean is at most a standard deviation lower; it is universal if it matches on
+    every task. First of all, pre-training has to help: randomly initialised networks, at the best of their rates, must
+    be worse. The authors prune a tenth of all weights per round; here it is three tenths of those that are left, and
+    each round starts from the initial head.
 
     Options:
-        targets: tasks whose networks have the same prunable weights, as after `--task`, with ; between them
-        model: of all of them
-        start: of the network, as after `--start`; or pretraining, for one that is trained here
+        targets: tasks whose networks have the same prunable weights, as for `--task`, separated by ;
+        model: the model of all of them
+        start: the start of the network, as for `--start`; or pretraining, for one that is trained here
         pretraining: the task that such a network is trained on
-        steps: of every training
-        seeds: draws of the head and of the order of the data
+        steps: length of every training
+        seeds: number of initial heads and data orders
         sparsities: shares of the weights that are pruned; the matrix is at the first
-        rates: at which networks that are drawn are tried besides the targets' own
+        rates: learning rates for randomly initialised networks, besides the targets' own
         gain: how much better the pre-trained network has to be
     """
     study.on(targets.split(";"), model=model, budget=f"{steps}-steps", seeds=seeds)
@@ -103,7 +103,7 @@ def ticket_transfer(
 
 
 def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> dict[str, Finding]:
-    """By task, how much better the start is than networks that are drawn, at the rate that validation chooses."""
+    """By task, how much better the start is than random initialisations, at the rate that validation chooses."""
     added = [f"rate={rate}" for rate in rates.split(",") if rate]
     tried = {name: [name, *(with_option(name, rate) for rate in added)] for name in dict.fromkeys(dense.task)}
     study.runs("dense", task=[task for tasks in tried.values() for task in tasks], start="")  # all in one sweep
@@ -111,7 +111,7 @@ def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float
 
 
 def above_drawn(study: Study, dense: pd.DataFrame, tasks: list[str], gain: float) -> Finding:
-    """How much better the start is on a task than the best, on validation, of networks that are drawn."""
+    """How much better the start is on a task than the random initialisations that are best on validation."""
     scratch = [study.runs("dense", task=task, start="") for task in tasks]
     if lost := without_result(*scratch):
         return Finding.incomplete(lost)
@@ -141,7 +141,7 @@ def from_tickets(study: Study, begin: str, arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
-    """What is claimed of one task: that tickets match, and beat what lacks their masks or their values."""
+    """The claims about one task: that tickets match, and beat what lacks their masks or their values."""
     own, dense, everything = short(name), runs[runs.arm == "dense"], runs[runs.arm != ELSEWHERE]
     useless = helps.verdict(None)[0] != "holds"
     unhelpful = f"it is not shown that pre-training helps on {own}: {helps.shortfall}"

@@ -1,4 +1,4 @@
-"""The `bench` command. A command is imported when it is asked for, and torch when one runs that needs it."""
+"""The `bench` command. A subcommand is imported when it is called, and torch when one that needs it runs."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from benchmark.errors import BenchError, unknown_name
 
 COMMANDS = {
     "run": "Run algorithms on tasks and print the leaderboard.",
-    "status": "How far a sweep is, what runs where, what failed.",
+    "status": "How far a sweep has come, what runs where, what failed.",
     "logs": "What a cell has printed, and its traceback.",
-    "experiment": "Ask the question of an experiment.",
-    "leaderboard": "Who is best at what, over seeds, and at which cost.",
+    "experiment": "Run an experiment and write its answer.",
+    "leaderboard": "Which method is best at what, over seeds, and at what cost.",
     "compare": "Differences between algorithms, paired by seed.",
     "plot": "Draw a picture of records.",
     "show": "One record: densities, layers, cost, audit, versions.",
     "list": "Algorithms, tasks and experiments, built-in and installed.",
-    "info": "What one of them is, with its options and recipes.",
+    "info": "What a plug-in is, with its options and recipes.",
     "data": "Data sets: list them, fetch them, verify them.",
     "verify": "Check records, and train their cells again.",
-    "merge": "Bring the records of other results folders into this one.",
+    "merge": "Copy the records of other results folders into this one.",
     "pack": "Move records into tables, to be committed.",
     "rm": "Delete records with their masks and logs.",
     "export": "Write the network of a record: safetensors, ONNX, torch.",
     "measure": "What the zeros of a record's network are worth.",
-    "check": "Try the contract's rules on a plug-in.",
-    "new": "Begin an algorithm, a task or an experiment.",
-    "doctor": "Whether this machine is fit to run it.",
+    "check": "Test a plug-in against the rules of its contract.",
+    "new": "Create an algorithm, a task or an experiment to start from.",
+    "doctor": "Check whether this machine can run the benchmark.",
 }
-"""The commands in order of use, with what `bench --help` says of them: it imports none."""
+"""The commands in order of use, with their lines in `bench --help`, which imports none of them."""
 
 
 class _Failure(click.ClickException):
@@ -46,7 +46,7 @@ class _Failure(click.ClickException):
 
 
 def _printable(line: str) -> str:
-    """Return a line without control characters, which a record may hold."""
+    """Return a line without control characters, which a record may contain."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
@@ -67,7 +67,7 @@ class _Bench(click.Group):
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in (*COMMANDS, "job"):  # which Slurm's jobs run, and nobody else
+        if cmd_name not in (*COMMANDS, "job"):  # only Slurm's jobs run `job`
             return None
         module = import_module(f"benchmark.cli.{cmd_name}")
         found: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
@@ -113,5 +113,5 @@ def main() -> None:
     Exit codes: 0 all ok; 1 some run failed; 2 usage, unknown name or nothing selected;
     3 environment or plug-in unfit; 4 data missing or corrupt; 5 verification failed; 130 interrupted.
 
-    Every option can be given by a variable, too: PRUNEBENCH_RUN_JOBS=4 is bench run --jobs 4.
+    Every option can also be set by an environment variable: PRUNEBENCH_RUN_JOBS=4 is bench run --jobs 4.
     """

@@ -1,4 +1,4 @@
-"""The cells that a user asks about, and how they are answered: for `bench run`, and for `evaluate` in Python."""
+"""The cells that a user asks for, and how they are run: for `bench run`, and for `evaluate` in Python."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Means:
-    """How cells are answered.
+    """How cells are run.
 
     Args:
-        jobs: cells at a time; 0: in this process; None: one per core or GPU.
-        device: as of `--device`.
+        jobs: the number of cells at a time; 0: in this process; None: one per core or GPU.
+        device: as for `--device`.
         timeout: seconds that a cell may take.
         stall: seconds that a cell may go without progress.
-        failures: stop when so many cells have failed.
-        rerun: which cells are run though they have a record.
+        failures: stop when this many cells have failed.
+        rerun: which cells are run again although they have a record.
 
     Raises:
         UsageError: there is no such device, or a limit that this process cannot keep.
@@ -61,7 +61,7 @@ class Asked:
     """Cells that are planned.
 
     Args:
-        problems: what cannot be used of all that was named; the plan is without it.
+        problems: what was named but cannot be used; the plan leaves it out.
     """
 
     plan: Plan
@@ -81,10 +81,10 @@ class Asked:
             click.echo(f"Warning: {little}", err=True)
 
     def answer(self) -> list[Answer]:
-        """Run what has no record yet; the answers of all cells.
+        """Run the cells that have no record yet, and return the answers of all cells.
 
         Raises:
-            DataMissing, PluginError: as of `sweep`.
+            DataMissing, PluginError: as for `sweep`.
         """
         from benchmark.sweep.started import Limits
 
@@ -96,10 +96,10 @@ class Asked:
 
 @contextmanager
 def answering(parts: Sequence[Mapping[str, Any]], store: Store, means: Means, dry: bool = False) -> Iterator[Asked]:
-    """Plan the cells that some words ask for (`selecting.said`).
+    """Plan the requested cells (`selecting.said`).
 
     Args:
-        dry: nothing is going to be run.
+        dry: whether nothing is going to be run.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.

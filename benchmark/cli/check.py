@@ -24,20 +24,20 @@ LOADERS: dict[catalog.Kind, Callable[[str], object]] = {
     "task": registry.task,
     "experiment": named,
 }
-"""Each raises what is wrong with a plug-in that cannot be used at all."""
+"""Functions that load a plug-in, and raise an error if it cannot be used at all."""
 
 
 @click.command()
 @click.argument(
     "names", nargs=-1, required=True, shell_complete=names_of("algorithm", "task", "experiment", several=False)
 )
-@click.option("--fast", is_flag=True, help="Seconds: short trainings, one network of a task, an experiment asked once.")
+@click.option("--fast", is_flag=True, help="In seconds: short trainings, one network per task, experiments run once.")
 @format_option
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], fast: bool, form: str) -> None:
     """Run the contract's rules on algorithms, tasks or experiments, your own or built-in; also on ./my_file.py.
 
-    Prints a line for each rule as it ends, and under one that is broken what else breaks it, how to see it again, and
+    Prints a line for each rule as it is tested; for a broken one also what else breaks it, how to reproduce it, and
     what to do.
     """
     asked_for = [choice.name for choice in known(map(Choice, names), "algorithm", "task")]
@@ -64,7 +64,7 @@ def check(ctx: click.Context, names: tuple[str, ...], fast: bool, form: str) -> 
 
 
 def _told(title: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, each of which is printed as it comes."""
+    """The findings; each is printed as soon as it is there."""
     click.secho(title, bold=True)
     broken = []
     for finding in findings:

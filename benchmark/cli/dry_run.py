@@ -1,4 +1,4 @@
-"""What `--dry-run` prints: every cell with its state and its time, and nothing is run."""
+"""Prints what `--dry-run` shows: every cell with its state and its time. Nothing is run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmark.sweep.plan import Plan
 
 State = Status | Literal["to run", "failed before", "missing data"]
-"""The status of the record that answers a cell; or what is to be done: `failed before` is run again."""
+"""The status of a cell's record; or what is to be done: `failed before` is run again."""
 
 STATES: tuple[State, ...] = (
     "ok",
@@ -35,7 +35,7 @@ BY: dict[By, str] = {"seeds": "as other seeds", "sparsities": "as at other spars
 
 
 def print_plan(planned: Plan, data_root: Path | None, form: str) -> None:
-    """Print a row for each group of cells that differ in the seed only; a row for each cell as JSON or CSV."""
+    """Print a row for each group of cells that differ only in the seed; as JSON or CSV, a row for each cell."""
     states = states_of(planned, data_root)
     times = planned.times()
     rows = [_row(cell, states[cell.key], planned, times) for cell in planned.cells]
@@ -73,7 +73,7 @@ def _named(cell: Cell, planned: Plan) -> dict[str, Any]:
 
 
 def _together(rows: Sequence[Mapping[str, Any]], states: Sequence[State]) -> dict[str, Any]:
-    """One row for cells that differ in the seed only: how many are in each state, and the time of one."""
+    """One row for cells that differ only in the seed: how many are in each state, and the time of one."""
     counts = Counter(row["state"] for row in rows)
     named = {name: rows[0][name] for name in ("algorithm", "task", "model", "pattern", "sparsity", "budget")}
     time = next((f"{duration(row['seconds'])} {BY[row['known by']]}" for row in rows if "seconds" in row), "")

@@ -1,4 +1,4 @@
-"""`bench experiment`: ask a question again, and write its answer."""
+"""`bench experiment`: run an experiment, and write its answer."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False, shell_complete=names_of("experiment"))
-@click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is asked.")
+@click.option("--size", type=click.Choice(SIZES), default="tiny", show_default=True, help="How much is run.")
 @machine_options
 @launcher_options
 @click.option("--rerun", type=click.Choice(["missing", "failed", "all"]), default="missing", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Print what would be run, up to the first answers that are missing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be run, up to the first results that are missing.")
 @data_root_option
 @results_option
 @format_option
 @click.pass_context
 def experiment(ctx: click.Context, /, name: str | None, size: Any, results: Path, form: str, **settings: Any) -> None:
-    """Ask the question of an experiment: NAME, or NAME:OPTION=VALUE,...; without a name, list them.
+    """Run an experiment: NAME, or NAME:OPTION=VALUE,...; without a name, list them.
 
-    Its runs and points are kept, and a second call runs nothing. The answer, a table with claims, figures and all rows,
-    is written to experiments/NAME/ of the results folder. A claim that does not hold is an answer like any other.
+    Its runs and points are kept, so a second call runs nothing. The answer, a table with claims, figures and all rows,
+    is written to experiments/NAME/ in the results folder. A claim that does not hold is an answer like any other.
     """
     if name is None:
         listed = catalog.plugins("experiment").values()
@@ -87,18 +87,18 @@ def _tell(asked: Experiment, study: Study, options: dict[str, Any], results: Pat
 
 
 class Pending(Exception):
-    """What a dry run asks for next has no answer yet."""
+    """The next request of a dry run has no results yet."""
 
 
 @dataclass
 class Asking:
-    """Answers what a study asks with the records and points of a results folder, and runs what is missing.
+    """Answers the requests of a study from the records and points of a results folder, and runs what is missing.
 
-    As a context, it keeps the trainings of a sweep for its later ones; if it is interrupted, for whoever goes on.
+    As a context, it keeps the trainings of a sweep for later sweeps; after an interrupt, for the call that continues.
 
     Args:
-        jobs: cells, and points, at a time; 0: in this process; None: one per core.
-        place: where cells are answered; points are computed here.
+        jobs: the number of cells, and points, at a time; 0: in this process; None: one per core.
+        place: where cells are run; points are computed here.
     """
 
     store: Store
@@ -121,7 +121,7 @@ class Asking:
         self._kept.__exit__(*error)
 
     def answer(self, *selections: Selection) -> list[Record]:
-        """The records of all cells of selections, sorted by what the cells say, whichever were run now."""
+        """The records of all cells of selections, sorted by cell, whether or not they were run now."""
         from benchmark.sweep.apart import Declarations
         from benchmark.sweep.plan import Plan, plan
         from benchmark.sweep.started import Limits
@@ -177,7 +177,7 @@ class Asking:
         return Here(self.store, usable(self.device), self.data_root)
 
     def compute(self, asked: Sequence[Point], draws: int) -> Iterable[tuple[Point, Drawn]]:
-        """Every point with at least so many draws."""
+        """Every point with at least the given number of draws."""
         from benchmark.studies.points import Points, completed, missing
 
         points = self._points = self._points or Points(self.store.root, self.rerun)
@@ -202,18 +202,18 @@ class Asking:
 
     @property
     def _processes(self) -> int:
-        """How many processes compute points."""
+        """The number of processes that compute points."""
         return cores() if self.jobs is None or not self.place.is_here else self.jobs
 
     def _make(self, lacking: Sequence[Point]) -> None:
-        """Train again what is not kept of the networks that these points need."""
+        """Train again the networks that these points need and that are not kept."""
         for network in dict.fromkeys(network for one in lacking for network in one.networks):
             self._here.network(network.record)
 
 
 @contextmanager
 def _counted(total: int) -> Iterator[Callable[[], None]]:
-    """Show, on a terminal, how many points are answered. Yields a function to report one that is."""
+    """Show, on a terminal, how many points are done. Yields a function that reports one more."""
     screen = console(err=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         bar = progress.add_task("points", total=total)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "formats", type=Split(), multiple=True, help="safetensors, onnx, torch.  [default: safetensors]"
 )
-@click.option("--device", default="cpu", show_default=True, help="Where to train it again.")
+@click.option("--device", default="cpu", show_default=True, help="The device to train it again on.")
 @click.option("--data-root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for run.")
 @results_option
 def export(
@@ -43,15 +43,15 @@ def export(
 ) -> None:
     """Write the network of a record to a folder, with record.json.
 
-    Records hold no weights, since training the same cell again gives the same bits. That is done here, unless its
-    network is kept on this machine already.
+    Records have no weights, since training the same cell again gives the same bits. That is done here, unless the
+    network is already kept on this machine.
 
     \b
     safetensors  weights.safetensors, parameters and buffers with pruned weights zero; masks.safetensors, True = kept;
-                 of the pattern channels, smaller.safetensors: the dense network without the removed channels
+                 with the pattern channels, smaller.safetensors: the dense network without the removed channels
     onnx         network.onnx (prunebench[onnx]), compared with onnxruntime before it is written
-    torch        network.pt2, a program for torch.export.load, which needs no code of ours; where linear layers keep 2:4
-                 and this machine has sparse tensor cores, network-2-4.pt2, too, which runs on these in float16
+    torch        network.pt2, a program for torch.export.load, which does not need prunebench; if linear layers keep 2:4
+                 and this machine has sparse tensor cores, also network-2-4.pt2, which runs on these in float16
     In the last two, removed channels are cut out, and other pruned weights are zeros.
     """
     from benchmark.deployment.files import FORMATS, write_network

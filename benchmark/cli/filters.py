@@ -73,7 +73,7 @@ def whole_records(results: Path, **wanted: Any) -> list[Record]:
 
 
 def measured(results: Path) -> Measured:
-    """Return what `bench measure` has left in a folder, by the key of a record. Warns about unreadable files."""
+    """Return the results of `bench measure` in a folder, by the key of a record. Warns about unreadable files."""
     found, problems = every_measurement(results)
     for problem in problems:
         click.echo(f"Warning: skipped {plain(problem)}", err=True)

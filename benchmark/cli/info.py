@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmark.training.task import Task
 
 Info = tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]
-"""Tables by title, and all that is told, for JSON."""
+"""Tables by title, and all facts, for JSON."""
 
 
 @click.command()
@@ -30,9 +30,9 @@ Info = tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]
 @format_option
 @click.pass_context
 def info(ctx: click.Context, name: str, form: str) -> None:
-    """What an algorithm, a task (also ./my_file.py) or an experiment is, and its options; a task may have some.
+    """What an algorithm, a task or an experiment is, and its options. NAME may be ./my_file.py, or a task with options.
 
-    Exit code 3 if a network of the task cannot be built; everything else is told all the same.
+    Exit code 3 if a network of the task cannot be built; everything else is printed all the same.
     """
     asked = known(choices([name]), "algorithm", "task")
     if len(asked) != 1:
@@ -86,7 +86,7 @@ def _cost(name: str) -> str:
 
 
 def option_rows(options: Iterable[Option]) -> list[dict[str, Any]]:
-    """What is told of options: name, default, valid values and meaning."""
+    """A row for each option: name, default, valid values and meaning."""
     return [
         {"option": option.name, "default": str(option.default), "values": option.values, "meaning": option.meaning}
         for option in options
@@ -115,7 +115,7 @@ def _experiment_info(choice: Choice) -> Info:
 
 
 def common_options() -> list[dict[str, Any]]:
-    """The options of every task; those of a loss follow it."""
+    """The options of every task, followed by those of the losses."""
     from benchmark.plugins.common_options import COMMON
     from benchmark.plugins.losses import OPTIONS
 
@@ -179,7 +179,7 @@ BUDGET = {
 
 
 def _model_row(task: Task, model: str) -> dict[str, Any]:
-    """The sizes of a network; of one that cannot be built, why."""
+    """The sizes of a network; if it cannot be built, why not."""
     from benchmark.harness.network import build
 
     try:

@@ -1,4 +1,4 @@
-"""`bench job`: what a job of a cluster runs. It is no verb for people, and not in the help."""
+"""`bench job`: what a cluster job runs. It is not meant for users, and not in the help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmark.sweep.interrupts import recorded
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_context
 def job(ctx: click.Context, folder: Path) -> None:
-    """Answer the cells of the order in FOLDER, one of `jobs` in a results folder, with the cores of this job."""
+    """Run the cells of the order in FOLDER, a subfolder of `jobs` in a results folder, with the cores of this job."""
     from benchmark.launchers.job import Job, cores_of
     from benchmark.launchers.order import Order
     from benchmark.sweep.apart import Declarations

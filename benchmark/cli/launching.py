@@ -1,4 +1,4 @@
-"""Where a command has cells answered: the options that say so, and the launcher that they name."""
+"""Where a command has its cells run: the options for it, and the launcher that they name."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Place:
     """The launcher that a user names, with its options.
 
     Args:
-        slurm: what jobs of Slurm ask for, each as KEY=VALUE.
-        address: of a Ray cluster; None to start one on this machine.
-        per_gpu: cells that share a GPU; None for one.
-        processes: that answer each cell together.
-        engine: how steps are made: dense, sparse, or auto, which takes the faster one.
+        slurm: what Slurm jobs request, each as KEY=VALUE.
+        address: the address of a Ray cluster; None to start one on this machine.
+        per_gpu: the number of cells that share a GPU; None for one.
+        processes: the number of processes that run each cell together.
+        engine: how steps are computed: dense, sparse, or auto, which takes the faster one.
     """
 
     launcher: str = "local"
@@ -55,12 +55,12 @@ class Place:
 
     @property
     def sparse_below(self) -> float | None:
-        """As of `Settings`."""
+        """As in `Settings`."""
         return {"auto": None, "dense": 0.0, "sparse": 1.0}[self.engine]
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine answers, so that `--device` is one of its devices."""
+        """Whether cells are run on this machine, so that `--device` is one of its devices."""
         return self.launcher == "local"
 
 
@@ -72,17 +72,17 @@ def launcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["local", "ray", "slurm"]),
         default="local",
         show_default=True,
-        help="Who answers cells.",
+        help="What runs the cells.",
     )
     @click.option(
         "--slurm",
         multiple=True,
         metavar="KEY=VALUE",
-        help="What each job of Slurm asks for, such as partition=gpu or time=600; repeatable.",
+        help="What each Slurm job requests, such as partition=gpu or time=600; repeatable.",
     )
     @click.option(
         "--address",
-        help="Of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.  [default: start one on this machine]",
+        help="A Ray cluster: auto, HOST:PORT or ray://HOST:PORT.  [default: start one on this machine]",
     )
     @click.option("--per-gpu", type=click.IntRange(1), help="Cells that share a GPU.  [default: 1]")
     @click.option(
@@ -90,14 +90,14 @@ def launcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(1, machine.MOST_PROCESSES),
         default=1,
         show_default=True,
-        help="Processes that train each cell together, on a GPU each if there are GPUs.",
+        help="Processes that train each cell together, each on its own GPU if there are GPUs.",
     )
     @click.option(
         "--engine",
         type=click.Choice(["auto", "dense", "sparse"]),
         default="auto",
         show_default=True,
-        help="Of a perceptron's steps: sparse ones compute with kept weights alone; auto takes the faster.",
+        help="How a perceptron is trained: sparse computes with kept weights alone; auto takes the faster one.",
     )
     @wraps(command)
     def placed(*words: Any, **given: Any) -> Any:
@@ -108,7 +108,7 @@ def launcher_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def device_at(place: Place, device: str) -> str:
-    """The device of `--device`; `auto` is resolved where cells are answered. Raises UsageError if there is none."""
+    """The device of `--device`; `auto` is resolved where cells are run. Raises UsageError if there is none."""
     if place.is_here:
         return usable(device)
     return device if place.launcher == "slurm" else _device_of_ray(place, device)
@@ -129,12 +129,12 @@ def launcher_for(place: Place, cells: int, device: str, jobs: int | None, data_r
     """The launcher of a command.
 
     Args:
-        cells: how many there are to answer.
-        device: as of `device_at`.
-        jobs: of Slurm, or cells at a time; as of `local`.
+        cells: the number of cells to run.
+        device: as returned by `device_at`.
+        jobs: the number of Slurm jobs, or of cells at a time, as for `local`.
 
     Raises:
-        UsageError: options that go together with no launcher.
+        UsageError: options that the launcher does not have.
         PluginError: what the launcher needs is not installed.
     """
     if place.engine == "sparse":
@@ -175,12 +175,12 @@ def _ray(place: Place, cells: int, device: str, jobs: int | None) -> Launcher:
 
 
 def local(cells: int, device: str, jobs: int | None, processes: int = 1, per_gpu: int = 1) -> Local:
-    """Workers of this machine. Raises UsageError if so many processes cannot answer a cell of this device.
+    """Workers on this machine. Raises UsageError if this many processes cannot run a cell on this device.
 
     Args:
-        jobs: at a time; 0: in this process; None: as many as there are cores, or GPUs, for.
-        processes: that answer each cell together.
-        per_gpu: cells that share a GPU.
+        jobs: the number of cells at a time; 0: in this process; None: as many as there are cores, or GPUs, for.
+        processes: the number of processes that run each cell together.
+        per_gpu: the number of cells that share a GPU.
     """
     from benchmark.launchers.local import Local
 
@@ -195,7 +195,7 @@ def local(cells: int, device: str, jobs: int | None, processes: int = 1, per_gpu
 
 
 def _gpus(device: str, processes: int) -> int:
-    """How many GPUs there are for workers. Raises UsageError if there are too few for one cell."""
+    """The number of GPUs for workers. Raises UsageError if there are too few for one cell."""
     import torch
 
     if ":" in device:

@@ -29,14 +29,14 @@ VIEWS = ("plain", "compute", "controls", "profile", "edits", "speed")
 @click.command()
 @click.argument("action", type=click.Choice(["build"]), required=False)
 @click.option("--view", type=click.Choice(VIEWS), default="plain", show_default=True)
-@click.option("--flops", type=Split(float), multiple=True, help="Levels that --view compute compares at: 1e11,1e12.")
+@click.option("--flops", type=Split(float), multiple=True, help="Costs at which --view compute compares: 1e11,1e12.")
 @filters
-@click.option("--format", "form", type=click.Choice([*FORMATS, "html"]), help="[default: table; of build: html]")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for index.html, or README.md.")
+@click.option("--format", "form", type=click.Choice([*FORMATS, "html"]), help="[default: table; for build: html]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for index.html or README.md.")
 def leaderboard(
     action: str | None, view: str, flops: Sequence[Sequence[float]], form: str | None, out: Path | None, **wanted: Any
 ) -> None:
-    """Who is best at what, over seeds, and at which cost.
+    """Which method is best at what, over seeds, and at what cost.
 
     bench leaderboard build --out DIR, or --format html --out DIR, writes a page that needs no network: DIR/index.html.
     With --format md it writes DIR/README.md.
@@ -47,7 +47,7 @@ def leaderboard(
     controls  each method minus its controls (shuffled, re-initialised, ...), paired by seed
     profile   across tasks and sparsities: mean ranks, how often near the best, which method is best where
     edits     graph edits of edge methods: how many, the spectral gap before and after, edges between classes
-    speed     how much faster than dense ones the networks are that bench measure has timed
+    speed     how much faster the networks that bench measure has timed are than dense ones
     """
     form = form or ("html" if action == "build" else "table")
     if action == "build" or form == "html" or out:

@@ -1,4 +1,4 @@
-"""`bench list`: which plug-ins there are."""
+"""`bench list`: list the available plug-ins."""
 
 from __future__ import annotations
 

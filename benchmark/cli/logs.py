@@ -17,7 +17,7 @@ from benchmark.results.store import Store
 @click.argument("key", shell_complete=keys)
 @results_option
 def logs(key: str, results: Path) -> None:
-    """The output and the traceback of the cell whose KEY begins with these digits, of a running one, too."""
+    """The output and the traceback of the cell whose KEY begins with these digits, even while it runs."""
     store = Store(results)
     found = store.logs(key) if re.fullmatch(r"[0-9a-f]{1,64}", key) else []
     if not found and (records := store.find(key)):

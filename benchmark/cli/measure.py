@@ -1,4 +1,4 @@
-"""`bench measure`: latency, memory and size of a pruned network beside its dense parent."""
+"""`bench measure`: latency, memory and size of a pruned network next to its dense parent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("records", nargs=-1, required=True, metavar="RECORD...", shell_complete=keys)
-@click.option("--batch", "batches", type=Split(int), multiple=True, help="Examples in a call.  [default: 1,128]")
+@click.option("--batch", "batches", type=Split(int), multiple=True, help="Examples per call.  [default: 1,128]")
 @click.option(
     "--runtime",
     "runtimes",
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     multiple=True,
     help="torch, onnxruntime, csr, cuda, 2:4.  [default: all that run here]",
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each runtime.")
-@click.option("--rounds", type=click.IntRange(6), default=21, show_default=True, help="In which all are timed in turn.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each runtime.")
+@click.option("--rounds", type=click.IntRange(6), default=21, show_default=True, help="Rounds; all are timed in turn.")
 @data_root_option
 @results_option
 @format_option
@@ -47,17 +47,17 @@ def measure(
     results: Path,
     form: str,
 ) -> None:
-    """What are the zeros of a record's network worth? Time it here beside a dense network of the same shape.
+    """What are the zeros of a record's network worth? Time it here, next to a dense network of the same shape.
 
     A network of the pattern `channels` is cut to its smaller size first. Its outputs must be the same in all runtimes.
-    Results are kept in measured/ of the results folder; boards show them beside the metric, and --view speed alone.
+    Results are kept in measured/ in the results folder; leaderboards show them next to the metric, --view speed alone.
 
     \b
     torch        layer by layer; zeros that were not cut save nothing here
-    onnxruntime  from an ONNX file (prunebench[onnx]); it knows no zeros, either
+    onnxruntime  from an ONNX file (prunebench[onnx]); it does not exploit zeros, either
     csr          torch, with linear layers and convolutions that compute with kept weights alone
     cuda         torch on a GPU, in float16
-    2:4          the same on sparse tensor cores, of linear layers that keep 2 of 4, beside a dense network in cuda
+    2:4          the same on sparse tensor cores, for linear layers that keep 2 of 4, next to a dense network in cuda
     """
     sizes = flat(batches) or [1, 128]
     if any(size < 1 for size in sizes):
@@ -97,7 +97,7 @@ def _measured(
 
 
 def _runtimes(network: Deployed, wanted: Sequence[str]) -> list[str]:
-    """The runtimes to measure: those that are wanted, or all that can run the network; the others are named."""
+    """The runtimes to measure: the requested ones, or all that can run the network; the others are named."""
     from benchmark.deployment.measure import applicable
 
     reasons = applicable(network)

@@ -17,7 +17,7 @@ from benchmark.results.store import Store
 @click.argument(
     "folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR..."
 )
-@click.option("--replace", is_flag=True, help="Where an answer differs from ours, take theirs.  [default: keep ours]")
+@click.option("--replace", is_flag=True, help="If a result differs from ours, take theirs.  [default: keep ours]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and stop.")
 @results_option
 @format_option
@@ -25,13 +25,13 @@ from benchmark.results.store import Store
 def merge(
     ctx: click.Context, folders: tuple[Path, ...], replace: bool, dry_run: bool, results: Path, form: str
 ) -> None:
-    """Bring the records of other results folders into --results.
+    """Copy the records of other results folders into --results.
 
     Files that are not records, are in the wrong place, or contradict themselves are refused, each with a reason. A
     contradiction is a key that is not the cell's, a failed audit, or densities that do not match the layers or the
-    sparsity. A successful run replaces an unsuccessful one of ours. Masks come with their records, also to those that
-    ours has without masks if their digest is the same, and so does what bench measure has found of their networks on
-    machines that ours lack. Exit code 5 if any file was refused; the others are merged anyway.
+    sparsity. A successful run replaces an unsuccessful one of ours. Masks are copied with their records, and added to
+    records of ours that lack them if the digest is the same; so are results of bench measure from machines that ours
+    lack. Exit code 5 if any file was refused; the others are merged anyway.
     """
     for folder in folders:
         if not (folder / "records").is_dir():

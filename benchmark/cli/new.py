@@ -1,4 +1,4 @@
-"""`bench new`: begin an algorithm, a task or an experiment in a package of its own."""
+"""`bench new`: create an algorithm, a task or an experiment in its own package."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from benchmark.plugins.plugin import Kind
     help="Folder to write it to.  [default: the working directory]",
 )
 def new(kind: Kind, name: str, into: Path) -> None:
-    """Begin an algorithm, a task or an experiment in a package of its own.
+    """Create an algorithm, a task or an experiment in its own package.
 
-    Writes a folder NAME with a small plug-in that works, to change as you like: its source, its entry point, a test
-    that runs what bench check runs, and a workflow for GitHub. Prints the commands to begin with.
+    Writes a folder NAME with a small working plug-in, to be changed as you like: its source, its entry point, a test
+    that runs what bench check runs, and a GitHub workflow. Prints the first commands to try.
 
-    A method needs no package at first: bench run --algo ./my_pruner.py takes one file.
+    A method needs no package at first: bench run --algo ./my_pruner.py takes a single file.
     """
     folder = new_package.write(kind, name, into)
     click.echo(f"written to {folder}; begin with:\n", err=True)

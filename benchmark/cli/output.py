@@ -45,7 +45,7 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "-j",
         "--jobs",
         type=click.IntRange(0),
-        help="Cells at a time, or jobs of a cluster; 0: in this process.  [default: one per core]",
+        help="Cells at a time, or cluster jobs; 0: in this process.  [default: one per core]",
     )
     device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
     return jobs(device(command))
@@ -66,7 +66,7 @@ def results_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def require_device(device: str) -> None:
-    """Raise UsageError if this is the name of no device, on whatever machine."""
+    """Raise UsageError if this is not the name of a device on any machine."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise UsageError(f"no device named '{device}'; give cpu, cuda, cuda:1 or auto")
 
@@ -131,7 +131,7 @@ def warn(store: Store, cells: Collection[Cell] | None = None) -> None:
     """Print a warning for each file and line of a store that could not be read.
 
     Args:
-        cells: if given, only what may be the records of these is named; the others are counted.
+        cells: if given, only those that may be the records of these cells are named; the others are counted.
     """
     named = store.problems if cells is None else store.concerning(cells)
     for problem in named:

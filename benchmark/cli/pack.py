@@ -29,8 +29,8 @@ def pack(ctx: click.Context, masks: bool, dry_run: bool, results: Path, form: st
     records/<table>.jsonl, sorted by key: one table for every task, model and budget, so that a diff has one line per
     record. All commands read both. A record that is run or verified again gets a new file, which replaces its line.
 
-    Their masks are packed into one file a table, records/<table>.masks.zip, which all commands read as well. The output
-    says how many bytes it has; leave masks of large networks out with --no-masks.
+    Their masks are packed into one file per table, records/<table>.masks.zip, which all commands read as well. The
+    output says how many bytes it has; leave out the masks of large networks with --no-masks.
 
     A table is written whole or not at all, and files are removed only afterwards. Files and lines that are not records,
     and masks that are not those of their record, are reported and kept, and a table with such a line is not changed.

@@ -36,7 +36,7 @@ def build(form: str, out: Path | None, view: str, *, results: Path, **wanted: An
         wanted: the filters of `selected`.
 
     Raises:
-        UsageError: there is no folder, it cannot be written, or the format or view is only printed.
+        UsageError: no folder is given, it cannot be written, or the format or view can only be printed.
     """
     if form not in ("html", "md"):
         raise UsageError(f"--out is for --format html or md, not {form}; without it the leaderboard is printed")

@@ -24,22 +24,22 @@ WHOLE = ("layers", "overlap")
 
 @click.command()
 @click.argument("picture", type=click.Choice([*PICTURES, "overlap"]))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to: FILE.svg, FILE.png or FILE.pdf.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write: FILE.svg, .png, .pdf.")
 @click.option("--controls", is_flag=True, help=f"Also draw controls ({', '.join(WITH_CONTROLS)}).")
 @click.option(
     "--highlight",
     metavar="NAMES",
     multiple=True,
     shell_complete=names_of("algorithm"),
-    help="These in colour, the others in grey: imp, or random:distribution=erk,gmp.",
+    help="Draw these in colour, the others in grey: imp, or random:distribution=erk,gmp.",
 )
 @filters
 def plot(picture: str, out: Path, controls: bool, highlight: tuple[str, ...], **wanted: Any) -> None:
     """Draw a picture of records.
 
     \b
-    accuracy-sparsity    the metric over the weights kept, with 95 % intervals
-    pareto               the metric over the FLOPs of all training and scoring, with the Pareto front
+    accuracy-sparsity    the metric against the share of weights kept, with 95 % intervals
+    pareto               the metric against the FLOPs of all training and scoring, with the Pareto front
     profile              how often a method is within a factor of the best, over tasks and sparsities
     critical-difference  mean ranks, and the difference that is significant (Demsar, 2006)
     layers               the share of each layer that a method keeps

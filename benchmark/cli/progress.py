@@ -1,4 +1,4 @@
-"""What is printed while a sweep runs: a line for each cell that ends, what runs, and how long it will take."""
+"""Prints the progress of a sweep: a line for each cell that ends, what runs, and how long it will take."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Shown:
     """Shows a sweep, and keeps the outcomes of its cells.
 
     Args:
-        bar: of rich; it has one task, the cells.
+        bar: rich's progress bar; its one task is the cells.
 
     Attributes:
         finished: the outcomes of the cells that have ended, a tenth of their records in size.
-        open: the cells that have not, by key.
-        failures: how many ended otherwise than well.
+        open: the cells that have not ended, by key.
+        failures: the number of cells that ended unsuccessfully.
     """
 
     def __init__(self, planned: Plan, jobs: int, bar: Progress) -> None:
@@ -54,7 +54,7 @@ class Shown:
 
     @property
     def count(self) -> str:
-        """How many of the cells have ended."""
+        """The number of cells that have ended."""
         return f"{len(self.finished)} of {len(self._planned.run)} cells"
 
     def ended(self, record: Record, by: str = "") -> None:
@@ -68,7 +68,7 @@ class Shown:
         self._bar.update(self._cells, completed=len(self.finished))
 
     def running(self, cells: Sequence[Running], elsewhere: int) -> None:
-        """Show the cells that are running, and how many of them other drivers answer."""
+        """Show the cells that are running, and how many of them other drivers run."""
         now = time.monotonic()
         if now - self._beat < self._every:
             return
@@ -90,7 +90,7 @@ class Shown:
 
 @contextmanager
 def progress(planned: Plan, jobs: int) -> Iterator[Shown]:
-    """Show a sweep of so many cells at a time."""
+    """Show a sweep that runs this many cells at a time."""
     screen = console(err=True)
     left, count = TextColumn("{task.fields[left]}"), (MofNCompleteColumn(), TimeElapsedColumn())
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), *count, left)
@@ -108,7 +108,7 @@ def _line(record: Record, algorithm: Declared) -> str:
 
 
 def in_words(expected: Expected) -> str:
-    """`about 5 min`, or `at least 5 min` where trainings are not counted that a method makes."""
+    """`about 5 min`, or `at least 5 min` if not all trainings that a method makes are counted."""
     return f"{'at least' if expected.by == 'steps' else 'about'} {duration(expected.seconds)}"
 
 

@@ -19,7 +19,7 @@ from benchmark.results.store import Store
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @filters
 def rm(results: Path, statuses: tuple[str, ...], yes: bool, **wanted: Any) -> None:
-    """Delete the records that fit, of one method for example: bench rm --algo my-pruner."""
+    """Delete the records that match, those of one method for example: bench rm --algo my-pruner."""
     if not (statuses or any(wanted.values())):
         raise UsageError("say which records, with --algo or --task for example; to delete all, delete the folder")
     cells = [one.cell for one in selected(results, **wanted) if not statuses or one.status in statuses]

@@ -31,9 +31,9 @@ from benchmark.sweep.interrupts import recorded
     show_default=True,
     help="Seconds that a cell may go without progress.",
 )
-@click.option("--max-failures", type=click.IntRange(1), help="Stop when so many cells have failed.")
+@click.option("--max-failures", type=click.IntRange(1), help="Stop when this many cells have failed.")
 @click.option("--rerun", type=click.Choice(["missing", "failed", "stale", "all"]), default="missing", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Print what is done, what is to run, and how long it takes; and stop.")
+@click.option("--dry-run", is_flag=True, help="Print what is done, what would run, and how long it would take.")
 @data_root_option
 @results_option
 @format_option
@@ -56,7 +56,7 @@ def run(
 ) -> None:
     """Run algorithms on tasks and print the leaderboard.
 
-    What to compare is said by flags, or by a FILE with the same words in YAML, as --save writes it. Cells that already
+    What to compare is given by flags, or by a FILE with the same names in YAML, as --save writes it. Cells that already
     have a record are not run again. After an interrupt, finished cells are kept.
     """
     ctx.with_resource(recorded())

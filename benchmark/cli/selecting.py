@@ -1,4 +1,4 @@
-"""What `bench run` is to compare: by flags, or by a file that says the same words."""
+"""What `bench run` is to compare: given by flags, or by a file with the same names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ OPTIONS = [
         type=Split(),
         multiple=True,
         shell_complete=words(*get_args(Control)),
-        help="Also each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
+        help="Also run each method with one thing changed: " + ", ".join(get_args(Control)) + ".",
     ),
     click.option(
         "--edges", type=Split(), multiple=True, help="How many edges edge methods edit: a share (0.1) or a number (50)."
@@ -74,8 +74,8 @@ OPTIONS = [
         shell_complete=words("smoke", "short", "full"),
         help="Length of training: smoke, short or full.  [default: short]",
     ),
-    click.option("--epochs", type=click.IntRange(1), help="Or so many passes through the training split."),
-    click.option("--steps", type=click.IntRange(1), help="Or so many updates."),
+    click.option("--epochs", type=click.IntRange(1), help="Or this many passes through the training split."),
+    click.option("--steps", type=click.IntRange(1), help="Or this many updates."),
     click.option(
         "--start",
         multiple=True,
@@ -85,7 +85,7 @@ OPTIONS = [
         "--finetune",
         type=Split(),
         multiple=True,
-        help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0, or SHARE:RATE as 0.1:0.5.",
+        help="Train it for this share of the budget only, at a tenth of the rate: 0.1, 0; or SHARE:RATE, as 0.1:0.5.",
     ),
     click.option("-n", "--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many: 0, 1, ..."),
     click.option("--seed", type=Split(int), multiple=True, help="These seeds instead."),
@@ -105,10 +105,10 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def said(ctx: click.Context, file: Path | None, save: Path | None, **flags: Any) -> list[dict[str, Any]]:
-    """What is asked for, in the words of a file: one part by flags, or those of the file.
+    """The request, in the form of a sweep file: one part from flags, or the parts of the file.
 
     Raises:
-        UsageError: both are given, or the file says what no sweep knows.
+        UsageError: both are given, or the file has names that a sweep does not know.
     """
     from benchmark.sweep.sweep_file import read, written
 
@@ -146,12 +146,12 @@ def _write(content: str, file: Path) -> None:
 
 
 def chosen(said: Mapping[str, Any]) -> tuple[list[Choice], list[Choice]]:
-    """The algorithms and the tasks of a part, by name: files of the user's are made known."""
+    """The algorithms and the tasks of a part, by name; the user's files are made known."""
     return known(choices(said.get("algo", [])), "algorithm"), known(choices(said.get("task", [])), "task")
 
 
 def require_known(said: Mapping[str, Any]) -> None:
-    """Raise UsageError for what is wrong with a part as far as names and sources tell: nothing is imported yet."""
+    """Raise UsageError for a part that is wrong, as far as names and sources show; nothing is imported yet."""
     algorithms, tasks = chosen(said)
     _budget(said.get("budget"), said.get("epochs"), said.get("steps"))
     _in_range(said.get("sparsity", []))
@@ -172,10 +172,10 @@ def require_known(said: Mapping[str, Any]) -> None:
 
 
 def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> Selection:
-    """What a part selects.
+    """The selection of a part.
 
     Raises:
-        UsageError: something is not what its word takes.
+        UsageError: a value is not valid for its name.
         DataMissing: a start is not on this machine.
     """
     from benchmark.sweep.plan import Selection
@@ -198,7 +198,7 @@ def selection(said: Mapping[str, Any], store: Store, data_root: Path | None) -> 
 
 
 def _begins(said: Mapping[str, Any], store: Store, data_root: Path | None) -> dict[str, Any]:
-    """What networks begin with, and how these are fine-tuned."""
+    """The starts of networks, and how they are fine-tuned."""
     shares = [finetuning(text) for text in said.get("finetune", [])]
     if shares and not said.get("start"):
         raise UsageError("--finetune is for networks that come trained; name one with --start")

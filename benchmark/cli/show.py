@@ -79,7 +79,7 @@ def _code(record: Record) -> str:
 
 
 def _start(record: Record) -> str:
-    """Say what the network began with: how many tensors were taken, and what the start cost if that is known."""
+    """Say what the network started from: how many tensors were taken, and what the start cost if that is known."""
     facts = record.provenance.get("start")
     if not isinstance(facts, dict):
         return record.cell.start

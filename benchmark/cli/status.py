@@ -1,4 +1,4 @@
-"""`bench status`: how far a sweep is, or what happens in a results folder."""
+"""`bench status`: how far a sweep has come, or what happens in a results folder."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Tables = dict[str, list[dict[str, Any]]]
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--watch", type=click.FloatRange(0.1), help="Print it again after so many seconds, until the end.")
+@click.option("--watch", type=click.FloatRange(0.1), help="Print it again every this many seconds, until the end.")
 @data_root_option
 @results_option
 @format_option
 def status(file: Path | None, watch: float | None, data_root: Path | None, results: Path, form: str) -> None:
-    """How far the sweep in a FILE is: done, running and where, failed and why, left.
+    """How far the sweep in a FILE has come: done, running and where, failed and why, left.
 
-    Without FILE: what the results folder holds, and what is running there.
+    Without FILE: what the results folder contains, and what is running there.
     """
     while True:
         tables, over = _state(file, Store(results), data_root)
@@ -44,7 +44,7 @@ def status(file: Path | None, watch: float | None, data_root: Path | None, resul
 
 
 def _state(file: Path | None, store: Store, data_root: Path | None) -> tuple[Tables, bool]:
-    """The tables of a moment, and whether nothing is left to wait for."""
+    """The tables at this moment, and whether nothing is left to wait for."""
     from benchmark.sweep.leases import held
 
     running = dict(held(store.leases))

@@ -34,7 +34,7 @@ class TooManyFailures(Exception):
 
 
 def warm_up(asked: Iterable[Choice], device: str) -> None:
-    """Start the workers' fork server before this process imports torch: a copy of it, or one that does so in parallel.
+    """Start the workers' fork server before this process imports torch: as a copy, or one that imports it in parallel.
 
     It imports what it may of the plug-ins (`fork_server.importable`); workers import the rest.
     """
@@ -73,8 +73,8 @@ def sweep(
     """Run the cells of a plan, with a line for each that ends.
 
     Args:
-        declared: is closed before the workers start.
-        processes, sparse_below: as of `Settings`.
+        declared: closed before the workers start.
+        processes, sparse_below: as in `Settings`.
 
     Raises:
         DataMissing: a data set is not on this machine.
@@ -140,7 +140,7 @@ def _folders(planned: Plan, data_root: Path | None) -> dict[str, Path]:
 
 
 def _told(settings: Settings, planned: Plan, store: Store, data_root: Path | None) -> Settings:
-    """The settings with all starts and masks that cells need, and a warning of everything that has to be known."""
+    """The settings with all starts and masks that cells need; warns of everything that users should know."""
     from benchmark.sweep.again import Here
     from benchmark.sweep.edge_limits import edge_limits
     from benchmark.sweep.sources import Sources

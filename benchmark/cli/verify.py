@@ -1,4 +1,4 @@
-"""`bench verify`: check records, train their cells again, and stamp the records that are reproduced."""
+"""`bench verify`: check records, train their cells again, and stamp the records that were reproduced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAMP = ("python", "torch", "numpy", "prunebench", "commit", "code", "dirty", "d
 
 @click.command()
 @click.argument("records", nargs=-1, metavar="RECORD...", shell_complete=keys)
-@click.option("--all", "everything", is_flag=True, help="Every record of --results that ended well.")
+@click.option("--all", "everything", is_flag=True, help="Every successful record in --results.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(0),
@@ -36,7 +36,7 @@ STAMP = ("python", "torch", "numpy", "prunebench", "commit", "code", "dirty", "d
     help="Allowed difference on another machine or version, in standard deviations over the other seeds.",
 )
 @click.option("--no-training", is_flag=True, help="Only run the checks that need no training; stamp nothing.")
-@click.option("--device", default="cpu", show_default=True, help="Where to train it again.")
+@click.option("--device", default="cpu", show_default=True, help="The device to train again on.")
 @click.option("--data-root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="As for run.")
 @results_option
 @format_option
@@ -52,11 +52,11 @@ def verify(
     results: Path,
     form: str,
 ) -> None:
-    """Check records, train their cells again from them alone, and stamp those that hold.
+    """Check records, train their cells again from the records alone, and stamp those that are reproduced.
 
     RECORD is a file or the first digits of a key. On the same machine and versions, the second result must be equal bit
     for bit; elsewhere its score may be --tolerance standard deviations away, measured over the other seeds of the cell.
-    Exit code 5 if a record does not hold, with a list of the differences.
+    Exit code 5 if a record is not reproduced, with a list of the differences.
     """
     if everything == bool(records):
         raise UsageError("name the records to verify, or give --all")

@@ -4,7 +4,7 @@
     def test_contract(rule: Rule) -> None:
         rule("my-pruner")
 
-Names load on first use: the rules train networks, and `benchmark.contract.trial` is also run as a program.
+Names load on first use, because the rules train networks, and `benchmark.contract.trial` is also run as a program.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ DESCRIBE = "give it a line, 'name: what it means', under 'Options:' in the docst
 def keeps_exactly_what_is_asked(name: str) -> None:
     """The run passes the audit: exactly as many weights as asked are kept, and the others are zero after training.
 
-    Every network is pruned globally, by layer and with 2:4, the first one in blocks, channels and with constant fan-in,
-    too. An algorithm may be inapplicable to any pattern except the global one, or the only one that it is for.
+    Every network is pruned globally, by layer and with 2:4; the first one also in blocks, channels and with constant
+    fan-in. An algorithm may be inapplicable to any pattern except the global one, or the only one that it is for.
     """
     main: str = registry.algorithm(name).only or "global"
 
@@ -77,11 +77,11 @@ def _cases(name: str, main: str) -> list[tuple[str, str, float]]:
 
 
 PATTERNS = (("layer", 0.8), ("2:4", 0.5))
-"""What methods are tried on beside the global pattern, with a sparsity."""
+"""The patterns that methods are tried on in addition to the global one, each with a sparsity."""
 
 
 def _again(name: str, case: tuple[str, str, float]) -> str:
-    """How to see a failure again in one process, where a debugger stops: with the shortest training that fails, too."""
+    """How to reproduce a failure in one process, for a debugger: with the shortest training that still fails."""
     model, pattern, sparsity = case
     fails_early = answer(trial.question(name, pattern, sparsity, model, "smoke")).status != "ok"
     words = f"{name!r}, {pattern!r}, {sparsity}, {model!r}" + (", 'smoke'" if fails_early else "")
@@ -93,7 +93,7 @@ def _again(name: str, case: tuple[str, str, float]) -> str:
 def gives_the_same_bits_again(name: str) -> None:
     """Two fresh interpreters with different hash seeds give the same weights, masks and metrics for the same cell.
 
-    In haste, a single one, and this process.
+    With `--fast`, only one, and this process.
     """
     seeds = ("1",) if pace.is_fast() else ("1", "2")
     pipes = [_fresh(name, seed) for seed in seeds]

@@ -28,21 +28,21 @@ RULES: dict[catalog.Kind, Sequence[Rule]] = {
     "task": TASK_RULES,
     "experiment": EXPERIMENT_RULES,
 }
-"""What every plug-in of a kind follows."""
+"""The rules that every plug-in of a kind has to follow."""
 
 
 LEFT_OUT: frozenset[Rule] = frozenset({runs_nothing_when_asked_again, answers_the_same_after_an_interruption})
-"""Rules that take long, whatever the plug-in is: they ask an experiment again and again."""
+"""Rules that take long whatever the plug-in is: they run an experiment several times."""
 
 
 def check(name: str, kind: catalog.Kind, *, fast: bool = False) -> Iterator[Finding]:
     """Run every rule on a plug-in, and yield the outcome of each as it ends.
 
     Args:
-        fast: try less of each rule, and leave out those that take long.
+        fast: test less of each rule, and leave out those that take long.
 
     Raises:
-        DataMissing: data that it needs are not on this machine, which is no fault of the plug-in, and so no finding.
+        DataMissing: data that it needs are not on this machine, which is not a fault of the plug-in, hence no finding.
     """
     for rule in RULES[kind]:
         if fast and rule in LEFT_OUT:
@@ -77,7 +77,7 @@ def _frames(error: BaseException | None) -> list[tuple[str, int]]:
 
 
 def _raised(frames: Sequence[tuple[str, int]]) -> list[str]:
-    """The last line of a traceback that is the plug-in's own; nothing where none is."""
+    """The last line of a traceback that is the plug-in's own; empty if there is none."""
     ours = (str(PACKAGE), sysconfig.get_paths()["stdlib"], "<")
     own = [(file, line) for file, line in frames if not file.startswith(ours) and "site-packages" not in file]
     return [f"raised at {file}:{line}" for file, line in own[-1:]]

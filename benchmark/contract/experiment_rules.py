@@ -1,6 +1,6 @@
 """The rules that every experiment follows. Each one takes its name, and raises `Broken` with what is wrong.
 
-They ask the experiment at its size `smoke`, through the command itself.
+They run the experiment at its size `smoke`, through the command itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def has_every_size(name: str) -> None:
 
 
 def answers_its_question(name: str) -> None:
-    """It ends well, every claim has a verdict, and there is a table or a figure, which can be read."""
+    """It succeeds, every claim has a verdict, and there is a table or a figure, which can be read."""
     files = first_answer(name) if pace.is_fast() else trial(name).first
     told = json.loads(files["claims.json"])
     for claim in told["guards"] + told["claims"]:
@@ -62,7 +62,7 @@ def runs_nothing_when_asked_again(name: str) -> None:
 
 
 def answers_the_same_after_an_interruption(name: str) -> None:
-    """Of half of its records and points it goes on, and what it tells in the end is what they alone say.
+    """It continues from half of its records and points, and its final answer depends on records and points alone.
 
     Times differ from run to run, so the answer is compared with one that is read from the same records and points.
     """
@@ -78,7 +78,7 @@ def require_same(one: Files, other: Files, which: str) -> None:
 
 @dataclass
 class Trial:
-    """What an experiment leaves when it is asked, asked again, and asked after an interruption."""
+    """What an experiment leaves when it is run, run again, and run after an interruption."""
 
     first: Files
     second: Files
@@ -90,11 +90,11 @@ class Trial:
 
 @cache
 def trial(name: str) -> Trial:
-    """Ask an experiment four times.
+    """Run an experiment four times.
 
     Raises:
         DataMissing: its data are not on this machine.
-        Broken: it ends badly.
+        Broken: it fails.
     """
     with TemporaryDirectory(prefix="prunebench-") as folder:
         whole, half, copy = (Path(folder) / part for part in ("whole", "half", "copy"))
@@ -109,13 +109,13 @@ def trial(name: str) -> Trial:
 
 
 def first_answer(name: str) -> Files:
-    """What an experiment tells when it is asked once. Raises as `trial` does."""
+    """The answer of an experiment that is run once. Raises what `trial` does."""
     with TemporaryDirectory(prefix="prunebench-") as folder:
         return ask(name, Path(folder))
 
 
 def ask(name: str, results: Path) -> Files:
-    """Ask an experiment by the command, and return the files of its answer."""
+    """Run an experiment by the command, and return the files of its answer."""
     command = [sys.executable, "-m", "benchmark", "experiment", name, "--size", "smoke", "--results", str(results)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     last = ended.stderr.strip().splitlines()[-1:] or ["it says nothing"]
@@ -150,7 +150,7 @@ def age(file: Path) -> Any:
 
 
 def forget_answers(results: Path) -> None:
-    """Remove what was told, not what it rests on."""
+    """Remove the answers, but not the records and points that they are based on."""
     for file in (results / "experiments").rglob("*"):
         if file.is_file():
             file.unlink()

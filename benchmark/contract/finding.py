@@ -13,10 +13,10 @@ Case = TypeVar("Case")
 
 
 class Broken(AssertionError):
-    """A plug-in breaks a rule of the contract; the text says how, and notes (PEP 678, pytest shows them) say the rest.
+    """A plug-in breaks a rule of the contract; the text says how, and notes (PEP 678, shown by pytest) say the rest.
 
     Args:
-        notes: other cases that break the rule, how to see it again, and what to do.
+        notes: other cases that break the rule, how to reproduce it, and what to do.
     """
 
     def __init__(self, problem: str, *notes: str) -> None:
@@ -33,7 +33,7 @@ class Finding:
         rule: its name in words.
         problem: what is wrong; empty if nothing is.
         idle: why the rule does not apply; empty if it does.
-        notes: of what is wrong: other cases, how to see it again, what to do.
+        notes: about what is wrong: other cases, how to reproduce it, what to do.
     """
 
     rule: str
@@ -57,7 +57,7 @@ def require_each(cases: Iterable[Case], rule: Callable[[Case], None]) -> None:
     """Try a rule on every case, the smallest first.
 
     Raises:
-        Broken: that of the first case which breaks it; what others say besides is among its notes.
+        Broken: for the first case that breaks the rule; the other cases are in its notes.
     """
     problems: list[Broken] = []
     for case in cases:

@@ -1,4 +1,4 @@
-"""How much of the contract is tried: all of it, or what takes seconds (`bench check --fast`)."""
+"""How much of the contract is tested: all of it, or what takes seconds (`bench check --fast`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _fast = ContextVar("fast", default=False)
 
 @contextmanager
 def hurried(fast: bool = True) -> Iterator[None]:
-    """Rules that are called within try less, if `fast`."""
+    """If `fast`, rules that are called within this context test less."""
     token = _fast.set(fast)
     try:
         yield
@@ -26,5 +26,5 @@ def is_fast() -> bool:
 
 
 def budget() -> Literal["smoke", "full"]:
-    """The recipe of the toy tasks that methods are tried under."""
+    """The budget of the toy tasks that methods are tried with."""
     return "smoke" if is_fast() else "full"

@@ -55,7 +55,7 @@ def has_every_budget(name: str) -> None:
 def splits_do_not_overlap(name: str) -> None:
     """Train, validation and test have no examples in common, and are the same on every load.
 
-    Examples are compared one by one if they are tensors; of other data only the digests are compared.
+    Examples are compared one by one if they are tensors; for other data only the digests are compared.
     """
     task = registry.task(name)
     folder = DataFolders().locate(name, task.source)
@@ -85,7 +85,7 @@ def _do_not_overlap(one: Data, other: Data, names: str) -> None:
 
 
 def _rows(data: Data) -> list[Hashable]:
-    """What tells the examples of data apart; empty for data that do not say."""
+    """What distinguishes the examples of data; empty for data without such information."""
     if isinstance(data, TensorData):
         return [row.tobytes() for row in bytes_of(data.inputs.cpu()).view(len(data), -1).numpy()]
     return [*data.digests()] if isinstance(data, DatasetData) else []
@@ -95,7 +95,7 @@ CARVE = "carve(data, size, seed=1) takes a split out of another one, the same fo
 
 
 def comes_trained(task: Task, model: str) -> bool:
-    """Whether the task has a trained network of this model, be its file here or not."""
+    """Whether the task has a trained network of this model, whether or not its file is here."""
     try:
         return task.pretrained is not None and bool(task.pretrained(model, DataFolders().cache))
     except DataMissing:
@@ -107,7 +107,7 @@ def comes_trained(task: Task, model: str) -> bool:
 def starts_fit(name: str) -> None:
     """Every trained network that the task comes with, and that is here, is the same on every load and fits its model.
 
-    What does not fit may be a head of other classes. Every parameter that is taken is finite.
+    Tensors that do not fit are allowed, such as a head for other classes. Every parameter that is taken is finite.
     """
     task, roots = registry.task(name), DataFolders().roots
     for model in task.models:
@@ -130,7 +130,7 @@ def _fits(task: Task, model: str, given: dict[str, Tensor]) -> None:
 def models_can_be_pruned(name: str) -> None:
     """Every model is determined by its seed, and every prunable tensor is a matrix or more and gets a gradient.
 
-    A model that comes trained may be the same for every seed.
+    A pretrained model may be the same for every seed.
     """
     task = registry.task(name)
     batch = task.data(DataFolders().locate(name, task.source)).train.batch(torch.arange(2))
@@ -168,7 +168,7 @@ NAMED = "Task.prunable returns names of network.named_parameters(); by default t
 def networks_train(name: str) -> None:
     """Every network is pruned to the task's sparsity and trained for three steps of small batches: none diverges.
 
-    In haste, the first one. `trains_and_measures` trains that one for longer, and measures it.
+    With `--fast`, only the first one. `trains_and_measures` trains that one for longer, and measures it.
     """
     task = registry.task(name)
     splits = task.data(DataFolders().locate(name, task.source))

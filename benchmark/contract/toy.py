@@ -1,7 +1,7 @@
 """The toy task that the contract is tested on: two hundred training points, small networks, a tenth of a second.
 
 Its networks have what pruners tend to get wrong: batch norm and its statistics, dropout and its random numbers, biases,
-convolutions, residual connections, and numbers of input channels that not every pattern divides. It is on no
+convolutions, residual connections, and numbers of input channels that some patterns do not divide. It is on no
 leaderboard.
 """
 

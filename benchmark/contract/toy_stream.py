@@ -1,4 +1,4 @@
-"""The toy task for methods that learn part after part: a hundred points in each of three parts, two classes each."""
+"""The toy task for methods that learn part by part: a hundred points in each of three parts, two classes each."""
 
 from __future__ import annotations
 

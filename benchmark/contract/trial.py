@@ -36,7 +36,7 @@ from benchmark.training.run_state import RunState
 from benchmark.training.task import Task
 
 SOURCE = "0" * 64
-"""The key of the record that methods are told to take masks of; see `Largest`."""
+"""The key of the record whose masks methods are told to use; see `Largest`."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def record(
 
     Args:
         pattern: the method's only one by default, and otherwise the global one.
-        budget: by default `full`, or what `bench check --fast` takes.
+        budget: by default `full`, or the one that `bench check --fast` uses.
     """
     return answer(question(name, pattern, sparsity, model, budget, **options))
 

@@ -9,12 +9,12 @@ from benchmark.data.splits import Data, NotData, Splits
 
 
 def checked(splits: Splits) -> Splits:
-    """The same splits, of which the examples can be used.
+    """The same splits, after a check that their examples can be used.
 
     Raises:
-        NotData: they are no `Splits`.
-        ValueError: examples are not finite, labels are negative, there is a single class to learn, or validation or
-            test have classes beyond those of training.
+        NotData: they are not `Splits`.
+        ValueError: examples are not finite, labels are negative, there is only one class to learn, or validation or
+            test have classes that training lacks.
     """
     if not isinstance(splits, Splits):
         raise NotData(f"the data of a task are Splits(train, validation, test), not a {type(splits).__name__}")

@@ -1,4 +1,4 @@
-"""Compares the files of a data set with the checksums that are known of them."""
+"""Compares the files of a data set with their known checksums."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def matches(file: Path, digest: str) -> bool:
 
 
 def matches_as_before(file: Path, digest: str) -> bool:
-    """`matches`, but a file that did once is not read again while its size, times and inode stay the same.
+    """Like `matches`, but a file that matched once is not read again while its size, times and inode stay the same.
 
     What matched is noted in the folder `checked` of the user's cache, in an empty file per file.
     """
@@ -61,5 +61,5 @@ def file_states(source: DataSource, folder: Path, compare: Callable[[Path, str],
 
 
 def present(path: Path) -> bool:
-    """Whether there is a file or folder, and no pipe or device, whose reader might wait forever."""
+    """Whether there is a file or folder, and not a pipe or device, whose reader might wait forever."""
     return path.is_file() or path.is_dir()

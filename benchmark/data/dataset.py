@@ -1,4 +1,4 @@
-"""Data sets of torch, `Dataset` and `DataLoader`, as `Data`: read by index, kept in memory where they fit."""
+"""Data sets of torch, `Dataset` and `DataLoader`, as `Data`: read by index, kept in memory if they fit."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from benchmark.data.tensors import bytes_of
 from benchmark.errors import Inapplicable, one_line
 
 Collate = Callable[[list[Any]], Batch]
-"""From a list of examples to a batch."""
+"""A function from a list of examples to a batch."""
 
 CPU = torch.device("cpu")
 
 SAMPLE = 64
-"""So many examples of a data set that is not kept in memory stand for all of them in its digest."""
+"""The number of examples that stand for all in the digest of a data set that is not kept in memory."""
 
 
 class Examples(Protocol):
-    """What a `torch.utils.data.Dataset` with a length is."""
+    """The interface of a `torch.utils.data.Dataset` with a length."""
 
     def __len__(self) -> int: ...
 
@@ -35,22 +35,24 @@ class Examples(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class DatasetData(Graphless):
-    """Examples of a `torch.utils.data.Dataset`, or of the one in a `DataLoader`, of whatever structure.
+    """Examples of a `torch.utils.data.Dataset`, or of the one in a `DataLoader`, of any structure.
 
-    Order and batch size are those of the recipe, given by the seed of a run; those of a loader are not used. An example
-    has to be the same each time it is read: random augmentation belongs into `Recipe.augment`.
+    The recipe sets the batch size, and the seed of a run the order; those of a loader are not used. An example has to
+    be the same each time it is read: random augmentation belongs in `Recipe.augment`.
 
     Args:
-        dataset: anything with `len(dataset)` and `dataset[number]`; of a `DataLoader`, its `dataset` and `collate_fn`.
-        collate: from a list of examples to a batch: pads what differs in length, for example. By default torch's
-            `default_collate`, with 64-bit floats as float32.
-        target: where an example, a tuple or a dictionary, has its target; by default the last of a tuple, and `labels`
-            or `label` of a dictionary.
-        memory: bytes up to which all examples are read once and kept; larger data are read anew for each batch.
-        device: where batches are wanted; what is kept and alike lies there, too.
+        dataset: anything with `len(dataset)` and `dataset[number]`; for a `DataLoader`, its `dataset` and `collate_fn`
+            are used.
+        collate: a function from a list of examples to a batch: it pads examples of different lengths, for example. By
+            default torch's `default_collate`, with 64-bit floats as float32.
+        target: which entry of an example, a tuple or a dictionary, is its target; by default the last one of a tuple,
+            and `labels` or `label` of a dictionary.
+        memory: the number of bytes up to which all examples are read once and kept; larger data are read anew for each
+            batch.
+        device: where batches are wanted. Examples that are kept and have the same shape are stored there, too.
 
     Raises:
-        NotData: the data set has no length, or is not read by number; later, its examples make no batch.
+        NotData: the data set has no length, or cannot be read by number; later, its examples cannot form a batch.
     """
 
     dataset: Any
@@ -85,19 +87,19 @@ class DatasetData(Graphless):
 
     @cached_property
     def _stacked(self) -> Batch | None:
-        """All examples as one batch on the device, where they are kept and alike; None where they are not."""
+        """All examples as one batch on the device, if they are kept and have the same shape; otherwise None."""
         if self.collate or not self.kept:
             return None
         try:
             whole = default_batch(self.dataset)
-        except NotData:  # of different lengths, or of no numbers: told when a batch of them is read
+        except NotData:  # of different lengths, or not numbers: reported when a batch of them is read
             return None
         tensors = all(isinstance(leaf, Tensor) and len(leaf) == len(self) for leaf in leaves_of(whole))
         return moved(whole, self.device) if tensors else None
 
     @property
     def index_device(self) -> torch.device:
-        """Where an index is looked up."""
+        """The device on which an index is looked up."""
         return CPU if self._stacked is None else self.device
 
     def batch(self, index: Tensor) -> Batch:
@@ -128,7 +130,7 @@ class DatasetData(Graphless):
 
     @cached_property
     def _place(self) -> int | str:
-        """Where examples have their target. Raises Inapplicable if they do not say."""
+        """Which entry of an example is its target. Raises Inapplicable if this cannot be told."""
         first = self.dataset[0]
         if self.target is not None:
             return self.target
@@ -151,7 +153,7 @@ class DatasetData(Graphless):
         return torch.stack(targets).long() if single else None
 
     def digests(self) -> list[str]:
-        """SHA-256 of each example; of data that are not kept, of some that are spread over all."""
+        """SHA-256 of each example; if the data are not kept, of some examples that are evenly spread."""
         numbers = range(len(self)) if self.kept else spread(len(self), SAMPLE)
         return [hashlib.sha256(b"".join(content(self.dataset[number]))).hexdigest() for number in numbers]
 
@@ -161,7 +163,7 @@ class DatasetData(Graphless):
 
 
 class Chosen:
-    """Some examples of a data set, by number, read when they are asked for."""
+    """Some examples of a data set, by number, read on access."""
 
     def __init__(self, dataset: Examples, numbers: Sequence[int]) -> None:
         self._dataset, self._numbers = dataset, numbers
@@ -174,7 +176,7 @@ class Chosen:
 
 
 class Relabelled:
-    """Examples of a data set, each with the target of another, read when they are asked for."""
+    """Examples of a data set, each with the target of another, read on access."""
 
     def __init__(self, dataset: Examples, order: Sequence[int], place: int | str) -> None:
         self._dataset, self._order, self._place = dataset, order, place
@@ -198,7 +200,7 @@ def default_batch(examples: list[Any]) -> Batch:
     """Torch's `default_collate`, with 64-bit floats, which Python and numpy have, as the float32 of networks.
 
     Raises:
-        NotData: examples differ in their shape, or hold something else than numbers, texts and tensors.
+        NotData: examples differ in shape, or have something other than numbers, strings and tensors.
     """
     try:
         batch = default_collate(examples)
@@ -209,7 +211,7 @@ def default_batch(examples: list[Any]) -> Batch:
 
 
 def mapped(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """A batch with its tensors changed, in dictionaries, lists and tuples; what is no tensor stays as it is."""
+    """A batch with its tensors changed, in dictionaries, lists and tuples; anything else stays as it is."""
     if isinstance(batch, Tensor):
         return change(batch)
     if isinstance(batch, Mapping):
@@ -226,7 +228,7 @@ def moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def leaves_of(value: Any) -> Iterator[Any]:
-    """What an example or a batch is made of, in order; dictionaries in the order of their keys."""
+    """The leaves of an example or a batch, in order; dictionaries in the order of their keys."""
     if isinstance(value, Mapping):
         for name in sorted(value, key=str):
             yield from leaves_of(value[name])
@@ -238,7 +240,7 @@ def leaves_of(value: Any) -> Iterator[Any]:
 
 
 def is_finite(leaf: Any) -> bool:
-    """Whether numbers are finite; what is no number is."""
+    """Whether numbers are finite; True for anything that is not a number."""
     try:
         return bool(torch.as_tensor(leaf).isfinite().all())
     except (TypeError, ValueError, RuntimeError):
@@ -246,7 +248,7 @@ def is_finite(leaf: Any) -> bool:
 
 
 def content(example: Any) -> Iterator[bytes]:
-    """The bytes that tell an example from others: of tensors, arrays and images, and the text of all else."""
+    """The bytes that distinguish an example: those of tensors, arrays and images, and the text of anything else."""
     for leaf in leaves_of(example):
         if isinstance(leaf, Tensor):
             yield f"ndarray {str(leaf.dtype).removeprefix('torch.')} {tuple(leaf.shape)}".encode()
@@ -262,5 +264,5 @@ def size_of(example: Any) -> int:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly spread."""
+    """At most this many numbers below `count`, evenly spread."""
     return [number * count // min(count, most) for number in range(min(count, most))]

@@ -29,7 +29,7 @@ NOTHING_LEFT = 416
 """HTTP status: the part that was asked for is empty, because the file has been downloaded completely."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes downloaded so far, and the bytes in total; None if the server does not say."""
+"""Called with a file's name, the bytes downloaded so far, and the total bytes, None if the server does not tell."""
 
 
 def obtain(
@@ -69,7 +69,7 @@ def obtain(
 
 
 def _fill(source: DataSource, workshop: Path, origin: str, progress: Progress) -> None:
-    """Copy or download the task's files into the folder `workshop`, which may hold other files afterwards, too."""
+    """Copy or download the task's files into the folder `workshop`, which may contain other files afterwards, too."""
     copy = Path(origin)
     if origin and not copy.is_dir() and "://" not in origin:
         raise DataMissing(f"there is no folder {origin}, and an address begins with https:// or the like")

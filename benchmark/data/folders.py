@@ -41,7 +41,7 @@ class DataFolders:
 
         Raises:
             DataMissing: the data set is in no folder and cannot be downloaded, or it cannot be read.
-            PluginError: the task gives no data that can be used.
+            PluginError: the task returns no usable data.
             UsageError: an option of the task does not fit its data.
         """
         folder = self.locate(name, source)
@@ -59,7 +59,7 @@ class DataFolders:
         """The folder that holds a data set. One that is in no folder is downloaded into the cache.
 
         Raises:
-            DataMissing: the data set is in no folder and cannot be downloaded, or a file has not its known checksum.
+            DataMissing: the data set is in no folder and cannot be downloaded, or a file differs from its checksum.
         """
         if folder := self.holding(source):
             self._check(name, source, folder)
@@ -95,12 +95,12 @@ def corrupt_files(source: DataSource, folder: Path) -> list[str]:
 
 
 def reason(error: Exception) -> str:
-    """Why data cannot be read, on one line. The messages of a plain ValueError need no type before them."""
+    """Why data cannot be read, on one line. The message of a plain ValueError is given without its type."""
     return one_line(error) if type(error) is ValueError else f"{type(error).__name__}: {one_line(error)}"
 
 
 def _some(files: Sequence[str]) -> str:
-    """The names of at most eight files, and the number of the others."""
+    """The names of at most eight files, and how many more there are."""
     return ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
 
 

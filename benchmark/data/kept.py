@@ -1,4 +1,4 @@
-"""What takes long to make from files is made once, and kept in the user's cache."""
+"""Keeps what takes long to compute from files in the user's cache."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmark.files import own, user_cache, write
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
-    """What `make` gives: tensors, numbers, text and containers. From the cache, if it was made under this name before.
+    """What `make` returns: tensors, numbers, text and containers. Read from the cache if this name is already there.
 
-    A file of the cache that is damaged, or that others can write, is not read; one that cannot be written is left out.
+    A cache file that is damaged, or that other users can write to, is not read; one that cannot be written is skipped.
 
     Args:
-        name: `<folder>/<file>`, of which the file names all that the values depend on, by a digest.
+        name: `<folder>/<file>`; the file's name has to identify, by a digest, everything that the values depend on.
     """
     cached = user_cache() / f"{name}.pt"
     with suppress(OSError, ValueError), cached.open("rb") as file:

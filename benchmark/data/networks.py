@@ -1,4 +1,4 @@
-"""Reads the tensors of trained networks from files: safetensors, and state dicts of torch. Nothing in them is run."""
+"""Reads the tensors of trained networks from files: safetensors and torch state dicts. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
-"""What the names of files of networks end with."""
+"""The suffixes of files with networks."""
 
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 """The entries of a checkpoint under which training programs put the state dict."""
@@ -20,10 +20,10 @@ def read_network(content: bytes, name: str) -> dict[str, Tensor]:
     """The tensors of a network by name, from the bytes of a file.
 
     Args:
-        name: of the file. Its ending says whether it is safetensors, or of `torch.save`.
+        name: the name of the file. Its suffix says whether it is safetensors, or was written by `torch.save`.
 
     Raises:
-        ValueError: there are no tensors in it, or what would have to be run.
+        ValueError: there are no tensors in it, or there is something that would have to be executed.
     """
     if name.endswith(".safetensors"):
         try:

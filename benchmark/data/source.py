@@ -1,4 +1,4 @@
-"""Describes the source of a task's data: the files that they are read from, and where to download these."""
+"""Describes the source of a task's data: the files that they are read from, and where to download the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DataSource:
 
     Args:
         load: reads the splits from the folder that holds `files`.
-        files: the files or folders that `load` reads, relative to that folder; empty for data within the code.
+        files: the files or folders that `load` reads, relative to that folder; empty for data that need no files.
         fetch: downloads the files into a folder, or unpacks them there from `downloads`; None if users have to get the
             files themselves.
         downloads: the files that `fetch` unpacks. They are downloaded before `fetch` is called.

@@ -22,9 +22,10 @@ class Data(Protocol):
     a run reads its splits. A method `select(index)`, which returns the examples at `index`, int64 [b], as data of their
     own, lets the option `examples` of every task take a part of the training split.
 
-    Data whose `batch` does the same work on the device for every index of a length, without waiting for the device, may
-    say so in the attribute `replayable`. A recorded step then reads its batch itself. Data that come from elsewhere may
-    have a method `ahead(index)`. A training calls it with the index of its next batch, which they can begin to read.
+    Data whose `batch` does the same work on the device for every index of the same length, without waiting for the
+    device, may say so in the attribute `replayable`. A recorded step then reads its batch itself. Data that are not in
+    memory may have a method `ahead(index)`. Training calls it with the index of its next batch, which the data can
+    begin to read.
     """
 
     def __len__(self) -> int:
@@ -81,7 +82,7 @@ class Graphless:
 
 
 class NotData(PluginError, TypeError):
-    """What a task gives as a split cannot be read by index."""
+    """Something that a task returns as a split cannot be read by index."""
 
 
 class Splits:

@@ -1,4 +1,4 @@
-"""Data sets that are two tensors in memory, inputs and targets, and the validation split that is taken from them."""
+"""Data sets that are two tensors in memory, inputs and targets, and the validation split that is carved from them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class TensorData(Graphless):
     Args:
         inputs: [n, ...], as they are stored (uint8 pixels, for example).
         targets: [n] or [n, ...]; classes if they are integers [n].
-        transform: from a batch of stored inputs to the input of the model; by default `as_numbers`.
+        transform: a function from a batch of stored inputs to the input of the model; by default `as_numbers`.
 
     Raises:
-        TypeError: inputs or targets are no tensors.
-        ValueError: there are not as many inputs as targets.
+        TypeError: inputs or targets are not tensors.
+        ValueError: the numbers of inputs and targets differ.
     """
 
     inputs: Tensor
@@ -91,7 +91,7 @@ class TensorData(Graphless):
 
 
 def bytes_of(tensor: Tensor) -> Tensor:
-    """The bytes of a tensor of any type, uint8 [n], which are not copied where they lie in a row."""
+    """The bytes of a tensor of any type, uint8 [n]; not copied if the tensor is contiguous."""
     return tensor.detach().contiguous().view(-1).view(torch.uint8)
 
 
@@ -107,7 +107,7 @@ def carve(data: TensorData, size: int, seed: int = 0) -> tuple[TensorData, Tenso
     """Split data into train and validation: `size` examples, the same for all runs, become validation.
 
     Args:
-        seed: of the draw; it is not the seed of a run.
+        seed: the seed of the random choice; it is not the seed of a run.
     """
     train, validation = carved(len(data), size, seed)
     return data.select(train), data.select(validation)

@@ -1,4 +1,4 @@
-"""Reads pickles and torch files of data sets without running what they name: numbers, arrays and containers only.
+"""Reads pickles and torch files of data sets without executing what they name: numbers, arrays and containers only.
 
 A pickle is a program, and `pickle.load` runs it. Here every name in a pickle stands for a function or class of this
 module that checks what it is given, and any other name is refused. Array types with objects inside are refused, too,
@@ -30,7 +30,7 @@ def read_pickle(file: Path, encoding: str = "ASCII") -> Any:
     """The content of a pickle of numbers, text, containers, numpy arrays, scipy's `csr_matrix` and torch tensors.
 
     Args:
-        encoding: of text in pickles of Python 2; `latin1` for those that hold arrays.
+        encoding: the encoding of text in Python 2 pickles; `latin1` for those with arrays.
 
     Raises:
         ValueError: the file names something else, which is not loaded, or it is damaged.
@@ -48,7 +48,7 @@ def read_tensors(file: Path | io.BytesIO, named: str = "") -> Any:
     """The content of a file of `torch.save`: tensors, numbers, text and containers, on the CPU.
 
     Args:
-        named: what errors call it; by default its path.
+        named: the file's name in error messages; by default its path.
 
     Raises:
         ValueError: the file holds something else, which is not loaded, or it is damaged.
@@ -87,7 +87,7 @@ ALLOWED = "data are read from files of numbers, arrays, tensors, text and contai
 
 
 class _Refused(Exception):
-    """A pickle names what is not allowed."""
+    """A pickle names something that is not allowed."""
 
 
 class _Restricted(pickle.Unpickler):
@@ -107,7 +107,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def _names() -> dict[tuple[str, str], Any]:
-    """What each allowed name stands for. Made anew for every file, since a pickle can set attributes of classes."""
+    """What each allowed name stands for. Created anew for every file, since a pickle can set attributes of classes."""
     array, kind, rows = (type(base.__name__, (base,), {}) for base in (_Array, _Kind, _Rows))
     known: dict[tuple[str, str], Any] = {
         ("__builtin__", "list"): list,  # as Python 2 calls it
@@ -128,7 +128,7 @@ def _names() -> dict[tuple[str, str], Any]:
 
 
 class _Kind:
-    """In place of `numpy.dtype`: a type of numbers or text, and its byte order."""
+    """Replaces `numpy.dtype`: a type of numbers or text, and its byte order."""
 
     def __init__(self, name: str, *_: Any) -> None:
         if not isinstance(name, str) or not PLAIN.fullmatch(name):

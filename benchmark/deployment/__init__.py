@@ -1,1 +1,1 @@
-"""What zeros are worth where a network is used: its latency, memory and size beside those of its dense parent."""
+"""What zeros are worth when a network is used: its latency, memory and size next to those of its dense parent."""

@@ -21,7 +21,7 @@ from benchmark.training.channel_tracing import arguments, cut
 from benchmark.training.task import Task
 
 AGREES = 1e-4
-"""How far outputs may lie from those of torch, as a share of the largest, or of 1 if that is less."""
+"""How far outputs may lie from those of torch, as a share of the largest one, or of 1 if that is smaller than 1."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Call:
         return values if all(isinstance(value, Tensor) for value in values) else []
 
     def of(self, network: Callable[..., Any]) -> Tensor:
-        """The tensor that a network answers with; the first one if there are several."""
+        """The tensor that a network returns; the first one if there are several."""
         outputs = network(*self.args, **self.named)
         while not isinstance(outputs, Tensor):
             outputs = next(iter(outputs.values() if isinstance(outputs, Mapping) else outputs))
         return outputs
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Call:
-        """The same call of other tensors. All of its arguments have to be some."""
+        """The same call with other tensors. All of its arguments have to be tensors."""
         return Call(tuple(map(change, self.args)), {name: change(value) for name, value in self.named.items()})
 
 
@@ -54,10 +54,10 @@ class Deployed:
     """A network on the CPU, as it is used.
 
     Args:
-        zeros: names of the layers of `network` with weights that are zero, though nothing was cut there.
-        parent: a network of the same task and model that is not pruned. Its weights are drawn: no latency depends on
-            their values.
-        call: the arguments for a batch of so many training examples.
+        zeros: names of the layers of `network` with weights that are zero, although nothing was cut there.
+        parent: a network of the same task and model that is not pruned. Its weights are random, since latency does not
+            depend on their values.
+        call: returns the arguments for a batch of the given number of training examples.
     """
 
     network: nn.Module
@@ -79,11 +79,11 @@ def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train
     """A masked network as it is used.
 
     Args:
-        train: examples of it are what the network is called with.
+        train: the network is called with examples of this split.
         channels: whether the channels that the masks prune are cut out.
 
     Raises:
-        VerificationFailed: without them the network answers otherwise than with zeros.
+        VerificationFailed: without them the network has other outputs than with zeros.
     """
     network = deepcopy(model).cpu().eval()
     zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]

@@ -18,11 +18,11 @@ from benchmark.sweep.again import Network
 from benchmark.training.state import tensors
 
 SIZES = (1, 5)
-"""Batches with which a file is compared with its network."""
+"""Sizes of the batches on which a file is compared with its network."""
 
 
 def write_safetensors(folder: Path, trained: Network, network: Deployed) -> None:
-    """Write weights.safetensors and masks.safetensors; of the pattern `channels`, smaller.safetensors, too."""
+    """Write weights.safetensors and masks.safetensors; with the pattern `channels`, smaller.safetensors, too."""
     whole = {name: value.contiguous() for name, value in tensors(trained.model).items()}
     save_file(whole, folder / "weights.safetensors")
     save_file({name: mask.contiguous() for name, mask in trained.masks.items()}, folder / "masks.safetensors")
@@ -32,7 +32,7 @@ def write_safetensors(folder: Path, trained: Network, network: Deployed) -> None
 
 
 def write_onnx(folder: Path, trained: Network, network: Deployed) -> None:
-    """Write network.onnx. Raises VerificationFailed if onnxruntime answers otherwise with it than torch."""
+    """Write network.onnx. Raises VerificationFailed if its outputs in onnxruntime differ from those of torch."""
     content = onnx_bytes(program(network.network, network.call))
     runs = session(content, threads=1)
     for size in SIZES:
@@ -42,18 +42,18 @@ def write_onnx(folder: Path, trained: Network, network: Deployed) -> None:
 
 
 def write_torch(folder: Path, trained: Network, network: Deployed) -> None:
-    """Write network.pt2, which `torch.export.load` reads. Raises VerificationFailed if it answers otherwise."""
+    """Write network.pt2, which `torch.export.load` reads. Raises VerificationFailed if its outputs differ."""
     _write_program(folder / "network.pt2", network.network, network)
 
 
 def write_two_of_four(folder: Path, network: Deployed) -> str:
-    """Write network-2-4.pt2, in float16 for a GPU, with layers that sparse tensor cores take; if there are some.
+    """Write network-2-4.pt2, in float16 for a GPU, if there are layers that sparse tensor cores support.
 
     Returns:
         Why it could not be written here; else empty.
 
     Raises:
-        VerificationFailed: it answers otherwise than the network, within `gpu.AGREES`.
+        VerificationFailed: its outputs differ from the network's by more than `gpu.AGREES`.
     """
     if not gpu.two_of_four(network.network, network.zeros):
         return ""
@@ -74,7 +74,7 @@ def _write_program(
     given: Callable[[Call], Call] = lambda call: call,
     agrees: float = AGREES,
 ) -> None:
-    """Write a module as a program, which has to answer as the network does."""
+    """Write a module as a program, whose outputs have to be those of the network."""
     torch.export.save(program(module, lambda size: given(network.call(size))), file)
     with quiet():
         loaded = torch.export.load(file).module()
@@ -91,14 +91,14 @@ FORMATS: Mapping[str, Callable[[Path, Network, Deployed], None]] = {
 
 
 def write_network(folder: Path, trained: Network, formats: list[str]) -> str:
-    """Write a network in formats.
+    """Write a network in several formats.
 
     Returns:
         What could not be written on this machine, and why; else empty.
 
     Raises:
-        PluginError: the network cannot be written in one of them, or its packages are not installed.
-        VerificationFailed: what was written answers otherwise than the network.
+        PluginError: the network cannot be written in one of them, or the packages for it are not installed.
+        VerificationFailed: the outputs of what was written differ from the network's.
     """
     network = deployed(trained)
     with torch.no_grad():

@@ -17,17 +17,17 @@ AGREES = 1e-2
 """As `benchmark.deployment.deployed.AGREES`, for outputs in float16, whose numbers have 11 bits."""
 
 OUTPUTS, INPUTS = 32, 64
-"""What the sizes of a float16 weight have to be multiples of, in either library that torch may have been built with: of
-CUTLASS these, of cuSPARSELt 16 and 16 (`_DTYPE_SHAPE_CONSTRAINTS` in torch/sparse/semi_structured.py)."""
+"""What the sizes of a float16 weight have to be multiples of, whichever library torch was built with: these for
+CUTLASS, 16 and 16 for cuSPARSELt (`_DTYPE_SHAPE_CONSTRAINTS` in torch/sparse/semi_structured.py)."""
 
 
 def without_gpu() -> str:
-    """Why nothing runs on a GPU here; empty if it does."""
+    """Why nothing can run on a GPU here; empty if it can."""
     return "" if torch.cuda.is_available() else "torch finds no CUDA device here"
 
 
 def without_sparse_cores() -> str:
-    """Why nothing runs on sparse tensor cores here; empty if it does."""
+    """Why nothing can run on sparse tensor cores here; empty if it can."""
     if reason := without_gpu():
         return reason
     major, minor = torch.cuda.get_device_capability(DEVICE)
@@ -38,10 +38,10 @@ def without_sparse_cores() -> str:
 
 
 def two_of_four(network: nn.Module, names: Collection[str]) -> list[str]:
-    """Those of these layers that sparse tensor cores take.
+    """The layers, out of these, that sparse tensor cores support.
 
-    They are linear layers that keep at most two of every four weights that lie one after the other in an output's row,
-    with sizes that are multiples of `OUTPUTS` and `INPUTS`.
+    They are linear layers that keep at most two of every four consecutive weights in an output's row, with sizes that
+    are multiples of `OUTPUTS` and `INPUTS`.
     """
     return [name for name in names if _fits(network.get_submodule(name))]
 
@@ -59,7 +59,7 @@ def halved(network: nn.Module) -> nn.Module:
 
 
 def packed(network: nn.Module, names: Collection[str]) -> nn.Module:
-    """The same, in which those of these layers that sparse tensor cores take store two of every four weights.
+    """The same network, in which the layers that sparse tensor cores support store two of every four weights.
 
     Source: `torch.sparse.to_sparse_semi_structured`.
     """
@@ -74,12 +74,12 @@ def packed(network: nn.Module, names: Collection[str]) -> nn.Module:
 
 
 def given(call: Call) -> Call:
-    """A call with its tensors on the GPU, those of floating point in float16."""
+    """A call with its tensors on the GPU, floating-point ones in float16."""
     return call.mapped(lambda value: value.to(DEVICE, torch.float16 if value.is_floating_point() else None))
 
 
 def answering(network: nn.Module, threads: int) -> Callable[[Call], Tensor]:
-    """What answers on the GPU, and waits until it has; with so many threads of the processor."""
+    """A function that computes outputs on the GPU and waits for them, with this many processor threads."""
     torch.set_num_threads(threads)
 
     def answer(call: Call) -> Tensor:

@@ -1,4 +1,4 @@
-"""Measures a pruned network beside its dense parent, in several runtimes and for several sizes of batches."""
+"""Measures a pruned network next to its dense parent, in several runtimes and for several batch sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmark.results.measured import Measurement
 
 @dataclass(frozen=True, eq=False)
 class _Variant:
-    """A network in a runtime: what is loaded, and what answers."""
+    """A network in a runtime: what is loaded, and the function that computes its outputs."""
 
     name: str
     prepared: Any
@@ -49,7 +49,7 @@ def applicable(network: Deployed) -> dict[str, str]:
 def measure(
     network: Deployed, runtimes: Sequence[str], batches: Sequence[int], threads: int, rounds: int
 ) -> list[Measurement]:
-    """Measure a network in runtimes that are applicable to it. Nothing is measured of one that answers otherwise.
+    """Measure a network in runtimes that are applicable to it. Nothing is measured if its outputs differ in one.
 
     Raises:
         PluginError: a runtime cannot run it after all.
@@ -67,7 +67,7 @@ def measure(
 
 
 def _pairs(network: Deployed, runtimes: Sequence[str], threads: int) -> list[Pair]:
-    """The network in each runtime, with its parent in the runtime that it is measured beside; that is prepared once."""
+    """The network in each runtime, with its parent in the runtime that it is compared with; that is prepared once."""
     beside = {name: RUNTIMES[name].beside or name for name in runtimes}
     parents = {
         name: _variant(name, network.parent, [], network.call, threads) for name in dict.fromkeys(beside.values())

@@ -1,4 +1,4 @@
-"""How much memory a network takes while it answers: in a process of its own, or on a GPU."""
+"""How much memory a network takes while it computes its outputs: in its own process, or on a GPU."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from benchmark.machine import reset_resident_peak, resident_peak
 
 
 def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | None:
-    """Bytes by which the resident memory of a process grows while it loads a network and answers.
+    """Bytes by which the resident memory of a process grows while it loads a network and computes its outputs.
 
-    None where the system does not tell it, or the network cannot be sent to a process. That one is forked from another
-    which has computed nothing; what it imports before does not count.
+    None if the system does not report it, or the network cannot be sent to a process. The process is forked from
+    another one that has computed nothing; what it imports beforehand does not count.
     """
     file = BytesIO()
     try:
@@ -44,7 +44,7 @@ def memory_of(runtime: str, prepared: Any, call: Call, threads: int) -> int | No
 
 
 def memory_on_gpu(prepared: Any, answer: Answer, call: Call) -> int:
-    """Bytes of a network on the GPU, and of all that is allocated there at most while it answers."""
+    """Bytes of a network on the GPU, and the most bytes that are allocated there while it computes its outputs."""
     answer(call)  # libraries allocate their workspace in the first call
     torch.cuda.reset_peak_memory_stats(DEVICE)
     before = torch.cuda.memory_allocated(DEVICE)

@@ -1,4 +1,4 @@
-"""Networks as files: programs of `torch.export`, and ONNX, which is compared with the network that it is of."""
+"""Networks as files: programs of `torch.export`, and ONNX, which is compared with the network that it was made from."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def available() -> bool:
 
 
 SIZES = (2, 3, 16, 64)
-"""Batches that are looked at for dimensions that differ between them, as lengths of texts may; the first is traced."""
+"""Batch sizes that are compared to find dimensions that vary, such as lengths of texts; the first one is traced."""
 
 
 def program(network: nn.Module, call: Callable[[int], Call]) -> Any:
     """The `torch.export.ExportedProgram` of a network, for batches of any size, and of any length where lengths differ.
 
     Args:
-        call: of a batch of so many examples.
+        call: returns the call for a batch of the given number of examples.
 
     Raises:
         Inapplicable: it is called with something other than tensors, or cannot be traced.
@@ -86,9 +86,9 @@ def onnx_bytes(exported: Any) -> bytes:
 
 
 def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor]:
-    """What answers with an ONNX file in onnxruntime on the CPU, with so many threads.
+    """A function that runs an ONNX file in onnxruntime on the CPU, with this many threads.
 
-    It raises PluginError for inputs that it cannot answer.
+    It raises PluginError for inputs that it cannot process.
     """
     import onnxruntime
 

@@ -28,15 +28,15 @@ class Runtime:
     """A way to run networks.
 
     Args:
-        refuses: why it does not run this network here; empty if it does.
-        prepare: makes what is loaded, a module or the bytes of a file, of a network, the names of its layers with
-            zeros, and calls by size of batch. Raises Inapplicable where this runtime cannot run the network after all.
-        load: what answers with that, with so many threads.
-        given: what it is called with, where that is not the call itself.
+        refuses: says why it does not run this network here; empty if it does.
+        prepare: makes what is loaded, a module or the bytes of a file, from a network, the names of its layers with
+            zeros, and calls by batch size. Raises Inapplicable if this runtime cannot run the network after all.
+        load: returns the function that runs what was prepared, with the given number of threads.
+        given: what that function is called with, if it is not the call itself.
         agrees: how far its outputs may lie from those of torch (`AGREES`).
         beside: the runtime of the dense parent, if that is another one.
-        package: that it needs beside torch.
-        on_gpu: whether it runs there.
+        package: the package that it needs in addition to torch.
+        on_gpu: whether it runs on a GPU.
     """
 
     refuses: Callable[[Deployed], str]
@@ -106,11 +106,11 @@ RUNTIMES: Mapping[str, Runtime] = {
         on_gpu=True,
     ),
 }
-"""By name. In `csr` and `2:4`, layers with zeros compute with their nonzero weights alone."""
+"""The runtimes by name. In `csr` and `2:4`, layers with zeros compute with their nonzero weights alone."""
 
 
 def size_of(prepared: nn.Module | bytes) -> int:
-    """Bytes of what is loaded: of a file, or of parameters and buffers, compressed ones with their indices."""
+    """The size of what is loaded, in bytes: a file, or parameters and buffers, compressed ones with their indices."""
     if isinstance(prepared, bytes):
         return len(prepared)
     rows = sum(module.bytes for module in prepared.modules() if isinstance(module, Rows))

@@ -1,4 +1,4 @@
-"""Times functions side by side: in turn, round after round, so that a busy moment of the machine meets them all."""
+"""Times functions side by side: in turn, round after round, so that a busy moment of the machine affects them all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARM_UP = 3
 
 
 def side_by_side(functions: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Seconds that a call of each function takes, a value for each round. Every round begins with another function."""
+    """Seconds per call of each function, one value for each round. Every round begins with another function."""
     calls = [_calls(function) for function in functions]
     seconds: list[list[float]] = [[] for _ in functions]
     for number in range(rounds):
@@ -32,7 +32,7 @@ def middle(values: Sequence[float]) -> Interval:
     """The median of values, and its 95 % interval by order statistics (`scipy.stats.quantile_test`).
 
     Raises:
-        ValueError: there are fewer than six values, which tell no such interval.
+        ValueError: there are fewer than six values, too few for such an interval.
     """
     if len(values) < 6:
         raise ValueError(f"an interval of a median takes six values, got {len(values)}")

@@ -1,4 +1,4 @@
-"""Weights of edges: what an edit may give as `edge_weight`, torch-geometric's name for them."""
+"""Edge weights: what an edit may return as `edge_weight`, torch-geometric's name for them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def edge_weights(data: Any, *, directed: bool = False) -> Tensor | None:
     """The weights of a `torch_geometric.data.Data`, float32 [e], in the order of `edge_index`; None without any.
 
     Raises:
-        ValueError: they are not a positive and finite number for every edge, once, and for no self-loop; or the two
-            directions of an edge do not weigh the same.
+        ValueError: there is not exactly one positive and finite number for every edge, and none for self-loops; or the
+            two directions of an edge have different weights.
     """
     weights, ends = data.get("edge_weight"), data.edge_index.cpu()
     if weights is None:
@@ -38,7 +38,7 @@ def _require_positive(single: Tensor, weights: Tensor) -> None:
 
 
 def _require_single(ends: Tensor) -> None:
-    """Raise ValueError if an edge is there twice, or is a self-loop."""
+    """Raise ValueError if an edge occurs twice, or is a self-loop."""
     loops = ends[0] == ends[1]
     if bool(loops.any()):
         raise ValueError(f"node {ends[0][loops][0]} has a weighted self-loop; drop it, networks add theirs of weight 1")
@@ -47,7 +47,7 @@ def _require_single(ends: Tensor) -> None:
 
 
 def _require_symmetric(ends: Tensor, weights: Tensor) -> None:
-    """Raise ValueError unless the directions of every edge are both there and weigh the same."""
+    """Raise ValueError unless both directions of every edge are there and have the same weight."""
     there, back = _numbers(ends).argsort(), _numbers(ends.flip(0)).argsort()
     if not bool((ends[:, there] == ends.flip(0)[:, back]).all()):
         raise ValueError("an edge is weighted in one direction only, in a graph without directions")

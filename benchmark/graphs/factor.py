@@ -10,7 +10,7 @@ from benchmark.graphs.edges import Floats
 from benchmark.graphs.wiring import Wiring
 
 UPDATES = 32
-"""Edits between two factorisations. With so many, the updates of a solution cost about as much as the solution."""
+"""Edits between two factorisations. At this number, updating a solution costs about as much as computing it."""
 
 
 class Factor:

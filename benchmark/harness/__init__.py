@@ -1,1 +1,1 @@
-"""Answering a cell: prepare its run, call the algorithm, audit the network, and measure it for a record."""
+"""Running a cell: prepare its run, call the algorithm, audit the network, and measure it for a record."""

@@ -1,7 +1,7 @@
-"""Answers one cell in this process: runs its algorithm, then judges what it leaves behind.
+"""Runs one cell in this process: calls its algorithm, then judges what it leaves behind.
 
-`bench run` has a process for each (`benchmark.sweep`); here an algorithm could reach the referee, and the record says
-so. For debugging, for the contract, and for tests.
+`bench run` has a separate process for each of the two (`benchmark.sweep`); here an algorithm could reach the referee,
+and the record says so. For debugging, for the contract, and for tests.
 """
 
 from __future__ import annotations

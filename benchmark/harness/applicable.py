@@ -18,7 +18,7 @@ from benchmark.training.task import Task
 
 
 def require_applicable(algorithm: Method, state: RunState) -> None:
-    """Check that a method that prunes weights has some to prune, in a pattern that they can have.
+    """Check that a method that prunes weights has weights to prune, in a pattern that they can have.
 
     Raises:
         Inapplicable: it cannot be run, with the reason.

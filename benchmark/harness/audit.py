@@ -1,4 +1,4 @@
-"""The audit of a pruned network after its algorithm has returned: pruned weights are zero, and as many as asked."""
+"""The audit of a network after its algorithm has returned: pruned weights are zero, and their number is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State = Mapping[str, Tensor]
 
 
 def audit(state: State, masks: Masks, target: Target, start: State, parameters: Collection[str]) -> list[str]:
-    """Return everything that is wrong with a pruned network, a sentence each; empty if nothing is.
+    """Return everything that is wrong with a pruned network, one sentence each; empty if nothing is.
 
     Args:
         state: the tensors of the network.

@@ -66,7 +66,7 @@ def erk_random(run: Run, subject: Subject) -> None:
 
 
 def reinit(run: Run, subject: Subject) -> None:
-    """Same masks, another draw of the initial weights, the full schedule (Frankle & Carbin, 2019)."""
+    """Same masks, another random initialisation, the full schedule (Frankle & Carbin, 2019)."""
     _start_of(run, subject)
     _train_from(run, run.redraw("another"), run.masks)
 
@@ -111,7 +111,7 @@ def dense_long(run: Run, subject: Subject) -> None:
 
 
 def relayer(run: Run, subject: Subject) -> None:
-    """From a start whose tensors are in the places of others of equal shape.
+    """From a start with tensors of equal shape in each other's places.
 
     The harness has exchanged them (`benchmark.harness.starts.relayered`), so that the method looks for its masks there.
     Chen et al. (2020) keep a ticket's masks: `ticket:of=KEY` with this control.

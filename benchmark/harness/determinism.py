@@ -1,4 +1,4 @@
-"""Settings of the process that answers a cell: deterministic kernels, and a count of all updates of networks."""
+"""Settings of the process that runs a cell: deterministic kernels, and a count of all updates of networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.training.update_hooks import register_update_hook
 
 @contextmanager
 def counted_updates() -> Iterator[list[int]]:
-    """Count the updates of every torch optimizer, the engine's and any other, and sparse ones, in the only entry."""
+    """Yield a list whose only entry counts all updates: those of every torch optimizer, and sparse ones."""
     count = [0]
 
     def add_one(*_: object) -> None:
@@ -29,7 +29,7 @@ def counted_updates() -> Iterator[list[int]]:
 def rounded() -> Iterator[None]:
     """On CUDA, round factors to TF32 in convolutions and not in matrix products, whatever the process was set to.
 
-    These are torch's defaults, set here because a package that is imported may change them; records tell them.
+    These are torch's defaults, set here because an imported package may change them; records contain them.
     """
     kinds: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
     before = [kind.allow_tf32 for kind in kinds]

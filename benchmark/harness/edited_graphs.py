@@ -1,4 +1,4 @@
-"""Edits of graphs that an algorithm has not seen: it gets them without labels, after the run, and returns the edges.
+"""Edits of graphs that an algorithm has not seen: it gets them unlabelled, after the run, and returns the edges.
 
 A graph is sent as tensors by `number/field`: `0/edge_index`, `0/x`, `0/edge_attr`, `0/edge_weight`, `0/num_nodes`.
 """

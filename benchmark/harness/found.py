@@ -1,4 +1,4 @@
-"""Masks of other records, which an algorithm is told to take (`Run.found`)."""
+"""Masks of other records, which an option tells an algorithm to use (`Run.found`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MaskFile:
     """The file with the masks of a record.
 
     Args:
-        digest: of the masks, as the record tells it.
+        digest: the digest of the masks in the record.
     """
 
     path: Path

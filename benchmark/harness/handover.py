@@ -1,4 +1,4 @@
-"""What is left of a run when its algorithm has ended: tensors, counts and notes. The referee works with these alone."""
+"""What a run leaves when its algorithm has ended: tensors, counts and notes. The referee works with these alone."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Graphs = dict[str, Tensor]
 
 
 class Named(BaseModel):
-    """Masks that a run has named on its way through a stream, which it hands over.
+    """Masks that a run has declared on its way through a stream, which it hands over.
 
     Args:
         at: the part that it was in, counted from 0.
-        of: the part that is answered with them, or that has frozen them.
-        digest: of the masks, when they were named.
+        of: the part that they are used on, or that has frozen them.
+        digest: the digest of the masks when they were declared.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,18 +45,18 @@ class Notes(BaseModel):
     Args:
         status: None if the algorithm returned normally.
         error: why it did not.
-        breaches: what was found against it while it ran.
+        breaches: the breaches that were found while it ran.
         log: what its meter counted (`benchmark.training.meter.Tally`).
-        seconds: by the clock of its own process.
-        peak_bytes: in its own process.
-        steps: how steps were trained (`RunState.mode`).
-        remarks: what readers of the record have to know (`RunState.notes`).
-        noted: what the method noted of itself (`Run.note`).
+        seconds: its seconds, by the clock of its own process.
+        peak_bytes: the peak memory of its own process.
+        steps: how steps were computed (`RunState.mode`).
+        remarks: what readers of the record should know (`RunState.notes`).
+        noted: what the method noted about itself (`Run.note`).
         edits: the number of edits of the graphs.
         data: the digest of the training data after the run; empty if they were edited.
-        ever: the share of weights that were ever trained, where pruned ones came back (`TrainedWeights`).
+        ever: the share of weights that were ever trained, if pruned ones were regrown (`TrainedWeights`).
         parts: how many parts of a stream it has gone through; 0 if it has taken all data at once.
-        uses, frozen: the masks that it has named there (`Course`), in their order.
+        uses, frozen: the masks that it has declared there (`Course`), in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -82,7 +82,7 @@ class Notes(BaseModel):
 
     @property
     def rewiring(self) -> Rewiring:
-        """What the edits said about themselves."""
+        """What the edits reported about themselves."""
         return Rewiring(dict(self.rewiring_logs), self.rewiring_asked, self.rewiring_seconds)
 
 
@@ -140,12 +140,12 @@ def grouped(tensors: dict[str, Tensor], groups: Sequence[str]) -> dict[str, dict
 
 
 def pack(tensors: dict[str, Tensor]) -> bytes:
-    """Tensors in the format of safetensors. Each is copied: none shares memory with another in a file."""
+    """Tensors in the format of safetensors. Each is copied, so that none shares memory with another."""
     return safetensors.torch.save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
 
 
 def unpack(content: bytes) -> dict[str, Tensor]:
-    """The tensors in the bytes of `pack`. Raises ValueError if they are none."""
+    """The tensors in the bytes of `pack`. Raises ValueError if the bytes are not in this format."""
     try:
         return safetensors.torch.load(content)
     except safetensors.SafetensorError as error:

@@ -21,7 +21,7 @@ from benchmark.training.task import Task
 
 
 def build(task: Task, model: str, seed: int) -> nn.Module:
-    """A network of the task, with weights drawn from the random stream `init` of the seed.
+    """A network of the task, with initial weights from the random stream `init` of the seed.
 
     Its memory format is channels-last, with which convolutions of oneDNN and cuDNN are faster.
 
@@ -37,11 +37,11 @@ def build(task: Task, model: str, seed: int) -> nn.Module:
 
 
 DRAWN = {Tensor.normal_, Tensor.uniform_}
-"""What initialisers draw with."""
+"""The methods by which initialisers draw random values."""
 
 
 class _NothingDrawn(TorchFunctionMode):
-    """Tensors without values stay as they are: torch would import its compiler to draw none, which takes a second."""
+    """Leaves tensors without values as they are: torch would import its compiler for them, which takes a second."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function in DRAWN and args[0].is_meta:
@@ -51,13 +51,13 @@ class _NothingDrawn(TorchFunctionMode):
 
 @contextmanager
 def without_values() -> Iterator[None]:
-    """Networks that are built inside have shapes, and no values."""
+    """Networks that are built within this context have shapes, but no values."""
     with torch.device("meta"), _NothingDrawn():
         yield
 
 
 def sketch(task: Task, model: str) -> nn.Module | None:
-    """The network for looking at its layers: without values, or with some where that cannot be; None if it fails."""
+    """A network to look at the layers of: without values if that is possible; None if it cannot be built."""
     try:
         with without_values():
             return task.model(model)()
@@ -71,10 +71,10 @@ def sketch(task: Task, model: str) -> nn.Module | None:
 
 @dataclass(frozen=True)
 class Sketched:
-    """The network of cells, sketched when it is asked for.
+    """The network of cells, sketched on demand.
 
     Args:
-        task: with its options; it is loaded then.
+        task: the task with its options; it is loaded on demand, too.
     """
 
     task: Choice

@@ -1,6 +1,6 @@
-"""What a cell begins with: its network, drawn from its seed or from a start, and the target of its masks.
+"""What a cell begins with: its network, initialised from its seed or from a start, and the target of its masks.
 
-Both the process that runs the algorithm and the referee make it, each for itself.
+The process that runs the algorithm and the referee make it independently.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Beginning:
         start: copies of the network's tensors.
         target: the density and the pattern that the algorithm is asked for.
         recipe: how the network is trained.
-        whole: the recipe of the budget, of which a network that comes trained may be given a share.
-        fit: how the tensors of the start fit the network; None if it is drawn.
+        whole: the recipe of the budget, of which an already trained network may get a share.
+        fit: how the tensors of the start fit the network; None without a start.
     """
 
     question: Question
@@ -60,7 +60,7 @@ class Beginning:
 
     @property
     def trained(self) -> bool:
-        """Whether the network comes trained for this task: no parameter is drawn, nor taken from another task."""
+        """Whether the network is already trained for this task: no parameter is random, or taken from another task."""
         start, cell = self.question.start, self.question.cell
         if not start or not self.fit or self.fit.drawn_parameters(self.model):
             return False
@@ -68,7 +68,7 @@ class Beginning:
 
     @property
     def remarks(self) -> list[str]:
-        """What readers of the record have to know of the start."""
+        """What readers of the record should know about the start."""
         drawn = self.fit.drawn_parameters(self.model) if self.fit else []
         return [f"not all of the network is from its start; drawn are {', '.join(drawn)}"] if drawn else []
 

@@ -28,12 +28,12 @@ from benchmark.training.task import Task
 class Unloaded:
     """An algorithm that is not imported before it is called, and what its declaration says.
 
-    The process that runs it reads the data first, and lets go of the test split. The referee never imports it, nor does
-    the process that leads a sweep, if it is from outside.
+    The process that runs it reads the data first, and drops the test split. The referee never imports it; the leading
+    process of a sweep does so only if it is built in.
 
     Args:
-        prunes, needs, keys: as of `Algorithm`.
-        absent: the options that are absent in a cell, with what this means.
+        prunes, needs, keys: as in `Algorithm`.
+        absent: the options that may be absent from a cell, with what their absence means.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Unloaded:
         return Unloaded(algorithm.name, algorithm.prunes, algorithm.needs, algorithm.filled({}), algorithm.keys)
 
     def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options, with those that are absent; see `Algorithm.filled`."""
+        """The options, completed by those that are absent; see `Algorithm.filled`."""
         return {**self.absent, **options}
 
     def __call__(self, run: Run, **options: Any) -> None:
@@ -67,10 +67,10 @@ class Question:
         folder: the folder of the data.
         where: facts for the record's `where` that the cell does not have, such as the origin of the plug-ins.
         sharing: the trainings that the cells of a sweep have in common; None to share none.
-        start: what the network begins with; None for a draw.
-        found: the masks of other records that the algorithm is told to take, by key.
-        processes: how many train the network together.
-        sparse_below: as of `Settings`.
+        start: what the network begins with; None for a random initialisation.
+        found: the masks of other records that options name, by key.
+        processes: the number of processes that train the network together.
+        sparse_below: as in `Settings`.
     """
 
     cell: Cell
@@ -104,16 +104,16 @@ def why_not(algorithm: Method, task: Task) -> str | None:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that are the same for all cells of a sweep.
+    """The settings that all cells of a sweep share.
 
     Args:
         folders: the data folder of each task, by `Cell.setting`.
         sharing: the trainings that cells have in common (`benchmark.training.shared_trainings`).
         starts: the files of starts, by `start_of`.
         found: the masks of records, by key.
-        processes: how many answer one cell together.
+        processes: the number of processes that run one cell together.
         sparse_below: the share of kept weights below which steps are sparse (`benchmark.training.sparse_steps`): 0 for
-            never, 1 for wherever something is pruned; None for where it is faster, if what it takes is installed.
+            never, 1 for whenever something is pruned; None for when it is faster, if what it needs is installed.
     """
 
     folders: dict[str, Path]
@@ -126,12 +126,12 @@ class Settings:
 
 
 def start_of(cell: Cell) -> tuple[str, str, str]:
-    """What the tensors of a start depend on: its name, the task and the model."""
+    """The key of a start, which its tensors depend on: its name, the task and the model."""
     return cell.start, cell.setting, cell.model
 
 
 def sources_of(cell: Cell, algorithm: Method) -> list[str]:
-    """The keys of the records whose masks the algorithm of a cell is told to take."""
+    """The keys of the records whose masks the algorithm of a cell is to use."""
     return [str(cell.options[name]) for name in sorted(algorithm.keys) if cell.options.get(name)]
 
 
@@ -153,7 +153,7 @@ def question(cell: Cell, settings: Settings, algorithm: Method | None = None) ->
 
 
 def with_origins(asked: Question) -> Question:
-    """The question with where its plug-ins come from, digests of code and found masks, and the command that asks it."""
+    """The question with the origins of its plug-ins, digests of code and found masks, and the command that asks it."""
     cell = asked.cell
     kinds: tuple[tuple[catalog.Kind, str], ...] = (("algorithm", cell.algorithm), ("task", cell.task))
     origins = {kind: catalog.origin(kind, name) for kind, name in kinds}

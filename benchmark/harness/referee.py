@@ -44,7 +44,7 @@ from benchmark.training.trainer import profile_of, trainable
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the referee says of a run.
+    """The referee's result for a run.
 
     Args:
         masks: the packed masks of its network; None for a run without a result.
@@ -56,13 +56,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about a run by others than itself.
+    """What others know about a run.
 
     Args:
         refereed: whether it ran in another process than the referee's.
-        confined: whether that process could write in its own folder alone.
-        seconds: that its process took; None to believe it.
-        peak_bytes: of its process; None to believe it.
+        confined: whether that process could write only in its own folder.
+        seconds: the time that its process took; None to believe the run.
+        peak_bytes: the peak memory of its process; None to believe the run.
     """
 
     refereed: bool = False
@@ -72,12 +72,12 @@ class Known:
 
 
 ITSELF = Known()
-"""Of a run that nobody has watched: it is believed what it says."""
+"""For a run that nobody has watched: its own report is believed."""
 
 
 @dataclass(frozen=True)
 class OpenedSplits:
-    """Splits with what takes longer to compute than most networks take to measure.
+    """Splits, with facts about them that take longer to compute than most networks take to measure.
 
     Attributes:
         profiles: the operations of networks on these data, by what they depend on.
@@ -115,9 +115,9 @@ class _Judged:
     """One run before the referee.
 
     Attributes:
-        fields: the fields of its record that are known, whatever comes of it.
+        fields: the fields of its record that are known whatever the outcome.
         tally: what its meter counted, counted again; None if it ended before it began.
-        passed: the stream that it has gone through; None if its task is none.
+        passed: the stream that it has gone through; None if its task is not a stream.
     """
 
     beginning: Beginning
@@ -168,7 +168,7 @@ class _Judged:
         return Verdict(record, pack(arrays(masks)))
 
     def _begun(self) -> dict[str, Tensor]:
-        """What the network began with; zero also where networks that the run has drawn have zeros."""
+        """The initial tensors of the network; also zero where networks that the run has redrawn have zeros."""
         begun, cell = dict(self.beginning.start), self.beginning.question.cell
         for stream in self.tally.redrawn if self.tally else ():
             drawn = tensors(build(self.beginning.question.task, cell.model, stream_seed(cell.seed, stream)))
@@ -176,7 +176,7 @@ class _Judged:
         return begun
 
     def _untrained(self, masks: Masks) -> list[str]:
-        """Weights that have changed in a run that has counted no update, and has not said where they come from."""
+        """Weights that have changed although the run counted no update, and did not say where they come from."""
         notes, start, state = self.handover.notes, self.beginning.start, self.handover.state
         if self.tally is None or self.tally.updates or self.tally.redrawn or notes.remarks:
             return []
@@ -196,7 +196,7 @@ class _Judged:
         return stream_breaches(self.passed, task, model, self.beginning.start)
 
     def _other_data(self) -> list[str]:
-        """Training data that are not those of the task any more. Edits of graphs are compared one by one."""
+        """Training data that are no longer those of the task. Edits of graphs are compared one by one."""
         same = self.handover.notes.edits or self.handover.notes.data == self.opened.digests["train"]
         return [] if same else ["the training data were changed while the algorithm ran"]
 
@@ -252,5 +252,5 @@ class _Judged:
 
 
 def on_device(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Tensors on the devices of the network's own of the same names."""
+    """Tensors, each on the device of the network's own tensor of that name."""
     return {name: state[name].to(value.device) for name, value in tensors(model).items()}

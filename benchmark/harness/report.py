@@ -39,7 +39,7 @@ def provenance_of(beginning: Beginning, digests: dict[str, str]) -> dict[str, An
 
 
 def _start_facts(start: StartFile, fit: Fit) -> dict[str, Any]:
-    """What a record says of its start: which bytes, what was taken of them, and what they cost if that is known."""
+    """What a record says about its start: which bytes, what was taken from them, and their cost if that is known."""
     facts = {"sha256": start.digest, "taken": list(fit.values), "drawn": list(fit.drawn)}
     known = {"cost": dict(start.cost), "remark": start.remark}
     return facts | {name: value for name, value in known.items() if value}
@@ -58,12 +58,12 @@ def measured(
     """Measure a network that has passed its audit, and return its record.
 
     Args:
-        beginning: its network has the tensors that the run has left.
+        beginning: what the cell began with; its network now has the tensors that the run has left.
         train: the training data after the run.
         edited: the validation and the test split with the edits that the run made.
         notes: what the run says about itself.
         fields: the fields of the record that are known already.
-        passed: the stream that it has gone through; None if its task is none.
+        passed: the stream that it has gone through; None if its task is not a stream.
     """
     question, model = beginning.question, beginning.model
     cell, task, device = question.cell, question.task, question.device
@@ -110,7 +110,7 @@ def _performance(
 
 
 def _together(question: Question) -> list[str]:
-    """What readers of a record have to know where several processes have trained its network."""
+    """What readers of a record should know if several processes have trained its network."""
     count = question.processes
     return [f"{count} processes have trained it together: other last bits than one's"] if count > 1 else []
 

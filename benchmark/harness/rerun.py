@@ -16,7 +16,7 @@ ENVIRONMENT = ("python", "torch", "numpy", "numba", "prunebench", "commit", "cod
 
 
 def differences(before: Record, after: Record) -> list[str]:
-    """How a second record differs from the first, a phrase for each difference; empty if they are bit-equal."""
+    """How a second record differs from the first, one phrase per difference; empty if they are bit-equal."""
     if after.status != "ok":
         return [f"it is {after.status}: {after.error}"]
     return list(_differences(before, after))
@@ -49,7 +49,7 @@ def _differences(before: Record, after: Record) -> Iterator[str]:
 
 
 def _density(before: Record, after: Record) -> Density | None:
-    """The second density, without the share of weights that were ever trained where the first does not tell it."""
+    """The second density, without the share of weights that were ever trained if the first lacks it."""
     silent = before.density is None or before.density.ever is None
     return after.density.model_copy(update={"ever": None}) if after.density and silent else after.density
 
@@ -70,7 +70,7 @@ def _edits(record: Record) -> dict[str, object] | None:
 
 
 def processes_of(record: Record) -> int:
-    """How many processes have trained the network of a record, and train it again. Raises VerificationFailed."""
+    """How many processes have trained the network of a record, and are to train it again. Raises VerificationFailed."""
     told = record.provenance.get("processes", 1)
     if not isinstance(told, int) or not 1 <= told <= MOST_PROCESSES:
         raise VerificationFailed(f"it says that {str(told)[:80]} processes have trained it together")
@@ -81,8 +81,8 @@ def sparse_below_of(record: Record) -> float:
     """The share of kept weights below which steps of a record were sparse; 0 for never.
 
     Raises:
-        VerificationFailed: it says what no record does.
-        PluginError: what sparse steps take is not installed.
+        VerificationFailed: the record has a value that no record can have.
+        PluginError: what sparse steps need is not installed.
     """
     told = str(record.provenance.get("steps", ""))
     if not told.startswith(SPARSE):

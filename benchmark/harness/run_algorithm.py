@@ -33,7 +33,7 @@ class Ended:
     """A run whose algorithm has ended.
 
     Args:
-        state: of the run; None if there was none, since the network could not be built.
+        state: the state of the run; None if there was none, because the network could not be built.
     """
 
     handover: Handover
@@ -57,7 +57,7 @@ def run_algorithm(
     """Run the algorithm of a cell. An exception in it is not raised; it becomes a note in the handover.
 
     Args:
-        ranks: the processes that do so together.
+        ranks: the processes that run it together.
     """
     with reproducible(question.device):
         try:
@@ -71,7 +71,7 @@ def run_algorithm(
 
 
 def told(problem: BaseException) -> str:
-    """An exception in one line; its traceback goes to the log of the cell."""
+    """An exception on one line; its traceback goes to the log of the cell."""
     traceback.print_exception(problem)
     return encodable(f"{type(problem).__name__}: {problem}")
 
@@ -113,7 +113,7 @@ def _call(beginning: Beginning, state: RunState) -> tuple[Status | None, str, li
 
 
 def _broken(state: RunState, problem: BaseException) -> tuple[Status, str]:
-    """How a run ends whose algorithm raises an error: diverged where the loss was not finite before."""
+    """How a run ends whose algorithm raises an error: as diverged if the loss was not finite before."""
     try:
         state.engine.check()
     except Diverged as before:
@@ -122,9 +122,9 @@ def _broken(state: RunState, problem: BaseException) -> tuple[Status, str]:
 
 
 def _require_steps(beginning: Beginning, state: RunState) -> None:
-    """Raise Inapplicable for a method that prunes while it trains, where it may not train.
+    """Raise Inapplicable for a method that prunes while it trains, in a cell without training steps.
 
-    Its family says so, or that it has kept all weights.
+    Its family shows that it is one, or the fact that it has kept all weights.
     """
     if beginning.recipe.steps or beginning.expected.density == 1:
         return

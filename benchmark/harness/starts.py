@@ -1,6 +1,6 @@
-"""Starts: networks that begin with the tensors of a file in place of a draw.
+"""Starts: networks that begin with the tensors of a file instead of a random initialisation.
 
-The process that runs the algorithm and the referee read the same bytes, each for itself.
+The process that runs the algorithm and the referee read the same bytes independently.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class StartFile:
 
     Args:
         digest: SHA-256 of its bytes.
-        task: that its network was trained for; empty if that is not known.
-        cost: of its network, as its record tells it; empty if that is not known.
-        remark: what has to be known of it, a sentence; empty if nothing has.
+        task: the task that its network was trained for; empty if that is not known.
+        cost: the cost of its network according to its record; empty if that is not known.
+        remark: what readers should know about it, a sentence; empty if there is nothing.
     """
 
     path: Path
@@ -50,21 +50,21 @@ class Fit:
     """How the tensors of a start fit a network.
 
     Args:
-        values: those that the network takes.
-        drawn: names of the network's own that stay as they are drawn, each with the reason.
+        values: the tensors that the network takes.
+        drawn: the names of the network's tensors that stay as they were initialised, each with the reason.
     """
 
     values: dict[str, Tensor]
     drawn: dict[str, str]
 
     def drawn_parameters(self, model: nn.Module) -> list[str]:
-        """Those of the parameters that stay as they are drawn, with the reasons."""
+        """The parameters that stay as they were initialised, with the reasons."""
         names = dict(model.named_parameters())
         return [f"{name} ({reason})" for name, reason in self.drawn.items() if name in names]
 
 
 def fit(given: Mapping[str, Tensor], model: nn.Module, task: Task) -> Fit:
-    """Compare the tensors of a start with a network's own: those that agree in name, shape and kind are taken.
+    """Compare the tensors of a start with those of a network: those that agree in name, shape and kind are taken.
 
     Raises:
         Inapplicable: the network has no parameter in common with the start.
@@ -86,7 +86,7 @@ def place(start: StartFile, model: nn.Module, task: Task, exchanged: torch.Gener
     """Begin a network with a start.
 
     Args:
-        exchanged: draws which tensors of equal shape change places first; None to leave them where they are.
+        exchanged: the generator that chooses which tensors of equal shape change places first; None to exchange none.
 
     Raises:
         Inapplicable: the network has no parameter in common with the start, or no tensors can change places.
@@ -102,7 +102,7 @@ def place(start: StartFile, model: nn.Module, task: Task, exchanged: torch.Gener
 
 
 def relayered(values: Mapping[str, Tensor], draws: torch.Generator) -> dict[str, Tensor]:
-    """Tensors with those of equal shape and kind in each other's places; none of these stays where it is.
+    """Tensors, with those of equal shape and kind in each other's places; none of these stays where it is.
 
     The kind is the last part of the name: a variance does not take the place of a bias, which may be negative.
 

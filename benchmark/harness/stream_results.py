@@ -1,8 +1,8 @@
-"""What became of a stream: the accuracies of all parts after each of them, audited and measured by the referee.
+"""The results of a stream: the accuracies of all parts after each of them, audited and measured by the referee.
 
-A run hands over its network as it was after each part, the masks that parts are answered with, and the weights that it
-has frozen. That a network was handed over as it was at that time is the word of the run; the last one is what the audit
-sees, so that the mean accuracy in the end (ACC) rests on nothing else.
+A run hands over its network as it was after each part, the masks that are used on parts, and the weights that it has
+frozen. That earlier networks are handed over as they were at the time has to be believed; the last one is what the
+audit sees, so the mean accuracy in the end (ACC) does not depend on that.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from benchmark.training.task import Task
 Metrics = dict[str, float]
 
 Row = list[Metrics]
-"""The metrics of the parts up to one, each answered as it was after that one."""
+"""The metrics of the parts up to and including one, each measured as it was after that one."""
 
 
 def told(course: Course | None) -> dict[str, Any]:
-    """What the notes of a run say of its stream; nothing if it has not gone through its parts."""
+    """What the notes of a run say about its stream; nothing if it has not gone through its parts."""
     if course is None or not course.done:
         return {}
     kinds = {"uses": course.uses, "frozen": course.frozen}
@@ -44,7 +44,7 @@ def _named(declared: Declared) -> Named:
 
 
 def handed(course: Course | None) -> dict[str, Tensor]:
-    """The tensors that a run hands over of its stream, by `kind/number/name`."""
+    """The tensors that a run hands over about its stream, by `kind/number/name`."""
     if course is None or not course.done:
         return {}
     kinds: Mapping[str, Sequence[Mapping[str, Tensor]]] = {
@@ -62,7 +62,7 @@ def handed(course: Course | None) -> dict[str, Tensor]:
 
 @dataclass
 class Passed:
-    """A stream that a run has gone through; or has not: `count` is 0, and it has learned all parts at once.
+    """A stream that a run has gone through. If `count` is 0, it has not, but learned all parts at once.
 
     Args:
         states: the network after each part.
@@ -88,7 +88,7 @@ class Passed:
         return cls(notes.parts, [*states, state], **declared)
 
     def masks_of(self, part: int, after: int) -> Masks | None:
-        """The masks that a part is answered with after another; None for all weights."""
+        """The masks that are used on a part after another part; None for all weights."""
         return next((one.masks for one in reversed(self.uses) if one.of == part and one.at <= after), None)
 
 
@@ -178,14 +178,14 @@ def summary(rows: Sequence[Row], ranking: str) -> Metrics:
 
 
 def capacity(passed: Passed) -> float:
-    """The share of prunable weights that any part is answered with in the end."""
+    """The share of prunable weights that at least one part uses in the end."""
     last = [passed.masks_of(part, passed.count) for part in range(passed.count)]
     used = [masks for masks in last if masks is not None]
     return reduce(or_, used).density if len(used) == len(last) else 1.0
 
 
 def stream_metrics(passed: Passed, task: Task, model: nn.Module, test: Data, validation: Data) -> dict[str, Any]:
-    """The fields of a record that are another matter for a stream: `metrics`, `validation`, `diagnosis`."""
+    """The fields of a record that are different for a stream: `metrics`, `validation`, `diagnosis`."""
     ranking = next(iter(task.metrics))
     rows, valid = (accuracies(passed, task, model, data) for data in (test, validation))
     further = {"capacity": capacity(passed)} if passed.count > 1 else {}

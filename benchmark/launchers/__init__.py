@@ -1,1 +1,1 @@
-"""Where the cells of a sweep are answered: on this machine, in a Ray cluster, or by jobs of Slurm."""
+"""Where the cells of a sweep are run: on this machine, in a Ray cluster, or in Slurm jobs."""

@@ -1,6 +1,6 @@
-"""A process that answers the cells that it is asked for, one after the other, with workers and a referee as any sweep.
+"""A process that runs requested cells one after the other, with workers and a referee like any sweep.
 
-What is prepared for one cell, the next one finds: the process that workers are forked from, the referee and its data.
+What is prepared for one cell is reused for the next: the process that workers are forked from, the referee, its data.
 Requests and responses are lines of JSON, on standard input and output (`benchmark.launchers.request`).
 """
 
@@ -32,8 +32,8 @@ class CellServer:
     """Answers one request after the other.
 
     Args:
-        folder: for everything that is written, but for results that are shared.
-        interrupted: whether to end.
+        folder: the folder for everything that is written, except for shared results.
+        interrupted: returns whether to end.
     """
 
     def __init__(self, folder: Path, interrupted: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ class CellServer:
         self._data = dict[tuple[str, Path], Path]()
 
     def answer(self, asked: Request) -> Response:
-        """The record of a cell, or the problem that is in the way of all cells of its kind."""
+        """The record of a cell, or the problem that prevents all cells of its kind."""
         try:
             return self._answer(asked)
         except BenchError as error:
@@ -55,7 +55,7 @@ class CellServer:
             return Response(problem=f"a record cannot be written {where}", exit_code=PluginError.exit_code)
 
     def end(self) -> None:
-        """End all processes that answer cells."""
+        """End all processes that run cells."""
         if self._lead:
             self._lead.end()
             self._lead = None
@@ -101,7 +101,7 @@ class CellServer:
         return self._records[-1]
 
     def _leading(self, asked: Request, store: Store) -> Lead:
-        """What answered the last cell, if it answers this one, too."""
+        """What ran the last cell, if it can run this one, too."""
         settings, algorithms = asked.settings(self._located(asked)), {asked.cell.algorithm: asked.algorithm.unloaded()}
         last = self._lead
         if last and (last.settings, last.store.root, last.limits) == (settings, store.root, asked.limits):
@@ -115,7 +115,7 @@ class CellServer:
         return self._lead
 
     def _located(self, asked: Request) -> Path:
-        """Where the data of a cell are: in the folder of the one that asks, or where this machine has them."""
+        """Where the data of a cell are: in the folder of the requesting process, or where this machine has them."""
         cell, place = asked.cell, (asked.cell.setting, asked.data)
         if place not in self._data:
             source = registry.task(cell.task, cell.task_options).source
@@ -124,10 +124,10 @@ class CellServer:
 
 
 def serve() -> None:
-    """Answer the requests on standard input until it ends, or the process that asks does.
+    """Answer the requests on standard input until it ends, or the requesting process does.
 
-    The first line that is written names the folder in which files are found that were brought. What anything here
-    prints goes to standard error.
+    The first output line names the folder for files that are brought here. Everything else that is printed goes to
+    standard error.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks handles interrupts
     die_with_parent(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A job of a cluster: one more driver on the results folder, which leaves when others answer what is left."""
+"""A job of a cluster: one more driver on the results folder, which ends when other drivers run all that is left."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmark.sweep.work import Running, Work
 
 
 class NothingToDo(Exception):
-    """Living drivers answer all that is left."""
+    """Living drivers are running all that is left."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Answers the cells of an order that no other driver answers."""
+    """Runs the cells of an order that no other driver runs."""
 
     local: Local
     order: Order
@@ -28,16 +28,16 @@ class Job:
 
     @property
     def jobs(self) -> int:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         return self.local.jobs
 
     @property
     def place(self) -> str:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         return self.local.place
 
     def answer(self, work: Work) -> None:
-        """As of `Launcher`. Does not wait for what other jobs answer: if they die, the launcher sends another job."""
+        """As in `Launcher`. Does not wait for what other jobs run: if they die, the launcher sends another job."""
         since = self.order.since(work.store)
 
         def done(record: Record) -> None:

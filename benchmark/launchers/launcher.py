@@ -1,4 +1,4 @@
-"""What a launcher is: it has cells answered somewhere. All launchers start the same workers for the same cells."""
+"""The interface of launchers, which have cells run somewhere. All of them start the same workers for the same cells."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from benchmark.sweep.work import Work
 
 
 class Launcher(Protocol):
-    """Has the cells of a sweep answered somewhere.
+    """Has the cells of a sweep run somewhere.
 
-    The record on disk is the truth: a launcher may be killed at any moment, and whoever goes on finds what is done.
+    What counts is the record on disk: a launcher may be killed at any moment, and the next one finds what is done.
     """
 
     @property
     def jobs(self) -> int:
-        """How many cells are answered at a time, as far as is known."""
+        """The number of cells that are run at a time, as far as it is known."""
 
     @property
     def here(self) -> bool:
-        """Whether cells are answered with the data of this machine, so that these have to be there."""
+        """Whether cells are run with the data of this machine, so that these have to be there."""
 
     @property
     def place(self) -> str:
-        """Where, as `announce` says it: on cuda:0, 4 at a time."""
+        """Where cells are run, as `announce` says it: on cuda:0, 4 at a time."""
 
     def answer(self, work: Work) -> None:
-        """Answer all cells, and tell of every record.
+        """Run all cells, and report every record.
 
         Raises:
             OSError: a record cannot be written.

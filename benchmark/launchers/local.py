@@ -1,4 +1,4 @@
-"""Answers cells on this machine."""
+"""Runs cells on this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Local:
     """Worker processes of this machine, or this process itself.
 
     Args:
-        jobs: cells at a time.
-        inline: one after the other in this process, for debugging.
+        jobs: the number of cells at a time.
+        inline: whether to run cells one after the other in this process, for debugging.
     """
 
     device: str
@@ -25,9 +25,9 @@ class Local:
 
     @property
     def place(self) -> str:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         return f"on {self.device}, {self.jobs} at a time"
 
     def answer(self, work: Work) -> None:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         run_inline(work) if self.inline else run_in_processes(work, self.jobs)

@@ -1,4 +1,4 @@
-"""What the jobs of a cluster are asked to do: a file in the results folder, which they read on their own machines."""
+"""The order for the jobs of a cluster: a file in the results folder, which they read on their own machines."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NAME = "order.json"
 
 
 class Order(BaseModel):
-    """Cells to answer, and how.
+    """Cells to run, and how.
 
     Args:
-        device: as a user names it: a job resolves `auto` on its own machine.
-        processes: how many answer each cell together.
-        sparse_below: as of `Settings`.
-        timeout, stall: as of `Limits`.
+        device: as named by the user: a job resolves `auto` on its own machine.
+        processes: the number of processes that run each cell together.
+        sparse_below: as in `Settings`.
+        timeout, stall: as in `Limits`.
         before: the records that the cells had when they were planned (`Since`).
-        lost: the same of the records of killed workers, which lie in a folder of their own.
+        lost: the same for the records of killed workers, which are in a separate folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,7 @@ class Order(BaseModel):
         return Limits(self.timeout, self.stall)
 
     def since(self, store: Store) -> Since:
-        """Tells the answers to this order: records, and what is left of killed workers."""
+        """Recognises the answers to this order: records, and what is left of killed workers."""
         return Since(store, self.before, also=Since(lost(store), self.lost))
 
     def plan(self, load: Callable[[str], Declared]) -> Plan:
@@ -92,12 +92,12 @@ class Order(BaseModel):
 
 
 def lost(store: Store) -> Store:
-    """Where jobs leave the records of killed workers, which are no answers: another command tries these cells again."""
+    """Where jobs leave the records of killed workers, which do not count: another command tries these cells again."""
     return Store(jobs_folder(store) / "lost")
 
 
 def jobs_folder(store: Store) -> Path:
-    """Where a folder for the jobs of every sweep lies, with their order and logs."""
+    """The folder that has a folder for the jobs of each sweep, with their order and logs."""
     return store.root / "jobs"
 
 

@@ -1,8 +1,8 @@
-"""Answers cells as tasks of Ray Core: on a cluster that runs, or on one of this machine that is started for the sweep.
+"""Runs cells as tasks of Ray Core: on a running cluster, or on one that is started on this machine for the sweep.
 
-Every cell is a task. The process of Ray that has it starts a cell server on its machine (`benchmark.launchers.ray_task`
-and `cell_server`), which answers the cell as it is answered here. Where the results folder is there, too, the record is
-written there; elsewhere it comes back, with its masks and its log.
+Every cell is a task. The Ray process that gets it starts a cell server on its machine (`benchmark.launchers.ray_task`
+and `cell_server`), which runs the cell as it would be run here. If that machine has the results folder, too, the record
+is written there; otherwise it is sent back, with its masks and its log.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ class Ray:
     """Tasks of Ray Core.
 
     Args:
-        device: cpu or cuda; which GPU, Ray says.
-        at_once: cells at a time; None for as many as the cluster has room for.
-        address: of a cluster; None to start one on this machine.
-        per_gpu: cells that share a GPU.
-        processes: that answer each cell together, on one machine, with a core and maybe a GPU each.
+        device: cpu or cuda; Ray chooses the GPU.
+        at_once: the number of cells at a time; None for as many as the cluster has room for.
+        address: the address of a cluster; None to start one on this machine.
+        per_gpu: the number of cells that share a GPU.
+        processes: the number of processes that run each cell together, on one machine, each with a core and, if GPUs
+            are used, a GPU.
     """
 
     device: str
@@ -55,7 +56,7 @@ class Ray:
 
     @property
     def jobs(self) -> int:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         if self.at_once is not None:
             return self.at_once
         if self.address is None:
@@ -66,12 +67,12 @@ class Ray:
 
     @property
     def place(self) -> str:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         where = f"the Ray cluster {self.address}" if self.address else "Ray on this machine"
         return f"on {self.device} of {where}, {self.jobs} at a time"
 
     def answer(self, work: Work) -> None:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         cores = self.jobs * self.processes if self.device == "cpu" else None
         with cluster(self.address, cores) as environment:
 
@@ -81,13 +82,13 @@ class Ray:
             lead_cells(work, lambda: self.at_once or self._room(), begin)
 
     def _room(self) -> int:
-        """How many cells the machines of the cluster can answer at a time now."""
+        """How many cells the machines of the cluster can run at a time now."""
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         rooms = [min(there.get(name, 0) / amount for name, amount in self._resources().items()) for there in machines]
         return sum(int(room + 1e-6) for room in rooms)
 
     def _resources(self) -> dict[str, float]:
-        """What a cell takes, in Ray's words."""
+        """The resources that a cell takes, under Ray's names."""
         gpus = {} if self.device == "cpu" else {"GPU": self.processes / self.per_gpu}
         return {"CPU": float(self.processes), **gpus}
 
@@ -99,7 +100,7 @@ class Submitted:
     Args:
         since: when it was submitted, by `time.monotonic`.
         result: Ray's reference to what comes back.
-        steps: none is reported.
+        steps: 0, since none are reported.
     """
 
     cell: Cell
@@ -110,12 +111,12 @@ class Submitted:
 
 @dataclass
 class Tasks:
-    """Has cells answered by Ray (`benchmark.sweep.workers.Leads`).
+    """Has cells run by Ray (`benchmark.sweep.workers.Leads`).
 
     Args:
-        done: told of every record.
-        resources: that a cell takes.
-        environment: of cell servers, besides their own.
+        done: called with every record.
+        resources: the resources that a cell takes.
+        environment: variables for cell servers, in addition to their own.
         ours: whether the cluster ends with this sweep.
     """
 
@@ -147,7 +148,7 @@ class Tasks:
         self.running.append(Submitted(cell, time.monotonic(), result))
 
     def turn(self) -> None:
-        """Wait for an answer for a moment, and tell of those that there are."""
+        """Wait for an answer for a moment, and report those that have come."""
         if not self.running:
             time.sleep(PAUSE)
             return

@@ -1,4 +1,4 @@
-"""Connects to a cluster of Ray, or starts one on this machine; it says nothing of its own, and tells nobody."""
+"""Connects to a Ray cluster, or starts one on this machine, without Ray's own output and usage reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmark.sweep.interrupts import uninterrupted
 __all__ = ["cluster", "connect", "device_of", "passed_on", "ray"]
 
 PASSED_ON = ("PYTHONPATH", "PRUNEBENCH_PLUGINS", VARIABLE)
-"""Variables of the driver that cell servers get, besides their own. The data they find by themselves."""
+"""Variables of the driver that cell servers get, in addition to their own. They find the data by themselves."""
 
 PATIENCE = 10
 """Seconds within which something has to answer at the address of a cluster."""
@@ -53,7 +53,7 @@ def cluster(address: str | None, processors: int | None = None) -> Iterator[dict
     """Connect to a cluster for as long as this context lasts; without an address to one that is started for it.
 
     Args:
-        processors: that a cluster of this machine has, by its own word; None for all.
+        processors: the number of processors that a cluster on this machine declares; None for all.
 
     Yields:
         The environment of cell servers, besides their own.

@@ -1,7 +1,7 @@
-"""What a process of Ray does: it has cells answered by a cell server, which it starts with the first and keeps.
+"""What a Ray process does: it has cells run by a cell server, which it starts with the first cell and keeps.
 
-This file is sent to Ray as it is, and imports nothing of prunebench: Ray puts the working directory of the driver first
-on the path of its processes, where a folder `benchmark` may lie that is not ours.
+This file is sent to Ray as it is, and imports nothing from prunebench: Ray puts the working directory of the driver
+first on the path of its processes, and that may have a folder `benchmark` that is not ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Server:
     """A cell server.
 
     Args:
-        environment: of its process.
+        environment: the environment variables of its process.
 
     Raises:
         ImportError: it cannot be started, with the reason.
@@ -46,7 +46,7 @@ class Server:
         self.folder = json.loads(first)["folder"]
 
     def line(self) -> bytes:
-        """The next line that it says; empty if it has ended."""
+        """The next line that it prints; empty if it has ended."""
         assert self.process.stdout
         return self.process.stdout.readline()
 
@@ -72,7 +72,7 @@ class Server:
 
 
 def answer(request: str, environment: dict[str, str], files: dict[str, Any]) -> dict[str, Any]:
-    """Have a cell answered on this machine.
+    """Have a cell run on this machine.
 
     Args:
         request: JSON of a `benchmark.launchers.request.Request`.

@@ -1,4 +1,4 @@
-"""What another machine is told of a cell that it is to answer, and what it says: values that are JSON."""
+"""The request to another machine to run a cell, and its response: values that are JSON."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Declared(BaseModel):
 
 
 class Request(BaseModel):
-    """A cell, and with what it is answered.
+    """A cell, and what it is to be run with.
 
     Args:
-        data: the folder of the data on the machine that asks; another one may have them elsewhere.
+        data: the data folder on the requesting machine; another machine may have the data elsewhere.
         start: what the network begins with.
         found: the masks of other records, by key.
-        processes: how many answer the cell together.
-        sparse_below: as of `Settings`.
-        results: the results folder of the one that asks, who holds the lease of the cell there.
-        before: the mark of the record that lay in the results folder before; empty if there was none.
-        code: the digests of the source that is to answer it.
-        brought: where the files of starts and masks lie that were not on this machine, by their path on the other.
+        processes: the number of processes that run the cell together.
+        sparse_below: as in `Settings`.
+        results: the results folder of the requesting process, which holds the lease of the cell there.
+        before: the mark of the record that was in the results folder before; empty if there was none.
+        code: the digests of the source that is to run it.
+        brought: where files of starts and masks are that were not on this machine, by their path on the other one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,12 +92,12 @@ class Request(BaseModel):
 
     @property
     def files(self) -> list[Path]:
-        """The files that answer it, but for the data."""
+        """The files that it needs, except for the data."""
         return [*([self.start.path] if self.start else []), *(file.path for file in self.found.values())]
 
     @property
     def shares_results(self) -> bool:
-        """Whether the results folder is here, too: it has the lease of who asks."""
+        """Whether the results folder is here, too: it has the lease of the requesting process."""
         leases, key = self.results / "leases", self.cell.key
         with suppress(OSError):
             held = [alive(leases / f"{key}.{term}") for term in terms_of(leases, key)]
@@ -105,11 +105,11 @@ class Request(BaseModel):
         return False
 
     def made(self, store: Store) -> Record | None:
-        """The record of the cell that lies in a results folder, unless it did so before."""
+        """The record of the cell in a results folder, unless it was there before."""
         return Since(store, {self.cell.key: self.before}).record(self.cell)
 
     def settings(self, data: Path) -> Settings:
-        """In which the cell is answered here.
+        """The settings in which the cell is run here.
 
         Args:
             data: where the data are here.
@@ -130,15 +130,15 @@ class Request(BaseModel):
 
 
 class Response(BaseModel):
-    """What became of a request.
+    """The outcome of a request.
 
     Args:
-        record: of the cell.
-        kept: whether it is in the results folder of the one that asks.
-        stored: whether it is to be kept; not that of workers that were killed.
-        masks, log: files on this machine, where the record is not kept.
+        record: the record of the cell.
+        kept: whether it is in the results folder of the requesting process.
+        stored: whether it is to be stored; False for workers that were killed.
+        masks, log: files on this machine, if the record is not kept.
         problem: why there is no record; it ends the sweep.
-        exit_code: of the problem.
+        exit_code: the exit code of the problem.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -153,12 +153,12 @@ class Response(BaseModel):
 
 
 def sources(cell: Cell) -> dict[str, str]:
-    """The digests of all source that a cell is answered with: of the harness, the algorithm and the task."""
+    """The digests of all source that a cell is run with: of the harness, the algorithm and the task."""
     return {"harness": harness_digest(), **code(cell.algorithm, cell.task)}
 
 
 def differing(wanted: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """What has another source here; empty if nothing has."""
+    """What differs in its source here; empty if nothing does."""
     return " and ".join(name for name, digest in wanted.items() if here.get(name) != digest)
 
 

@@ -1,7 +1,7 @@
-"""Answers cells in jobs of Slurm. Each job is one more driver on the results folder, which all machines share.
+"""Runs cells in Slurm jobs. Each job is one more driver on the results folder, which all machines share.
 
-This process runs no cell. It reads the records that the jobs write, and sends more jobs where all have ended and cells
-are left. Whether jobs live it learns from `squeue`, what is answered where from leases (`benchmark.sweep.leases`).
+This process runs no cell. It reads the records that the jobs write, and sends more jobs if all have ended and cells are
+left. It learns from `squeue` whether jobs are alive, and from leases what runs where (`benchmark.sweep.leases`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAUSE, LOOK = 1.0, 10.0
 """Seconds between two looks at the records, and at the leases and jobs."""
 
 TRIES = 3
-"""Times that jobs are sent without a record, or a training, that comes of it."""
+"""How often jobs are sent without a resulting record or training."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Slurm:
     """Jobs of Slurm.
 
     Args:
-        device: as a user names it; `auto` is resolved by each job.
-        jobs: at a time.
-        parameters: of submitit's executor (`benchmark.launchers.slurm_parameters`).
-        data_root: the folder of the data that the user names.
+        device: as named by the user; `auto` is resolved by each job.
+        jobs: the number of jobs at a time.
+        parameters: those of submitit's executor (`benchmark.launchers.slurm_parameters`).
+        data_root: the data folder that the user names.
     """
 
     device: str
@@ -53,11 +53,11 @@ class Slurm:
 
     @property
     def place(self) -> str:
-        """As of `Launcher`."""
+        """As in `Launcher`."""
         return f"in {_jobs(self.jobs)}"
 
     def answer(self, work: Work) -> None:
-        """As of `Launcher`. Where it ends early its jobs are cancelled, unless this process is killed.
+        """As in `Launcher`. If it ends early, its jobs are cancelled, unless this process is killed.
 
         Raises:
             PluginError: Slurm takes no jobs, or they end without an answer again and again.
@@ -79,7 +79,7 @@ class Slurm:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A cell that a job answers; as of `benchmark.sweep.work.Running`."""
+    """A cell that a job runs; like `benchmark.sweep.work.Running`."""
 
     cell: Cell
     since: float
@@ -87,21 +87,21 @@ class Elsewhere:
 
     @classmethod
     def by(cls, lease: Lease, cell: Cell) -> Elsewhere:
-        """As its lease tells."""
+        """Which job runs it, according to its lease."""
         return cls(cell, time.monotonic() - max(0.0, time.time() - lease.since))
 
 
 @dataclass
 class _Waiting:
-    """A sweep as the process sees it that waits for jobs.
+    """A sweep, as seen by the process that waits for its jobs.
 
     Args:
-        leases: of the folders with orders: who holds one waits for its jobs, and may cancel them.
+        leases: the leases of the folders with orders: the holder of one waits for its jobs, and may cancel them.
 
     Attributes:
-        left: the cells that have no answer yet.
-        orders: the folders for which jobs were sent, be it by an earlier process that was killed.
-        running: the cells that some driver answers.
+        left: the cells that have no record yet.
+        orders: the folders for which jobs were sent, possibly by an earlier process that was killed.
+        running: the cells that some driver is running.
     """
 
     launcher: Slurm

@@ -1,6 +1,6 @@
 """Sends jobs to Slurm, asks about them, and cancels them, by the name of the folder that has their order.
 
-All is told by `squeue`: no cluster needs accounting (`sacct`).
+`squeue` is enough for this: the cluster needs no accounting (`sacct`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 from benchmark.errors import PluginError, one_line
 
 PROGRAM = Path(__file__).parent.with_name("__main__.py")
-"""The `bench` command. With `-P`, a `benchmark` in the folder that a job begins in is not taken for ours."""
+"""The `bench` command. With `-P`, a `benchmark` in the working directory of a job is not mistaken for ours."""
 
 PATIENCE = 60.0
 """Seconds within which Slurm has to answer."""
 
 STAY = ("SLURM_CONF", "SLURM_CLUSTERS")
-"""What says where Slurm is; all else that a job knows of itself is not for the jobs that it sends."""
+"""The variables that say where Slurm is; a job passes none of its other Slurm variables to the jobs that it sends."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class State:
     """A job that waits or runs.
 
     Args:
-        name: of its whole array.
+        name: the name of its whole array.
         state: as Slurm spells it: PENDING, RUNNING, ...
         reason: why it waits.
     """

@@ -1,4 +1,4 @@
-"""What a job of Slurm asks for, from words of the command line, under the names that submitit and sbatch give it."""
+"""The requests of a Slurm job, from words of the command line, under the names of submitit and sbatch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from benchmark.errors import PluginError, UsageError, unknown_name
 
 OURS = {"job_name", "srun_args", "additional_parameters", "use_srun", "stderr_to_stdout"}
-"""What the launcher sets itself: it finds its jobs by their name, and reads one log of each."""
+"""Parameters that the launcher sets itself: it finds its jobs by their name, and reads one log of each."""
 
 SBATCH = {"begin", "clusters", "hint", "licenses", "nice", "prefer", "priority", "reservation", "tmp"}
-"""Options of sbatch that submitit has no name for."""
+"""Options of sbatch for which submitit has no name."""
 
 LISTS = {"setup", "teardown"}
-"""Commands of the shell before and after a job: each word adds one."""
+"""Shell commands before and after a job: each word adds one."""
 
 
 def parameters(words: Iterable[str]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def parameters(words: Iterable[str]) -> dict[str, Any]:
         words: each as KEY=VALUE.
 
     Raises:
-        UsageError: a word that is none, or an unknown name.
+        UsageError: a word of another form, or an unknown name.
         PluginError: submitit is not installed.
     """
     known = {*_of_submitit() - OURS, *SBATCH}
@@ -55,10 +55,10 @@ def _value(text: str) -> Any:
 
 
 def _grouped(given: dict[str, Any]) -> dict[str, Any]:
-    """All parameters of a job. One that gives no time gets that of its partition, not submitit's five minutes.
+    """All parameters of a job. If no time is given, it gets that of its partition, not submitit's five minutes.
 
-    A job is told to stop by SIGTERM alone, be it cancelled, preempted or out of time. A step of a job takes the cores
-    of its tasks from `srun`, which does not know what `sbatch` was told (Slurm 22.05 and later).
+    A job is stopped only by SIGTERM, whether it is cancelled, preempted or out of time. A job step takes the cores of
+    its tasks from `srun`, which does not know the options of `sbatch` (Slurm 22.05 and later).
     """
     rest = {name: value for name, value in given.items() if name not in SBATCH}
     seconds = rest.pop("signal_delay_s", 60)

@@ -11,14 +11,14 @@ from benchmark.results.record import Ranking
 
 A = TypeVar("A", bound=Answer)
 Table = tuple[str, str, str]
-"""What `Cell.table` gives."""
+"""The value of `Cell.table`."""
 
 
 def agreeing(records: Iterable[A]) -> tuple[list[A], list[str]]:
     """Separate records that cannot stand in their table: ranked by another metric, or made with other data.
 
-    Seeds may choose splits of their own. So records agree in their data with most of the same table and seed. If all
-    seeds of a table but one have the same data, and they are three or more, that one is left out.
+    Seeds may choose their own splits, so records have to agree in their data with most records of the same table and
+    seed. If all seeds of a table but one have the same data, and they are three or more, that one is left out.
 
     Returns:
         The other records, in order, and a line for each one left out.

@@ -1,6 +1,6 @@
-"""The largest part of a leaderboard that is complete: methods that all have a result in all of its columns.
+"""The largest complete part of a leaderboard: methods that all have a result in all of its columns.
 
-Averages over tasks are made of such a block alone, since an average over other columns would not be comparable.
+Averages over tasks are taken over such a block alone, since averages over different columns would not be comparable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Column = tuple[str | float, ...]
 """A value of `Row.column`; its first item is the task with its options, its last the sparsity."""
 
 MOST_SETS = 20_000
-"""Sets of methods that are tried. Committed tables have some hundred."""
+"""The most sets of methods that are tried. Committed tables have a few hundred."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Block:
 
     @property
     def worth(self) -> tuple[bool, int, int, tuple[str, ...]]:
-        """What makes one block better than another: it can be tested, its cells by task, its columns, its names."""
+        """The sort key of blocks: whether it can be tested, its cells by task, its columns, its names."""
         tested = len(self.methods) > 2 and len(self.tasks) > 1
         return tested, len(self.methods) * len(self.tasks), len(self.columns), tuple(sorted(self.methods))
 
@@ -51,10 +51,10 @@ def task_of(column: Column) -> str:
 
 
 def largest_block(present: Mapping[Column, Collection[str]]) -> Block:
-    """Return the block with the most methods times tasks, with three methods on two tasks at least if there are any.
+    """Return the block with the most methods times tasks, if possible with at least three methods on two tasks.
 
-    Methods that prune weights, and those that only edit the data or take them in parts, at sparsity 0, are in no block
-    together.
+    Methods that prune weights never share a block with those that only edit the data or take them in parts, at
+    sparsity 0.
 
     Args:
         present: the labels of the methods with a result in each column.

@@ -96,7 +96,7 @@ class Standing:
 def columns(rows: Iterable[Row]) -> list[list[Row]]:
     """Group the methods that have a result by column, best first within each.
 
-    Controls and dense rows are no methods: they are what methods are held against.
+    Controls and dense rows are not methods: methods are compared against them.
     """
     by_column: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -109,7 +109,7 @@ def compare_pairs(pairs: Sequence[tuple[Row, Row]], board: Iterable[Row]) -> lis
     """Compare pairs of rows with results, in the order given. P-values are corrected within each table (Holm).
 
     Args:
-        board: all rows of their tables; the variances of the others in a column say what noise is usual there.
+        board: all rows of their tables; the variances of the other rows in a column show the usual noise there.
     """
     pools = Pools(columns(board))
     comparisons: dict[int, Comparison] = {}

@@ -1,4 +1,4 @@
-"""P-values of many comparisons, corrected so that at most 5 % of tables tell any two equal rows apart."""
+"""P-values of many comparisons, corrected so that at most 5 % of tables declare any two equal rows different."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 def ryan(ps: Mapping[tuple[int, int], float], rows: int) -> dict[tuple[int, int], float]:
     """Return p-values of all pairs of a column corrected step by step (Ryan, 1960).
 
-    Two rows are told apart if no set of rows that holds both could be equal. In a set of k rows, a pair's p counts
-    rows * (k - 1) / 2 times: a set of equal rows is then rejected with probability <= 5 % * k / rows, and any of all
-    such sets with <= 5 %, whatever the dependence. A set of k holds k - 2 others beside the two. Instead of all sets,
-    the k - 2 others that are told least from either of the two are looked at, which can only make p larger.
+    Two rows are declared different if no set of rows that contains both could be equal. In a set of k rows, a pair's p
+    is multiplied by rows * (k - 1) / 2: a set of equal rows is then rejected with probability <= 5 % * k / rows, and
+    any of all such sets with <= 5 %, whatever the dependence. A set of k contains k - 2 others besides the two. Instead
+    of all sets, only the k - 2 others that differ least from either of the two are considered, which can only make p
+    larger.
 
     Args:
-        ps: for each pair, its p. A pair that is missing counts as equal.
+        ps: the p of each pair. A pair that is missing counts as equal.
         rows: number of rows of the family, over all its columns.
     """
     known = {frozenset(pair): p for pair, p in ps.items()}

@@ -1,4 +1,4 @@
-"""Says which rows two compared rows pool their variances with."""
+"""Decides which rows two compared rows pool their variances with."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmark.leaderboard.variances import spreads
 class Pools:
     """The spreads of rows, among the methods of their column that have the seeds compared.
 
-    A dense row, which is no method of the column, joins the pool of its own comparisons. A control shares more with its
-    method than two methods do, so the noise of their difference is taken from it alone.
+    A dense row, which is not a method of the column, joins the pool for its own comparisons. A control shares more with
+    its method than two methods do, so the noise of their difference is estimated from that difference alone.
 
     Args:
         columns: methods by column.
@@ -25,7 +25,7 @@ class Pools:
         self._known: dict[tuple[frozenset[int], frozenset[int]], Mapping[int, Spread]] = {}
 
     def spreads(self, a: Row, b: Row) -> tuple[Spread, Spread] | None:
-        """Return the spreads of two rows over their common seeds; None where nothing can be pooled."""
+        """Return the spreads of two rows over their common seeds; None if nothing can be pooled."""
         if a.control or b.control:
             return None
         seeds = frozenset(a.scores.keys() & b.scores.keys())

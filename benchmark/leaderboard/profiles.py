@@ -46,7 +46,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class MeanRank:
-    """Mean rank of a method over tasks, of its mean rank over the columns of each. Tied methods share their ranks.
+    """The mean, over tasks, of a method's mean rank over the columns of a task. Tied methods share their ranks.
 
     Args:
         mean: None if the method has no result in some column of the block.
@@ -66,12 +66,12 @@ class MeanRank:
 class MeanRanks:
     """Mean ranks of methods, with Friedman's test and Nemenyi's critical difference (Demsar, 2006).
 
-    The independent data sets of both are the tasks, ranked by the mean rank over their columns; `low` and `high` of
-    each method show how much depends on a single one.
+    The independent data sets of both are the tasks, with a method's mean rank over the columns of each; `low` and
+    `high` of each method show how much depends on a single task.
 
     Args:
         methods: those of the block, best first, and then incomplete ones.
-        block: what is averaged over.
+        block: the methods and columns that are averaged over.
         p: p-value of Friedman's test that all methods rank alike; None with fewer than 3 methods or 2 tasks.
         critical: difference in mean rank that is significant at 5 %; None whenever `p` is.
     """

@@ -26,7 +26,7 @@ OptionValues = Callable[[str], Mapping[str, Any]]
 
 
 def no_values(algorithm: str) -> Mapping[str, Any]:
-    """Nothing is known of any option."""
+    """Stands in where nothing is known about any option."""
     return {}
 
 
@@ -37,7 +37,7 @@ class Row:
     Args:
         pattern: the pattern of the masks, and of which tensors if not of all prunable ones (`Cell.scope`).
         n: number of successful runs, the only ones averaged. The other runs are counted by status.
-        mean, std, ci_low, ci_high: of the ranking metric on the test split, with a 95 % interval.
+        mean, std, ci_low, ci_high: statistics of the ranking metric on the test split, with a 95 % interval.
         verified: number of the successful runs that `bench verify` has reproduced.
         cost: means over the successful runs, by field of `Cost`; empty if there are none.
         scores: the ranking metric on the test split, by seed.
@@ -49,7 +49,7 @@ class Row:
         task_name: name of the task in table titles.
         noted: number of its records with notes.
         unrefereed: number of its records whose algorithm ran in the process that judged it.
-        worth: what zeros were worth to those of its networks that were measured, by the way in which they were run.
+        worth: what zeros were worth in those of its networks that were measured, by the way in which they were run.
     """
 
     task: str
@@ -143,10 +143,10 @@ def rows(
     """Return the rows of these records, best first within each column; rows without a result last.
 
     Args:
-        task_name: gives the name of a task in table titles; by default the task with all its options.
-        absent: gives what the absence of options in a cell means, so that labels can say it.
-        defaults: gives the defaults of options, as far as they are known; labels say what differs from them.
-        measured: gives what `bench measure` has found of the network of a record.
+        task_name: returns the name of a task in table titles; by default the task with all its options.
+        absent: returns what the absence of options in a cell means, so that labels can say it.
+        defaults: returns the defaults of options, as far as they are known; labels show what differs from them.
+        measured: returns what `bench measure` has measured for the network of a record.
     """
     return [row for row, _ in grouped(records, task_name, absent, defaults, measured)]
 
@@ -215,7 +215,7 @@ def _row(group: Sequence[Answer], label: str, task_label: str, task_name: str, m
 
 
 def shows_patterns(patterns: Iterable[str]) -> bool:
-    """Whether the rows of a table have to say their pattern: there are several, or one of some tensors alone."""
+    """Whether the rows of a table have to show their pattern: there are several, or one for some tensors only."""
     distinct = set(patterns)
     return len(distinct) > 1 or any(" of " in pattern for pattern in distinct)
 

@@ -40,7 +40,7 @@ class Difference:
         low, high: 95 % interval of this difference (paired, pooled or Welch's t), not corrected.
         p: two-sided p-value, not corrected.
         test: the test that gave `p`.
-        rows: number of rows whose variances a pooled t rests on; 0 for other tests.
+        rows: number of rows whose variances a pooled t test uses; 0 for other tests.
     """
 
     n: int
@@ -54,10 +54,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Spread:
-    """What is known of one row's noise from all rows of its table; see `benchmark.leaderboard.variances`.
+    """The noise of one row, estimated from all rows of its table; see `benchmark.leaderboard.variances`.
 
     Args:
-        variance: of a single seed, after the seeds' common effect has been removed.
+        variance: the variance of a single seed, after the seeds' common effect has been removed.
         freedom: degrees of freedom of `variance`.
         most: degrees of freedom that no comparison may exceed.
         rows: number of rows pooled.
@@ -93,7 +93,7 @@ def compare(
 
     Args:
         family: number of comparisons that will be corrected together; see `paired`.
-        spreads: of a and b over their common seeds; see `paired`.
+        spreads: those of a and b over their common seeds; see `paired`.
     """
     common = sorted(a.keys() & b.keys())
     if len(common) >= 2:
@@ -104,13 +104,13 @@ def compare(
 def paired(
     a: Sequence[float], b: Sequence[float], family: int = 1, spreads: tuple[Spread, Spread] | None = None
 ) -> Difference:
-    """Compare two or more pairs of values, a minus b, by the first of these tests that has a chance.
+    """Compare two or more pairs of values, a minus b, by the first of these tests that is applicable.
 
     - The exact sign-flip test, if its smallest possible p, 2^(1 - n), remains significant after a correction over
       `family` comparisons; with 3 pairs, p >= 0.25.
-    - The pooled t test, where `spreads` tell the noise of both rows, and neither stands out.
+    - The pooled t test, if `spreads` has the noise of both rows, and neither stands out.
     - The paired t test. Pairs that all differ by the same amount, as accuracies on a small test set may, have no
-      variance for it; the sign-flip test is used for them, too.
+      variance for it; for them the sign-flip test is used, too.
     """
     n = len(a)
     differences = [x - y for x, y in zip(a, b, strict=True)]

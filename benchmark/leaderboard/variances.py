@@ -1,13 +1,13 @@
-"""Variances of rows that lean on each other: with three seeds, a row alone knows its own too badly to be compared.
+"""Moderated variances of rows: with three seeds, a row alone estimates its variance too poorly for comparisons.
 
 Seeds move all rows together, so a row's noise is what is left after the mean of the other rows has been subtracted seed
-by seed. The variance of that is averaged with the one of the whole table (empirical Bayes; Smyth, 2004, equation 4):
+by seed. Its variance is averaged with that of the whole table (empirical Bayes; Smyth, 2004, equation 4):
 
     moderated = (PRIOR * table's + (seeds - 1) * row's own) / (PRIOR + seeds - 1)
 
-`PRIOR`, `STRAY` and `APART` are constants, not estimates: ten variances of three seeds do not tell how much the true
-ones differ, and a rule that estimates it takes unequal rows for equal ones too often. They were chosen by simulation;
-docs/statistics.md has what they hold and find.
+`PRIOR`, `STRAY` and `APART` are constants, not estimates: ten variances of three seeds do not show how much the true
+ones differ, and a rule that estimates it mistakes unequal rows for equal ones too often. They were chosen by
+simulation; docs/statistics.md has the resulting error rates and power.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def spreads(scores: Sequence[Sequence[float]]) -> list[Spread] | None:
 
 
 def _pool(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Let rows that stand apart leave the pool, and look again: seed by seed, their noise had been in the mean of all.
+    """Remove rows that stand apart from the pool, and look again: their noise had been in the mean of all, by seed.
 
     Returns:
         For each row: whether it is in the pool, its own variance, and that over the variance of the others.

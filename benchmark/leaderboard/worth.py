@@ -1,4 +1,4 @@
-"""What zeros were worth to the networks of a row where `bench measure` has run them: time, memory and size."""
+"""What zeros were worth in the networks of a row that `bench measure` has run: time, memory and size."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Measured = Callable[[str], Sequence[Measurement]]
 
 
 def nothing(key: str) -> Sequence[Measurement]:
-    """Nothing was measured of any network."""
+    """Stands in where no network was measured."""
     return ()
 
 
 class Way(NamedTuple):
-    """How networks were run. Measurements are put together, and compared, within one way alone.
+    """How networks were run. Measurements are combined, and compared, only within one way.
 
     Args:
-        batch: examples in a call.
+        batch: the number of examples in a call.
         place: the machine, its threads and all versions, as text.
     """
 
@@ -38,13 +38,13 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True)
 class Worth:
-    """What zeros were worth to the networks of one row, run in one way. Values are medians over the networks.
+    """What zeros were worth in the networks of one row, run in one way. Values are medians over the networks.
 
     Args:
         networks: how many were measured.
         faster: seconds of the dense parent over seconds of the network.
-        faster_low, faster_high: the ends of the network's interval; of several, the lowest and the highest.
-        told: whether every network is faster (True), every one slower (False), or neither can be told (None).
+        faster_low, faster_high: the ends of the network's interval; for several networks, the lowest and the highest.
+        told: whether every network is faster (True), every one slower (False), or neither is certain (None).
         memory, parent_memory: bytes in use of networks and of dense parents, where all of them are known.
         size, parent_size: bytes stored.
     """
@@ -61,7 +61,7 @@ class Worth:
 
 
 def worth_of(networks: Iterable[Sequence[Measurement]]) -> dict[Way, Worth]:
-    """Put together what was measured of each network of a row, by the way in which it was run."""
+    """Combine the measurements of the networks of a row, by the way in which they were run."""
     by_way: dict[Way, list[Measurement]] = defaultdict(list)
     for several in networks:
         for one in several:
@@ -95,7 +95,7 @@ def _median(values: Sequence[int | None]) -> float | None:
 
 
 def _place(one: Measurement) -> str:
-    """Name everything that is known of where it was measured, so that two places with one name are the same."""
+    """Name everything that is known about where it was measured, so that places with the same name are the same."""
     threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
     facts = {name: value for name, value in one.where.items() if name not in ("processor", "threads")}
     facts = {name: value for name, value in facts.items() if value is not None and (name, value) != ("device", "cpu")}

@@ -48,23 +48,23 @@ def evaluate(
 ) -> Runs:
     """Run pruners on tasks, and return a row per run; a notebook shows their leaderboard.
 
-    The runs are those of `bench run`: workers, referee and records are the same, and what has a record is not run
-    again, unless the source of its pruner or task has changed since.
+    The runs are those of `bench run`: workers, referee and records are the same, and a cell that has a record is not
+    run again, unless the source of its pruner or task has changed since.
 
     Args:
-        pruners: functions under `@algorithm(...)`, wherever they are defined; or, as after `--algo`, names with options
-            and files: `"imp:rewind=0.1,snip"`, `"./my_pruner.py"`. A function that is neither built in nor an entry
-            point is written to `results/code/NAME.py` with all that it uses of its notebook or script, and can then be
-            named with options: `evaluate(my_pruner, "my-pruner:rounds=3", ...)`.
-        task: names with options and files, as after `--task`; or functions under `@task`, written to `results/code/`
-            as pruners are.
-        sparsity, model, pattern, prunable, control, edges, budget, epochs, steps, start, finetune: as after the
-            options of `bench run`; one value or several.
-        seeds: how many, or which.
+        pruners: functions under `@algorithm(...)`, wherever they are defined; or names with options, or files, as for
+            `--algo`: `"imp:rewind=0.1,snip"`, `"./my_pruner.py"`. A function that is neither built in nor an entry
+            point is written to `results/code/NAME.py` with everything that it uses from its notebook or script, and can
+            then be named with options: `evaluate(my_pruner, "my-pruner:rounds=3", ...)`.
+        task: names with options, or files, as for `--task`; or functions under `@task`, which are written to
+            `results/code/` as pruners are.
+        sparsity, model, pattern, prunable, control, edges, budget, epochs, steps, start, finetune: as for the options
+            of `bench run`; one value or several.
+        seeds: how many, or which ones.
         results: the folder of the records.
         data_root: the folder of the data sets.
-        jobs, device, engine, timeout, stall: as after the options of `bench run`; `jobs=0` has one process for all.
-        rerun: which cells are run though they have a record: `missing`, `failed`, `stale` or `all`.
+        jobs, device, engine, timeout, stall: as for the options of `bench run`; `jobs=0` runs all cells in one process.
+        rerun: which cells are run again although they have a record: `missing`, `failed`, `stale` or `all`.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.
@@ -100,14 +100,15 @@ def evaluate(
 
 
 KINDS: dict[str, type[Algorithm] | type[Family]] = {"algorithm": Algorithm, "task": Family}
-"""What functions under a decorator are."""
+"""The type of functions under the decorator of each kind."""
 
 
 def _named(one: object, kind: Literal["algorithm", "task"], results: Path) -> str:
-    """The name of a pruner or task, by which a process of its own can find it.
+    """The name of a pruner or task, by which another process can find it.
 
     Raises:
-        UsageError: it is neither a name nor a function under the decorator of its kind, or no file can say it.
+        UsageError: it is neither a name nor a function under the decorator of its kind, or it cannot be written to a
+            file.
     """
     if isinstance(one, str):
         return one

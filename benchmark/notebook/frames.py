@@ -1,4 +1,4 @@
-"""Records as frames of pandas: a row per run, or a row per method as on a leaderboard; and figures of them."""
+"""Records as pandas frames: a row per run, or a row per method as on a leaderboard; and figures of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Picture = Literal["accuracy-sparsity", "pareto", "profile", "critical-difference
 class Runs(pd.DataFrame):  # type: ignore[misc]  # pandas has no types here
     """A row per run (`benchmark.studies.frames.of_records`). A notebook shows their leaderboard, and then the rows.
 
-    What is selected of it, as `runs[runs.sparsity == 0.9]`, is one, too, as long as it has the column `key`.
+    A selection of its rows, such as `runs[runs.sparsity == 0.9]`, is a `Runs`, too, as long as it has the column `key`.
     """
 
     @property
@@ -64,7 +64,7 @@ def records(
 
     Args:
         results: the folder.
-        task, model, budget, algo, pattern, sparsity: only these, as after the options of `bench leaderboard`.
+        task, model, budget, algo, pattern, sparsity: only records of these, as for the options of `bench leaderboard`.
 
     Raises:
         UsageError: there is no such folder, or no record fits.
@@ -76,14 +76,14 @@ def records(
 def board(runs: Runs | Folder = "results", **wanted: Any) -> pd.DataFrame:
     """Return the leaderboard: a row per method, task and sparsity, with its mean over seeds, interval and ranks.
 
-    It has the columns of `bench leaderboard --format csv`, also of what `bench measure` has found of the networks.
+    It has the columns of `bench leaderboard --format csv`, including those that `bench measure` adds.
 
     Args:
-        runs: those to rank, or a results folder.
-        wanted: of a folder, which runs, as for `records`.
+        runs: the runs to rank, or a results folder.
+        wanted: for a folder, which of its runs, as for `records`.
 
     Raises:
-        UsageError: as `records`, for rows that name no run, and for what runs are not selected by.
+        UsageError: as for `records`; also for rows that name no runs, or a name in `wanted` that selects no runs.
     """
     facts = board_facts(_board_rows(_records(runs, wanted), _folder(runs)))
     return pd.DataFrame([flatten(fact) for fact in facts])
@@ -97,17 +97,17 @@ def plot(
     highlight: Names = (),
     **wanted: Any,
 ) -> Figure:
-    """Draw runs, as `bench plot` does, which says what each picture shows.
+    """Draw runs as `bench plot` does, whose help says what each picture shows.
 
     Args:
-        runs: those to draw, or a results folder.
-        controls: also draw controls; other pictures than `accuracy-sparsity`, `layers` and `overlap` show none.
-        highlight: names of algorithms, with options or without: these in colour, the others in grey.
-        wanted: of a folder, which runs, as for `records`.
+        runs: the runs to draw, or a results folder.
+        controls: also draw controls; only the pictures `accuracy-sparsity`, `layers` and `overlap` show any.
+        highlight: names of algorithms, with options or without: these are drawn in colour, the others in grey.
+        wanted: for a folder, which of its runs, as for `records`.
 
     Raises:
-        UsageError: as `board`; for an unknown picture, runs of which there is nothing to draw, or a highlighted name
-            of which nothing is drawn.
+        UsageError: as for `board`; also for an unknown picture, for runs with nothing to draw, or for a highlighted
+            name with nothing to draw.
     """
     from benchmark.leaderboard.figures.by_name import pictures
 
@@ -136,7 +136,7 @@ def _records(runs: Runs | Folder, wanted: Mapping[str, Any]) -> list[Record]:
 
 
 def _again(runs: Runs) -> list[Record]:
-    """The records of rows, in their order."""
+    """The records of some rows, in the order of the rows."""
     by_key = {record.key: record for record in Store(_folder(runs)).records()}
     return [by_key[key] for key in dict.fromkeys(runs["key"]) if key in by_key]
 

@@ -1,7 +1,7 @@
-"""A process that has cells answered, as `bench run` does: one for each call of `evaluate`.
+"""A process that has cells run, as `bench run` does: one for each call of `evaluate`.
 
-The notebook itself has threads, an event loop and perhaps CUDA, none of which outlives a fork, and modules that were
-imported before they were edited. The process has none of them. It ends when the notebook interrupts it, or ends.
+The notebook itself has threads, an event loop and perhaps CUDA, none of which survives a fork, and modules that were
+imported before they were edited. The process has none of these. It ends when the notebook interrupts it, or ends.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from benchmark.errors import BenchError, PluginError, one_line
 
 
 def answered(words: Mapping[str, Any], results: Path, means: Mapping[str, Any]) -> list[str]:
-    """The keys of the records of all cells that some words ask for, whichever had to be run.
+    """The keys of the records of all requested cells, whether or not they had to be run.
 
     Args:
-        words: as those of a sweep file (`benchmark.sweep.sweep_file`).
-        means: the arguments of `benchmark.cli.answering.Means`, with the engine of its place.
+        words: the request, with the keys and values of a sweep file (`benchmark.sweep.sweep_file`).
+        means: the arguments of `benchmark.cli.answering.Means`, with the engine in place of `place`.
 
     Raises:
-        UsageError, PluginError, DataMissing: as `bench run`.
+        UsageError, PluginError, DataMissing: as for `bench run`.
     """
     with tempfile.TemporaryDirectory(prefix="prunebench-") as folder:
         into = Path(folder, "answer.json")
@@ -70,9 +70,9 @@ def _run(asked: Mapping[str, Any]) -> None:
 
 
 def _environment(on_a_terminal: bool) -> dict[str, str]:
-    """That of a process that imports what this one can import, whatever lies in the working directory.
+    """The environment of a process that imports what this one can import, whatever is in the working directory.
 
-    Notebooks say of themselves that they are terminals (FORCE_COLOR), but cannot move a cursor.
+    Notebooks claim to be terminals (FORCE_COLOR), but cannot move a cursor.
     """
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
     changes = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
@@ -84,7 +84,7 @@ def _environment(on_a_terminal: bool) -> dict[str, str]:
 
 
 def main() -> None:
-    """Answer what one line of stdin asks for. The end of stdin is an interrupt."""
+    """Run what one line of stdin asks for. The end of stdin is an interrupt."""
     from benchmark.sweep.interrupts import recorded
 
     asked = json.loads(sys.stdin.readline())

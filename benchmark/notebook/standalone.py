@@ -22,14 +22,14 @@ from benchmark.plugins.task import Family
 HEAD = "# As it stood when evaluate(...) was called, with all that it uses of the place that defines it.\n"
 
 Defined = Algorithm | Family
-"""What stands in a function of the user's."""
+"""What the decorators turn a user's function into."""
 
 
 def put(one: Defined, folder: Path) -> Path:
-    """Write a pruner or task to a file of its name, which `bench run --algo FILE` or `--task FILE` takes, too.
+    """Write a pruner or task to a file of its name, which `bench run --algo FILE` or `--task FILE` accepts, too.
 
     Raises:
-        UsageError: the file cannot be written, or it needs what no file can say.
+        UsageError: the file cannot be written, or needs something that cannot be written to a file.
     """
     file = folder / f"{one.function.__name__}.py"
     content = standalone(one).encode()
@@ -43,12 +43,12 @@ def put(one: Defined, folder: Path) -> Path:
 
 
 def standalone(one: Defined) -> str:
-    """The source of a pruner or task: of its function and of all that it uses and that is defined where it is.
+    """The source of a pruner or task: of its function, and of all that it uses from the place where it is defined.
 
-    What was imported there is imported; plain values, as numbers, texts and lists of them, are written out.
+    What was imported there is imported; plain values, such as numbers, strings and lists of these, are written out.
 
     Raises:
-        UsageError: it has no source, or it uses a value that no source says.
+        UsageError: it has no source, or it uses a value that cannot be written as source.
     """
     pieces = _Pieces(one)
     pieces.define(one.function)
@@ -57,7 +57,7 @@ def standalone(one: Defined) -> str:
 
 
 class _Pieces:
-    """The imports, values and definitions of a file, those that are needed first at the front."""
+    """The imports, values and definitions of a file, in the order in which they are needed."""
 
     def __init__(self, whole: Defined) -> None:
         self.modules: set[str] = set()
@@ -126,9 +126,9 @@ def _is_plain(value: Any) -> bool:
 
 
 def _source(one: Any) -> str | None:
-    """The source of a function or class; None if there is none, or it is of something else.
+    """The source of a function or class; None if there is none, or if Python finds that of something else.
 
-    Python 3.13 takes a function of `exec` for one of the `python -c` that runs it.
+    Python 3.13 mistakes a function made by `exec` for one in the `python -c` that runs it.
     """
     with suppress(OSError, TypeError, SyntaxError):
         source = textwrap.dedent(inspect.getsource(one)).rstrip()
@@ -138,7 +138,7 @@ def _source(one: Any) -> str | None:
 
 
 def _free(source: str) -> set[str]:
-    """The names that a definition takes from its module, as Python's own symbol table tells them."""
+    """The names that a definition takes from its module, according to Python's own symbol table."""
     return {
         symbol.get_name()
         for scope in _scopes(symtable.symtable(source, "plugin", "exec"))

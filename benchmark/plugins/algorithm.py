@@ -1,4 +1,4 @@
-"""Algorithms as values: a function of a run, with what is declared of it."""
+"""Algorithms as values: a function of a run, with what is declared about it."""
 
 from __future__ import annotations
 
@@ -28,46 +28,47 @@ if TYPE_CHECKING:
 
 
 Control = Literal[tuple(CONTROLS)]  # type: ignore[valid-type]
-"""What `--control` takes, and the option `control` that every algorithm has."""
+"""The values of `--control`, and of the option `control` that every algorithm has."""
 
 
 When = Literal["", "dense", "before training", "during training", "after training", "learned masks", "data edits"]
-"""Families of methods, by when they prune; what readers filter by."""
+"""Families of methods, by when they prune; readers can filter by them."""
 
 TRAINS = frozenset({"during training", "learned masks"})
 """The families whose methods choose weights while they train."""
 
 
 Only = Literal["", "channels"]
-"""Patterns that a method may be alone for."""
+"""Patterns that a method may be restricted to."""
 
 
 EditLimit = Callable[[Mapping[str, Any], Any], int | None]
-"""From the options of a method and a graph to the most edits it can make there; None if there is no limit."""
+"""A function from a method's options and a graph to the most edits it can make there; None if there is no limit."""
 
 
 RESERVED = {
     "control": Option("control", Control, None, "run the method with one thing changed (bench run --control)"),
-    "curve": Option("curve", Count, None, "note loss and validation metrics at so many steps of the last training"),
+    "curve": Option("curve", Count, None, "note loss and validation metrics at this many steps of the last training"),
 }
 """Options that every algorithm has. They are in a cell only when given."""
 
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A pruning method: a plain function that is handed a `Run`.
+    """A pruning method: a plain function that is called with a `Run`.
 
     Args:
         paper: where it is published, as `arXiv:...` or a DOI; empty for a control.
         prunes: what it prunes: weights, edges, or nothing at all.
-        trains_once: it trains the weights once, so that at density 1 it equals dense training bit for bit.
-        needs: what a task must have beside what the method prunes: edges, say, or a stream.
-        edit_limit: from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make there; None if
-            there is no limit.
+        trains_once: whether it trains the weights once, so that at density 1 it equals dense training bit for bit.
+        needs: what a task must have besides what the method prunes: edges, say, or a stream.
+        edit_limit: a function from its options and a `benchmark.graphs.edges.Graph` to the most edits it can make
+            there; None if there is no limit.
         edges: the name of the option that says how many edges are edited (`bench run --edges`); empty if none does.
-        edits_only: it only edits the graphs; a training follows, or the method after a `+` (`benchmark.plugins.chain`).
-        family: when it prunes, for readers to filter by; empty if it does not say. What prunes during training, or
-            learns masks, is skipped where a cell has no step.
+        edits_only: whether it only edits the graphs; a training follows, or the method after a `+`
+            (`benchmark.plugins.chain`).
+        family: when it prunes, for readers to filter by; empty if it does not say. Methods that prune during training,
+            or learn masks, are skipped in cells without training steps.
         only: the one pattern that it prunes in, `channels`; empty for any.
     """
 
@@ -108,7 +109,7 @@ class Algorithm:
 
     @cached_property
     def options(self) -> dict[str, Option]:
-        """By name. Raises TypeError if the signature is not `(run, *, option: type = default, ...)`."""
+        """Its options by name. Raises TypeError if the signature is not `(run, *, option: type = default, ...)`."""
         run, *_ = inspect.signature(self.function).parameters.values()
         if run.kind not in (run.POSITIONAL_ONLY, run.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the run")
@@ -116,12 +117,12 @@ class Algorithm:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The options that name a record, whose masks it takes with `run.found`."""
+        """The options whose value is the key of a record, of which it takes the masks with `run.found`."""
         return frozenset(name for name, option in self.options.items() if option.kind in (Key, Key | None))
 
     @property
     def summary(self) -> str:
-        """What and whose: the first line of the docstring."""
+        """What the method is, and by whom: the first line of the docstring."""
         return summary_of(self.function)
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,16 +135,16 @@ class Algorithm:
         return resolved(self.name, self.options | reserved, given)
 
     def written(self, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:
-        """The options of a cell, of resolved ones: without those at the value that their absence means."""
+        """The options of a cell, from resolved ones: without those at the value that their absence means."""
         control = {name: value for name, value in values.items() if name not in self.options}
         return written(self.options, {n: v for n, v in values.items() if n in self.options}, network) | control
 
     def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a cell, with those that are absent."""
+        """The options of a cell, completed by those that are absent from it."""
         return absences(self.options) | dict(options)
 
     def unusual(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the options that are not at their default."""
+        """The options that are not at their default."""
         return unusual(options, {name: option.default for name, option in self.options.items()})
 
 

@@ -1,6 +1,6 @@
-"""What is wrong with names and options that are asked for, as far as sources tell: nothing is imported.
+"""Checks requested names and options against the sources of plug-ins; nothing is imported.
 
-Loading a plug-in says the same and more, a second or two later, as torch comes with it.
+Loading a plug-in would report the same and more, but a second or two later, because it imports torch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def require_task(choice: Choice) -> None:
 
 
 def _options_of(parts: Sequence[Plugin]) -> list[str] | None:
-    """The options of a plug-in, or of a chain by their full names; None where the source does not say."""
+    """The options of a plug-in, or those of a chain by their full names; None if the source does not say."""
     listed = [(part.name, part.options) for part in parts]
     if any(part.problem or part.options is None for part in parts):
         return None
@@ -44,6 +44,6 @@ def _options_of(parts: Sequence[Plugin]) -> list[str] | None:
 
 
 def _full(name: str, known: Sequence[str]) -> str:
-    """An option of a chain that one method alone has needs no method before it."""
+    """The full name of an option of a chain: one that only one method has may be given without the method's name."""
     full = [one for one in known if one.partition(".")[2] == name]
     return full[0] if len(full) == 1 else name

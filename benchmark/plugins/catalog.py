@@ -1,4 +1,4 @@
-"""The plug-ins there are, by name; none is imported to list them."""
+"""All available plug-ins, by name; none is imported to list them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 
 @cache
 def plugins(kind: Kind) -> dict[str, Plugin]:
-    """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones have a problem."""
+    """Every plug-in of a kind by name, the built-in ones first; broken and clashing ones have their `problem` set."""
     by_name = {plugin.name: plugin for plugin in built_in(kind)}
     for plugin in [*in_files(kind), *map(_unless_left_out, outside(kind))]:
         listed = _renamed(plugin, by_name[plugin.name]) if plugin.name in by_name else plugin
@@ -45,7 +45,7 @@ def plugins(kind: Kind) -> dict[str, Plugin]:
 
 
 def _unless_left_out(plugin: Plugin) -> Plugin:
-    """A plug-in from outside; where PRUNEBENCH_PLUGINS does not name its distribution, one that is never imported."""
+    """A plug-in from outside; it is never imported if PRUNEBENCH_PLUGINS is set and does not name its distribution."""
     wanted = os.environ.get("PRUNEBENCH_PLUGINS")
     named = {name.strip() for name in (wanted or "").split(",")}
     if wanted is None or plugin.distribution.split()[0] in named:
@@ -54,13 +54,13 @@ def _unless_left_out(plugin: Plugin) -> Plugin:
 
 
 def _renamed(plugin: Plugin, other: Plugin) -> Plugin:
-    """A plug-in whose name was taken first: listed under its distribution, and not to be used."""
+    """A plug-in whose name was already taken: it is listed under its distribution, and cannot be used."""
     problem = f"the name '{plugin.name}' is taken by {other.distribution}"
     return replace(plugin, problem=problem, name=f"{plugin.name}@{plugin.distribution.split()[0]}")
 
 
 def find(kind: Kind, name: str) -> Plugin:
-    """The plug-in of this name. Raises UsageError, with the nearest name there is."""
+    """The plug-in of this name. Raises UsageError, which suggests the most similar name."""
     if plugin := found(kind, name):
         return plugin
     raise unknown_name(kind, name, plugins(kind), "bench list")
@@ -73,29 +73,29 @@ def found(kind: Kind, name: str) -> Plugin | None:
 
 
 def origin(kind: Kind, name: str) -> str:
-    """The distribution, or those of a chain, with versions."""
+    """The distribution of a plug-in, or those of a chain, with versions."""
     named = (find(kind, part).distribution for part in name.split("+"))
     return ", ".join(dict.fromkeys(_versioned(distribution) for distribution in named))
 
 
 def _versioned(distribution: str) -> str:
-    """Outside distributions carry their version already; a copy of ours that is not installed has none."""
+    """A distribution with its version: outside ones have it already; ours has none where it is not installed."""
     with suppress(PackageNotFoundError):
         return f"{BUILT_IN} {version(BUILT_IN)}" if distribution == BUILT_IN else distribution
     return distribution
 
 
 def typed(kind: Kind, name: str) -> str:
-    """How a plug-in, or a chain, is named on the command line: one in a file of the user's by this file."""
+    """How a plug-in, or a chain, is named on the command line; one in a user's file is named by this file."""
     files = {part: plugin.file for part in name.split("+") if (plugin := found(kind, part))}
     return "+".join(f"./{Path(file).name}" if (file := files.get(part)) else part for part in name.split("+"))
 
 
 def kinds_of(name: str) -> list[Kind]:
-    """Of which kinds the plug-ins of a name are: an experiment may ask about the algorithm of the same name.
+    """The kinds of the plug-ins with a name: an experiment may have the name of the algorithm that it asks about.
 
     Raises:
-        UsageError: there is none, with the nearest name there is.
+        UsageError: there is none; the message suggests the most similar name.
     """
     kinds: tuple[Kind, ...] = ("task", "algorithm", "experiment")
     known = {known for kind in kinds for known in plugins(kind)}
@@ -105,7 +105,7 @@ def kinds_of(name: str) -> list[Kind]:
 
 
 def label(name: str, options: Mapping[str, Any]) -> str:
-    """A task with those of its options that are not at their default; nothing is imported."""
+    """The label of a task, with the options that are not at their default. Nothing is imported."""
     plugin = plugins("task").get(name)
     return spelled(name, unusual(options, plugin.defaults if plugin else {}))
 
@@ -116,9 +116,9 @@ def absent(name: str, kind: Kind = "algorithm") -> dict[str, Any]:
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """The defaults of an algorithm's options, or of a chain's, that its source writes out. Nothing is imported.
+    """The defaults of an algorithm's options, or of a chain's, that its source has as literals. Nothing is imported.
 
-    Without those of options of whose absence only the network can tell whether it differs from the default.
+    Options are left out if only the network can tell whether their absence differs from their default.
     """
     return _of_options(name, _certain_defaults)
 
@@ -129,7 +129,7 @@ def _certain_defaults(plugin: Plugin) -> dict[str, Any]:
 
 
 def _of_options(name: str, values: Callable[[Plugin], Mapping[str, Any]], kind: Kind = "algorithm") -> dict[str, Any]:
-    """Values of the options of a plug-in, or of a chain, by their full name."""
+    """Values for the options of a plug-in, or of a chain, by their full name."""
     several, known = "+" in name, plugins(kind)
     return {
         f"{part}.{option}" if several else option: value

@@ -1,4 +1,4 @@
-"""Methods one after the other in one cell: `spectral+imp` edits the graphs, then prunes the weights on what is left."""
+"""Several methods in sequence in one cell: `spectral+imp` edits the graphs, then prunes the weights on the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chain(Algorithm):
-    """Algorithms as one. Its options are theirs, each with its method before it: `spectral.mode`, `imp.fraction`.
+    """Algorithms combined into one. Its options are theirs, prefixed by the method: `spectral.mode`, `imp.fraction`.
 
     Args:
         parts: all but the last only edit the graphs.
@@ -46,7 +46,7 @@ class Chain(Algorithm):
         return " Then: ".join(part.summary for part in self.parts)
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """As an algorithm's. An option that one method alone has needs no method before it.
+        """Like `Algorithm.resolve`. An option that only one method has may be given without the prefix.
 
         Raises:
             UsageError: the number of edges is left open: the sparsity is that of the weights.
@@ -65,18 +65,18 @@ class Chain(Algorithm):
 
 
 def _own(part: Algorithm, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a part, of those of the chain."""
+    """The options of a part, taken from those of the chain."""
     return {name: options[f"{part.name}.{name}"] for name in part.options}
 
 
 def _edit_limit(part: Algorithm) -> EditLimit | None:
-    """The limit of a part, from the options of the chain."""
+    """The edit limit of a part, from the options of the chain."""
     limit = part.edit_limit
     return limit and (lambda options, graph: limit(_own(part, options), graph))
 
 
 def chain(parts: Sequence[Algorithm]) -> Chain:
-    """Algorithms one after the other.
+    """Algorithms in sequence, as one.
 
     Raises:
         UsageError: one that is not the last does more than edit the graphs.

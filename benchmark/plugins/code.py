@@ -1,9 +1,9 @@
-"""Digests of the source of plug-ins, by which a record of code that was edited since is told. Nothing is imported.
+"""Digests of the source of plug-ins, which show whether a record's code was edited since. Nothing is imported.
 
-The source of a built-in plug-in is its file, and the files of its folder tree that it imports, directly or through
-others: an edit of one method leaves the records of the others alone. That of a plug-in from outside is every file of
-the packages of its distribution, wherever they lie: installed, or where an editable install points to. That of one in a
-file of the user's is this file.
+The source of a built-in plug-in is its file, and the files of its folder tree that it imports, directly or indirectly:
+editing one method does not affect the records of the others. For a plug-in from outside it is every file of the
+packages of its distribution, wherever they are: installed, or where an editable install points to. For one in a user's
+file it is this file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMPORT = re.compile(r"^[ \t]*from[ \t]+(\.+)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)
 
 
 TRAINS = ("data", "graphs", "harness", "pruning", "training")
-"""The rooms of the harness on whose code the bits of a training depend."""
+"""The rooms (subpackages) of the harness whose code affects the bits of a training."""
 
 
 def code(algorithm: str, task: str) -> dict[str, str]:
@@ -35,9 +35,9 @@ def code(algorithm: str, task: str) -> dict[str, str]:
 
 
 def changes(record: Answer) -> list[str]:
-    """Return what of a record's source is no longer as it was: `algorithm 'imp'`, `task 'mnist'`, or both.
+    """Return what has changed in a record's source: `algorithm 'imp'`, `task 'mnist'`, or both.
 
-    A record that tells no digest, or whose plug-in is not here, is of unknown code, and in no list.
+    If a record has no digest, or its plug-in is not here, its code is unknown, and nothing is listed.
     """
     names: dict[Kind, str] = {"algorithm": record.cell.algorithm, "task": record.cell.task}
     pairs = zip(names.items(), record.code, strict=True)
@@ -61,7 +61,7 @@ def digest(kind: Kind, name: str) -> str:
 
 @cache
 def harness_digest() -> str:
-    """Return the SHA-256 of the source of all that trains: of the rooms of the harness up to the run of a cell."""
+    """Return the SHA-256 of the source that trains: of the rooms of the harness that the run of a cell depends on."""
     home, sha = Path(__file__).parents[1], hashlib.sha256()
     for file in sorted(file for room in TRAINS for file in (home / room).rglob("*.py")):
         sha.update(f"{file.relative_to(home)}\0".encode() + file.read_bytes())
@@ -106,7 +106,7 @@ def _named(file: Path) -> list[Path]:
 
 
 def _packages(plugin: Plugin) -> list[str]:
-    """Return the top-level packages and modules of a plug-in's distribution, as far as it tells them."""
+    """Return the top-level packages and modules of a plug-in's distribution, as far as it declares them."""
     tops = {plugin.module.partition(".")[0]}
     try:
         told = distribution(plugin.distribution.split()[0]).read_text("top_level.txt")
@@ -116,7 +116,7 @@ def _packages(plugin: Plugin) -> list[str]:
 
 
 def _package(top: str) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a package or module, but for caches and hidden files."""
+    """Yield the files of a package or module, except caches and hidden files."""
     try:
         spec = find_spec(top)
     except (ImportError, ValueError):

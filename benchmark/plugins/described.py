@@ -1,4 +1,4 @@
-"""What is known of a plug-in from its module's source: its summary, options and family, or its problem."""
+"""What a module's source says about a plug-in: its summary, options and family, or its problem."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmark.plugins.plugin import Kind, Plugin
 from benchmark.plugins.source_text import Source
 
 LEADING: dict[Kind, list[str]] = {"algorithm": ["run"], "task": [], "experiment": ["study"]}
-"""What the function of a plug-in is handed, before its options."""
+"""The arguments that the function of a plug-in is called with, before its options."""
 
 
 MADE_BY_CALLS: dict[Kind, tuple[str, ...]] = {"algorithm": (), "task": ("Task", "from_module"), "experiment": ()}
-"""What is called to make a plug-in that is no function."""
+"""The names that are called to make a plug-in that is not a function."""
 
 
 def makes(source: Source, kind: Kind) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _is_there(package: str) -> bool:
 
 
 def _uninstalled(package: str, distribution: str) -> str:
-    """What to say of a package that is not there: with the extra of the distribution that brings it, if one does."""
+    """The message about a missing package, with the extra of the distribution that installs it, if there is one."""
     name = distribution.split(maxsplit=1)[0]
     with suppress(PackageNotFoundError):
         found = [_OF_EXTRA.match(requirement) for requirement in requires(name) or []]
@@ -75,4 +75,4 @@ def _uninstalled(package: str, distribution: str) -> str:
 
 
 _OF_EXTRA = re.compile(r"""(?P<package>[\w.-]+).*\bextra\s*==\s*['"](?P<extra>[\w.-]+)['"]""")
-"""A requirement that an extra brings, as metadata write it."""
+"""A requirement of an extra, as written in metadata."""

@@ -1,4 +1,4 @@
-"""What the loss `gambler` makes of a task."""
+"""How the loss `gambler` changes a task."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Gambling:
     """A task whose networks have one more output, for what they do not bet. Its metrics are of the classes alone.
 
     Args:
-        task: as it was.
-        outputs: its logits of the networks with that output.
-        payoff: what a right bet pays.
-        early: the share of training before it.
+        task: the original task.
+        outputs: its `logits`, for networks with the additional output.
+        payoff: the payoff of a correct bet.
+        early: the share of training before gambling begins.
     """
 
     task: Task
@@ -34,7 +34,7 @@ class Gambling:
 
     @classmethod
     def of(cls, task: Task, logits: Outputs, payoff: float, early: float) -> Task:
-        """The task that gambles."""
+        """The task with the gambler's loss."""
         game = cls(task, required(logits), payoff, early)
         timed = with_recipes(task, lambda recipe: replace(recipe, early=round(early * recipe.steps)))
         return replace(
@@ -56,11 +56,11 @@ class Gambling:
         return {name: widening(find) for name, find in self.task.model_zoos.items()}
 
     def bets(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The loss."""
+        """The gambler's loss."""
         return gamble(*self.outputs(model, batch), self.payoff)
 
     def plain(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The loss before it: the mean cross-entropy of the classes."""
+        """The loss before gambling begins: the mean cross-entropy of the classes."""
         return F.cross_entropy(*self.classes(model, batch))
 
     def classes(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -73,13 +73,13 @@ class Gambling:
         return self.task.evaluate(Classes(model), batches)
 
     def diagnose(self, model: nn.Module, data: Data) -> dict[str, Any]:
-        """What the task says of a network, and the risks by its reservation."""
+        """The task's own diagnosis of a network, and the risks by its reservation."""
         own = self.task.diagnose(model, data) if self.task.diagnose else {}
         with torch.no_grad():
             return {**own, "reservation": kept(model, self._over(model, batches_of(data)))}
 
     def collapsed(self, model: nn.Module, batches: Iterable[Batch]) -> str:
-        """Why a network answers nothing: it keeps its stake whatever it sees."""
+        """Why a network predicts nothing: it keeps its stake whatever the input."""
         if not keeps_all(self._over(model, batches)):
             return ""
         given = f"(payoff {self.payoff:g}, early {self.early:g})"

@@ -1,6 +1,6 @@
-"""Algorithms and tasks in files of the user's, without a package: `bench run --algo ./mine.py --task ./my_task.py`.
+"""Algorithms and tasks in the user's own files, without a package: `bench run --algo ./mine.py --task ./my_task.py`.
 
-Which files are known stands in the environment variable PRUNEBENCH_FILES, so that every process that is started for a
+The known files are listed in the environment variable PRUNEBENCH_FILES, so that every process that is started for a
 command knows them, too.
 """
 
@@ -28,10 +28,10 @@ DEFINED: dict[Kind, str] = {
 
 
 def known(choices: Iterable[Choice], *kinds: Kind) -> list[Choice]:
-    """Make files known that are named in place of plug-ins; the choices with the names of the plug-ins in them.
+    """Make files known that are given in place of names; return the choices with the names of the plug-ins in them.
 
     Args:
-        kinds: of which a file has to define one plug-in.
+        kinds: the kinds of which a file has to define one plug-in.
 
     Raises:
         UsageError: there is no such file, or it does not define one plug-in with a name of its own.
@@ -51,7 +51,7 @@ def _known(name: str, kinds: tuple[Kind, ...]) -> str:
 
 
 def remember(file: Path, *kinds: Kind) -> str:
-    """Make a file known, to this process and those that it starts; the name of the plug-in in it.
+    """Make a file known to this process and those that it starts; return the name of the plug-in in it.
 
     Raises:
         UsageError: it does not define one plug-in of these kinds, or one without a name of its own.

@@ -1,19 +1,19 @@
-"""The version of what plug-ins are written against, and what one says that is made for another."""
+"""The version of the interface that plug-ins are written against, and the check that a plug-in was made for it."""
 
 from __future__ import annotations
 
 INTERFACE = 1
-"""It grows when plug-ins have to change: a verb, an argument or a field is gone, or means something else."""
+"""It increases when plug-ins have to change: a verb, an argument or a field is gone, or its meaning has changed."""
 
 CONSTANT = "PRUNEBENCH_INTERFACE"
 """The name that a plug-in's module may give to the version that it is written for, `PRUNEBENCH_INTERFACE = 1`."""
 
 
 def made_for_another(version: str) -> str:
-    """What is wrong where a module declares another version; empty where it declares this one, or none.
+    """What is wrong if a module declares another version; empty if it declares this one, or none.
 
     Args:
-        version: as the module writes it; empty if it declares none.
+        version: the version as the module writes it; empty if it declares none.
     """
     if version in ("", str(INTERFACE)):
         return ""

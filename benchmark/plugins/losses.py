@@ -80,7 +80,7 @@ def _logits_of(task: Task) -> Outputs:
 LOSSES: Mapping[str, Callable[..., Task]] = {
     command_line_name(function): function for function in (cross_entropy, label_smoothing, squared_error, gambler)
 }
-"""By name."""
+"""The losses by name."""
 
 OPTIONS: Mapping[str, Mapping[str, Option]] = {name: options_of(loss, leading=1) for name, loss in LOSSES.items()}
 """The options of each loss, which are those of a task while it is chosen."""

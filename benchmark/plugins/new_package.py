@@ -1,4 +1,4 @@
-"""Small distributions to begin with: an algorithm, a task or an experiment that installs and passes its checks."""
+"""Small distributions to start from: an algorithm, a task or an experiment that installs and passes its checks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from benchmark.plugins.plugin import Kind
 from benchmark.results.spelling import LONGEST_NAME
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-"""A folder for each kind, and one for what all have in common. What stands in them runs as it is."""
+"""A folder for each kind, and one for what all have in common. Their contents run as they are."""
 
 STANDS_FOR: dict[Kind, str] = {"algorithm": "my-pruner", "task": "my-task", "experiment": "my-question"}
-"""The name in each template that the new one takes the place of."""
+"""The name in each template that is replaced by the new one."""
 
 
 def write(kind: Kind, name: str, into: Path) -> Path:
     """Write a distribution of this name to a folder of its name.
 
     Raises:
-        UsageError: the name can be none of a plug-in, or is taken; the folder exists, or cannot be written.
+        UsageError: the name is not valid for a plug-in, or is taken; the folder exists, or cannot be written.
     """
     _check(kind, name)
     folder = into / name
@@ -43,7 +43,7 @@ def write(kind: Kind, name: str, into: Path) -> Path:
 
 
 def usage(folder: Path) -> str:
-    """The commands that a new distribution tells to begin with."""
+    """The commands that are suggested as first steps with a new distribution."""
     [commands] = re.findall(r"^```sh\n(.*?)^```$", (folder / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     return f"cd {folder}\n{commands}"
 

@@ -1,6 +1,6 @@
 """Options of plug-ins: the keyword-only parameters of a function, typed, validated and documented.
 
-What an option means stands in the function's docstring, or in its annotation, `Annotated[int, Doc("how many")]`, which
+The meaning of an option is in the function's docstring, or in its annotation, `Annotated[int, Doc("how many")]`, which
 several functions can share.
 """
 
@@ -44,9 +44,9 @@ Count = Annotated[int, Field(ge=1)]
 
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-"""The key of a record whose masks are taken with `run.found`, or its first digits. A default of "" asks for one.
+"""The key of a record whose masks are taken with `run.found`, or its first digits. With the default "" it is required.
 
-`Key | None` is for one that need not be given.
+`Key | None` is for an optional key.
 """
 
 
@@ -64,16 +64,16 @@ _VALUES_IN_WORDS = {
 
 @dataclass(frozen=True)
 class Absent:
-    """In the annotation of an option that was added to a plug-in later: what its absence means in older cells.
+    """For the annotation of an option that was added to a plug-in later: what its absence in older cells means.
 
         norms: Annotated[Literal["batch", "running"], Absent("batch")] = "running"
 
-    A cell in which the option has this value is written without it, so that older cells keep their keys and answer for
-    it. Any other value is written, also if it is the default. It has to stand in the signature itself, as a literal:
-    readers look it up without importing the plug-in.
+    A cell in which the option has this value is written without it, so that older cells keep their keys and count as
+    this cell. Any other value is written, even if it is the default. The value has to be a literal in the signature
+    itself, because readers look it up without importing the plug-in.
 
     Args:
-        matters: whether the option makes any difference on a network; where it makes none, it is absent as well.
+        matters: whether the option makes any difference for a network; if it makes none, it is left out as well.
     """
 
     value: Any
@@ -86,7 +86,7 @@ class Option:
 
     Args:
         kind: its annotation.
-        meaning: what the docstring says of it, or a `Doc` in its annotation.
+        meaning: what the docstring, or a `Doc` in its annotation, says about it.
         absent: what its absence in a cell means; None if every cell has it.
     """
 
@@ -98,7 +98,7 @@ class Option:
 
     @property
     def values(self) -> str:
-        """The valid values, in words."""
+        """A description of the valid values."""
         for kind, words in _VALUES_IN_WORDS.items():
             if self.kind == kind:
                 return words
@@ -110,7 +110,7 @@ class Option:
         return {bool: "true | false", int: "whole number", float: "number", str: "text"}.get(self.kind, str(self.kind))
 
     def parse(self, value: Any) -> Any:
-        """The value in the option's type, from text or from a value. Raises ValidationError."""
+        """Convert a value, or its text, to the option's type. Raises ValidationError."""
         spelled_out = {str(literal): literal for literal in _literals(self.kind)}  # 0 | 1, of which the text is "1"
         if value == NO_VALUE and NO_VALUE not in spelled_out and self._may_be_none:
             return None
@@ -150,14 +150,14 @@ def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str
 
 
 def require_known(owner: str, known: Collection[str], given: Collection[str]) -> None:
-    """Raise UsageError for a name that is no option, with the valid ones."""
+    """Raise UsageError for a name that is not an option; the message lists the valid ones."""
     for name in given:
         if name not in known:
             raise unknown_name(f"option of '{owner}'", name, known, f"its options: {', '.join(known) or 'it has none'}")
 
 
 def written(options: Options, values: Mapping[str, Any], network: Callable[[], Any]) -> dict[str, Any]:
-    """The values that a cell has: those of resolved options without the ones that are absent (`Absent`).
+    """The values that a cell contains: those of resolved options, except the ones that are left out (`Absent`).
 
     Args:
         network: builds the network of the cell; None if it cannot be built.
@@ -196,7 +196,7 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
 
 
 def _without_metadata(kind: Any) -> tuple[Any, str, Absent | None]:
-    """An annotation without its `Doc` and `Absent`; what the first says (PEP 727), empty without; and the second."""
+    """An annotation without its `Doc` and `Absent`; the text of the `Doc` (PEP 727), or empty; and the `Absent`."""
     if get_origin(kind) is not Annotated:
         return kind, "", None
     inner, *metadata = get_args(kind)
@@ -223,7 +223,7 @@ def _literals(kind: Any) -> Iterator[Any]:
 
 
 def command_line_name(function: Callable[..., Any]) -> str:
-    """The name on the command line of the plug-in that a function makes."""
+    """The command-line name of the plug-in that a function defines."""
     return function.__name__.rstrip("_").replace("_", "-")
 
 

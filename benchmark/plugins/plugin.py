@@ -19,16 +19,16 @@ class Plugin:
     """What is known of a plug-in before it is imported.
 
     Args:
-        module: where its object lives, under the name `attribute`.
-        distribution: what it came with, name and version.
+        module: the module of its object, which is there under the name `attribute`.
+        distribution: the distribution that it came with, name and version.
         summary: the first line of its docstring.
         problem: why it cannot be used, as far as its source says; empty if nothing is wrong.
-        defaults: of its options, those that its source writes out as literals.
+        defaults: the defaults of its options that its source has as literals.
         absent: what the absence of its options in a cell means (`benchmark.plugins.options.Absent`).
         depends: the options among these whose absence also means that they make no difference on a network.
-        family: of an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
+        family: for an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
         options: the names of its options; None if its source does not say.
-        file: of the user's, which it lies in; empty if it came with a distribution.
+        file: the user's file that it is in; empty if it came with a distribution.
     """
 
     kind: Kind
@@ -46,5 +46,5 @@ class Plugin:
     file: str = ""
 
     def error(self, reason: str) -> PluginError:
-        """The error for this plug-in, named with its distribution."""
+        """An error about this plug-in, which names it and its distribution."""
         return PluginError(f"{self.kind} '{self.name}' of {self.distribution} cannot be used: {reason}")

@@ -1,4 +1,4 @@
-"""Algorithms and tasks by name: those of the catalogue, imported."""
+"""Algorithms and tasks by name: imports those of the catalogue."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def load(plugin: Plugin) -> object:
 
 
 def _module(plugin: Plugin) -> ModuleType:
-    """The module of a plug-in, imported: by its name, or from the user's file."""
+    """Import the module of a plug-in, by its name or from the user's file."""
     if not plugin.file or plugin.module in sys.modules:
         return import_module(plugin.module)
     spec = spec_from_file_location(plugin.module, plugin.file)

@@ -1,4 +1,4 @@
-"""Keeps what built-in files say (`source_text`) in a file: to parse a hundred of them takes most of `bench list`.
+"""Caches what built-in files say (`source_text`) in a file: parsing a hundred takes most of the time of `bench list`.
 
 It is looked up by the SHA-256 of a file's bytes, which are read every time, so that no entry can be stale.
 """
@@ -16,7 +16,7 @@ from benchmark.plugins.source_text import Definition, Source, read
 
 
 class SourceCache:
-    """What the files of a folder say, by digest of their bytes."""
+    """What the files of a folder say, by the digest of their bytes."""
 
     def __init__(self, folder: Path) -> None:
         self._file = CacheFile("sources", folder, _code)
@@ -44,7 +44,7 @@ class SourceCache:
 
 
 def _source(written: list[Any]) -> Source:
-    """A source from what JSON makes of it."""
+    """A `Source` from its JSON form."""
     summary, interface, imports, definitions = written
     return Source(summary, interface, imports, [Definition(*definition) for definition in definitions])
 

@@ -1,4 +1,4 @@
-"""Reads what the source of a plug-in's module says: what it imports and defines. Nothing is imported."""
+"""Reads from the source of a plug-in's module what it imports and defines. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Definition(NamedTuple):
 
     Args:
         makers: the last names of its decorators, or of the call: `algorithm`, of `@benchmark.algorithm(...)`.
-        takes: the number of its arguments before the options; None if it is no function.
+        takes: the number of its arguments before the options; None if it is not a function.
         summary: the first line of its docstring.
         options: the names of its keyword-only arguments.
-        defaults: of its options, those that are written out as literals.
-        absent: what the absence of its options means, where their annotation holds `Absent(...)`.
+        defaults: the defaults of its options that are literals.
+        absent: what the absence of its options means, for those whose annotation has `Absent(...)`.
         depends: the options among these for which this depends on the network: `Absent(..., matters=...)`.
         family: what its decorator says, `@algorithm(family="before training")`.
     """

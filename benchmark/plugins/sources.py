@@ -1,9 +1,9 @@
-"""Finds plug-ins by what source files and metadata say: none is imported.
+"""Finds plug-ins from source files and metadata: none is imported.
 
 A built-in is a public name in a file of `algorithms/`, `tasks/` or `experiments/`: a function under `@algorithm(...)`,
 `@task` or `@experiment(...)`, or a `Task(...)`; a file may hold several. One from outside is an entry point in the
-group `prunebench.algorithms`, `prunebench.tasks` or `prunebench.experiments`. What is broken has a problem, and takes
-nothing else with it.
+group `prunebench.algorithms`, `prunebench.tasks` or `prunebench.experiments`. A broken plug-in has its `problem` set,
+and does not affect the others.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from benchmark.plugins.source_text import Source, read
 from benchmark.results.spelling import LONGEST_NAME, NAME
 
 VARIABLE = "PRUNEBENCH_FILES"
-"""The environment variable with the paths of files with plug-ins of the user's (`benchmark.plugins.in_files`)."""
+"""The environment variable with the paths of the user's files with plug-ins (`benchmark.plugins.in_files`)."""
 
 PACKAGE = Path(__file__).parent.parent
-"""The folder `benchmark`. Plug-ins lie in it where it is installed, and beside it in a checkout."""
+"""The folder `benchmark`. Built-in plug-ins are inside it where it is installed, and beside it in a checkout."""
 
 
 def folder_of(kind: Kind) -> Path:
@@ -39,7 +39,7 @@ def folder_of(kind: Kind) -> Path:
 
 
 def built_in(kind: Kind) -> tuple[Plugin, ...]:
-    """Those that came with this package, whatever other folders of these names stand on the path."""
+    """The plug-ins that came with this package, whatever other folders of these names are on the path."""
     return _defined_under(folder_of(kind), kind)
 
 
@@ -53,7 +53,7 @@ def _defined_under(folder: Path, kind: Kind) -> tuple[Plugin, ...]:
 
 
 def _defined_in(file: Path, kind: Kind, folder: Path, read: Callable[[bytes], Source | str]) -> Iterator[Plugin]:
-    """The plug-ins of a file; where it cannot be read, one of its name that says so."""
+    """The plug-ins of a file; if it cannot be read, one of its name that says so."""
     module = ".".join(("benchmark", *file.relative_to(folder.parent).with_suffix("").parts))
     source = _said(file, read)
     if isinstance(source, str):
@@ -78,20 +78,20 @@ def outside(kind: Kind) -> list[Plugin]:
 
 @cache
 def _entry_points(path: tuple[str, ...]) -> dict[Kind, list[EntryPoint]]:
-    """Those of all distributions on this path, by kind and name; to look for them takes a while."""
+    """The entry points of all distributions on this path, by kind and name; finding them takes a while."""
     known = entry_points()
     kinds: tuple[Kind, ...] = ("algorithm", "task", "experiment")
     return {kind: sorted(known.select(group=f"{BUILT_IN}.{kind}s"), key=lambda point: point.name) for kind in kinds}
 
 
 def in_files(kind: Kind) -> list[Plugin]:
-    """The plug-ins of a kind in files of the user's that PRUNEBENCH_FILES names."""
+    """The plug-ins of a kind in the user's files that PRUNEBENCH_FILES names."""
     listed = [Path(path) for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
     return [plugin for file in listed for plugin in in_file(file, kind)]
 
 
 def in_file(file: Path, kind: Kind) -> list[Plugin]:
-    """The plug-ins of a kind in a file of the user's; where it cannot be read, one of its name that says so."""
+    """The plug-ins of a kind in one of the user's files; if it cannot be read, one of its name that says so."""
     source, module = _said(file), f"prunebench_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
     if isinstance(source, str):
         return [Plugin(kind, file.stem, module, file.stem, file.name, problem=source, file=str(file))]
@@ -101,7 +101,7 @@ def in_file(file: Path, kind: Kind) -> list[Plugin]:
 
 
 def _well_named(plugin: Plugin) -> Plugin:
-    """The plug-in; one with a problem if its name is none that a cell can have."""
+    """The plug-in; with its `problem` set if a cell cannot have its name."""
     if re.fullmatch(NAME, plugin.name) and len(plugin.name) <= LONGEST_NAME:
         return plugin
     takes = f"its name may hold lower-case letters, digits, '-' and '_', at most {LONGEST_NAME} of them"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Family:
     """A task and its options: a function of these that returns a `Task`. A plain `Task` is a family without options.
 
-    Every family has the common options as well (`benchmark.plugins.common_options`). They are no parameters of its
+    Every family has the common options as well (`benchmark.plugins.common_options`). They are not parameters of its
     function: they change the task that it returns.
     """
 
@@ -46,7 +46,7 @@ class Family:
 
     @cached_property
     def options(self) -> dict[str, Option]:
-        """Its own, by name.
+        """Its own options, by name.
 
         Raises:
             TypeError: the signature is not `(*, option: type = default, ...)`, an option has the name of a common one,
@@ -60,7 +60,7 @@ class Family:
 
     @property
     def summary(self) -> str:
-        """What and whose: the first line of the docstring."""
+        """What the task is, and by whom: the first line of the docstring."""
         return summary_of(self.function)
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Family:
         return resolved(self.name, known, given)
 
     def written(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a cell, of resolved ones: without those at the value that their absence means."""
+        """The options of a cell, from resolved ones: without those at the value that their absence means."""
         own = {name: value for name, value in values.items() if name in self.options}
         common = {name: value for name, value in values.items() if name not in own}
         return written(self.options, own, lambda: None) | common

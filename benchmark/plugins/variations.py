@@ -1,4 +1,4 @@
-"""What the options that every task has change about a task."""
+"""How the options that every task has change a task."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from benchmark.training.task import Task, with_recipes
 
 
 def varied(task: Task, values: Mapping[str, Any]) -> Task:
-    """The task with what common options change.
+    """The task as changed by its common options.
 
     Args:
-        values: of these options, validated.
+        values: the validated values of these options.
 
     Raises:
         UsageError: the task has no loss that can be replaced, or no parts.
@@ -69,7 +69,7 @@ def _examples(task: Task, values: Mapping[str, Any]) -> Task:
 
 
 def _with_splits(task: Task, change: Callable[[Splits], Splits]) -> Task:
-    """The task with other splits, made of its own."""
+    """The task with its splits changed."""
     source = task.source
 
     def load(folder: Path) -> Splits:
@@ -85,7 +85,7 @@ def _first(data: Data, count: int) -> Data:
     """The examples that come first in a permutation, which depends on their number alone.
 
     Raises:
-        UsageError: there are not so many, or they leave out a class.
+        UsageError: there are fewer examples than that, or the chosen ones leave out a class.
         PluginError: the data have no method `select`.
     """
     if count > len(data):

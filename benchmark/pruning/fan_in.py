@@ -1,4 +1,4 @@
-"""The pattern of layers whose outputs all have equally many inputs."""
+"""The pattern of layers whose outputs all have the same number of inputs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmark.pruning.ranking import Scores, checked, cut_rows
 
 @dataclass(frozen=True)
 class FanIn:
-    """Every output of a tensor that keeps any input keeps as many as the others (constant fan-in; Lasby et al., 2024).
+    """All outputs of a tensor that keep any input keep equally many (constant fan-in; Lasby et al., 2024).
 
     An input is a weight of the output: one for each input channel and kernel position. With n weights and `live`
     outputs, each of these keeps round(density * n / live) inputs, and at least one. `keep` leaves every output live,
-    and those dead that are dead in `among`.
+    except those that have no weight in `among`.
     """
 
     name: str = field(default="fan-in", init=False)

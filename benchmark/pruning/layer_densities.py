@@ -97,7 +97,7 @@ def smart_ratio(shapes: Shapes, density: float, power: int = 0) -> Densities:
 def igq(shapes: Shapes, density: float) -> Densities:
     """Ideal-gas quotas: density 1 / (1 + F n) for a tensor of n weights (Vysogorets & Kempe, 2023).
 
-    The force F is the number with which the total is met.
+    The force F is chosen so that the total is met.
     """
     from scipy.optimize import brentq
 
@@ -113,7 +113,7 @@ def igq(shapes: Shapes, density: float) -> Densities:
 
 
 def allocate(shares: Mapping[str, float], total: int) -> dict[str, int]:
-    """Round `shares` to whole numbers that sum to `total`, up for the largest remainders, of equal ones the first."""
+    """Round `shares` to whole numbers that sum to `total`: up for the largest remainders, the first of equal ones."""
     counts = {name: math.floor(share) for name, share in shares.items()}
     by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])
     for name in by_remainder[: total - sum(counts.values())]:
@@ -122,7 +122,7 @@ def allocate(shares: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def _around(shapes: Shapes, density: float, fixed: Densities) -> Densities:
-    """Densities of which some are `fixed`, and all others are the one density that meets the total."""
+    """The `fixed` densities, and for all other tensors the one density that meets the total."""
     sizes = _sizes(shapes)
     free = sum(size for name, size in sizes.items() if name not in fixed)
     if not free:

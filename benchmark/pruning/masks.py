@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ties:
-    """The weights whose score equals the lowest one that is kept, when not all of them are: position decides.
+    """The weights whose score equals the lowest kept score, if only some of them are kept: position decides which.
 
     Args:
-        kept: the number of them that are kept.
-        layers: the number of them in each tensor that has any.
+        kept: how many of them are kept.
+        layers: how many of them each tensor has, for tensors that have any.
     """
 
     kept: int = 0

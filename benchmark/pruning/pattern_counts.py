@@ -15,8 +15,8 @@ class Counts:
     """The numbers of kept weights that a pattern fixes.
 
     Args:
-        network: of the whole network; None if the pattern does not fix it.
-        tensors: of each tensor, by name; empty if the pattern does not fix them.
+        network: the number for the whole network; None if the pattern does not fix it.
+        tensors: the number for each tensor, by name; empty if the pattern does not fix them.
     """
 
     network: int | None = None

@@ -25,7 +25,7 @@ class Pattern(Protocol):
         """The name of the pattern on the command line."""
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        """Masks of the weights with the highest scores that the pattern allows, out of those that `among` keeps."""
+        """Masks that keep the highest-scoring weights that the pattern allows, chosen from those that `among` keeps."""
 
     def breach(self, masks: Masks, density: float) -> str | None:
         """What is wrong with masks that should have this pattern at this density; None if nothing is."""

@@ -1,6 +1,6 @@
-"""Keeps the weights with the highest scores, exactly as many as asked; of equal scores, the first ones.
+"""Keeps the weights with the highest scores, exactly as many as requested; among equal scores, the first ones.
 
-Weights are counted and not compared with a threshold, so that ties do not change how many are kept.
+Weights are counted, not compared with a threshold, so that ties do not change how many are kept.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Cut:
 
     Args:
         chosen: bool [n], whether each score is one of them.
-        tied: int64 [k], the positions of the scores that equal the lowest chosen one; empty without a ranking.
+        tied: int64 [k], the positions of the scores that equal the lowest chosen one; empty if all or none are chosen.
         tied_kept: how many of these are chosen, the first ones.
     """
 
@@ -79,7 +79,7 @@ def top(scores: Tensor, count: int, live: Tensor | None) -> Tensor:
 
 
 def cut(scores: Tensor, count: int, live: Tensor | None) -> Cut:
-    """Choose the `count` highest scores of [n]; of equal scores the first ones.
+    """Choose the `count` highest scores of [n]; among equal scores, the first ones.
 
     Args:
         live: the positions to choose from, bool [n]; None for all of them.
@@ -106,14 +106,14 @@ def cut(scores: Tensor, count: int, live: Tensor | None) -> Cut:
 
 
 def cut_rows(scores: Tensor, count: int, live: Tensor) -> tuple[Tensor, int, int]:
-    """Choose the `count` highest live scores of every row of [..., m]; of equal ones the first, and dead ones last.
+    """Choose the `count` highest live scores of every row of [..., m]; among equal ones the first, and dead ones last.
 
     Args:
         live: whether each score may be chosen, bool [..., m]. A row with too few of them gets dead ones as well.
 
     Returns:
-        The chosen scores, bool [..., m]; how many live scores equal the lowest chosen one of their row, where not all
-        such are chosen; and how many of these are.
+        The chosen scores, bool [..., m]; how many live scores equal the lowest chosen one of their row, in rows where
+        not all of these are chosen; and how many of them are chosen.
     """
     order = scores.sort(dim=-1, descending=True, stable=True).indices
     dead_last = (~live).gather(-1, order).to(torch.uint8).sort(dim=-1, stable=True).indices

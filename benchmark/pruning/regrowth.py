@@ -29,7 +29,7 @@ def sparse_start(
             Other patterns set the layer densities themselves, and take `auto` only.
 
     Raises:
-        Inapplicable: the rule cannot meet the density, or one is named and the pattern sets the layer densities.
+        Inapplicable: the rule cannot meet the density, or one is named although the pattern sets the layer densities.
     """
     scores = noise(weights, rng)
     if isinstance(target.pattern, Anywhere):
@@ -52,14 +52,14 @@ def regrow(
 ) -> Masks:
     """Drop a share of the kept weights of every tensor, and grow the same number of pruned ones.
 
-    A dropped weight may grow again at once. The number of kept weights of a tensor does not change, and with N:M that
-    of a group does not either. Blocks and channels are dropped and grown whole, ranked over all tensors.
+    A dropped weight may grow back at once. The number of kept weights of a tensor does not change, nor, with N:M, that
+    of a group. Blocks and channels are dropped and grown as a whole, ranked over all tensors.
 
     Args:
         drop: scores by which weights are dropped, the lowest first.
         grow: scores by which weights grow, the highest first.
         share: the share of kept weights to drop, in [0, 1].
-        rounding: rounds `share` times the number of kept weights to the number that is dropped.
+        rounding: rounds `share` times the number of kept weights to the number of weights to drop.
 
     Raises:
         ValueError: a score is NaN.

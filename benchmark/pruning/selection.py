@@ -1,7 +1,7 @@
-"""The value at a place of the ascending order of many numbers, found without ordering them.
+"""The value at a given position in the ascending order of many numbers, found without sorting them.
 
-A sample says between which two values it almost surely lies. One pass sets apart what is above and below these, and
-only what is left between them, a few per cent of a large array, is partitioned: as exact as to partition all of it.
+A sample shows between which two values it almost surely lies. One pass separates what is above and below these, and
+only what is left between them, a few per cent of a large array, is partitioned: as exact as partitioning all of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRIDE = 64
-"""Of so many numbers, one is in the sample."""
+"""One number out of this many is in the sample."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Split:
 
 
 def split(numbers: NDArray[Any], k: int) -> Split:
-    """Split numbers, of [n], by the one at index `k` of their ascending order, which NaN ends, as numpy has it."""
+    """Split numbers, [n], by the one at index `k` of their ascending order, which has NaN at the end, as in numpy."""
     found = _between(numbers, k, *_bounds(numbers, k))
     return found or _whole(numbers, k)
 
@@ -42,7 +42,7 @@ def _whole(numbers: NDArray[Any], k: int) -> Split:
 
 
 def _bounds(numbers: NDArray[Any], k: int) -> tuple[Any, Any]:
-    """Two numbers of a sample between which the one at index `k` lies, but for four standard deviations."""
+    """Two numbers of a sample between which the one at index `k` lies, unless it is four standard deviations off."""
     sample = numbers[::STRIDE]
     middle, margin = k / STRIDE, 2 * sqrt(len(sample)) + 1
     ends = max(0, int(middle - margin)), min(len(sample) - 1, int(middle + margin))

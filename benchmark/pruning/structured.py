@@ -60,7 +60,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Channels:
-    """Output channels, each with all weights that read it or are tied to it. Without them the network is a smaller one.
+    """Output channels, each with all weights that read it or are tied to it. Removing some leaves a smaller network.
 
     The density is the share of channels that are kept over all layers; each layer keeps at least one. A channel's score
     is the mean over its weights.

@@ -17,7 +17,7 @@ class Inversion:
     """Reverses the rankings of a target.
 
     Args:
-        used: whether there was any ranking.
+        used: whether any ranking has been reversed.
     """
 
     used: bool = False
@@ -45,7 +45,7 @@ class Target:
             raise ValueError(f"density must lie in (0, 1], got {self.density:g}; 90% sparsity is density 0.1")
 
     def at_progress(self, progress: float) -> Target:
-        """The target at a progress in [0, 1] of the geometric schedule, which has density ** progress."""
+        """The target at a progress in [0, 1] of the geometric schedule; its density is density ** progress."""
         return self.with_density(self.density**progress)
 
     def with_density(self, density: float) -> Target:
@@ -68,6 +68,6 @@ def keep_top(scores: Scores, target: Target, among: Masks | None = None) -> Mask
         among: masks of the weights to choose from, so that pruned ones cannot come back; None for all weights.
 
     Raises:
-        ValueError: a score is NaN, or more weights are asked than `among` has.
+        ValueError: a score is NaN, or more weights are to be kept than `among` has.
     """
     return target.pattern.keep(target.oriented(scores), target.density, among)

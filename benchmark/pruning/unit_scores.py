@@ -17,8 +17,9 @@ from benchmark.pruning.units import Units, chosen_of, live_units, masks_of, mean
 def unit_means(values: Scores, target: Target) -> Tensor:
     """The mean of `values` over the weights of every unit of the target's pattern: float64 [units], on the CPU.
 
-    The units are in the order that `keep_units` expects. Blocks are numbered tensor by tensor, in each one row by row,
-    with a block for every kernel position; channels are numbered layer by layer. A weight in two units counts in both.
+    The units are in the order that `keep_units` expects. Blocks are numbered tensor by tensor, within a tensor row by
+    row, with a block for every kernel position; channels are numbered layer by layer. A weight in two units counts in
+    both.
 
     Args:
         values: one number per weight of every prunable tensor: squares of weights, for example.
@@ -32,7 +33,7 @@ def unit_means(values: Scores, target: Target) -> Tensor:
 
 
 def unit_sums(values: Scores, target: Target) -> Tensor:
-    """The sum of `values` over the weights of every unit, otherwise like `unit_means`."""
+    """The sum of `values` over the weights of every unit; otherwise like `unit_means`."""
     pattern = _with_units(target)
     total, _ = totals_of(values, pattern.units(shapes_of(values)))
     return total
@@ -60,9 +61,9 @@ def norm_scales(parameters: Mapping[str, Tensor], target: Target) -> Tensor:
 def keep_units(scores: Tensor, target: Target, among: Masks) -> Masks:
     """Keep the blocks or channels with the highest scores, for methods that score units and not weights.
 
-    Exactly as many units as the target's density asks for are kept; of equal scores the first ones, and of every layer
-    at least one channel. `keep_units(unit_means(scores, target), target, masks)` keeps the same weights as
-    `keep_top(scores, target, masks)`.
+    Exactly as many units are kept as the target's density asks for, with at least one channel in every layer; among
+    units with equal scores, the first ones are kept. `keep_units(unit_means(scores, target), target, masks)` keeps the
+    same weights as `keep_top(scores, target, masks)`.
 
     Args:
         scores: [units], in the order of `unit_means`; units with higher scores are kept longer.
@@ -70,7 +71,7 @@ def keep_units(scores: Tensor, target: Target, among: Masks) -> Masks:
 
     Raises:
         Inapplicable: the pattern has no units; `blocks:RxC` and `channels` have.
-        ValueError: there is not one score per unit, one is NaN, or more units are asked than `among` has.
+        ValueError: there is not one score per unit, a score is NaN, or more units are to be kept than `among` has.
     """
     pattern = _with_units(target)
     units = pattern.units(shapes_of(among))

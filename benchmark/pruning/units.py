@@ -1,4 +1,4 @@
-"""Units of weights that are kept or pruned together: which weights are in them, their sums, and masks of whole ones."""
+"""Units of weights that are kept or pruned together: the weights in them, sums over them, and masks of whole units."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def means_of(values: Scores, units: Units) -> Tensor:
 
 
 def totals_of(values: Scores, units: Units) -> tuple[Tensor, Tensor]:
-    """The sum of values over each unit, and how many they are; float64 [units]."""
+    """The sum of values over each unit, and their number; float64 [units]."""
     total, size = torch.zeros(units.count, dtype=torch.float64), torch.zeros(units.count, dtype=torch.float64)
     for name, numbers in _each(units.members):
         value = checked(name, values[name]).cpu()
@@ -104,5 +104,5 @@ def _inside(numbers: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """By name."""
+    """The shapes of tensors, by name."""
     return {name: tensor.shape for name, tensor in tensors.items()}

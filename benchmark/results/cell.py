@@ -1,4 +1,4 @@
-"""Defines a cell, which specifies one run: algorithm, task, model, pattern, sparsity, budget and seed."""
+"""Defines a cell, the specification of one run: algorithm, task, model, pattern, sparsity, budget and seed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Cell(_Value):
     """One run to do: an algorithm on a task and model, to a sparsity in a pattern, with a budget and a seed.
 
     Args:
-        start: what the network begins with; empty for a draw.
-        finetune: how it is trained then, in place of the budget's whole recipe.
+        start: what the network begins with; empty for a random initialisation.
+        finetune: how a network with a start is trained, in place of the budget's whole recipe.
     """
 
     algorithm: _Name = Field(pattern=rf"^{NAME}(\+{NAME})*$")
@@ -73,14 +73,14 @@ class Cell(_Value):
 
     @model_serializer(mode="wrap")
     def _without_later_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Omit fields that earlier cells did not have if they say nothing, so that those keep their keys."""
+        """Omit fields that earlier cells did not have if they are empty, so that those cells keep their keys."""
         later: dict[str, Any] = {"task_options": {}, "prunable": "all", "start": "", "finetune": None}
         values = dump(self)
         return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
     @property
     def scope(self) -> str:
-        """The pattern, and of which tensors if not of all prunable ones: cells that agree in it are compared."""
+        """The pattern, and its tensors if it is not for all prunable ones: cells that agree in it are compared."""
         return self.pattern if self.prunable == "all" else f"{self.pattern} of {self.prunable}"
 
     @property
@@ -90,12 +90,12 @@ class Cell(_Value):
 
     @property
     def network(self) -> str:
-        """The model, and what it begins with if that is no draw."""
+        """The model, and what it begins with if that is not a random initialisation."""
         return f"{self.model} from {short(self.start)}" if self.start else self.model
 
     @property
     def schedule(self) -> str:
-        """The budget, and how much of it a network that comes trained is fine-tuned."""
+        """The budget, and for how much of it an already trained network is fine-tuned."""
         return f"{self.budget}, {self.finetune}" if self.finetune else self.budget
 
     @property
@@ -155,9 +155,9 @@ def command(
     """Return the `bench run` command for this cell, with every option explicit so that it survives changed defaults.
 
     Args:
-        options: those of the cell, and those that are absent in it, with the value that this means.
-        algorithm, task: how they are named on the command line, if not by their name: files are, `./my_pruner.py`.
-        seeds: those to run in place of the cell's own.
+        options: those of the cell, and those that are absent from it, with the value that their absence means.
+        algorithm, task: how they are named on the command line, if not by name: as a file, `./my_pruner.py`.
+        seeds: the seeds to run in place of the cell's own.
     """
     words = {
         "--algo": spelled(algorithm or cell.algorithm, options),

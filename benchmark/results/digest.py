@@ -1,7 +1,7 @@
 """The digest of a record, which is written at the end of its JSON: a record that was edited does not match it.
 
-It is the SHA-256 of the record's line without it, in the spelling that prunebench writes. It tells edits and damage; it
-is no signature, since whoever can write a record can write its digest, too.
+It is the SHA-256 of the record's line without the digest, in the form that prunebench writes. It reveals edits and
+damage; it is not a signature, since whoever can write a record can write its digest, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _END = re.compile(rb',\s*"digest"\s*:\s*"([0-9a-f]{64})"\s*\}\s*\Z')
 
 
 def with_digest(content: bytes) -> bytes:
-    """Return the JSON of a record, an object in one line, with its digest as last entry."""
+    """Return the JSON of a record, an object on one line, with its digest as the last entry."""
     return b'%b,"digest":"%b"}' % (content[:-1], digest_of(content).encode())
 
 
@@ -28,7 +28,7 @@ def separated(content: bytes) -> tuple[bytes, str | None]:
     """Return the JSON of a record without its digest, and the digest; None if it has none.
 
     Raises:
-        ValueError: the JSON has several values of one name, or the digest is not one.
+        ValueError: the JSON has several values for one name, or the digest does not look like one.
     """
     if end := _END.search(content):
         return content[: end.start()] + b"}", end[1].decode()
@@ -47,7 +47,7 @@ def loaded(content: bytes) -> Any:
     """Return the value of JSON.
 
     Raises:
-        ValueError: it is not JSON, is nested too deeply, or an object has several values of one name.
+        ValueError: it is not JSON, is nested too deeply, or an object has several values for one name.
     """
     try:
         return json.loads(content, object_pairs_hook=_distinct)

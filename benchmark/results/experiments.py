@@ -1,4 +1,4 @@
-"""Reads the answers of experiments that a results folder holds, as `bench experiment` has written them."""
+"""Reads the answers of experiments in a results folder, as `bench experiment` has written them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmark.errors import UsageError
 
 CELL = re.compile(r"(?<!\\)\|")
-"""What stands between the cells of a line of Markdown: a bar without a backslash before it."""
+"""The separator of cells in a line of Markdown: a bar without a backslash before it."""
 
 ESCAPED = re.compile(r"\\([^A-Za-z0-9\s])")
 

@@ -40,7 +40,7 @@ def find_source(text: str, store: Store) -> Source:
 
 
 def find_network(text: str, store: Store) -> Record:
-    """As `find_record`, of a record that has a network. Raises UsageError, too, if its run did not end well."""
+    """Like `find_record`, for a record that has a network. Raises UsageError, too, if its run was not successful."""
     record = find_record(text, store)
     if record.status != "ok":
         raise UsageError(f"record {record.key[:8]} has no network: it is {record.status}: {record.error}")

@@ -1,7 +1,7 @@
 """Reads and writes the masks of a table's records in one file beside it, `records/<table>.masks.zip`.
 
-It is a zip of npz files (`benchmark.results.mask_files`), each named by the digest of its masks. Records tell that
-digest: those with equal masks share one, and masks of an earlier answer are never taken for those of a later one.
+It is a zip of npz files (`benchmark.results.mask_files`), each named by the digest of its masks. Records contain that
+digest: those with equal masks share a file, and masks of an earlier run are never mistaken for those of a later one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _members(archive: Path, _: tuple[int, ...]) -> frozenset[str]:
 
 
 def read(archive: Path, digests: Iterable[str]) -> dict[str, bytes]:
-    """Return those of some masks that are in a file, as the bytes of npz files by digest, unchecked.
+    """Return those of the requested masks that are in a file, as the bytes of npz files by digest, unchecked.
 
     Raises:
         DataMissing: it cannot be read.

@@ -1,4 +1,4 @@
-"""Reads and writes masks with one bit per weight, with NumPy alone, which is imported where there is one to read."""
+"""Reads and writes masks with one bit per weight, using only NumPy, which is imported when there is a mask to read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pack(masks: Bits, *, compressed: bool = True) -> bytes:
     """Return masks as the bytes of an npz file: the packed bits and shape of each tensor. Equal masks give equal bytes.
 
     Args:
-        compressed: tensor by tensor; False for what is compressed as a whole.
+        compressed: whether each tensor is compressed; False for bytes that are then compressed as a whole.
     """
     import numpy as np
 

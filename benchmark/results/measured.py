@@ -1,4 +1,4 @@
-"""What was measured of the networks of records: a file `measured/KEY.json` in the results folder for each."""
+"""Measurements of the networks of records: a file `measured/KEY.json` in the results folder for each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmark.results.cell import Cell, _Value
 from benchmark.results.numbers import Count, Json, Size
 
 COPIES = 1.15
-"""By how much the times of two copies of one network may differ; up to 1.12 was seen (results/zeros.md)."""
+"""The factor by which the times of two copies of one network may differ; up to 1.12 was seen (results/zeros.md)."""
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9:-]{1,20}$")]
-"""Of a runtime. It heads columns of tables, so that it has no markup."""
+"""The name of a runtime. It is used in column heads of tables, so it has no markup."""
 
 
 class Interval(_Value):
@@ -30,25 +30,25 @@ class Interval(_Value):
 
     @property
     def above_one(self) -> bool | None:
-        """Whether a ratio of times is above 1 (True), below (False), or cannot be told from it (None).
+        """Whether a ratio of times is above 1 (True), below (False), or cannot be distinguished from 1 (None).
 
-        Where the memory of a network happens to lie moves its time by up to `COPIES`, so that is added to the interval.
+        The place of a network in memory changes its time by up to `COPIES`, which is therefore added to the interval.
         """
         return None if self.low <= COPIES and self.high * COPIES >= 1 else self.low > COPIES
 
 
 class Measurement(_Value):
-    """The latency, memory and size of a network beside those of its dense parent.
+    """The latency, memory and size of a network next to those of its dense parent.
 
     Args:
-        runtime: that ran both; beside `csr`, the parent was run by torch.
-        batch: examples in a call.
-        threads: of the runtime.
-        seconds, parent_seconds: that a call takes.
-        faster: `parent_seconds` over `seconds`, of the same round.
-        memory, parent_memory: bytes by which a process grows while it loads the network and answers, if known.
+        runtime: the runtime that ran both; for comparison with `csr`, the parent was run by torch.
+        batch: the number of examples in a call.
+        threads: the number of threads of the runtime.
+        seconds, parent_seconds: the time that a call takes.
+        faster: `parent_seconds` over `seconds`, in the same round.
+        memory, parent_memory: bytes by which a process grows while it loads and runs the network, if known.
         size, parent_size: bytes of what is loaded: an ONNX file, or parameters and buffers.
-        rounds: in which both were timed in turn.
+        rounds: the number of rounds in which both were timed in turn.
         where: processor and versions.
     """
 
@@ -67,7 +67,7 @@ class Measurement(_Value):
 
     @property
     def conditions(self) -> tuple[object, ...]:
-        """What a later measurement has to have in common with this one to replace it."""
+        """What a later measurement must have in common with this one in order to replace it."""
         return self.runtime, self.batch, self.threads, self.where.get("processor")
 
 
@@ -80,10 +80,10 @@ def file_of(results: Path, cell: Cell) -> Path:
 
 
 def measurements(results: Path, cell: Cell) -> list[Measurement]:
-    """What was measured of a record's network; empty if nothing was.
+    """The measurements of a record's network; empty if there are none.
 
     Raises:
-        UsageError: the file is not one of measurements.
+        UsageError: the file does not contain measurements.
     """
     file = file_of(results, cell)
     return _read(file) if file.exists() else []
@@ -110,17 +110,17 @@ def _read(file: Path) -> list[Measurement]:
 
 
 def add(results: Path, cell: Cell, found: Sequence[Measurement]) -> None:
-    """Keep measurements of a record's network, in place of earlier ones under the same conditions."""
+    """Keep measurements of a record's network; they replace earlier ones under the same conditions."""
     new = {one.conditions for one in found}
     kept = [one for one in measurements(results, cell) if one.conditions not in new]
     write(_MEASUREMENTS.dump_json([*kept, *found], indent=1) + b"\n", file_of(results, cell))
 
 
 def further(theirs: Path, ours: Path, cell: Cell) -> list[Measurement]:
-    """What was measured of a record's network in another folder under conditions under which it was not in ours.
+    """The measurements of a record's network in another folder under conditions that ours lacks.
 
     Raises:
-        UsageError: a file is not one of measurements.
+        UsageError: a file does not contain measurements.
     """
     known = {one.conditions for one in measurements(ours, cell)}
     return [one for one in measurements(theirs, cell) if one.conditions not in known]

@@ -29,8 +29,8 @@ class Merged:
     Args:
         refused: a message for every invalid record: its location and what is wrong with it.
         differing: a message for every record whose result differs from ours.
-        masks: how many come with records that are ours as well now.
-        measurements: as many of networks (`bench measure`).
+        masks: the number of masks that were added to ours with their records.
+        measurements: the number of measurements that were added (`bench measure`).
     """
 
     count: Counter[Verdict] = field(default_factory=Counter)
@@ -41,10 +41,10 @@ class Merged:
 
 
 def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
-    """Copy the valid records of `theirs`, with their masks and what was measured of their networks, into `ours`.
+    """Copy the valid records of `theirs`, with their masks and the measurements of their networks, into `ours`.
 
     A successful run of theirs replaces an unsuccessful one of ours. If both results are of equal standing and differ,
-    ours is kept. Masks that it lacks are brought if their digest is that of ours.
+    ours is kept. If ours has no masks, theirs are added if their digest is the same.
 
     Args:
         replace: take their result whenever the two differ.

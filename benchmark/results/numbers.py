@@ -1,4 +1,4 @@
-"""The numbers that a record may hold. All are finite; whatever lies outside these ranges is a mistake."""
+"""The numbers that a record may contain. All are finite; anything outside these ranges is a mistake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, JsonValue
 
 LARGEST = 1e15
-"""Results and numbers of JSON values are smaller. Sums of larger ones could overflow."""
+"""Results and numbers in JSON values are smaller. Sums of larger ones could overflow."""
 
 Number = Annotated[float, Field(gt=-LARGEST, lt=LARGEST)]
 """A result."""
@@ -53,7 +53,7 @@ _SHARES = (
 _ERRORS = ("loss", "mae", "mse", "rmse")
 
 RANGES: Mapping[str, tuple[float, float]] = dict.fromkeys(_SHARES, (0, 1)) | dict.fromkeys(_ERRORS, (0, LARGEST))
-"""By name of a metric, the values that it can have by its definition. A metric that is not here can have any."""
+"""The range of each metric by its definition, by name. A metric that is not listed can have any value."""
 
 
 def out_of_range(metrics: Mapping[str, float]) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _columns(seen: dict[str, Outcome]) -> dict[str, Any]:
 
 
 def _shared(one: Outcome) -> tuple[Any, ...]:
-    """What the outcomes of a group usually have in common."""
+    """The values that the outcomes of a group usually share."""
     return one.group, one.ranking.metric, one.ranking.direction, one.data, one.code
 
 

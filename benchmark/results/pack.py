@@ -28,13 +28,13 @@ from benchmark.results.validity import mask_problems
 
 
 class Table(NamedTuple):
-    """What a table holds after packing.
+    """The content of a table after packing.
 
     Args:
-        records: its lines.
+        records: the number of its lines.
         new: how many of them are new or changed.
-        masked: records whose masks are packed beside it.
-        mask_bytes: of the file with these masks.
+        masked: the number of records whose masks are packed beside it.
+        mask_bytes: the size of the file with these masks.
     """
 
     records: int
@@ -59,12 +59,12 @@ class Packed:
 
 @dataclass
 class _Contents:
-    """What there is of one table.
+    """The contents of one table before packing.
 
     Args:
         files: records with a file of their own.
         masks: files of masks, with their record.
-        digests: of the masks of all records; how many records tell each.
+        digests: the digests of the masks of all records, with the number of records that have each.
     """
 
     files: list[Source] = field(default_factory=list)
@@ -100,10 +100,10 @@ def pack(store: Store, *, write: bool, masks: bool = True) -> Packed:
 
 
 def drop(store: Store, cells: Iterable[Cell]) -> None:
-    """Delete the records of cells: lines of tables, files, and then all else. A table is replaced atomically.
+    """Delete the records of cells: lines of tables, files, and then everything else. A table is replaced atomically.
 
     Raises:
-        OSError: something cannot be deleted. What was deleted before stays so.
+        OSError: something cannot be deleted. What was deleted before stays deleted.
         DataMissing: the masks of a table cannot be read.
     """
     tables, gone = defaultdict[Path, set[str]](set), list(cells)
@@ -152,7 +152,7 @@ def _alone(records: Path) -> Iterator[int]:
 
 
 def _contents(store: Store, packed: Packed, masks: bool) -> tuple[dict[Path, _Contents], set[Path]]:
-    """Return what there is of each table, and the tables and files that are not valid."""
+    """Return the contents of each table, and the tables and files that are not valid."""
     contents, unfit = defaultdict[Path, _Contents](_Contents), set[Path]()
     for source, record in store.judged():
         if isinstance(record, str):
@@ -187,7 +187,7 @@ def _fold(of: _Contents, table: Path, folder: int, packed: Packed, write_it: boo
 
 
 def _masks(of: _Contents, archive: Path, packed: Packed) -> tuple[dict[str, bytes], list[Source]]:
-    """Return the masks that belong into a file, npz by digest, and the files of those that are not in it yet."""
+    """Return the masks that belong in a file, npz by digest, and the files of those that are not in it yet."""
     masks, moved = read(archive, of.digests), list[Source]()
     for source, record in of.masks:
         if wrong := mask_problems(record, source.content or b""):

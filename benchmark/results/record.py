@@ -16,7 +16,7 @@ from benchmark.results.spelling import LONGEST_NAME
 Status = Literal["ok", "failed", "diverged", "skipped", "timeout"]
 
 WELL: tuple[Status, ...] = ("ok", "skipped")
-"""How a cell ends that needs no second look; every other status is a failure."""
+"""The statuses of a cell that needs no second look; every other status is a failure."""
 
 
 class Ranking(_Value):
@@ -34,8 +34,8 @@ class Density(_Value):
         parameters: kept parameters over all parameters.
         effective: kept weights on a path from input to output, over prunable weights; None if it is not known.
         edges: kept edges over all edges; None if the data are not graphs.
-        ever: weights that were kept in any update over prunable weights, as the run tells it; None if no pruned weight
-            came back.
+        ever: weights that were kept in any update, over prunable weights, as the run reports it; None if no pruned
+            weight was regrown.
     """
 
     weights: Share
@@ -89,7 +89,7 @@ class EdgeWeights(_Value):
     """The weights that edits gave the edges of the training graphs.
 
     Args:
-        least, mean, greatest: of all edges.
+        least, mean, greatest: statistics over all edges.
         digest: SHA-256 of all weights, float32, graph by graph in the order of `edge_index`.
     """
 
@@ -108,8 +108,8 @@ class Edits(_Value):
         asked: edits requested over all graphs; fewer are made if connectivity does not allow more.
         deleted, added: undirected edges over all graphs.
         looked_at: number of graphs that `gap`, `components` and `bridges` were computed on.
-        gap: mean spectral gap, by weight of the self-loops; of a graph, the smallest over its components. Edges count
-            as 1, also where they have weights.
+        gap: mean spectral gap, by weight of the self-loops; for a graph, the smallest over its components. Edges count
+            as 1, even if they have weights.
         inter_class: share of edits between nodes of different classes; None unless one graph has classes of nodes.
         seconds: time spent editing.
         log: the first ten thousand edits in order, as (i, j, -1 or +1); empty with several graphs.
@@ -174,14 +174,14 @@ class Record(_Value):
     """The result of one run: its metrics, masks, cost, audit and provenance.
 
     Args:
-        metrics, validation: on the test split and on the validation split, by name.
+        metrics, validation: metrics on the test split and on the validation split, by name.
         provenance: versions, machine and settings of the run; `where` in JSON.
         error: why there is no result, if the run was not successful.
         prunable: what could be pruned of the network; older records do not say.
-        notes: what readers have to know about the run, a sentence each.
-        noted: what the method noted of itself, by name; nothing is ranked by it.
-        network_digest: of the tensors of the network (`benchmark.training.state.network_digest`); older records do not
-            say.
+        notes: what readers should know about the run, one sentence each.
+        noted: what the method noted about itself, by name; it is not used for ranking.
+        network_digest: the digest of the network's tensors (`benchmark.training.state.network_digest`); older records
+            do not have it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
@@ -271,12 +271,12 @@ class Record(_Value):
 
     @property
     def in_parts(self) -> bool:
-        """Whether the run took its training data part after part, as those of a stream come."""
+        """Whether the run took its training data part by part, as in a stream."""
         return "capacity" in self.metrics
 
     @property
     def remarked(self) -> bool:
-        """Whether there is something that readers have to know about the run."""
+        """Whether there is something that readers should know about the run."""
         return bool(self.notes)
 
     @property
@@ -286,15 +286,15 @@ class Record(_Value):
 
     @property
     def data(self) -> str:
-        """A digest of the data it was made with, of all splits; empty if the record does not tell them."""
+        """A digest of the data it was made with, of all splits; empty if the record does not have them."""
         told = self.provenance.get("data")
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16] if told else ""
 
     @property
     def code(self) -> tuple[str, str]:
-        """The digests of the source of its algorithm and of its task; empty if the record does not tell them.
+        """The digests of the source of its algorithm and of its task; empty if the record does not have them.
 
-        Of a record that `bench verify` has reproduced bit for bit, the source that reproduced it.
+        For a record that `bench verify` has reproduced bit for bit, those of the source that reproduced it.
         """
         same = self.verified is not None and self.verified.how == "bit-equal"
         again = self.verified.where.get("code") if same and self.verified else None
@@ -304,7 +304,7 @@ class Record(_Value):
         return algorithm, task
 
     def origins(self, kind: Literal["algorithm", "task"]) -> list[str]:
-        """Where one of its plug-ins comes from, or those of a chain: distributions with versions, files of its user."""
+        """Where one of its plug-ins, or those of a chain, come from: distributions with versions, or users' files."""
         told = self.provenance.get("plugins")
         return str(told.get(kind, "")).split(", ") if isinstance(told, dict) else []
 

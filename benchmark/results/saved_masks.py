@@ -42,7 +42,7 @@ def bits(store: Store, record: Record) -> Bits:
     """Return the masks of a record.
 
     Raises:
-        DataMissing: they are not here, are damaged, or are not those that the record tells.
+        DataMissing: they are not here, are damaged, or do not match the digest in the record.
     """
     return _checked(store, record)[1]
 
@@ -51,7 +51,7 @@ def own_file(store: Store, record: Record) -> Path | None:
     """Return the file with the masks of this record alone; None if they are not here. Packed ones are written to it.
 
     Raises:
-        DataMissing: packed ones are damaged, or not those that the record tells.
+        DataMissing: packed ones are damaged, or do not match the digest in the record.
     """
     file = store.masks(record.cell)
     if not file.is_file() and where(store, record):

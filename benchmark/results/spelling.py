@@ -60,10 +60,10 @@ def choices(texts: Iterable[str]) -> list[Choice]:
 def only_choice(text: str) -> Choice:
     """Parse one name with options that may be lists: `lottery:rounds=2,8,seeds=5` has two options.
 
-    In square brackets a value may hold whole names: `ticket-transfer:targets=[sst2:length=40,rate=0.1;mlm],steps=9`.
+    In square brackets a value may contain whole names: `ticket-transfer:targets=[sst2:length=40,rate=0.1;mlm],steps=9`.
 
     Raises:
-        UsageError: as of `choices`; there are several names, or a bracket without its other one.
+        UsageError: as for `choices`; also for several names, or an unmatched bracket.
     """
     name, _, options = text.partition(":")
     if "," in name:
@@ -83,7 +83,7 @@ def only_choice(text: str) -> Choice:
 
 
 def _outside_brackets(text: str) -> list[str]:
-    """The pieces between commas that stand in no square brackets, without those that are empty."""
+    """The pieces between commas outside square brackets, without those that are empty."""
     if not re.fullmatch(r"(?:\[[^\[\]]*\]|[^\[\]])*", text):
         raise UsageError(f"'{text}' has a square bracket without its other one, or inside of others")
     pieces = re.findall(r"(?:\[[^\]]*\]|[^,\[])+", text)
@@ -91,7 +91,7 @@ def _outside_brackets(text: str) -> list[str]:
 
 
 def bracketed(value: Any) -> Any:
-    """Return a value as `only_choice` reads it: in square brackets if it holds options of its own."""
+    """Return a value as `only_choice` reads it: in square brackets if it contains options of its own."""
     return f"[{value}]" if isinstance(value, str) and "," in value and "=" in value else value
 
 

@@ -1,4 +1,4 @@
-"""Names of starts, with which networks begin in place of a draw, and how such networks are fine-tuned."""
+"""Names of starts, which replace the random initialisation of networks, and how such networks are fine-tuned."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from benchmark.errors import UsageError
 from benchmark.results.numbers import Share
 
 FILES = "files"
-"""The start of networks that come with their task, trained."""
+"""The start of networks that come trained with their task."""
 
 OF_TIMM = "timm:"
-"""What the start of a checkpoint of timm begins with."""
+"""The prefix of starts that are timm checkpoints."""
 
 NAMES = rf"^(|{FILES}|[0-9a-f]{{64}}|({OF_TIMM})?[\w.+-]{{1,100}}@sha256:[0-9a-f]{{64}})$"
 """Pattern of starts: none, files of the task, the key of a record, or the name and the digest of a file."""
@@ -25,11 +25,11 @@ USUAL_RATE = 0.1
 
 
 class Finetuning(BaseModel):
-    """How a network that comes trained is trained here.
+    """How an already trained network is trained further.
 
     Args:
-        share: length, as a share of the recipe's.
-        rate: learning rate, as a multiple of the recipe's.
+        share: its length, as a share of the recipe's.
+        rate: its learning rate, as a multiple of the recipe's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -68,6 +68,6 @@ def is_key(start: str) -> bool:
 
 
 def short(start: str) -> str:
-    """A start in a few characters, for titles: `1a2b3c4d`, `files`, or `resnet.safetensors@1a2b3c4d`."""
+    """A short form of a start, for titles: `1a2b3c4d`, `files`, or `resnet.safetensors@1a2b3c4d`."""
     name, at, digest = start.partition("@sha256:")
     return f"{name}@{digest[:8]}" if at else start[:8]

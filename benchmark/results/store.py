@@ -1,4 +1,4 @@
-"""Reads and writes the results folder, which holds records, masks and logs, and the leases of cells that run."""
+"""Reads and writes the results folder, with its records, masks and logs, and the leases of running cells."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Store:
 
     @property
     def leases(self) -> Path:
-        """Return the folder that says which driver answers which cell now (`benchmark.sweep.leases`)."""
+        """Return the folder that says which driver is running which cell (`benchmark.sweep.leases`)."""
         return self.root / "leases"
 
     @property
@@ -84,19 +84,19 @@ class Store:
         self.stay()
 
     def stay(self) -> None:
-        """Remember which folder this is. Where it is gone, or another has its place, `put` raises OSError from now on.
+        """Remember which folder this is. From now on, `put` raises OSError if it is gone, or another has its place.
 
-        The folder is told by its inode: the number of its device may change when a network file system is mounted anew.
+        The folder is identified by its inode: its device number may change when a network file system is mounted anew.
         """
         self._number = self.root.stat().st_ino
 
     @property
     def _kept(self) -> Path | None:
-        """The folder that is not made anew if it is gone."""
+        """The folder that is not created again if it is gone."""
         return None if self._number is None else self.root
 
     def there(self) -> None:
-        """Raise OSError if the folder is gone, or another has its place."""
+        """Raise OSError if the folder is gone, or another has taken its place."""
         if self._number is not None and self.root.stat().st_ino != self._number:
             raise OSError(errno.ESTALE, "this is not the folder that it was when the sweep began")
 
@@ -114,7 +114,7 @@ class Store:
         self._unread[problem] = source
 
     def concerning(self, cells: Collection[Cell]) -> list[str]:
-        """Return those of `problems` that are about what may be the records of these cells."""
+        """Return those of `problems` that may be about the records of these cells."""
         keys, tables = {cell.key for cell in cells}, {str(self.table(cell)) for cell in cells}
         return [
             problem
@@ -123,7 +123,7 @@ class Store:
         ]
 
     def _sources(self, cell: Cell) -> Iterator[Source]:
-        """Yield the file of a cell if it has one, then its line, so that one that is packed meanwhile is not missed."""
+        """Yield the file of a cell if it has one, then its line, so that a record packed meanwhile is not missed."""
         yield from file(cell.key, str(self.path(cell)))
         if line := self._line(cell):
             yield line

@@ -75,7 +75,7 @@ def _counts(record: Record) -> Iterator[str]:
 
 
 def _live(record: Record) -> int | None:
-    """The weights on a live path; None if that is not known of any layer."""
+    """The weights on a live path; None if that is not known for any layer."""
     known = [layer.effective for layer in record.layers.values() if layer.effective is not None]
     return sum(known) if known else None
 

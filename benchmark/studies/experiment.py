@@ -1,4 +1,4 @@
-"""Experiments as values: a function of a study, with what is declared of it."""
+"""Experiments as values: a function of a study, with what is declared about it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from benchmark.studies.study import Study
 
 Size = Literal["smoke", "tiny", "full"]
-"""How much an experiment asks: a trial of seconds, what a laptop answers in minutes, and all of the question."""
+"""How much an experiment runs: a trial of seconds, a version that a laptop runs in minutes, or the whole question."""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question asked of many runs, or of exact computations: a plain function that is handed a `Study`.
+    """A question asked of many runs, or of exact computations: a plain function that is called with a `Study`.
 
-    The defaults of its options are the size `tiny`, which two cores answer within ten minutes.
+    The defaults of its options are the size `tiny`, which takes two cores at most ten minutes.
 
     Args:
         paper: where the question comes from, as `arXiv:...` or a DOI.
         full: options of the size `full`.
-        smoke: options of the size `smoke`, which ends in seconds.
+        smoke: options of the size `smoke`, which takes seconds.
     """
 
     function: Callable[..., None]
@@ -51,7 +51,7 @@ class Experiment:
 
     @cached_property
     def options(self) -> dict[str, Option]:
-        """By name. Raises TypeError if the signature is not `(study, *, option: type = default, ...)`."""
+        """Its options by name. Raises TypeError if the signature is not `(study, *, option: type = default, ...)`."""
         first, *_ = inspect.signature(self.function).parameters.values()
         if first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
             raise TypeError(f"{self.function.__name__}: the first parameter is the study")
@@ -59,7 +59,7 @@ class Experiment:
 
     @property
     def summary(self) -> str:
-        """What is asked, and by whom first: the first line of the docstring."""
+        """The question, and who asked it first: the first line of the docstring."""
         return summary_of(self.function)
 
     def resolve(self, given: Mapping[str, Any], size: Size = "tiny") -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Experiment:
         return resolved(self.name, self.options, {**self.of_size(size), **given})
 
     def of_size(self, size: Size) -> dict[str, Any]:
-        """The options that a size changes."""
+        """The options that a size changes, with their values."""
         return dict({"smoke": self.smoke, "tiny": {}, "full": self.full}[size])
 
     def spelled(self, options: Mapping[str, Any]) -> str:
@@ -92,11 +92,11 @@ def experiment(
 
 
 SIZES = get_args(Size)
-"""From the shortest."""
+"""All sizes, the shortest first."""
 
 
 def named(name: str) -> Experiment:
-    """The experiment of a name, imported.
+    """Import the experiment with this name.
 
     Raises:
         UsageError: an unknown name.

@@ -1,4 +1,4 @@
-"""A number with its interval, and what it says of a claim."""
+"""A number with its interval, and what it says about a claim."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from benchmark.leaderboard.variances import spreads
 Verdict = Literal["holds", "does not hold", "not told apart", "uninformative", "incomplete"]
 
 LEAST_SEEDS = 3
-"""Claims over fewer seeds are never said to hold."""
+"""Claims over fewer seeds never get the verdict that they hold."""
 
 ABOUT = 10
-"""How many claims an experiment has, about. With too few seeds for a sign-flip test of so many, t tests serve."""
+"""About how many claims an experiment has. With too few seeds for sign-flip tests of so many, t tests are used."""
 
 POWERFUL = 1.43
-"""An effect that is found in 80 % of the cases, in half widths of the 95 % interval: (1.96 + 0.84) / 1.96."""
+"""The effect that is detected with a power of 80 %, in half widths of the 95 % interval: (1.96 + 0.84) / 1.96."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Finding:
     """A number, its 95 % interval, and the bound that the claim puts it above or below.
 
     Args:
-        n: what the interval rests on: seeds, draws or cells.
+        n: the number of seeds, draws or cells that the interval is based on.
         p: two-sided p-value of the number against the bound, for the correction over all claims of an experiment; None
-            where the interval alone decides.
-        says: where and of what it was found, as in "at sparsity 0.98".
-        missing: cells and points without a result that the number needs.
-        misses: why the number says nothing, whatever it is: "the grid misses the transition".
-        least: the smallest `n` for which anything can hold.
+            if the interval alone decides.
+        says: where and for what it was found, as in "at sparsity 0.98".
+        missing: cells and points that the number needs but that have no result.
+        misses: why the number is uninformative, whatever its value: "the grid misses the transition".
+        least: the smallest `n` for which a claim can hold.
     """
 
     estimate: float
@@ -52,29 +52,29 @@ class Finding:
 
     @classmethod
     def counted(cls, found: int, of: int, *, says: str = "") -> Self:
-        """A claim about every one of so many cells, of which `found` break it."""
+        """A claim about each of `of` cells, of which `found` break it."""
         return cls(found, found, found, of, "below", 0.5, says=says, least=1)
 
     @classmethod
     def incomplete(cls, missing: Sequence[str]) -> Self:
-        """Nothing can be said without these cells."""
+        """A finding without a number, because these cells have no result."""
         return cls(math.nan, math.nan, math.nan, 0, missing=tuple(missing))
 
     @classmethod
     def uninformative(cls, reason: str) -> Self:
-        """The runs cannot answer the question."""
+        """A finding without a number, because the runs cannot answer the question."""
         return cls(math.nan, math.nan, math.nan, 0, misses=reason)
 
     @property
     def detectable(self) -> float:
-        """How far from the bound a value is found in 80 % of the cases."""
+        """How far from the bound a value has to be to be detected with a power of 80 %."""
         return POWERFUL * (self.high - self.low) / 2
 
     def verdict(self, p: float | None) -> tuple[Verdict, str]:
-        """What it says of its claim, and why.
+        """The verdict on its claim, and the reason.
 
         Args:
-            p: corrected for all claims that are tested together.
+            p: the p-value, corrected for all claims that are tested together.
         """
         if self.missing or (math.isnan(self.estimate) and not self.misses):
             return "incomplete", f"no result of {', '.join(self.missing) or 'any run'}"
@@ -118,7 +118,7 @@ class Claim:
     reason: str
 
     def to_json(self) -> dict[str, Any]:
-        """With None for what is no number."""
+        """The claim as JSON, with None for numbers that are not finite."""
         found = self.finding
         numbers = {"estimate": found.estimate, "low": found.low, "high": found.high, "bound": found.bound}
         known = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
@@ -130,7 +130,7 @@ def judged(sentences: Sequence[tuple[str, Finding, str]]) -> list[Claim]:
     """Judge the claims of one experiment, with Holm's correction over those that have a p-value.
 
     Args:
-        sentences: each with its finding, and the reason of a guard that failed before it; empty if none did.
+        sentences: each with its finding, and the reason why a guard before it failed; empty if none did.
     """
     corrected = holm([finding.p for _, finding, _ in sentences])
     claims = []
@@ -154,7 +154,7 @@ def paired(
 
     Args:
         above, below: the claim is that the difference lies above, or below, this number; by default above 0.
-        among: other rows of the table that a and b are in. Where they have the same seeds, the noise is estimated of
+        among: other rows of the table that a and b are in. If they have the same seeds, the noise is estimated from
             all rows together (`benchmark.leaderboard.variances`), as on leaderboards.
 
     Raises:
@@ -174,7 +174,7 @@ def paired(
 def _noise(
     a: Mapping[int, float], b: Mapping[int, float], among: Sequence[Mapping[int, float]]
 ) -> tuple[Spread, Spread] | None:
-    """The spreads of a and b, which all rows with their seeds tell together; None where these are too few."""
+    """The spreads of a and b, estimated from all rows with their seeds together; None if there are too few of these."""
     seeds = sorted(a.keys() & b.keys())
     others = [row for row in among if row not in (a, b) and row.keys() >= set(seeds)]
     known = spreads([[row[seed] for seed in seeds] for row in (a, b, *others)]) if seeds else None
@@ -182,7 +182,7 @@ def _noise(
 
 
 def wilson(hits: int, draws: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927); of no draws, [0, 1]."""
+    """The 95 % interval of a share (Wilson, 1927); [0, 1] if there are no draws."""
     if not draws:
         return 0.0, 1.0
     z2 = 1.959963984540054**2

@@ -1,4 +1,4 @@
-"""Records and points as tidy frames: a row each, for experiments to ask."""
+"""Records and points as tidy frames, one row each, for experiments to query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmark.studies.points import Drawn, Point
 
 ROW = ("task", "model", "pattern", "sparsity", "budget", "start", "method", "control")
-"""What the runs of one row have in common: all but the seed."""
+"""What the runs of one row have in common: everything but the seed."""
 
 
 def of_records(records: Iterable[Record]) -> DataFrame:
@@ -110,14 +110,14 @@ def difference(
     says: str = "",
     among: DataFrame | None = None,
 ) -> Finding:
-    """How far the runs of one row lie above those of another, paired by seed; incomplete where a run has no result.
+    """How far the runs of one row lie above those of another, paired by seed; incomplete if a run has no result.
 
     Args:
-        column: what is compared.
+        column: the column to compare.
         above, below: the claim is that the difference lies above, or below, this number; by default above 0.
         says: where it was found, as in "at sparsity 0.98".
-        among: the runs of the table that both rows are in; the noise is then estimated of all its rows together, as on
-            leaderboards. With three seeds, two rows alone know theirs too badly to tell much.
+        among: the runs of the table that both rows are in; the noise is then estimated from all its rows together, as
+            on leaderboards. With three seeds, two rows alone estimate it too poorly to tell much.
 
     Raises:
         UsageError: both bounds are given.
@@ -132,7 +132,7 @@ def difference(
 
 
 def rows(runs: DataFrame, column: str = "score") -> list[dict[int, float]]:
-    """The values of a column by seed, of each row of a table whose runs all have one."""
+    """The values of a column by seed, for each row of a table whose runs all have a value."""
     grouped = runs.groupby(list(ROW), dropna=False, sort=False)
     return [by_seed(group, column) for _, group in grouped if group[column].notna().all()]
 
@@ -150,7 +150,7 @@ def by_seed(frame: DataFrame, column: str = "score") -> dict[int, float]:
 
 
 def without_result(*frames: DataFrame) -> list[str]:
-    """The cells and points of these frames that have no result, as a reader would name them."""
+    """The names, for readers, of the cells and points of these frames that have no result."""
     names = []
     for frame in frames:
         for _, row in frame[frame["status"] != "ok"].iterrows() if len(frame) else ():

@@ -1,4 +1,4 @@
-"""Points: memoised answers to exact computations, beside the records as a record is beside its cell."""
+"""Points: memoised results of exact computations; a point is to its results what a cell is to its record."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 Value = float | int | bool | str
 
 Given: TypeAlias = "Value | Trained"
-"""What a function may be given: a network is its digest in the key."""
+"""What a function may be given; in the key, a network is represented by its digest."""
 
 Function = Callable[..., Mapping[str, Value]]
 
 BLOCK = 1.0
-"""Seconds that a worker draws before it hands over, about."""
+"""About how many seconds a worker draws before it hands over its results."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Point:
 
     @property
     def plain(self) -> dict[str, Value]:
-        """Its values as JSON has them: of a network, the digest."""
+        """Its values as JSON has them, with the digest of a network in its place."""
         return {name: value if isinstance(value, Value) else str(value) for name, value in self.values}
 
     @property
     def networks(self) -> list[Trained]:
-        """Those of its values that are trained networks."""
+        """The trained networks among its values."""
         return [value for _, value in self.values if not isinstance(value, Value)]
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ def point(experiment: str, function: Function, values: Mapping[str, Given]) -> P
     """The point of a module-level function at these values.
 
     Raises:
-        TypeError: the function is not one that another process can find by its name, or a value is of no such type.
+        TypeError: another process could not find the function by its name, or a value is of another type.
     """
     if "." in function.__qualname__ or "<" in function.__qualname__:
         raise TypeError(
@@ -91,7 +91,7 @@ def point(experiment: str, function: Function, values: Mapping[str, Given]) -> P
 
 @dataclass
 class Drawn:
-    """What is known of a point: a row for every draw from the first on, or the error that ended it."""
+    """The results of a point so far: a row for every draw from the first on, or the error that ended it."""
 
     rows: list[dict[str, Value]]
     seconds: float = 0.0
@@ -122,7 +122,7 @@ class Points:
     """The points of a results folder: `points/<experiment>/<key>.json`.
 
     Args:
-        rerun: which points are drawn again: those with too few draws, also those that failed, or all, once.
+        rerun: which points are drawn again: only those with too few draws, also those that failed, or all, once.
     """
 
     def __init__(self, root: Path, rerun: Literal["missing", "failed", "all"] = "missing") -> None:
@@ -132,11 +132,11 @@ class Points:
         self._drawn_here: set[str] = set()
 
     def path(self, point: Point) -> Path:
-        """Where its file lies, or will lie."""
+        """The path of a point's file, whether it exists or not."""
         return self.root / point.experiment / f"{point.key}.json"
 
     def get(self, point: Point) -> Drawn:
-        """What is known of a point; nothing where its file is absent. A damaged one is named, and computed again."""
+        """The results of a point so far; none if its file is absent. A damaged file is reported, and computed again."""
         if self.rerun == "all" and point.key not in self._drawn_here:
             return Drawn([])
         try:
@@ -150,15 +150,15 @@ class Points:
             return Drawn([])
 
     def put(self, point: Point, drawn: Drawn) -> None:
-        """Write it whole, or not at all."""
+        """Write the results of a point, whole or not at all."""
         write(drawn.to_bytes(point), self.path(point))
         self._drawn_here.add(point.key)
 
 
 def draw(point: Point, first: int, last: int, seconds: float = math.inf) -> Drawn:
-    """Draw a point from `first` up to before `last`, or for about so many seconds.
+    """Draw a point from `first` up to but excluding `last`, or for about the given number of seconds.
 
-    Draw i has a stream of random numbers of its own, so that it is the same however many are asked for.
+    Draw i has its own random stream, so that it is the same however many draws are asked for.
     """
     rows, begun = list[dict[str, Value]](), time.perf_counter()
     for number in range(first, last):
@@ -182,7 +182,7 @@ def _one_draw(point: Point, number: int) -> dict[str, Value]:
 
 
 def _plain(value: Any) -> Value:
-    """As JSON has it. Raises TypeError for anything but a number, a truth value or a text."""
+    """The value as JSON has it. Raises TypeError for anything but a number, a boolean or a string."""
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, bool | int | float | str):
         raise TypeError(f"a point holds numbers, truth values and texts, not {type(value).__name__}")
@@ -190,10 +190,10 @@ def _plain(value: Any) -> Value:
 
 
 def completed(points: Points, asked: Sequence[Point], draws: int, jobs: int) -> Iterator[tuple[Point, Drawn]]:
-    """Yield every point with at least so many draws, or with its error; what is missing is drawn and written.
+    """Yield every point with at least this many draws, or with its error; what is missing is drawn and written.
 
     Args:
-        jobs: processes; 0 draws in this one.
+        jobs: the number of processes; 0 draws in this one.
     """
     known = {point: points.get(point) for point in asked}
     missing = [point for point, drawn in known.items() if _lacks(drawn, draws)]
@@ -206,7 +206,7 @@ def completed(points: Points, asked: Sequence[Point], draws: int, jobs: int) -> 
 
 
 def missing(points: Points, asked: Sequence[Point], draws: int) -> list[Point]:
-    """Those of the points that would have to be drawn."""
+    """The points that have to be drawn."""
     return [point for point in asked if _lacks(points.get(point), draws)]
 
 

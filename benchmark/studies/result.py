@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def folder(results: Path, name: str, spelled: str) -> Path:
-    """Where the result of an experiment with these options lies; all at their defaults: `tiny`."""
+    """The folder of an experiment's result with these options; `tiny` if all are at their defaults."""
     options = spelled.removeprefix(name).removeprefix(":")
     return results / "experiments" / name / (options.replace("/", "-") or "tiny")
 
@@ -37,7 +37,7 @@ def files(study: Study, title: str) -> dict[str, bytes]:
 
 
 def put(contents: dict[str, bytes], into: Path) -> bool:
-    """Write the files; those of an earlier result that are no part of this one go. Return whether anything changed."""
+    """Write the files, and delete files of an earlier result that this one lacks. Return whether anything changed."""
     there = {file.name: file.read_bytes() for file in into.iterdir() if file.is_file()} if into.is_dir() else {}
     for name, content in contents.items():
         if there.get(name) != content:
@@ -71,7 +71,7 @@ def _titled(table: tuple[str, DataFrame]) -> str:
 
 
 def table_rows(rows: DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as it is shown: numbers in four digits."""
+    """The rows of a table as it is shown: numbers with four significant digits."""
     return [{str(name): _shown(value) for name, value in row.items()} for row in rows.to_dict("records")]
 
 
@@ -82,7 +82,7 @@ def _shown(value: Any) -> Any:
 
 
 def _rows(asked: Sequence[DataFrame]) -> str:
-    """All that was asked, in CSV: a row per record, and one per point with means over its draws; without lists."""
+    """All requested data as CSV: a row per record, and one per point with means over its draws; without lists."""
     import pandas as pd
 
     parts = [_means(frame) if "point" in frame else frame for frame in asked if len(frame)]
@@ -98,7 +98,7 @@ def _rows(asked: Sequence[DataFrame]) -> str:
 
 
 def _means(frame: DataFrame) -> DataFrame:
-    """A row per point: the number of draws, and the means of all numbers and truth values."""
+    """A row per point: the number of draws, and the means of all numbers and booleans."""
     parameters = ["status", *frame.attrs["parameters"]]
     numbers = frame.select_dtypes(["number", "bool"]).columns.difference(["draw", *parameters], sort=False)
     how = dict.fromkeys(parameters, "first") | {"draw": "count"} | dict.fromkeys(numbers, "mean")

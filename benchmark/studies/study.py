@@ -1,4 +1,4 @@
-"""What an experiment is handed: it asks for runs and points, and tells claims, tables and figures."""
+"""`Study`, which an experiment is called with: it asks for runs and points, and reports claims, tables and figures."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from benchmark.sweep.plan import Selection
 
 Answer = Callable[..., Sequence[Record]]
-"""Gives the records of all cells of selections, in an order that does not depend on which of them were run now."""
+"""Returns the records of all cells of selections, in an order that does not depend on which of them were run now."""
 
 Compute = Callable[[Sequence[Point], int], Iterable[tuple[Point, Drawn]]]
-"""Gives every point with at least so many draws."""
+"""Returns every point with at least the given number of draws."""
 
 Trainer = Callable[[str], "Trained"]
-"""Gives the network of a record, by its key, as a value of points."""
+"""Returns the network of a record, by its key, as a value of points."""
 
 Values = str | float | Sequence[Any]
 
@@ -42,7 +42,7 @@ def _untrained(key: str) -> Trained:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What `runs` asks for where it is not told otherwise."""
+    """What `runs` asks for unless it is given something else."""
 
     task: str | Sequence[str] = ""
     model: str = ""
@@ -54,15 +54,16 @@ class Defaults:
 
 @dataclass
 class Study:
-    """What an experiment asks with (`on`, `runs`, `each`), and tells with (`guard`, `claim`, `table`, `figure`).
+    """What an experiment asks with (`on`, `runs`, `each`) and reports with (`guard`, `claim`, `table`, `figure`).
 
-    It owns no training loop: its runs are cells like any others, on leaderboards, shown, verified and exported.
+    It has no training loop of its own: its runs are cells like any others, which appear on leaderboards and can be
+    shown, verified and exported.
 
     Args:
-        name: of the experiment.
-        answer: gives the records of a selection, and runs what is missing.
-        compute: gives points, and draws what is missing.
-        trained: gives the networks of records.
+        name: the name of the experiment.
+        answer: returns the records of selections, and runs the cells that are missing.
+        compute: returns points, and draws what is missing.
+        trained: returns the networks of records.
     """
 
     name: str
@@ -80,7 +81,7 @@ class Study:
     # --- to ask -------------------------------------------------------------------------------------------------------
 
     def on(self, task: str | Sequence[str], **defaults: Any) -> None:
-        """Set what following `runs` ask for: `task`, `model`, `budget`, `seeds`, `start`, `pattern`."""
+        """Set what later calls of `runs` ask for: `task`, `model`, `budget`, `seeds`, `start`, `pattern`."""
         self._defaults = replace(Defaults(), task=task, **defaults)
 
     def runs(
@@ -93,16 +94,16 @@ class Study:
         over: DataFrame | None = None,
         **settings: Any,
     ) -> DataFrame:
-        """Return a row per run (`benchmark.studies.frames.of_records`); what has no record yet is run.
+        """Return a row per run (`benchmark.studies.frames.of_records`); cells that have no record yet are run.
 
         Args:
-            algorithms: as after `--algo`: `imp:scope=layer,rounds=1`.
-            sparsity: as after `--sparsity`; without, the task's.
-            control: as after `--control`: each method also with one thing changed.
-            seeds: how many, or which.
-            finetune: as after `--finetune`.
-            over: rows of other runs. Each is asked about by itself, at its seed and sparsity, and its columns stand for
-                their names in `algorithms` and `task`: `ticket:of={key}`, `task="{target}"`.
+            algorithms: as for `--algo`: `imp:scope=layer,rounds=1`.
+            sparsity: as for `--sparsity`; by default that of the task.
+            control: as for `--control`: each method also with one thing changed.
+            seeds: how many, or which ones.
+            finetune: as for `--finetune`.
+            over: rows of other runs. There is one request per row, at its seed and sparsity, with the values of its
+                columns in place of their names in `algorithms` and `task`: `ticket:of={key}`, `task="{target}"`.
             settings: `task`, `model`, `budget`, `start`, `pattern` in place of those set by `on`.
 
         Raises:
@@ -134,22 +135,22 @@ class Study:
         return frame
 
     def networks(self, runs: DataFrame) -> list[Trained]:
-        """The networks of some runs, in their order, as values of `each`: its function is given their tensors.
+        """The networks of some runs, in their order, as values for `each`, whose function is given their tensors.
 
         Raises:
-            UsageError: a run has none; it failed.
+            UsageError: a run has no network, because it failed.
         """
         return [self.trained(key) for key in runs["key"]]
 
     def each(self, function: Function, *, draws: int = 1, over: DataFrame | None = None, **grid: Any) -> DataFrame:
-        """Return a row per draw of a function at every point of a grid; what is missing is drawn.
+        """Return a row per random draw of a function at every point of a grid; draws that are missing are computed.
 
         Args:
-            function: of a module, pure: `f(rng, **values) -> {name: number, truth value or text}`.
-            draws: how many at each point; draw 17 is the same whether 50 or 500 are asked for.
-            over: points to compute, a row each, in place of a grid or times it.
-            grid: parameters; a list, tuple or range has a point for each of its values. They are numbers, truth
-                values, texts, and trained networks.
+            function: a pure function of a module: `f(rng, **values) -> {name: number, boolean or string}`.
+            draws: the number of draws at each point; draw 17 is the same whether 50 or 500 are asked for.
+            over: points to compute, one per row, instead of a grid, or crossed with it.
+            grid: parameters; a list, tuple or range has a point for each of its values. Values are numbers, booleans,
+                strings, and trained networks.
         """
         axes = [[{name: value} for value in _several(values)] for name, values in grid.items()]
         rows = [[_plain_row(row) for row in over.to_dict("records")]] if over is not None else []
@@ -161,9 +162,9 @@ class Study:
         return frame
 
     def pruners(self, pattern: str = "global") -> list[str]:
-        """The built-in methods that prune weights, in this pattern among others, and can be run without options.
+        """The built-in methods that prune weights, support this pattern, and can be run without options.
 
-        Those that do not say when they prune are no methods, but instruments of experiments.
+        Algorithms that do not say when they prune are left out: they are instruments of experiments, not methods.
         """
         from benchmark.plugins import catalog, registry
 
@@ -175,7 +176,7 @@ class Study:
     # --- to tell ------------------------------------------------------------------------------------------------------
 
     def guard(self, what: str, finding: Finding) -> bool:
-        """A precondition of all claims that follow: where it does not hold, they are uninformative.
+        """State a precondition of all claims that follow: if it does not hold, they are uninformative.
 
         Returns:
             whether it holds.
@@ -187,15 +188,15 @@ class Study:
         return judgement.verdict == "holds"
 
     def claim(self, sentence: str, finding: Finding) -> None:
-        """A sentence that its number may bear out or not. All claims of an experiment are corrected together (Holm)."""
+        """State a sentence that its number may or may not support. Holm's correction covers all claims together."""
         self._told.append((sentence, finding, self._failed))
 
     def table(self, rows: DataFrame, title: str = "") -> None:
-        """A table of the result, as it stands."""
+        """Add a table to the result, unchanged."""
         self.tables.append((title, rows))
 
     def figure(self, name: str, figure: Figure) -> None:
-        """A figure of the result, under the name of its file."""
+        """Add a figure to the result, under the name of its file."""
         self.figures[name] = figure
 
     @property
@@ -205,14 +206,14 @@ class Study:
 
 
 def _about(row: Mapping[Any, Any], algorithms: Sequence[str], tasks: Sequence[str], selection: Selection) -> Selection:
-    """What is asked about one row of other runs."""
+    """The request for one row of other runs."""
     named = known(choices(text.format(**row) for text in algorithms), "algorithm")
     on = known(choices(text.format(**row) for text in tasks), "task")
     return replace(selection, algorithms=named, tasks=on, seeds=[row["seed"]], sparsities=[row["sparsity"]])
 
 
 def _stands_alone(algorithm: Algorithm) -> bool:
-    """Whether its defaults can be run: a method that trains another record's masks has none for that record."""
+    """Whether it can be run with its defaults: a method that trains another record's masks has no default record."""
     try:
         algorithm.resolve({})
     except UsageError:
@@ -227,5 +228,5 @@ def _several(values: Any) -> list[Any]:
 
 
 def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row of a frame in Python's own numbers, which alone make a key."""
+    """A row of a frame in Python's own numbers: a key can be made of these only."""
     return {str(name): value.item() if hasattr(value, "item") else value for name, value in row.items()}

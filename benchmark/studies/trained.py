@@ -23,13 +23,13 @@ from benchmark.training.task import Task
 
 @dataclass(frozen=True)
 class Trained:
-    """The network of a record, that which `--start KEY` begins with: a value of points (`Study.networks`).
+    """The network of a record, the one that `--start KEY` begins with: a value of points (`Study.networks`).
 
-    In the key of a point it is its digest. Its tensors are made when a point that has it is drawn, and kept.
+    In the key of a point, its digest stands for it. Its tensors are made when a point that uses it is drawn, and kept.
 
     Args:
         digest: SHA-256 of its tensors.
-        data_root: the folder of the data that the user names.
+        data_root: the data folder that the user names.
     """
 
     digest: str
@@ -45,7 +45,7 @@ class Trained:
         return registry.task(self.record.cell.task, self.record.cell.task_options)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Its parameters and buffers by name, pruned weights zero. Raises ValueError where it is not kept here."""
+        """Its parameters and buffers by name, pruned weights zero. Raises ValueError if it is not kept here."""
         file = kept_network(self.record)
         if file is None:
             raise ValueError(f"the network of record {self.record.key[:8]} is not kept on this machine")
@@ -58,18 +58,18 @@ class Trained:
         return model.eval()
 
     def test(self) -> Data:
-        """The examples that it was tested on. Raises DataMissing where they are not on this machine."""
+        """The examples that it was tested on. Raises DataMissing if they are not on this machine."""
         cell, source = self.record.cell, self.task.source
         folder = DataFolders(self.data_root).locate(catalog.label(cell.task, cell.task_options), source)
         return source.splits(folder, cell.seed).test
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """The metrics of its task, of another network on the same examples."""
+        """The metrics of its task for another network, on the same examples."""
         return evaluate(self.task, model, self.test(), torch.device("cpu"))
 
 
 def trained(record: Record, here: Here) -> Trained:
-    """The network of a record as a value. It is made now only where its record tells no digest.
+    """The network of a record as a value. It is made now only if its record has no digest.
 
     Raises:
         UsageError: the record has no network.

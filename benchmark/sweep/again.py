@@ -1,4 +1,4 @@
-"""Answers the cell of a record again, as `bench run` would: in a worker, judged by a referee."""
+"""Runs the cell of a record again, as `bench run` would: in a worker, judged by a referee."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Again:
-    """A second answer to the cell of a record.
+    """The result of running the cell of a record a second time.
 
     Args:
-        network: None if the run did not end well.
+        network: None if the run was not successful.
     """
 
     record: Record
@@ -63,11 +63,11 @@ class Again:
 
 @dataclass(frozen=True)
 class Here:
-    """What cells are answered with on this machine.
+    """What cells are run with on this machine.
 
     Args:
-        store: of the records whose networks are starts.
-        data_root: the folder of the data that the user names.
+        store: the store of the records whose networks are starts.
+        data_root: the data folder that the user names.
     """
 
     store: Store
@@ -137,7 +137,7 @@ def answered_again(record: Record, here: Here) -> Again:
 
 
 def _settings(record: Record, here: Here) -> tuple[Settings, Unloaded]:
-    """What the cell of a record is answered with, and its algorithm. Raises what `answered_again` does."""
+    """The settings for running the cell of a record, and its algorithm. Raises what `answered_again` does."""
     cell = record.cell
     _require_files(record)
     label = catalog.label(cell.task, cell.task_options)
@@ -158,7 +158,7 @@ def _settings(record: Record, here: Here) -> tuple[Settings, Unloaded]:
 
 
 def _require_files(record: Record) -> None:
-    """Raise UsageError if the algorithm or task of a record was in a file of its user's that is not known now."""
+    """Raise UsageError if the algorithm or task of a record was in a user's file that is not known now."""
     kinds: tuple[Literal["algorithm", "task"], ...] = ("algorithm", "task")
     for kind in kinds:
         name: str = getattr(record.cell, kind)
@@ -169,7 +169,7 @@ def _require_files(record: Record) -> None:
 
 
 def _kept(record: Record, here: Here) -> Network | None:
-    """The network of a record from its file on this machine; None if there is none whose digests the record tells."""
+    """The network of a record from its file on this machine; None if no file matches the digests in the record."""
     file = kept_network(record) if record.network_digest else None
     if file is None:
         return None

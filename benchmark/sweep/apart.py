@@ -1,7 +1,7 @@
-"""What outside algorithms declare, for the process that leads: it imports none of their code.
+"""What outside algorithms declare, for the leading process of a sweep, which imports none of their code.
 
-Code that is imported can do what it likes. So the algorithms of each outside distribution are imported in a process of
-their own, which can write in a folder of its own alone, and answers in JSON.
+Imported code can do what it likes. So the algorithms of each outside distribution are imported in a separate process,
+which can write only in its own folder, and answers in JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Values = dict[str, JsonValue]
 
 
 class _Declared(BaseModel, strict=True):
-    """What is declared of an algorithm (`Algorithm`), as it is sent."""
+    """What is declared about an algorithm (`Algorithm`), in the form in which it is sent."""
 
     prunes: list[Literal["weights", "edges"]]
     needs: list[Literal["weights", "edges", "streams"]]
@@ -54,11 +54,11 @@ class _Declared(BaseModel, strict=True):
 
 @dataclass(frozen=True)
 class Apart(Unloaded):
-    """An outside algorithm, which another process has imported. That one resolves its options.
+    """An outside algorithm, which another process has imported. That process resolves its options.
 
     Args:
-        edges, edit_limit: as of `Algorithm`.
-        defaults: of its options.
+        edges, edit_limit: as in `Algorithm`.
+        defaults: the defaults of its options.
         ask: asks the process about this algorithm.
     """
 
@@ -68,15 +68,15 @@ class Apart(Unloaded):
     ask: Callable[..., Any] = dict
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """As `Algorithm.resolve`."""
+        """Like `Algorithm.resolve`."""
         return _values(self.ask(resolve=dict(given)))
 
     def written(self, values: Mapping[str, Any], network: Sketched) -> dict[str, Any]:
-        """As `Algorithm.written`."""
+        """Like `Algorithm.written`."""
         return _values(self.ask(written=dict(values), network=network.described))
 
     def unusual(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """As `Algorithm.unusual`."""
+        """Like `Algorithm.unusual`."""
         return unusual(options, self.defaults)
 
 
@@ -124,7 +124,7 @@ class Declarations:
 
 
 class _Process:
-    """A process that imports algorithms, as the one that leads sees it.
+    """A process that imports algorithms, as the leading process sees it.
 
     Args:
         origin: the distributions of the algorithms.
@@ -138,7 +138,7 @@ class _Process:
         self._process, self._channel = fork_server.forked(serve, own)
 
     def declared(self, name: str) -> Apart:
-        """What an algorithm declares. Raises PluginError if it cannot be used, UsageError for a chain that is none."""
+        """What an algorithm declares. Raises PluginError if it cannot be used, UsageError for an invalid chain."""
         ask = partial(self._ask, name)
         try:
             told = _Declared.model_validate(ask(declare=True))

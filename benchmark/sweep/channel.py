@@ -1,4 +1,4 @@
-"""Messages between the processes of a sweep: a JSON object a line. Nothing that is received can run code."""
+"""Messages between the processes of a sweep: one JSON object per line. Nothing that is received can run code."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 Message = dict[str, Any]
 
 LONGEST = 64 * 2**20
-"""Bytes of a message; records of edited graphs have a megabyte."""
+"""The most bytes of a message; records of edited graphs have a megabyte."""
 
 
 class Garbled(Exception):
-    """What came is no message."""
+    """What was received is not a message."""
 
 
 class Channel:
     """One end of a pipe.
 
-    The process that leads a sweep neither waits for the rest of a message nor for room to send one, so that no worker
+    The leading process of a sweep waits neither for the rest of a message nor for room to send one, so that no worker
     can hold it up.
     """
 
@@ -69,7 +69,7 @@ class Channel:
             yield from iter(self._next, None)
 
     def lead(self) -> Channel:
-        """The same channel, for the process that leads: it waits for nothing."""
+        """The same channel, for the leading process: it never waits."""
         os.set_blocking(self.connection.fileno(), False)
         return self
 

@@ -1,6 +1,6 @@
-"""Confines a worker, and what it starts, to its own folder: it can write nowhere else (Landlock, Linux 5.13).
+"""Confines a worker, and the processes that it starts, to its own folder: they can write nowhere else (Landlock).
 
-https://docs.kernel.org/userspace-api/landlock.html has the numbers below.
+Landlock needs Linux 5.13; https://docs.kernel.org/userspace-api/landlock.html has the numbers below.
 """
 
 from __future__ import annotations

@@ -23,10 +23,10 @@ from benchmark.sweep.confinement import confine, die_with_parent
 
 
 def serve(folder: Path, connection: Connection) -> None:
-    """Answer questions about algorithms, until the process that leads closes its end.
+    """Answer questions about algorithms, until the leading process closes its end.
 
     Args:
-        folder: where this process can write, and nowhere else.
+        folder: the only folder that this process can write in.
     """
     os.setsid()  # whatever it starts ends with it
     die_with_parent(signal.SIGKILL)

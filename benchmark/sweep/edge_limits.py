@@ -1,4 +1,4 @@
-"""Warns, before a sweep starts, of edge methods that are asked for more edits than a data set allows."""
+"""Warns, before a sweep starts, about edge methods that are asked for more edits than a data set allows."""
 
 from __future__ import annotations
 

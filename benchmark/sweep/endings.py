@@ -1,7 +1,7 @@
-"""Which trainings of a sweep were made, as the process that leads it knows it (`benchmark.training.shared_trainings`).
+"""Which trainings of a sweep were made, as its leading process knows it (`benchmark.training.shared_trainings`).
 
 A worker asks before every training that others may have made. Origins share nothing with one another: what a plug-in of
-one distribution says of a training is believed for cells of the same distribution alone.
+one distribution says about a training is believed only for cells of the same distribution.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Endings(Generic[Worker]):
     _waiting: dict[Worker, tuple[Place, float]] = field(default_factory=dict)
 
     def claim(self, worker: Worker, place: Place) -> Message | None:
-        """What to answer a worker that asks for a training; None if it has to wait for the worker that is making it.
+        """The answer to a worker that asks for a training; None if it has to wait for the worker that is making it.
 
-        An answer without a digest means: make it. One with `steps` means: go on with it from there.
+        An answer without a digest means: make it. One with `steps` means: continue it from there.
         """
         made = self._made.get(place) or self._written(place)
         if made and made.steps is None:

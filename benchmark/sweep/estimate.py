@@ -1,7 +1,8 @@
 """Estimates how long the open cells of a sweep will take, from how long others took.
 
-Best known is a cell by the same with other seeds; then by the same method at other sparsities; else by its training
-steps, of which a method that trains several times makes more than are counted here.
+The best estimate for a cell comes from the same cell with other seeds; the next best from the same method at other
+sparsities; otherwise from its training steps, of which a method that trains several times makes more than are counted
+here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Steps = Callable[[Cell], int | None]
 
 
 class Expected(NamedTuple):
-    """The seconds that cells should take, and by what they are known; by steps, it is the least that they take."""
+    """The seconds that cells should take, and how they were estimated; from steps, they are a lower bound."""
 
     seconds: float
     by: By
@@ -35,8 +36,8 @@ class Times:
     """How long cells take.
 
     Args:
-        records: of cells on the same tasks and networks.
-        steps: of one training of a cell.
+        records: records of cells on the same tasks and networks.
+        steps: returns the steps of one training of a cell.
     """
 
     def __init__(self, records: Iterable[Answer], steps: Steps = lambda cell: None) -> None:

@@ -1,4 +1,4 @@
-"""Starts the process that workers are forked from. It imports once what they need, while the command goes on."""
+"""Starts the process that workers are forked from. It imports what they need once, while the command goes on."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ ENVIRONMENT = {
 """Environment variables of the workers, unless the user has set them."""
 
 UNTOLD = 255
-"""What multiprocessing says of a process whose server has ended: nobody is left who could tell its exit code."""
+"""The exit code that multiprocessing reports for a process whose server has ended: the true one is unknown."""
 
 
 def importable(plugins: Iterable[Plugin], device: str) -> list[str]:
-    """The modules that the server may import: of built-in tasks, as the referee is forked from it, and sparse steps.
+    """The modules that the server may import: built-in tasks, since the referee is forked from it, and sparse steps.
 
     None if a GPU may be used: importing torch-geometric initialises CUDA, and CUDA that was initialised before a fork
     cannot be used after it.

@@ -1,8 +1,8 @@
 """Starts the workers' server as a copy of this process, so that what both need is imported once, and not twice.
 
-Only where the copy is worth a new interpreter: nothing that reads `fork_server.ENVIRONMENT` has been loaded yet, and
-with it no algorithm; there is one thread; and no GPU may be used. The server keeps no file of this process open but
-those that a new one is handed, and handles signals as a new one does.
+This is done only if the copy is as good as a new interpreter: nothing that reads `fork_server.ENVIRONMENT` has been
+loaded yet, and hence no algorithm; there is one thread; and no GPU may be used. The server keeps only those files of
+this process open that a new one would be given, and handles signals as a new one does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def copyable() -> bool:
 
 @contextmanager
 def as_copy(allocator: Collection[str]) -> Iterator[None]:
-    """Inside, multiprocessing's fork server is started as a copy of this process.
+    """Within this context, multiprocessing's fork server is started as a copy of this process.
 
     Args:
         allocator: the variables of ENVIRONMENT that the user has not set.

@@ -19,6 +19,6 @@ def visible() -> list[str]:
 
 
 def least_used(there: Sequence[str], used: Iterable[str], count: int) -> list[str]:
-    """The `count` of these GPUs that are used least; of those that are used as often, the first."""
+    """The `count` of these GPUs that are used least; among equally used ones, the first."""
     times = Counter(used)
     return sorted(there, key=lambda gpu: times[gpu])[:count]

@@ -1,4 +1,4 @@
-"""Makes Ctrl-C and `kill` raise KeyboardInterrupt, and records it, as destructors and imports swallow exceptions."""
+"""Makes Ctrl-C and `kill` raise KeyboardInterrupt, and records it, since destructors and imports may swallow it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def _handled(ends: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
-    """Handle signals so; afterwards they are handled as before."""
+    """Handle signals in this way within the context; afterwards they are handled as before."""
     before = {end: signal.signal(end, handler) for end in ends}
     try:
         yield

@@ -1,4 +1,4 @@
-"""Keeps the files of starts in the user's cache, where workers cannot write: networks of records, files of users."""
+"""Keeps the files of starts in the user's cache, where workers cannot write: networks of records, users' files."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ KEPT = "kept"
 
 @contextmanager
 def keeping_trainings(store: Store) -> Iterator[None]:
-    """Within this context the trainings of a sweep serve the next ones: IMP begins with the dense network's.
+    """Within this context, later sweeps reuse the trainings of a sweep: IMP begins with that of the dense network.
 
-    On a disk that is full they are kept no longer than without it.
+    If the disk is full, they are kept no longer than without this context.
 
     Raises:
         PluginError: the results folder cannot be written to.
@@ -32,6 +32,6 @@ def keeping_trainings(store: Store) -> Iterator[None]:
 
 
 def drop_trainings(store: Store) -> None:
-    """Delete the trainings, unless somebody is at work who may take them."""
+    """Delete the trainings, unless a running sweep or experiment may still use them."""
     if not any(any(held(folder)) for folder in (store.leases, store.endings / KEPT)):
         shutil.rmtree(store.endings, ignore_errors=True)

@@ -38,11 +38,11 @@ class Lead:
     """The process that leads a sweep, and the processes that it has started.
 
     Args:
-        folder: of the sweep; every worker gets a folder in it.
-        done: as of `Work`.
+        folder: the folder of the sweep; every worker gets a folder in it.
+        done: as in `Work`.
         handover: where to keep what the last cell has handed over.
         algorithms: those whose declarations are known already, by name.
-        jobs: how many workers there may be; where fewer are at work, more referees are.
+        jobs: the largest number of workers; if fewer are at work, there are more referees.
 
     Attributes:
         running: the cells that a worker is running, or that wait to be judged.
@@ -70,7 +70,7 @@ class Lead:
         return sum(not started.judged for started in self.running)
 
     def start(self, cell: Cell, attempt: int = 1) -> None:
-        """Start a worker for a cell; one that cannot be run is answered at once."""
+        """Start a worker for a cell; a cell that cannot be run gets its record at once."""
         declared = self.algorithms.get(cell.algorithm) or declaration(cell.algorithm)
         asked = with_origins(question(cell, self.settings, Unloaded.of(declared)))
         if reason := why_not(asked.algorithm, asked.task):

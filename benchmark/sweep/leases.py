@@ -1,9 +1,9 @@
-"""Leases: which of several drivers that share a results folder answers which cell, on one machine or on many.
+"""Leases: which of several drivers that share a results folder runs which cell, on one machine or on many.
 
-A lease is a file `leases/<key>.<term>`. Its holder touches it every few seconds; one that was not touched for long is
-of a driver that has died, and whoever creates the file of the next term holds the cell. Creating a file that must not
-exist is atomic on local and network file systems, so of several that try one succeeds. Ages are told by the clock of
-the file system, which is the same for all.
+A lease is a file `leases/<key>.<term>`. Its holder touches it every few seconds; one that has not been touched for long
+belongs to a driver that has died, and whoever creates the file of the next term holds the cell. Creating a file that
+must not exist is atomic on local and network file systems, so only one of several that try succeeds. Ages are measured
+by the clock of the file system, which is the same for all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Holder:
     """The process that holds a lease.
 
     Args:
-        space: in which its number is one of a process: the boot of a machine, and a container there.
+        space: the space in which its process number is unique: the boot of a machine, and a container there.
         begun: when it was begun, in the ticks of that machine.
     """
 
@@ -61,7 +61,7 @@ class Lease:
     """What the file of a lease says.
 
     Args:
-        cell: as a reader would name it.
+        cell: the name of the cell for readers.
         since: when it was taken, in seconds since 1970, by the clock of the holder.
     """
 
@@ -74,7 +74,7 @@ class Leases:
     """The leases that this driver holds, touched by a thread for as long as this context lasts, and released then.
 
     Args:
-        folder: of all leases, which is made here and not again: where it is gone, the results folder is.
+        folder: the folder of all leases. It is created here, but not again: if it is gone, so is the results folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -151,7 +151,7 @@ def alive(path: Path) -> Lease | None:
 
 
 def held(folder: Path) -> Iterator[tuple[str, Lease]]:
-    """The keys of all cells that a living driver answers now, with their leases."""
+    """The keys of all cells that a living driver is running, with their leases."""
     for path in sorted(folder.glob("*.*")):
         if path.suffix[1:].isdigit() and (lease := alive(path)):
             yield path.stem, lease
@@ -174,7 +174,7 @@ def _now(folder: Path) -> float:
 
 @cache
 def _space() -> str:
-    """Identifies what the number of a process is unique in; empty where it is not known, and nobody is known dead."""
+    """Identifies the space in which process numbers are unique; empty if unknown: then no process counts as dead."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -183,7 +183,7 @@ def _space() -> str:
 
 
 def _begun(pid: int) -> str:
-    """When a process was begun, which tells it from a later one of its number; empty if there is none."""
+    """When a process was begun, which distinguishes it from a later one with its number; empty if there is none."""
     try:
         return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

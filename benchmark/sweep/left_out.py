@@ -1,4 +1,4 @@
-"""Warns, before a sweep starts, of networks of which little can be pruned."""
+"""Warns, before a sweep starts, about networks of which little can be pruned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmark.training.prunable import chosen, prunable_of
 from benchmark.training.task import Task
 
 ENOUGH = 0.8
-"""The share of the matrices' weights from which on nothing is said."""
+"""The share of the matrices' weights from which on there is no warning."""
 
 
 def left_out(cells: Iterable[Cell], tasks: Mapping[str, Task]) -> Iterator[str]:

@@ -29,7 +29,7 @@ from benchmark.sweep.sparsities import of_edges, of_weights
 from benchmark.training.task import Task
 
 Rerun = Literal["missing", "failed", "stale", "all"]
-"""The cells to run: those without a record, also those that failed or are of other code, or all of them."""
+"""The cells to run: those without a record, also those that failed or were made by other code, or all of them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
     Args:
         run: the cells to run.
         reused: the records of the other cells.
-        known: all records on the same tasks and networks, which tell how long cells take.
+        known: all records on the same tasks and networks, from which the time of cells is estimated.
         algorithms: by name.
         tasks: by `Cell.setting`.
     """
@@ -118,7 +118,7 @@ def plan(
     The store is read once, here.
 
     Args:
-        load: gives the algorithm of a name, by default imported; `Declarations.algorithm` imports none from outside.
+        load: returns the algorithm of a name, by default imported; `Declarations.algorithm` imports none from outside.
 
     Raises:
         UsageError: an unknown name, a wrong option, or nothing that can run.

@@ -1,4 +1,4 @@
-"""The cells that a driver has still to answer. Some of them other drivers answer, which share its results folder."""
+"""The cells that a driver still has to run. Other drivers that share its results folder run some of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from benchmark.sweep.leases import Leases
 from benchmark.sweep.since import Since
 
 PAUSE = 1.0
-"""Seconds between two looks at the cells that others answer."""
+"""Seconds between two looks at the cells that others run."""
 
 
 class Queue:
     """Gives out cells, and holds the lease of each until it is answered.
 
     Args:
-        cells: to answer, in this order where others leave it.
-        since: tells the records that others make.
-        leases: of the results folder.
+        cells: the cells to run, in this order as far as other drivers allow.
+        since: recognises the records that others make.
+        leases: the leases of the results folder.
 
     Attributes:
-        elsewhere: the cells that other drivers answer now.
+        elsewhere: the cells that other drivers are running.
     """
 
     def __init__(self, cells: Sequence[Cell], since: Since, leases: Leases) -> None:
@@ -38,7 +38,7 @@ class Queue:
         """The cell to start next, or the record of one that another driver has answered; None if others hold the rest.
 
         Args:
-            later: whether a cell is to come after those of which this is not true.
+            later: whether a cell should come after those for which this is false.
 
         Raises:
             OSError: the results folder cannot be written to.
@@ -78,5 +78,5 @@ def in_turn(queue: Queue) -> Iterator[Cell | Record]:
 
 
 def training_of(cell: Cell) -> tuple[object, ...]:
-    """Equal for cells that may share trainings: those that differ in the target or the control only."""
+    """A value that is equal for cells that may share trainings: those that differ only in the target or the control."""
     return cell.algorithm, str(cell.method_options), *cell.table, cell.seed

@@ -1,6 +1,6 @@
 """A referee of a sweep: a process that has imported no algorithm, reads the test split, and writes records.
 
-The process that leads the sweep tells it where a worker's handover lies; see `benchmark.harness.referee`.
+The leading process of the sweep tells it where a worker's handover is; see `benchmark.harness.referee`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _read(file: Path, digest: str) -> bytes:
 
 
 class Court:
-    """Answers the messages of the process that leads. The data of the last setting stay loaded."""
+    """Answers the messages of the leading process. The data of the last setting stay loaded."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings, self._store = settings, store

@@ -1,6 +1,6 @@
 """The referees of a sweep, each of which judges one cell at a time.
 
-As a rule there is one. Where processors are idle, because the cells that are left wait to be judged, more are called.
+As a rule there is one. If processors are idle because the remaining cells wait to be judged, more are started.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from benchmark.sweep.started import Started
 
 @dataclass(eq=False)
 class Referee:
-    """A referee, as the process that leads the sweep sees it.
+    """A referee, as the leading process of the sweep sees it.
 
     Attributes:
-        judging: the cell that it is at; None if it is free.
+        judging: the cell that it is judging; None if it is free.
         opened: the setting whose data it has read.
     """
 
@@ -40,7 +40,7 @@ class Referee:
             self.channel.send(**message)
 
     def answers(self) -> Iterator[tuple[Started, Message]]:
-        """What it says of its cell. Raises EOFError if it has ended."""
+        """Its messages about its cell. Raises EOFError if it has ended."""
         for message in self.channel.poll():
             started, self.judging = self.judging, None
             if started:
@@ -85,7 +85,7 @@ class Referees:
             self._free(started.cell.setting).judge(started, message)
 
     def answers(self) -> Iterator[tuple[Started, Message]]:
-        """What they say of cells; that one has ended, with its exit code, of the cell that it was at."""
+        """Their messages about cells; if one has ended, its exit code, for the cell that it was judging."""
         for referee in list(self.all):
             try:
                 yield from referee.answers()
@@ -101,7 +101,7 @@ class Referees:
             referee.end()
 
     def _free(self, setting: str) -> Referee:
-        """One that is free, best with the data of this setting; a new one if all are at work."""
+        """A free referee, preferably with the data of this setting; a new one if all are at work."""
         free = [referee for referee in self.all if referee.judging is None]
         return next((one for one in free if one.opened == setting), None) or (free[0] if free else self._call())
 

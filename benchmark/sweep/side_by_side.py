@@ -1,9 +1,9 @@
-"""The processes that answer one cell together: a worker, which is process 0, and those that it forks.
+"""The processes that run one cell together: a worker, which is process 0, and those that it forks.
 
 All run the algorithm of the cell, each on its part of every batch (`benchmark.training.shares`), and have the same
-masks and weights all along. Only process 0 talks to the process that leads, and hands over. The others are confined as
-it is, each to a folder of its own inside the worker's, and end with it. What a process is told of its place is what
-`torchrun` tells: RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE. They find one another by a file in the worker's
+masks and weights all along. Only process 0 talks to the leading process, and hands over. The others are confined in the
+same way, each to its own folder inside the worker's, and end with it. The environment variables of a process are those
+of `torchrun`: RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE. The processes find one another by a file in the worker's
 folder, and need no port.
 """
 
@@ -55,13 +55,13 @@ class Others:
     _watching: list[Thread] = field(default_factory=list)
 
     def watch(self) -> None:
-        """From here on, end this process, as if it were killed itself, where one of the others is killed."""
+        """From here on, if one of the others is killed, end this process as if it had been killed itself."""
         self._watching = [Thread(target=self._wait, args=one, daemon=True) for one in self.processes.items()]
         for thread in self._watching:
             thread.start()
 
     def ended(self, notes: Notes) -> Notes:
-        """What process 0 says of its run, with what the others say of theirs, who have ended then."""
+        """What process 0 reports about its run, joined with the reports of the others, which have ended by then."""
         if not self._watching:
             self.watch()
         for thread in self._watching:
@@ -88,7 +88,7 @@ class Place:
 
     Args:
         cell: the folder of the cell.
-        device: that they train on: cpu, or cuda.
+        device: the device that they train on: cpu, or cuda.
         others: the other processes, for process 0.
     """
 
@@ -130,7 +130,7 @@ class Place:
 
 
 def answered(count: int, folder: Path, device: str, run: Callable[[Place], Ended]) -> Ended:
-    """Run something in so many processes, this one among them. Returns in this one alone.
+    """Run something in this many processes, including this one. Returns only in this one.
 
     Args:
         folder: of the cell.

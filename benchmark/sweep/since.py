@@ -1,4 +1,4 @@
-"""Tells the records that were made since a moment from those that lay in a results folder before."""
+"""Distinguishes records made since a given moment from those that were in a results folder before."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Since:
     """The records that others make of some cells.
 
     Args:
-        before: what lay there at the moment, by key: marks of `mark`; a cell without one had no record.
-        also: another place of such records.
+        before: what was there at that moment, by key, as marks (`mark`); a cell without a mark had no record.
+        also: another place with such records.
     """
 
     store: Store
@@ -27,18 +27,18 @@ class Since:
 
     @classmethod
     def now(cls, store: Store, cells: Iterable[Cell]) -> Self:
-        """From now on."""
+        """The records that are made from now on."""
         return cls(store, {cell.key: mark(store, cell) for cell in cells})
 
     def record(self, cell: Cell) -> Record | None:
-        """The record that was made of a cell since."""
+        """The record of a cell that was made since."""
         now = mark(self.store, cell)
         found = self.store.get(cell) if now != self.before.get(cell.key, "") else None
         return found or (self.also.record(cell) if self.also else None)
 
 
 def mark(store: Store, cell: Cell) -> str:
-    """Tells one record of a cell from another: the file of its own, or what its line says; empty if there is none."""
+    """Distinguishes records of a cell: identifies its own file, or the content of its line; empty if there is none."""
     try:
         state = store.path(cell).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Finds the records whose masks algorithms are told to take (`Run.found`): by an option of type `Key`."""
+"""Finds the records whose masks algorithms are to use (`Run.found`): those named by an option of type `Key`."""
 
 from __future__ import annotations
 

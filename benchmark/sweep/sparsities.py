@@ -1,4 +1,4 @@
-"""The sparsities at which a method is run: those that are asked for, where they are not set by something else."""
+"""The sparsities at which a method is run: those that are asked for, unless something else determines them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EDGES = 0.1
 
 
 def of_edges(asked: Sequence[float], algorithm: Declared, options: Mapping[str, Any]) -> Sequence[float]:
-    """Of a method that does not prune weights: shares of edges, unless an option gives their number.
+    """The sparsities of a method that does not prune weights: shares of edges, unless an option gives their number.
 
     A method that prunes nothing has one cell, whatever is asked for.
     """
@@ -29,7 +29,7 @@ def of_edges(asked: Sequence[float], algorithm: Declared, options: Mapping[str, 
 def of_weights(
     asked: Sequence[float], task: Task, pattern: str, prunable: str, sources: Sequence[Record]
 ) -> Sequence[float]:
-    """Of a method that prunes weights. N:M has one sparsity only, and so have the masks of other records.
+    """The sparsities of a method that prunes weights. N:M has only one, and so have the masks of other records.
 
     Raises:
         UsageError: another one is asked for, there is no such pattern, or the masks are of another one.

@@ -1,4 +1,4 @@
-"""A cell that is being answered, as the process that leads the sweep sees it."""
+"""A cell that is being run, as the leading process of the sweep sees it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Started:
         steps: the training steps that the worker last reported.
         moved: when it last reported anything.
         handed: what the referee needs to know of the handover; empty before it.
-        referees: the referees that have ended while they were at this cell.
+        referees: the referees that have ended while judging this cell.
     """
 
     question: Question
@@ -88,7 +88,7 @@ class Started:
         self._began = time.monotonic()
 
     def add(self, seconds: float) -> None:
-        """Count the seconds of a training that it takes from another cell; negative ones it has waited."""
+        """Count the seconds of a training that it takes from another cell; negative ones are time spent waiting."""
         self._other_seconds += seconds
 
     def hand_over(self, digest: str, edits: int) -> None:

@@ -1,4 +1,4 @@
-"""Finds the files of starts: networks of records, files that come with a task, checkpoints of timm, a user's own."""
+"""Finds the files of starts: networks of records, files that come with a task, timm checkpoints, users' files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Starts:
     """Finds starts on this machine.
 
     Args:
-        store: of the records whose networks are starts.
+        store: the store of the records whose networks are starts.
         again: trains the network of a record again, and returns its tensors.
     """
 
@@ -87,7 +87,7 @@ class Starts:
 
 
 def named(text: str, store: Store, folders: DataFolders) -> str:
-    """The start of a cell, from text of the command line. A file of the user's is kept for later runs.
+    """The start of a cell, from text of the command line. A user's file is kept for later runs.
 
     Args:
         text: the first digits of a key, `files`, `timm:NAME`, a file, or a start as a record spells it.
@@ -113,7 +113,7 @@ _UNTOLD = (
 
 
 def remarks(files: Files, tasks: Mapping[str, Task]) -> Iterator[str]:
-    """Yield what has to be known of starts, and a sentence for every network of which some parameters are drawn.
+    """Yield what users should know about starts, and a sentence for every network with some randomly drawn parameters.
 
     Args:
         tasks: by `Cell.setting`.

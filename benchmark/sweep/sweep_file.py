@@ -1,4 +1,4 @@
-"""A sweep in a file: what `bench run` takes as flags, under the same words, as YAML.
+"""A sweep in a file: what `bench run` takes as flags, under the same names, as YAML.
 
     algo:
       - dense
@@ -26,10 +26,10 @@ from benchmark.errors import UsageError, one_line, unknown_name
 from benchmark.results.spelling import spelled
 
 LARGEST = 2**20
-"""Bytes of a file that is read."""
+"""The most bytes of a file that is read."""
 
 LENGTHS = ("budget", "epochs", "steps")
-"""The words of which one says how long to train."""
+"""The names of which one says how long to train."""
 
 Scalar = bool | int | float | str | None
 
@@ -80,10 +80,10 @@ class Sweep(Part):
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The parts of the sweep in a file, as words; each says what the file says, but for what it says itself.
+    """The parts of the sweep in a file, as words; each has the values of the whole file, overridden by its own.
 
     Raises:
-        UsageError: the file cannot be read, is no YAML, or says what a sweep does not know.
+        UsageError: the file cannot be read, is not YAML, or has something that a sweep does not know.
     """
     sweep = _checked(file, _loaded(file))
     common = sweep.words()
@@ -92,13 +92,13 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What a part says, and what is common to all parts. Its own length replaces theirs, however it is given."""
+    """The values of a part, and those common to all parts. Its own length replaces theirs, however it is given."""
     given = {*own, *(LENGTHS if own.keys() & set(LENGTHS) else ())}
     return {name: value for name, value in common.items() if name not in given} | dict(own)
 
 
 def written(words: Mapping[str, Any]) -> str:
-    """The file that says these words, without those that are empty."""
+    """The file with these words, without those that are empty."""
     from ruamel.yaml import YAML
 
     into = StringIO()

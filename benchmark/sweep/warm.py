@@ -1,4 +1,4 @@
-"""What all workers need, once for all: importing this module is what the fork server does before the first fork.
+"""What all workers need: the fork server imports this module once, before the first fork.
 
 The names of the built-in plug-ins are looked up, which reads their files and imports none of them.
 """

@@ -1,4 +1,4 @@
-"""Cells to answer, and who is told what becomes of them: what a launcher is given."""
+"""The cells to run, and the functions that are told about their results: what a launcher is given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Done = Callable[[Record], None]
 
 
 class Running(Protocol):
-    """A cell that is being answered.
+    """A cell that is being run.
 
     Attributes:
         since: when it was started, by `time.monotonic`.
@@ -37,7 +37,7 @@ class Running(Protocol):
 
 
 Progress = Callable[[Sequence[Running], int], None]
-"""Called several times a second with the cells that are running, and the number of those that others answer."""
+"""Called several times a second with the cells that are running, and the number of those that others run."""
 
 
 def silent(running: Sequence[Running], elsewhere: int) -> None:
@@ -53,13 +53,13 @@ class Work:
     """The cells of a sweep that have no answer yet.
 
     Args:
-        settings: in which they are answered on this machine.
-        store: where the records are kept. What lies there is the truth, whoever has made it.
-        done: called with every record, which is stored then, and with those of killed workers, which are not.
-        theirs: called with the records that other drivers make, which share the results folder; by default `done`.
+        settings: the settings in which they are run on this machine.
+        store: where the records are kept. What is there counts, whoever has made it.
+        done: called with every record, which is stored by then, and with those of killed workers, which are not.
+        theirs: called with the records of other drivers that share the results folder; by default `done`.
         algorithms: those whose declarations are known already, by name.
         handover: where to keep what the last cell has handed over.
-        since: tells the records that others make from older ones; by default, those made from the answering on.
+        since: distinguishes the records that others make from older ones; by default, those made after the start.
         say: called with a sentence that whoever waits for the cells should read.
     """
 
@@ -76,5 +76,5 @@ class Work:
     say: Callable[[str], None] = unheard
 
     def take(self, record: Record) -> None:
-        """Tell of a record that another driver has made."""
+        """Report a record that another driver has made."""
         (self.theirs or self.done)(record)

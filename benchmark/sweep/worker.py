@@ -1,8 +1,8 @@
-"""The process that runs the algorithm of a cell. It hands over what the algorithm leaves behind, and answers nothing.
+"""The process that runs the algorithm of a cell. It hands over what the algorithm leaves behind, and judges nothing.
 
 It reads the data before it imports the algorithm, and does not keep the test split. While the algorithm runs, the
-process can write in a folder of its own, and nowhere else. It may go on to further cells
-(`benchmark.sweep.worker_processes` says to which).
+process can write only in its own folder. It may go on to further cells (`benchmark.sweep.worker_processes` says to
+which).
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Task:
     """What a worker is to do.
 
     Args:
-        algorithm: of the cell; the worker imports it when it calls it.
-        room: the worker's own folder, the only one that it can write in, but for `shared` and `logs`.
-        folder: for everything that it writes for this cell; the room, or a folder in it.
+        algorithm: that of the cell; the worker imports it when it calls it.
+        room: the worker's own folder, the only one that it can write in, except for `shared` and `logs`.
+        folder: the folder for everything that it writes for this cell; the room, or a folder in it.
         shared: the folder of the trainings that it may take from others.
         log: where its output goes.
         logs: the folder of its logs, for a worker that goes on to further cells.
-        gpus: that it sees; none where all see the same.
-        again: whether the process has answered a cell before.
+        gpus: the GPUs that it sees; none if all workers see the same.
+        again: whether the process has run a cell before.
     """
 
     cell: Cell
@@ -72,11 +72,11 @@ class Task:
     again: bool = False
 
     def message(self) -> Message:
-        """This task for a worker that has answered a cell with the same settings before."""
+        """This task for a worker that has run a cell with the same settings before."""
         return {"cell": self.cell.model_dump(), "folder": str(self.folder), "log": str(self.log)}
 
     def after(self, message: Message) -> Task:
-        """The task in a message to the worker that has answered this one."""
+        """The task in a message to the worker that has run this one."""
         cell = Cell.model_validate(message["cell"])
         algorithm = Unloaded.of(registry.algorithm(cell.algorithm))
         folder, log = Path(message["folder"]), Path(message["log"])
@@ -105,7 +105,7 @@ def work(task: Task, connection: Connection) -> None:
 
 
 def _answer_or_exit(task: Task, channel: Channel) -> Task | None:
-    """As `_answer`. What it raises is printed, and ends this process."""
+    """Like `_answer`. What it raises is printed, and ends this process."""
     try:
         return _answer(task, channel)
     except Exception:  # its own, or the channel's, whose other end is gone when the worker is stopped
@@ -115,7 +115,7 @@ def _answer_or_exit(task: Task, channel: Channel) -> Task | None:
 
 
 def _answer(task: Task, channel: Channel) -> Task | None:
-    """Answer one cell. Returns the next one, if there is one."""
+    """Run one cell. Returns the next one, if there is one."""
     os.environ["TMPDIR"] = tempfile.tempdir = str(task.folder)
     run = partial(_run, task, channel)
     ended = answered(task.settings.processes, task.room, task.settings.device, run)
@@ -144,7 +144,7 @@ def _run(task: Task, channel: Channel, place: Place) -> Ended:
 
 
 def _unheard(channel: Channel) -> Channel:
-    """A channel that nobody reads, in place of that of the worker, which this process was forked from."""
+    """A channel that nobody reads, in place of that of the worker that this process was forked from."""
     channel.close()
     return Channel(Connection(os.open(os.devnull, os.O_RDWR)))
 
@@ -178,7 +178,7 @@ def _hand_over(folder: Path, ended: Ended, channel: Channel) -> None:
 
 
 def _give_back_memory() -> None:
-    """What the cell has left goes to the next one, and counts against it, unless the system gets it back."""
+    """Return freed memory to the system: otherwise it would count as memory of the next cell."""
     gc.collect()
     torch.cuda.empty_cache()
     with suppress(AttributeError):  # of the C library of Linux

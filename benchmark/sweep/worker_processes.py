@@ -1,9 +1,9 @@
-"""The worker processes of a sweep, which go on from cell to cell of a task: to begin costs them a tenth of a second of
+"""The worker processes of a sweep, which go on from cell to cell of a task: starting one costs a tenth of a second of
 processor time, and on a GPU seconds.
 
 A worker is replaced when it ends, when a cell fails in it that was not its first, and after MOST cells. Only workers of
 built-in methods and tasks are kept: code from outside gets a process for each cell, and so do cells that several
-processes answer together.
+processes run together.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from benchmark.sweep.gpus import least_used, visible
 from benchmark.sweep.worker import Task, work
 
 MOST = 200
-"""Cells that one process answers, so that what it has come to hold ends with it."""
+"""The most cells that one process runs, so that the memory that it has accumulated is freed with it."""
 
 WAITING = 4
-"""Workers that are kept at a time, for tasks that alternate; a waiting one holds what CUDA itself takes of a GPU."""
+"""Workers that are kept at a time, for tasks that alternate; a waiting one occupies CUDA's own memory on a GPU."""
 
 
 @dataclass(eq=False)
 class WorkerProcess:
-    """A worker, as the process that leads the sweep sees it.
+    """A worker, as the leading process of the sweep sees it.
 
     Args:
-        task: the last one that it was given.
-        kind: what the cells have in common that it goes on to; None if it ends with its first one.
+        task: the last task that it was given.
+        kind: what the cells that it goes on to have in common; None if it ends with its first one.
     """
 
     process: ForkServerProcess
@@ -62,10 +62,10 @@ class WorkerProcess:
 
 @dataclass
 class WorkerProcesses:
-    """Has cells answered, each by a worker of its own, or by one that it has kept.
+    """Has cells run, each by a new worker, or by one that it has kept.
 
     Args:
-        folder: of the sweep; every worker gets a folder in it.
+        folder: the folder of the sweep; every worker gets a folder in it.
     """
 
     settings: Settings
@@ -74,7 +74,7 @@ class WorkerProcesses:
     _begun: int = 0
 
     def start(self, cell: Cell, algorithm: Unloaded, shared: Path, log: Path, used: Iterable[str]) -> WorkerProcess:
-        """Have a worker answer a cell.
+        """Have a worker run a cell.
 
         Args:
             shared: the folder of the trainings that it may take from others.
@@ -97,7 +97,7 @@ class WorkerProcesses:
         return WorkerProcess(*fork_server.forked(work, task), task, kind)
 
     def release(self, worker: WorkerProcess) -> None:
-        """Its cell needs it no longer: it is kept for the next one, or ends."""
+        """Release a worker that its cell no longer needs: it is kept for the next cell, or ends."""
         if not worker.kind or worker.cells == MOST:
             worker.end()
             return
@@ -112,7 +112,7 @@ class WorkerProcesses:
         self._kept.clear()
 
     def _gpus(self, used: Iterable[str]) -> list[str]:
-        """The GPUs of one more worker; none where `device` names the one that all share, or is none."""
+        """The GPUs of one more worker; none if `device` names one that all share, or is not a GPU."""
         return least_used(visible(), used, self.settings.processes) if self.settings.device == "cuda" else []
 
 

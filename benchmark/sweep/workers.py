@@ -1,4 +1,4 @@
-"""Answers cells: in worker processes of one thread each, or one after the other in this process."""
+"""Runs cells: in worker processes of one thread each, or one after the other in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmark.training.shared_trainings import LocalLedger, Sharing
 
 
 def run_inline(work: Work) -> None:
-    """Answer the cells one after the other in this process, for debugging; in one thread, as workers do."""
+    """Run the cells one after the other in this process, for debugging; in one thread, as workers do."""
     with one_thread(), sweep_folder() as folder, recorded() as interrupted, Leases(work.store.leases) as leases:
         common = replace(work.settings, sharing=Sharing(folder, LocalLedger()))
         queue = Queue(work.cells, work.since or Since.now(work.store, work.cells), leases)
@@ -38,12 +38,12 @@ def run_inline(work: Work) -> None:
 
 
 def run_in_processes(work: Work, jobs: int) -> None:
-    """Answer the cells in up to `jobs` worker processes.
+    """Run the cells in up to `jobs` worker processes.
 
-    Cells that other drivers answer, which share the results folder, are left to them, and their records are taken. A
+    Cells that are run by other drivers that share the results folder are left to them, and their records are used. A
     cell whose worker is killed by a signal is started once more. If that worker is killed too, its record is not
-    stored. An exception or an interrupt ends the workers. Records that were told of are not affected; trainings are
-    kept until all cells are answered, for whoever goes on.
+    stored. An exception or an interrupt ends the workers. Records that were reported by then are not affected;
+    trainings are kept until all cells are done, for a sweep that continues this one.
     """
     with sweep_folder() as folder:
         rest = work.limits, work.handover, work.algorithms
@@ -51,11 +51,11 @@ def run_in_processes(work: Work, jobs: int) -> None:
 
 
 class Leads(Protocol):
-    """Has cells answered. `Lead` is one: in worker processes of this machine.
+    """Has cells run. `Lead` does it in worker processes of this machine.
 
     Attributes:
-        running: the cells that have no answer yet.
-        at_work: how many of them take the place of another.
+        running: the cells that have no record yet.
+        at_work: how many of them count towards the number of cells at a time.
     """
 
     @property
@@ -65,20 +65,20 @@ class Leads(Protocol):
     def at_work(self) -> int: ...
 
     def start(self, cell: Cell) -> None:
-        """Begin to answer a cell."""
+        """Start a cell."""
 
     def turn(self) -> None:
-        """Wait for a moment, and tell of the records that there are."""
+        """Wait for a moment, and report the records that have come."""
 
     def end(self) -> None:
         """Stop what is running."""
 
 
 def lead_cells(work: Work, jobs: Callable[[], int], begin: Callable[[Done], Leads]) -> None:
-    """Answer all cells, up to `jobs()` at a time, and hold the lease of each meanwhile.
+    """Run all cells, up to `jobs()` at a time, and hold the lease of each meanwhile.
 
     Args:
-        begin: gives what answers them, and is told what to do with every record.
+        begin: returns what runs them; it is given the function to call with every record.
     """
     with recorded() as interrupted, Leases(work.store.leases) as leases:
         queue = Queue(work.cells, work.since or Since.now(work.store, work.cells), leases)
@@ -102,7 +102,7 @@ def lead_cells(work: Work, jobs: Callable[[], int], begin: Callable[[Done], Lead
 
 
 def _start(queue: Queue, lead: Leads, jobs: int) -> list[Record]:
-    """Start cells in all workers that are free. Returns the records of cells that other drivers have answered.
+    """Start cells in all workers that are free. Returns the records of cells that other drivers have run.
 
     A cell that shares a training with a running one would have to wait for it, and comes later.
     """

@@ -1,4 +1,4 @@
-"""What a step of a training is given, by seed and step alone: its examples, and the noise of dropout."""
+"""The inputs of a training step, which depend on seed and step alone: its examples, and the noise of dropout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Batches:
     """The batches of a training.
 
     Args:
-        size: examples in a batch, if the data have as many.
-        device: that dropout draws on.
+        size: the number of examples in a batch, if the data have as many.
+        device: the device that dropout draws on.
         shares: divides batches among processes, if there are several.
     """
 

@@ -21,10 +21,10 @@ from benchmark.training.task import Task
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 SHARES = (0.5, 0.7)
-"""Of the channels that are kept where it is tried whether they can be removed.
+"""The shares of channels that are kept when it is tested whether channels can be removed.
 
-Half of them alone may be all of one head in two: attention without them has one head, and hardly other outputs while
-its weights are small.
+With one half alone, the kept channels may be exactly one head of two: attention cut down to that head has nearly the
+same outputs while its weights are small.
 """
 
 NORMS = (nn.modules.batchnorm._NormBase,)
@@ -119,7 +119,7 @@ def _removable(model: nn.Module, task: Task, batch: Batch, channels: Channels) -
 
 
 def _alike(model: nn.Module, task: Task, batch: Batch, channels: Channels, share: float) -> bool:
-    """Whether it does with this share of them kept."""
+    """The test of `_removable` with this share of the channels kept."""
     zeroed, draw = deepcopy(model).cpu(), torch.Generator().manual_seed(0)
     names = task.prunable(model)
     parameters = {name: parameter for name, parameter in zeroed.named_parameters() if name in names}

@@ -50,10 +50,10 @@ def cuda(work: Callable[[], Any]) -> Replay:
 
 @contextmanager
 def never_waiting() -> Iterator[None]:
-    """Raise RuntimeError where the host waits for the GPU, which cannot be recorded.
+    """Raise RuntimeError if the host waits for the GPU, which cannot be recorded.
 
-    Found before a recording, it costs a step. Found by CUDA in the midst of one, it would also leave the generator of
-    random numbers in a state that fails later.
+    If this is found before a recording, it costs a step. If CUDA found it in the middle of one, it would also leave the
+    random number generator in a state that fails later.
     """
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         yield
@@ -112,8 +112,8 @@ def rehearsed(
     """Record a step, and check that it gives the same result as plain code. The state is left as it was.
 
     Args:
-        inputs: of the step that is trained, by plain code and by the recorded one.
-        example: what the step is recorded over.
+        inputs: the inputs of the step that is trained, by plain code and by the recorded step.
+        example: the inputs that the step is recorded with.
         tensors: returns all tensors that a step changes, the same ones at every call.
         reseed: puts the generator of dropout back to the start of the step.
 

@@ -15,7 +15,7 @@ class Curve:
     """The curve of the training that began last.
 
     Args:
-        points: how many there are; at most one a step.
+        points: the number of points; at most one per step.
         evaluate: the metrics of the network on the validation split.
         count: counts an evaluation that another cell has made.
 
@@ -30,17 +30,17 @@ class Curve:
         self.rows: list[dict[str, float]] = []
 
     def begin(self, updates: int) -> None:
-        """A training of so many steps begins; those before it are forgotten."""
+        """Begin to follow a training of this many steps; earlier ones are forgotten."""
         self._due = {round(updates * point / self.points) for point in range(1, self.points + 1)}
         self._done, self._losses, self.rows = 0, [], []
 
     @property
     def due(self) -> bool:
-        """Whether it looks at the network after the step that comes to its end."""
+        """Whether the network is to be evaluated after the step that is just ending."""
         return self._done + 1 in self._due
 
     def follow(self, loss: Tensor) -> None:
-        """A step was made, with this loss before it."""
+        """Note a step that was made, with the loss before it."""
         self._done += 1
         self._losses.append(loss)
         if self._done in self._due:
@@ -50,14 +50,14 @@ class Curve:
             self._losses = []
 
     def state(self) -> dict[str, Any]:
-        """How far it is, as plain values."""
+        """Its state, as plain values."""
         return {"done": self._done, "losses": [float(loss) for loss in self._losses], "rows": self.rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from where the same training was in another cell. Its evaluations count here, too.
+        """Continue from the state of the same training in another cell. Its evaluations count here, too.
 
         Raises:
-            LookupError, TypeError, ValueError: this is no state.
+            LookupError, TypeError, ValueError: this is not a state.
         """
         losses = [torch.tensor(loss) for loss in state["losses"]]
         self._done, self.rows, self._losses = int(state["done"]), list(state["rows"]), losses

@@ -40,14 +40,14 @@ class Engine:
     Args:
         loss: the differentiable training loss of a batch.
         device: of the parameters.
-        groups: for the names of parameters that are trained otherwise than the recipe says.
+        groups: by name, settings of the parameters that are trained differently from the recipe.
         shares: divides batches among processes, if there are several.
 
     Attributes:
-        batches: what its steps are given.
+        batches: the inputs of its steps.
         fixed: the entries of parameters that an update leaves as they are.
-        recording: the step as it is recorded, and how steps are made.
-        updates: how many were made.
+        recording: the recorded step, and how steps are computed.
+        updates: the number of updates so far.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Engine:
     def rewind(self, clock: int) -> None:
         """Set the schedule and the data order to step `clock`, with a fresh optimizer (as OpenLTH rewinds).
 
-        A recorded step writes to the memory of its optimizer, so it is kept with that one, whose memory becomes 0: an
-        update with a memory of 0 is that of a fresh optimizer.
+        A recorded step writes to the state of its optimizer, so that optimizer is kept and its state is set to 0: an
+        update with a state of 0 is the same as that of a fresh optimizer.
         """
         early = self.recipe.early
         same_loss = (clock < early) == (self.clock < early)
@@ -116,7 +116,7 @@ class Engine:
         self.recording.drop()  # the recorded update does not know of them
 
     def forget(self, names: Iterable[str]) -> None:
-        """Clear the optimizer's memory of some parameters."""
+        """Clear the optimizer's state of some parameters."""
         for name in names:
             self._optimizer.state.pop(self.parameters[name], None)
         self.recording.restart()  # the recorded update writes to the old optimizer state
@@ -235,7 +235,8 @@ class Engine:
     def _try_recording(self, inputs: Batch, reads: bool) -> None:
         """Record a step, to be replayed from here on.
 
-        A step that reads its batch is recorded over the index of the next one, which shows that nothing is read once.
+        A step that reads its batch is recorded with the index of the next step's batch. This would show if something
+        had been read only once, during the recording.
         """
         set_rate(self._optimizer, self.rate)
         example = (self.batches.index(self.clock + 1),) if reads else inputs

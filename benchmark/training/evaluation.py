@@ -18,7 +18,7 @@ EVALUATION_BATCH = 1000
 """Examples per batch of an evaluation, unless the data set another number as `portion`."""
 
 PLAIN = (bool, int, float, str, type(None))
-"""Inputs of a network that are no tensors, of which it is known when they are the same."""
+"""Types of inputs other than tensors that can be compared for equality."""
 
 
 def evaluate(
@@ -27,7 +27,7 @@ def evaluate(
     """The task's metrics of a network, which is left in eval mode, on some data.
 
     Args:
-        examples: how many of the data, from the first one on; None for all.
+        examples: the number of examples, from the first one on; None for all.
     """
     model.eval()
     with torch.no_grad():
@@ -35,10 +35,10 @@ def evaluate(
 
 
 def examine(task: Task, model: nn.Module, data: Data, device: torch.device) -> tuple[dict[str, float], dict[str, Any]]:
-    """The task's metrics of a network, which is left in eval mode, on some data, and what the task says of it there.
+    """The task's metrics of a network, which is left in eval mode, on some data, and the task's diagnosis of it there.
 
-    Of a classifier it is also told how `selective` it is; its sureness is the largest softmax probability of a class.
-    Both come from one pass over the data, if the metrics are made of the outputs that the task calls its logits.
+    The diagnosis of a classifier also has its risks (`selective`); its confidence is the largest softmax probability of
+    a class. Both come from one pass over the data, if the metrics are computed from the task's `logits`.
     """
     data = data.to(device)
     model.eval()
@@ -62,7 +62,7 @@ def examine(task: Task, model: nn.Module, data: Data, device: torch.device) -> t
 
 
 def collapse(task: Task, model: nn.Module, data: Data, device: torch.device) -> str:
-    """Why a network, which is left in eval mode, answers nothing (`Task.collapsed`); empty if it does."""
+    """Why a network, which is left in eval mode, predicts nothing (`Task.collapsed`); empty if it does predict."""
     if task.collapsed is None:
         return ""
     model.eval()
@@ -72,10 +72,10 @@ def collapse(task: Task, model: nn.Module, data: Data, device: torch.device) -> 
 
 @contextmanager
 def remembering(model: nn.Module) -> Iterator[Callable[[], None]]:
-    """Inside, a network that is called with the same inputs again answers from memory.
+    """Within this context, a network that is called again with the same inputs returns its outputs from memory.
 
     Yields:
-        has it forget what it has answered.
+        a function that makes it forget these outputs.
     """
     known: list[tuple[_Seen, _Seen]] = []
     forward, own = model.forward, "forward" in vars(model)  # some networks choose theirs when they are made
@@ -109,7 +109,7 @@ class _Seen:
 
     @property
     def unchanged(self) -> bool:
-        """Whether no tensor was changed in its place since."""
+        """Whether no tensor has been changed in place since."""
         return self._versions == [leaf._version for leaf in self._leaves if isinstance(leaf, Tensor)]
 
     def same_as(self, other: _Seen) -> bool:
@@ -124,7 +124,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def batches_of(data: Data, examples: int | None = None) -> Iterator[Batch]:
-    """Batches that cover some data once, or so many of the examples, from the first one on."""
+    """Batches that cover some data once, or the given number of examples, from the first one on."""
     return (data.batch(index) for index in portions(data, examples))
 
 

@@ -35,10 +35,10 @@ class FixedEntries:
         """Set pruned weights and their optimizer state to zero. Masks are written to the same tensors as before.
 
         Args:
-            memory: gives what the optimizer remembers of a parameter.
+            memory: returns the optimizer's state of a parameter.
 
         Returns:
-            Whether other parameters than before are pruned, and so other tensors hold their masks.
+            Whether other parameters than before are pruned, so that other tensors have their masks.
         """
         partly = {n: mask for n, mask in masks.items() if n in self._parameters and not bool(mask.all())}
         masked = [self._parameters[name] for name in partly]
@@ -66,7 +66,7 @@ class FixedEntries:
             parameter.copy_(torch.where(held.entries, held.values, parameter))
 
     def mask_gradients(self) -> None:
-        """Set the gradients of all of these entries to zero, so that they count for no clipping either."""
+        """Set the gradients of all of these entries to zero, so that they do not count in clipping either."""
         live = [(w.grad, m) for w, m in zip(self._masked, self._floats, strict=True) if w.grad is not None]
         if live:
             torch._foreach_mul_([grad for grad, _ in live], [mask for _, mask in live])
@@ -76,12 +76,12 @@ class FixedEntries:
 
     @property
     def masked_places(self) -> list[int]:
-        """Which parameters are pruned in part, by their places among all."""
+        """The indices, among all parameters, of those that are partly pruned."""
         return [next(i for i, p in enumerate(self._parameters.values()) if p is weight) for weight in self._masked]
 
     @property
     def masks(self) -> list[Tensor]:
-        """The masks of these, bool."""
+        """The masks of these parameters, bool."""
         return [mask.bool() for mask in self._floats]
 
     @property

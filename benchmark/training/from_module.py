@@ -32,19 +32,20 @@ def from_module(
 ) -> Task:
     """A task of a network and its data.
 
-    A batch is a tuple, inputs and then targets, or a dictionary; the network is called with the inputs, those of a
-    dictionary by name, and returns its outputs, or an object that has them as `logits`, as those of transformers do.
+    A batch is a tuple, inputs and then targets, or a dictionary. The network is called with the inputs (by name, if the
+    batch is a dictionary) and returns its outputs, or an object that has them as `logits`, as in transformers.
 
     Args:
-        module: makes a network: its class, for example. Or several, by name.
-        splits: from the folder of the data sets to (train, test) or (train, validation, test): data sets or loaders of
-            torch, as `DatasetData` takes them, or `TensorData`.
-        recipe: that of the budget `full`; `short` is a fifth of it, and `smoke` a fiftieth.
-        loss: of outputs and targets, which is then also what ranks. By default examples have one class each: networks
-            are trained by cross-entropy and ranked by accuracy.
-        collate: from a list of examples to a batch; see `DatasetData`.
-        target: where an example has its target; see `DatasetData`.
-        validation: of two splits, the share of training examples that become validation, the same for all runs.
+        module: makes a network: its class, for example. Or several such constructors, by name.
+        splits: a function from the folder of the data sets to (train, test) or (train, validation, test): data sets or
+            loaders of torch, as `DatasetData` takes them, or `TensorData`.
+        recipe: the recipe of the budget `full`; `short` is a fifth of it, and `smoke` a fiftieth.
+        loss: a loss of outputs and targets, by which networks are then also ranked. By default examples have one class
+            each: networks are trained with cross-entropy and ranked by accuracy.
+        collate: a function from a list of examples to a batch; see `DatasetData`.
+        target: which entry of an example is its target; see `DatasetData`.
+        validation: if `splits` returns two, the share of training examples that become the validation split, the same
+            ones in all runs.
         further: other arguments of `Task`.
     """
     compare = loss or F.cross_entropy
@@ -102,7 +103,7 @@ def outputs(network: nn.Module, batch: Batch, target: int | str | None = None) -
 
 
 def measured(compare: Compare, pairs: Iterable[tuple[Tensor, Tensor]], *, classify: bool) -> dict[str, float]:
-    """The mean loss of outputs and targets over all examples; where they are classes, the accuracy before it."""
+    """The mean loss of outputs and targets over all examples; if targets are classes, preceded by the accuracy."""
     count, total, right = 0, 0.0, 0
     for found, wanted in pairs:
         count += len(wanted)

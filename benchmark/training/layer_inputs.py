@@ -1,4 +1,4 @@
-"""What the layers of a network are fed: means over all positions that the rows of a weight are multiplied with.
+"""The inputs of the layers of a network: means over all positions that the rows of a weight are multiplied with.
 
 A weight is [groups * rows, channels, *kernel]. A position is one place that a filter looks at, or one row of the input
 of a linear layer; what lies there is [groups, channels, *kernel], as unfolding the input gives it.
@@ -21,7 +21,7 @@ from benchmark.training.prunable import is_layer
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 LARGEST = 2**24
-"""The most entries of a matrix of positions, of which a Gram matrix is computed at a time: 128 MiB in float64."""
+"""The most entries of the matrix of positions that a Gram matrix is computed from at a time: 128 MiB in float64."""
 
 Measure = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """From a layer, its input and its output to a sum over all positions."""
@@ -61,10 +61,10 @@ def products(layer: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
 
 
 class Means:
-    """Means over all positions of what layers are fed.
+    """Means over all positions of the inputs of layers.
 
     Attributes:
-        positions: how many there were so far, by the name of the layer's weight.
+        positions: the number of positions so far, by the name of the layer's weight.
     """
 
     def __init__(self, measure: Measure) -> None:
@@ -73,7 +73,7 @@ class Means:
 
     @contextmanager
     def watching(self, model: nn.Module, names: Collection[str]) -> Iterator[None]:
-        """Add what the layers with these weights are fed while the model is called within this context."""
+        """Add the inputs of the layers with these weights whenever the model is called within this context."""
         with hooked() as handles:
             for name, layer, channels in layers_of(model, names):
                 handles.append(layer.register_forward_hook(self._adding(name, channels)))
@@ -101,7 +101,7 @@ class Inputs:
 
     @contextmanager
     def watching(self, model: nn.Module, names: Collection[str]) -> Iterator[None]:
-        """Keep what the layers with these weights are fed while the model is called within this context."""
+        """Keep the inputs of the layers with these weights whenever the model is called within this context."""
         with hooked() as handles:
             for name, layer, _ in layers_of(model, names):
                 handles.append(layer.register_forward_hook(self._keeping(name)))
@@ -122,7 +122,7 @@ def channels_second(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def layers_of(model: nn.Module, names: Collection[str]) -> Iterator[tuple[str, nn.Module, int]]:
-    """The convolutions and linear layers with these weights, and their outputs. Layers may share a weight."""
+    """The convolutions and linear layers with these weights, and their numbers of outputs. Layers may share weights."""
     by_weight = {parameter: name for name, parameter in model.named_parameters() if name in names}
     for module in model.modules():
         weight = getattr(module, "weight", None) if is_layer(module) else None

@@ -1,4 +1,4 @@
-"""`Look`: what a run shows to an algorithm. Looking leaves the network as it is."""
+"""`Look`: what an algorithm can see of its run. Looking leaves the network as it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Look(LookAtLayers):
 
     @property
     def trained(self) -> bool:
-        """Whether the network came trained for this task (`bench run --start`): a first training is then left out."""
+        """Whether the network is already trained for this task (`bench run --start`): methods skip a first training."""
         return self._state.trained
 
     @property
@@ -74,7 +74,7 @@ class Look(LookAtLayers):
 
     @property
     def rng(self) -> torch.Generator:
-        """The algorithm's own random stream, on the CPU: draw there, so that every device gets the same numbers."""
+        """The algorithm's own random generator, on the CPU, so that it gives the same numbers on every device."""
         return self._state.rng
 
     @property
@@ -111,9 +111,9 @@ class Look(LookAtLayers):
         Parameters, buffers, gradients, random state and mode of the network do not change.
 
         Args:
-            weights: parameters to use in place of the model's own, by name; others are the model's.
+            weights: parameters to use in place of the model's own, by name; all others are the model's.
             temperature: the model's outputs are divided by it.
-            norms: norm layers normalise by the statistics of the `batch`, as in training, or by their `running` ones.
+            norms: whether norm layers use the statistics of the `batch`, as in training, or their `running` statistics.
         """
         return self._state.scoring.loss(batch, weights or {}, temperature, norms)
 
@@ -139,12 +139,12 @@ class Look(LookAtLayers):
     ) -> Tensor:
         """The network's outputs for a batch, without dropout, differentiable in `weights`.
 
-        They are one tensor as the network returns it; if it returns several, these are flat and joined.
+        A single output tensor is returned as it is; several are flattened and concatenated.
 
         Args:
             weights: parameters and buffers to use in place of the model's own, by name.
-            norms: norm layers normalise by their `running` statistics, or by those of the `batch`.
-            noise: the seed of standard normal numbers that replace the floating-point inputs.
+            norms: whether norm layers use their `running` statistics, or those of the `batch`.
+            noise: the seed of standard normal numbers that replace the floating-point inputs; None for the inputs.
         """
         return self._state.scoring.outputs(batch, weights or {}, norms, noise)
 
@@ -155,59 +155,60 @@ class Look(LookAtLayers):
         *,
         noise: int | None = None,
     ) -> dict[str, Tensor]:
-        """The running statistics that norm layers would have after these batches alone, by the name of the buffer.
+        """The running statistics that norm layers would have after these batches alone, by buffer name.
 
-        `outputs`, `loss` and `write` take them. Empty for a network without such layers.
+        They can be passed to `outputs`, `loss` and `write`. Empty for a network without such layers.
         """
         return self._state.scoring.statistics(list(batches), weights or {}, noise)
 
     def example_gradients(self, count: int, size: int = 1) -> Iterator[dict[str, Tensor]]:
         """The gradient of the mean loss of each of `count` groups of training examples, for every prunable tensor.
 
-        In eval mode: norm layers by their running statistics, no dropout. The order is that of epochs, separate from
-        those of training and of `batches`. A single graph is one example, whose gradient comes once.
+        They are computed in eval mode: with the running statistics of norm layers and without dropout. Examples come
+        in an epoch order of their own, separate from those of training and of `batches`. A single graph is one example,
+        whose gradient is returned once.
 
         Args:
-            size: examples in a group.
+            size: the number of examples in a group.
         """
         return self._state.scoring.each(self.weights, count, size)
 
     def evaluate(
         self, split: Literal["validation", "train"] = "validation", *, whole: bool = False
     ) -> dict[str, float]:
-        """The task's metrics of the network as it stands, in eval mode. The test split cannot be had.
+        """The task's metrics for the network as it is now, in eval mode. The test split is not available.
 
         Args:
-            split: of `train`, the first examples in stored order, as many as `validation` has.
-            whole: all examples of `train`.
+            split: `train` means the first training examples in stored order, as many as `validation` has.
+            whole: use all examples of `train`.
         """
         return self._state.evaluate(split, whole)
 
     def note(self, name: str, value: object) -> None:
-        """Keep a value for readers of the record, in its field `noted`. Nothing is ranked by it.
+        """Keep a value for readers of the record, in its field `noted`. It is not used for ranking.
 
         Args:
-            value: numbers, text, lists and dictionaries of these, as JSON has them; at most 64 KiB in all notes.
+            value: numbers, text, or lists and dictionaries of these, as JSON allows; at most 64 KiB over all notes.
 
         Raises:
-            ValueError: it is no JSON, has a number that is not finite, or is too long.
+            ValueError: the value is not JSON, has a number that is not finite, or is too long.
         """
         self._state.log.note(name, value)
 
     def found(self, key: str) -> Masks:
-        """The masks of another record, which an option of the algorithm of type `Key` names.
+        """The masks of another record, whose key is the value of an option of type `Key` of the algorithm.
 
         Raises:
-            Inapplicable: they are not of the prunable tensors of this network.
+            Inapplicable: the masks are not for the prunable tensors of this network.
             ValueError: no option names the record.
         """
         return self._state.found(key)
 
     def redraw(self, name: str = "redraw") -> Snapshot:
-        """A snapshot of the network with newly drawn initial weights, at the start of the schedule.
+        """A snapshot of the network with a new random initialisation, at the start of the schedule.
 
         Args:
-            name: of the random stream that the weights are drawn from.
+            name: the name of the random stream that the initial weights are drawn from.
 
         Raises:
             RuntimeError: the run has no function that draws another network.

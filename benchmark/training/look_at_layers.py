@@ -1,4 +1,4 @@
-"""`LookAtLayers`: what a run shows of the inputs of its network's layers, for methods that prune trained networks."""
+"""`LookAtLayers`: what a run shows of the inputs of layers, for methods that prune trained networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.training.run_state import RunState
 
 
 class LookAtLayers:
-    """The methods of a `Run` that look at what layers are fed: in eval mode, with the masks in place."""
+    """The methods of a `Run` that look at the inputs of layers: in eval mode, with the masks in place."""
 
     def __init__(self, state: RunState) -> None:
         self._state = state
@@ -20,13 +20,14 @@ class LookAtLayers:
     def moments(self, count: int = 1, *, order: int | Sequence[int] = 2) -> dict[str, Tensor]:
         """The mean power of the inputs that each weight is multiplied with, over the next `count` scoring batches.
 
-        For every prunable tensor a tensor of its shape, whose rows are equal within a group of a convolution. The mean
-        is over all positions of a filter, or all rows of a linear layer's input, in eval mode, with the masks in place.
-        It is 1 where the inputs cannot be seen, as in attention and recurrent layers, and the record says so.
+        There is one tensor per prunable tensor, of its shape; its rows are equal within a group of a convolution. The
+        mean is over all positions of a filter, or all rows of a linear layer's input, in eval mode, with the masks in
+        place. It is 1 where the inputs cannot be observed, as in attention and recurrent layers, and the record says
+        so.
 
         Args:
-            order: 1 for the mean, 2 for the mean square; for several of them, of the same batches, the tensors have a
-                first dimension with one entry for each.
+            order: 1 for the mean, 2 for the mean square. For a sequence of orders, which share the batches, the tensors
+                have an additional first dimension with one entry per order.
 
         Raises:
             Diverged: the training loss was not finite.
@@ -44,21 +45,21 @@ class LookAtLayers:
         return found
 
     def inputs(self, count: int = 1) -> Iterator[dict[str, tuple[Tensor, ...]]]:
-        """What layers are fed by each of the next `count` scoring batches: feature maps, as the next layers read them.
+        """The inputs of layers for each of the next `count` scoring batches: feature maps as the next layer reads them.
 
-        For every prunable tensor whose layer can be seen, a tensor for each call of a layer with this weight:
+        For every prunable tensor whose layer can be observed, there is one tensor per call of a layer with this weight:
         [n, channels, *places], or [n, columns] for a linear layer without places.
         """
         return self._state.scoring.inputs(count, self._state.prunable)
 
     def gram(self, count: int = 1, names: Collection[str] | None = None) -> dict[str, Tensor]:
-        """The mean of x x^T over the inputs x that the rows of a weight are multiplied with, flattened as these are.
+        """The mean of x x^T over the inputs x that the rows of a weight are multiplied with, flattened like these rows.
 
-        Float64 [groups, columns, columns] for a weight of [groups * rows, ...] with so many columns, flattened from its
-        second dimension. See `moments`; the identity where the inputs cannot be seen.
+        It is float64 [groups, columns, columns] for a weight [groups * rows, ...] that has `columns` columns when it is
+        flattened from its second dimension. See `moments`; it is the identity where the inputs cannot be observed.
 
         Args:
-            names: the prunable tensors to look at, which saves memory; None for all.
+            names: the prunable tensors to look at; fewer need less memory. None for all.
         """
         weights = {name: weight for name, weight in self._state.weights.items() if names is None or name in names}
         means, found = self._state.scoring.fed(count, products, weights), {}

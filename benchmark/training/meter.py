@@ -18,7 +18,7 @@ from benchmark.training.flops import Profile
 from benchmark.training.step import Tick
 
 Entry = tuple[int, str, list[Any]]
-"""How often a tally counted something in a row, the method that counted it, and its arguments."""
+"""How often in a row a tally counted something, the method that counted it, and its arguments."""
 
 TICK_EVERY = 16
 """Training steps between two calls of a meter's `tick`."""
@@ -103,7 +103,7 @@ class Tally:
         self.scoring_flops += operations
 
     def redraw(self, name: str) -> None:
-        """Note a network that was drawn anew, from the random stream of this name."""
+        """Note that the network was initialised anew, from the random stream of this name."""
         self._note("redraw", name)
         self.redrawn.add(name)
 
@@ -168,7 +168,7 @@ class Tally:
 
 
 def _added(total: float, term: float, times: int) -> float:
-    """A total to which a term is added so many times, one after the other: another order has other last bits."""
+    """A total to which a term is added repeatedly, one at a time: another order of additions has other last bits."""
     while times > 1:
         few = min(times, AT_ONCE)
         total = float(np.add.accumulate(np.concatenate([[total], np.full(few, term)]))[-1])

@@ -1,4 +1,4 @@
-"""Collects what readers of a record have to know about a run: calls without effect, rankings by position."""
+"""Collects what readers of a record should know about a run: calls without effect, rankings decided by position."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ class Notes:
         self.noted = noted
 
     def unseen(self, names: Sequence[str]) -> None:
-        """The inputs of the layers with these weights could not be seen."""
+        """Note that the inputs of the layers with these weights could not be observed."""
         if names:
             self.add(f"inputs could not be seen, and count as equal, of {', '.join(names)}")
 
     def trained(self, updates: int) -> None:
-        """A training to the end of the schedule is to make so many updates."""
+        """Note that a training to the end of the schedule is to make this many updates."""
         if not updates:
             self.add("a training to the end of the schedule made no step: the schedule was at its end already")
 
     def learned(self, updates: int) -> None:
-        """So many updates of scores were made, which have to show in masks, weights or graphs from here on."""
+        """Note that scores were updated this many times, which has to show in masks, weights or graphs from here on."""
         self._learned += updates
 
     def followed(self) -> None:
-        """Masks, weights or graphs were changed, so that scores that were learned before are of use."""
+        """Note that masks, weights or graphs were changed, so that the scores learned before have had an effect."""
         self._learned = 0
 
     def pruned(self, masks: Masks) -> None:
-        """These masks were applied."""
+        """Note that these masks were applied."""
         self._ties = max(self._ties, masks.ties, key=lambda ties: ties.arbitrary)
         self.followed()
 

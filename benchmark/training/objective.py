@@ -33,7 +33,7 @@ class Objective(nn.Module):
     The parameters, their `.grad`, batch norm's running statistics and the global random state do not change.
 
     Args:
-        now: gives the loss of this moment of the training; without, it is always `task.loss`.
+        now: returns the loss function at this moment of training; without it, the loss is always `task.loss`.
     """
 
     def __init__(self, model: nn.Module, task: Task, now: Callable[[], Loss] | None = None) -> None:
@@ -43,7 +43,7 @@ class Objective(nn.Module):
 
     @property
     def now(self) -> Loss:
-        """The loss of this moment of the training."""
+        """The loss function at this moment of training."""
         return self._now()
 
     def forward(self, batch: Batch) -> Tensor:
@@ -76,7 +76,7 @@ class Objective(nn.Module):
                 return self._call(state | self._as_own(weights), batch)
 
     def settled(self, batch: Batch, weights: Mapping[str, Tensor]) -> Tensor:
-        """The loss of a batch in eval mode: without dropout, and norm layers by their running statistics."""
+        """The loss of a batch in eval mode: without dropout, and with the running statistics of norm layers."""
         state = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         with evaluating(self):
             return self._call(state | self._as_own(weights), batch)
@@ -84,7 +84,7 @@ class Objective(nn.Module):
     def statistics(
         self, batches: Sequence[Batch], weights: Mapping[str, Tensor], noise: int | None = None
     ) -> dict[str, Tensor]:
-        """The running statistics that norm layers would have after these batches alone, by the name of the buffer.
+        """The running statistics that norm layers would have after these batches alone, by buffer name.
 
         Args:
             weights, noise: see `outputs`.
@@ -161,7 +161,7 @@ class Objective(nn.Module):
         return outputs
 
     def _as_own(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Tensors in place of the model's, each of the model's own type: a gate of float32 times a half is no half."""
+        """Tensors in place of the model's, each in the model's dtype: a float32 gate times a float16 is not float16."""
         own = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         return {name: value.to(own[name].dtype) if name in own else value for name, value in given.items()}
 
@@ -232,7 +232,7 @@ def _is_float(value: Any) -> bool:
 
 @contextmanager
 def _seeded(seed: int, model: nn.Module) -> Iterator[None]:
-    """What the network draws begins at a seed; the global generators of its devices are put back."""
+    """Within this context, the network's random numbers start at a seed; afterwards, global generators are restored."""
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
     with torch.random.fork_rng(devices=devices):
         if devices:

@@ -1,4 +1,4 @@
-"""The optimizer that a recipe asks for, and parameters that are trained otherwise than it says."""
+"""The optimizer that a recipe asks for, and parameters that are trained differently from the recipe."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def norm_parameters(model: nn.Module) -> set[str]:
 
 @dataclass(frozen=True)
 class Group:
-    """How some of the scores of `Run.learning` are trained, where it is not as the recipe says.
+    """How some of the scores of `Run.learning` are trained, if not as the recipe says.
 
     Args:
-        rate: factor of the learning rate.
-        weight_decay: in place of the recipe's; None for the recipe's.
+        rate: a factor for the learning rate.
+        weight_decay: replaces the recipe's weight decay; None for the recipe's.
     """
 
     rate: float = 1.0
@@ -58,7 +58,7 @@ def optimizer_of(named: Mapping[str, Tensor], recipe: Recipe, groups: Mapping[st
     Its parameter groups have the factor of their learning rate as `factor`.
 
     Args:
-        groups: for the names of parameters that are trained otherwise than the recipe says.
+        groups: by name, settings of the parameters that are trained differently from the recipe.
     """
     device = next(iter(named.values())).device
     on_gpu = device.type == "cuda"
@@ -91,7 +91,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def start_late_momentum(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]) -> None:
-    """Give a parameter whose first gradient comes after others' a momentum of 0, which torch's fused SGD misses."""
+    """Give momentum 0 to a parameter whose first gradient comes later than others', which torch's fused SGD omits."""
     live = [parameter for parameter in parameters if parameter.grad is not None]
     missing = [parameter for parameter in live if not optimizer.state[parameter]]
     if missing and len(missing) < len(live):
@@ -106,7 +106,7 @@ def remembered_by(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]
 
 
 def laid_out(value: Any, parameter: Tensor) -> Any:
-    """A tensor of a parameter's shape as that one lies in memory: torch's fused optimizers look at nothing else."""
+    """A tensor in the memory layout of a parameter of its shape: torch's fused optimizers look at nothing else."""
     if not isinstance(value, Tensor) or value.shape != parameter.shape or value.stride() == parameter.stride():
         return value
     return torch.empty_like(parameter.detach(), dtype=value.dtype).copy_(value)

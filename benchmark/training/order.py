@@ -13,9 +13,9 @@ class Order:
 
     Args:
         size: the number of examples.
-        name: of the random stream that the permutations are drawn from.
+        name: the name of the random stream that the permutations are drawn from.
         device: where the permutation is kept. It is drawn on the CPU, so that every device has the same order, and
-            copied once an epoch.
+            copied once per epoch.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Goes through the stream of a run, part after part. The functions change its state; a method has `StreamPart`."""
+"""Goes through the stream of a run, part by part. The functions change the run's state; methods see `StreamPart`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from benchmark.training.stream import answered, frozen_entries, require_freezabl
 
 
 class StreamPart:
-    """One part of a stream, as `run.parts()` gives it. Its data are those of the run while the run is in it.
+    """One part of a stream, as `run.parts()` yields it. While the run is in it, the run's data are those of this part.
 
     Attributes:
-        number: counted from 0.
-        count: of all parts.
-        rows: its outputs, of those of the network.
+        number: the number of this part, counted from 0.
+        count: the number of all parts.
+        rows: which of the network's outputs belong to this part.
     """
 
     def __init__(self, state: RunState, number: int) -> None:
@@ -32,13 +32,13 @@ class StreamPart:
 
     @property
     def masks(self) -> Masks:
-        """The masks that it is answered with now."""
+        """The masks that the network is used with on this part, as of now."""
         return self._course.masks_of(self.number) or Masks.ones(self._state.weights)
 
     def uses(self, masks: Masks) -> None:
-        """From here on, this part is answered with these weights alone, until others are named. Default: with all.
+        """From here on, only these weights are used on this part, until another call names others. By default, all are.
 
-        The bias of a unit that has none of them is not used either. The network does not change.
+        The bias of a unit that has none of them is not used either. The network itself does not change.
 
         Raises:
             ValueError: the masks do not have the names and shapes of this task's prunable tensors.
@@ -48,7 +48,7 @@ class StreamPart:
             self._state.log.followed()
 
     def evaluate(self) -> dict[str, float]:
-        """The task's metrics on the validation examples of this part, answered as it would be now."""
+        """The task's metrics on the validation examples of this part, with the weights that are used on it now."""
         if not self._course.validation:
             raise RuntimeError("this run was made without a validation split")
         state, data, model = self._state, self._course.validation[self.number], deepcopy(self._state.model)
@@ -61,8 +61,8 @@ def parts(state: RunState) -> Iterator[StreamPart]:
     """Go through the parts of the stream, each with its share of the recipe's steps.
 
     Raises:
-        Inapplicable: the task is no stream, or the recipe has less than a step for each part.
-        RuntimeError: the run has trained or scored before.
+        Inapplicable: the task is not a stream, or the recipe has fewer steps than the stream has parts.
+        RuntimeError: the run has already trained or scored.
     """
     course = require_course(state.course)
     if state.recipe.steps < course.count:
@@ -85,10 +85,10 @@ def parts(state: RunState) -> Iterator[StreamPart]:
 
 
 def freeze(state: RunState, masks: Masks) -> None:
-    """From here on, these weights do not move, nor biases of their units, nor heads of earlier parts.
+    """From here on, these weights do not change, nor biases of their units, nor heads of earlier parts.
 
     Raises:
-        Inapplicable: the task is no stream, or the network has other tensors that would move nevertheless.
+        Inapplicable: the task is not a stream, or the network has other tensors that would still change.
         ValueError: the masks do not fit the prunable tensors.
     """
     course = require_course(state.course)
@@ -98,7 +98,7 @@ def freeze(state: RunState, masks: Masks) -> None:
 
 
 def hold(state: RunState) -> None:
-    """Hold what is frozen now. With every part, the head of the one before is frozen, too."""
+    """Hold all that is frozen so far. When a part begins, the head of the previous one is frozen, too."""
     course = require_course(state.course)
     if course.frozen:
         state.hold(frozen_entries(state.model, course.stream, course.frozen[-1].masks, max(course.number, 0)))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 Policy = Callable[[nn.Module], list[str]]
-"""From a network to the names of the tensors that may be pruned, in its own order."""
+"""A function from a network to the names of the tensors that may be pruned, in the network's order."""
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -26,7 +26,7 @@ _KINDS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], str], ...] = 
     ((nn.Embedding, nn.EmbeddingBag), "embedding"),
     (LAYERS, "the task does not prune it"),
 )
-"""Kinds of modules whose matrices are left out unless they are asked for by name, and what is said of them."""
+"""Kinds of modules whose matrices are left out unless they are asked for by name, and how they are described."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Chosen:
 
 
 def chosen(choice: str, declared: Policy) -> Policy:
-    """The policy for a value of `--prunable`; `all` is what is declared. Choosing twice is as choosing once."""
+    """The policy for a value of `--prunable`; `all` is what is declared. Choosing twice is like choosing once."""
     return declared if choice == "all" or isinstance(declared, Chosen) else Chosen(choice, declared)
 
 

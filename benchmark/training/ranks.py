@@ -1,4 +1,4 @@
-"""The processes that train one network together, and what they tell one another (torch.distributed)."""
+"""The processes that train one network together, and how they communicate (torch.distributed)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDED = "another process of this run has ended"
 
 
 class Parted(RuntimeError):
-    """The processes of a run do not go on together: one has ended, or has another network than the rest."""
+    """The processes of a run have diverged: one has ended, or has a different network from the rest."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Ranks:
 
     Args:
         rank: the number of this process, from 0.
-        count: of all of them.
+        count: the number of all processes.
     """
 
     rank: int = 0
@@ -48,7 +48,7 @@ class Ranks:
         return int(self.add(torch.tensor(int(holds)))) == self.count if self.count > 1 else holds
 
     def told(self, value: Any) -> Any:
-        """What the first process calls this with, as JSON carries it."""
+        """The value that the first process passes to this method, in every process, converted to JSON and back."""
         if self.count == 1:
             return value
         content = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)

@@ -21,17 +21,17 @@ class Recipe:
     """How a task's networks are trained, the same for every algorithm. Lengths are in optimizer steps.
 
     Args:
-        steps: the length of one training; 0 for networks that come trained and are not trained further.
+        steps: the length of one training; 0 for networks that are already trained and are not trained further.
         rate: the learning rate, before milestones, cosine and warm-up change it.
         milestones: the steps at which the rate is multiplied by `gamma`.
         cosine: anneal the rate to zero along half a cosine, without milestones.
         linear: anneal the rate to zero along a line from the end of the warm-up, without milestones.
         warmup: the steps over which the rate grows linearly from 0.
         decay_norms: whether the parameters of normalisation layers have weight decay, too.
-        clip: the largest norm of the gradient of kept weights; a longer one is scaled down to it. 0 for no limit.
-        augment: from a batch and a generator to the augmented batch.
-        precision: of the forward pass; `bfloat16` is torch's autocast.
-        early: the steps before which the loss is `Task.early`, if the task has one.
+        clip: the largest norm of the gradient of kept weights; a larger gradient is scaled down to it. 0 for no limit.
+        augment: a function from a batch and a generator to the augmented batch.
+        precision: the precision of the forward pass; `bfloat16` means torch's autocast.
+        early: the number of first steps in which the loss is `Task.early`, if the task has one.
     """
 
     steps: int
@@ -53,7 +53,7 @@ class Recipe:
     early: int = 0
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of update `step`, counted from 0. After the end it stays that of the last step."""
+        """The learning rate of update `step`, counted from 0. Beyond the end it stays at that of the last step."""
         step, steps = min(step, max(0, self.steps - 1)), max(1, self.steps)
         warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.cosine:
@@ -73,22 +73,22 @@ class Recipe:
 
 
 def finetuned(recipe: Recipe, share: float, rate: float) -> Recipe:
-    """The recipe of a network that comes trained: a share of the whole one, at a multiple of its rate."""
+    """The recipe for a network that is already trained: a share of the whole recipe, at a multiple of its rate."""
     return replace(shortened(recipe, round(share * recipe.steps)), rate=rate * recipe.rate)
 
 
 LENGTH = re.compile(r"([1-9][0-9]*)-(epochs|steps)")
-"""A budget that says how long it is: `10-epochs` or `2000-steps`."""
+"""A budget that is a length: `10-epochs` or `2000-steps`."""
 
 
 def steps_in(budget: str, batch_size: int, examples: int | None) -> int | None:
-    """The updates of a budget that is a length; None for one that is a name.
+    """The number of updates of a budget that is a length; None for one that is a name.
 
     Args:
-        examples: of the training split. An epoch leaves out the short batch at its end.
+        examples: the number of training examples. An epoch leaves out the short batch at its end.
 
     Raises:
-        ValueError: a length in epochs, and no number of examples.
+        ValueError: the length is in epochs, and the number of examples is not given.
     """
     if not (length := LENGTH.fullmatch(budget)):
         return None
@@ -101,7 +101,7 @@ def steps_in(budget: str, batch_size: int, examples: int | None) -> int | None:
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
-    """The same recipe with another number of steps, or more: milestones, warm-up and `early` are scaled with it."""
+    """The same recipe with fewer steps, or more: milestones, warm-up and `early` are scaled in proportion."""
     scale = steps / max(1, recipe.steps)
     milestones = tuple(round(milestone * scale) for milestone in recipe.milestones)
     warmup, early = round(recipe.warmup * scale), round(recipe.early * scale)

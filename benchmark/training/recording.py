@@ -1,4 +1,4 @@
-"""Says when a training step is recorded (`benchmark.training.cuda_graphs`), and how steps are made."""
+"""Decides when a training step is recorded (`benchmark.training.cuda_graphs`), and says how steps are computed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Recording:
         return self._may_read and self._record is not None
 
     def warmed(self, steps: int = 1) -> None:
-        """So many steps were made."""
+        """Count this many steps as made."""
         self._warm += steps
 
     def drop(self) -> None:

@@ -1,4 +1,4 @@
-"""Networks that may keep their stake: an output beside the classes, of what is not bet (Ziyin et al., 2019).
+"""Networks that may abstain: an output besides the classes has the share of the stake not bet (Ziyin et al., 2019).
 
 The softmax is over m classes and the reservation, which is the last output. The prediction is the best of the classes.
 """
@@ -33,7 +33,7 @@ def gamble(logits: Tensor, labels: Tensor, payoff: float) -> Tensor:
 
 
 def widened(constructor: Callable[..., nn.Module], payoff: float) -> Callable[..., nn.Module]:
-    """The constructor of the same network with one more output. It draws the same network, and then that output.
+    """The constructor of the same network with one more output, which is initialised after all others.
 
     Raises:
         UsageError: which layer makes the outputs is not clear, or the payoff is above the number of classes.
@@ -56,7 +56,7 @@ def widened(constructor: Callable[..., nn.Module], payoff: float) -> Callable[..
 
 
 def _widen(layer: nn.Linear) -> None:
-    """Add a row whose weights are drawn from those of the others, so that it has their distribution."""
+    """Add a row whose weights are sampled from those of the others, so that it has their distribution."""
     with torch.no_grad():
         for name in ("weight", "bias"):
             if (old := getattr(layer, name)) is not None:
@@ -78,7 +78,7 @@ def last_layer(network: nn.Module) -> nn.Linear:
 
 
 def _require_alone(network: nn.Module, last: nn.Linear) -> None:
-    """Raise UsageError where other layers beside the last one may make the same outputs, which are added then."""
+    """Raise UsageError if layers other than the last one may contribute to the same outputs, which are then sums."""
     [name] = (name for name, module in network.named_modules() if module is last)
     parent = network.get_submodule(name.rpartition(".")[0])
     alike = [one for one in parent.children() if isinstance(one, nn.Linear) and one.out_features == last.out_features]
@@ -103,7 +103,7 @@ def required(outputs: Outputs) -> Outputs:
 
 
 class Classes(nn.Module):
-    """A network as its classes alone, without the reservation. Whatever else is asked of it, the network answers."""
+    """A network reduced to its classes, without the reservation. All other attributes are those of the network."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -131,8 +131,8 @@ def kept(network: nn.Module, outputs: Iterable[tuple[Tensor, Tensor]]) -> dict[s
     """The risks where the examples of the largest reservations are rejected first; see `selective`.
 
     Returns:
-        also `mean`, of the reservation, and `row_kept`, the share of the weights of that output that are not 0: it may
-        be pruned like any other.
+        also `mean`, the mean reservation, and `row_kept`, the share of nonzero weights of that output: it may be pruned
+        like any other.
     """
     logs, wrong = (torch.cat(parts) for parts in zip(*reservations(outputs), strict=True))
     row = last_layer(network).weight[-1]

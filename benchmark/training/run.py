@@ -23,8 +23,9 @@ from benchmark.training.step import Snapshot, Step
 class Run(Look):
     """One network to prune, the target to prune it to, and the budget of steps to train it with.
 
-    The methods are in two groups: those of `Look` leave the network as it is, those that act train, prune or restore
-    it. In a pause of `steps`, `prune` can be called; the other methods that act raise RuntimeError.
+    The methods fall into two groups: those of `Look` leave the network as it is, the others act on it: they train,
+    prune or restore it, for example. During a pause of `steps`, `prune` can be called; the other methods that act raise
+    RuntimeError.
     """
 
     def prune(self, masks: Masks) -> None:
@@ -37,7 +38,7 @@ class Run(Look):
             self._state.prune(masks)
 
     def train(self, steps: int | None = None) -> None:
-        """Train to the end of the recipe, or `steps` updates; after the end, at the last learning rate.
+        """Train to the end of the recipe, or for `steps` updates; beyond the end, at the last learning rate.
 
         Raises:
             Diverged: the training loss was not finite.
@@ -49,7 +50,8 @@ class Run(Look):
         """Train like `train`, with a pause between the backward pass and the update of every step.
 
         Args:
-            at: the steps to pause in, by their numbers on the schedule; None for all. Others are made as by `train`.
+            at: the steps to pause in, by their numbers on the schedule; None for all. The others run without a pause,
+                as in `train`.
 
         Raises:
             Diverged: the training loss was not finite.
@@ -79,17 +81,17 @@ class Run(Look):
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot's parameters, buffers and clock, with a fresh optimizer. Pruned weights stay zero.
 
-        Tensors that are not those of a snapshot of this run, such as an average of two, are restored too. The record
-        names them, and the leaderboard marks the row: its weights were not made by training alone.
+        Tensors that do not come from a snapshot of this run, such as the average of two, are restored too. The record
+        names them, and the leaderboard marks the row, because its weights do not come from training alone.
         """
         with self._state.tamper_check.verb("restore"):
             self._state.restore(snapshot)
 
     def write(self, values: Mapping[str, Tensor]) -> None:
-        """Set weights, other trained parameters or running statistics to values of the method's own.
+        """Set weights, other trained parameters or running statistics to values that the method has computed.
 
-        Pruned weights stay zero. The optimizer forgets what it knew of the tensors; the clock does not change. The
-        record says that it was done, and controls that train again still start from the last training's beginning.
+        Pruned weights stay zero. The optimizer state of these tensors is cleared; the clock does not change. The record
+        says so, and controls that train again still start from where the last training started.
 
         Raises:
             ValueError: the network has no tensor of this name and shape, or a value is not finite.
@@ -109,10 +111,10 @@ class Run(Look):
             self._state.engine.rewind(clock)
 
     def reorder(self, name: str) -> None:
-        """Draw the order of the data, augmentation and dropout from streams of this name, from here on.
+        """From here on, draw data order, augmentation and dropout from the random streams of this name.
 
-        They stay pure functions of the seed: a name gives the same order wherever it is asked for. The clock and the
-        weights do not change.
+        They remain pure functions of the seed: the same name always gives the same order. The clock and the weights do
+        not change.
         """
         with self._state.tamper_check.verb("reorder"):
             self._state.reorder(name)
@@ -128,18 +130,18 @@ class Run(Look):
         """Train scores instead of parameters, on a schedule of their own. The parameters are frozen meanwhile.
 
         Args:
-            scores: the initial scores, under any names; `Step.grads` has their gradients.
+            scores: the initial scores, by names of your choice; `Step.grads` has their gradients.
             effective: a differentiable function from the scores to the parameters that the network computes with.
                 Parameters that it does not return keep their values.
             recipe: for training the scores; the run's own by default.
-            groups: learning rates and weight decays of some scores, by name.
+            groups: learning rates and weight decays for some of the scores, by name.
 
         Yields:
             The scores, as training changes them.
 
         Raises:
-            ValueError: `groups` has a name that no score has; `effective` returns one that no parameter has (at the
-                first update).
+            ValueError: `groups` has a name that no score has, or `effective` returns one that no parameter has (raised
+                at the first update).
         """
         self._state.tamper_check.not_paused("learning")
         learned = {name: score.detach().clone().requires_grad_() for name, score in scores.items()}
@@ -147,26 +149,26 @@ class Run(Look):
             yield learned
 
     def parts(self) -> Iterator[StreamPart]:
-        """Go through the parts of a stream. In each, the run has the data of that part alone.
+        """Go through the parts of a stream. In each of them, the run has the data of that part alone.
 
-        A part begins at step 0 of `run.recipe`, which then is its share of the whole one, with a fresh optimizer, and
-        with the network that the one before has left. At the end, all parts up to each one are tested on the network as
-        it was after that one (`StreamPart.uses`).
+        A part begins at step 0 of `run.recipe`, which is then the part's share of the whole recipe, with a fresh
+        optimizer and the network as the previous part left it. At the end of the run, the network as it was after each
+        part is tested on that part and all earlier ones (`StreamPart.uses`).
 
         Raises:
-            Inapplicable: the task is no stream.
-            RuntimeError: the run has trained or scored before; a stream comes once.
+            Inapplicable: the task is not a stream.
+            RuntimeError: the run has already trained or scored. A stream can be gone through once only.
         """
         self._state.tamper_check.not_paused("parts")
         return parts(self._state)
 
     def freeze(self, masks: Masks) -> None:
-        """From here on, these weights never move, nor the biases of units that have any, nor heads of earlier parts.
+        """From here on, these weights never change, nor biases of units that have any, nor the heads of earlier parts.
 
-        An update leaves them as they are, under momentum and weight decay, too, and so do `restore` and `write`.
+        Updates leave them as they are, momentum and weight decay included, and so do `restore` and `write`.
 
         Raises:
-            Inapplicable: the task is no stream, or the network has tensors of another kind, which would move: those of
+            Inapplicable: the task is not a stream, or the network has other tensors that would still change: those of
                 batch norm, for example.
             ValueError: the masks do not have the names and shapes of this task's prunable tensors.
         """
@@ -182,8 +184,9 @@ class Run(Look):
 
         Raises:
             TypeError: the data are not graphs.
-            ValueError: the edit leaves no such graph; weights are not positive, finite, and equal in both directions.
-            Inapplicable: the network does not use weights of edges.
+            ValueError: the edit returns no such graph, or edge weights are not positive, finite, and equal in both
+                directions.
+            Inapplicable: the network does not use edge weights.
         """
         with self._state.tamper_check.verb("rewrite"):
             self._state.rewrite(edit)
@@ -191,8 +194,8 @@ class Run(Look):
     def augment(self, change: Callable[[Batch, torch.Generator], Batch]) -> None:
         """Apply `change` to every training batch from here on, after the recipe's own augmentation.
 
-        Batches for scoring and those of the other splits are not changed. Random numbers in `change` must come from the
-        generator that it is given.
+        Batches for scoring and those of the other splits are not changed. `change` must draw its random numbers from
+        the generator that it is given.
         """
         with self._state.tamper_check.verb("augment"):
             self._state.augment(change)

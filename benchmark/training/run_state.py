@@ -32,20 +32,20 @@ from benchmark.training.weighted_edges import require_used
 
 
 class RunState(Trainer):
-    """Everything that the methods of a `Run` change: a network in training, its data, and what is said of the run.
+    """Everything that the methods of a `Run` change: a network in training, its data, and the notes on the run.
 
     Args:
         tick, draw, shared_trainings: see `Trainer`.
         validation: the validation split, for `evaluate`.
-        trained: whether the network comes trained for this task.
-        found: gives the masks of a record, by its key.
+        trained: whether the network is already trained for this task.
+        found: returns the masks of a record, given its key.
         ranks, sparse: see `Trainer`.
 
     Attributes:
         edits: the functions that were applied to the training graphs, in order.
         rewiring: what these edits reported about themselves.
         whole: the training data, all parts of them; `data` are those of the part that the run is in.
-        course: its way through the stream of its task; None if there is none.
+        course: its progress through the stream of its task; None if the task is not a stream.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class RunState(Trainer):
         """Go on with another part of the data at step 0 of a recipe, with a fresh optimizer.
 
         Args:
-            seed: of its order, augmentation, dropout and batches for scoring.
+            seed: the seed of its order, augmentation, dropout and batches for scoring.
         """
         self.data, self._validation, self.recipe, self._order_seed = data, validation, recipe, seed
         augment = self.weight_engine.recipe.augment
@@ -123,7 +123,7 @@ class RunState(Trainer):
         self.scoring = Scoring(self.objective, data, recipe.batch_size, seed, self.meter, self.trainable)
 
     def reorder(self, name: str) -> None:
-        """Draw the order of the data, augmentation and dropout from the streams of a name, from here on."""
+        """From here on, draw data order, augmentation and dropout from the random streams of this name."""
         self._order_seed = stream_seed(self.seed, "reorder", name)
         for engine in {self.weight_engine, self.engine}:
             engine.reorder(self._order_seed)
@@ -152,7 +152,7 @@ class RunState(Trainer):
         self.meter.score("forward", examples / self.engine.batches.size)
 
     def found(self, key: str) -> Masks:
-        """The masks of another record. Raises Inapplicable if they are not of the prunable tensors of this network."""
+        """The masks of another record. Raises Inapplicable if they are not for the prunable tensors of this network."""
         masks, own = self._found(key), {name: tuple(weight.shape) for name, weight in self.weights.items()}
         for name in own | dict(masks):
             theirs = tuple(masks[name].shape) if name in masks else None
@@ -164,7 +164,7 @@ class RunState(Trainer):
         return Masks({name: masks[name].to(self.device) for name in own})
 
     def follow(self, points: int) -> None:
-        """Note the curve of the last training of the weights, with so many points."""
+        """Follow the last training of the weights, and note its curve with this many points."""
         self.curve = Curve(
             points,
             lambda: self.evaluate("validation", whole=True),
@@ -178,11 +178,11 @@ class RunState(Trainer):
 
     @property
     def mode(self) -> str:
-        """How steps were trained: `plain`, `captured` (as CUDA graphs), or `plain: ` and why not otherwise.
+        """How steps were computed: `plain`, `captured` (as CUDA graphs), or `plain: ` and why they were not captured.
 
-        With `sparse below 0.4`, those with fewer kept weights have computed with these alone.
+        With `sparse below 0.4`, steps with a smaller share of kept weights have computed with kept weights alone.
 
-        By several processes: `divided` among them, or `whole` in each, and why.
+        With several processes: `divided` among them, or `whole` in each, and why.
         """
         return self.weight_engine.mode
 
@@ -214,10 +214,10 @@ class RunState(Trainer):
 
     @property
     def breaches(self) -> list[str]:
-        """What was found against the run while it went on."""
+        """The breaches that were found while the run went on."""
         return [*self.tamper_check.breaches, *self.written.breaches(tensors(self.model))]
 
     @property
     def notes(self) -> list[str]:
-        """What readers of the record have to know, a sentence each."""
+        """What readers of the record should know, one sentence each."""
         return [*self.log.texts, *self.written.notes]

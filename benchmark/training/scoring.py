@@ -27,12 +27,12 @@ class Scoring:
 
     Args:
         data: the examples that batches are drawn from, in an order that is separate from that of training.
-        batch_size: that of training.
+        batch_size: the batch size of training.
         trained: the names of the parameters that are trained; the gradient of the others is 0.
 
     Attributes:
-        batches_drawn: how far the order has gone.
-        labels_drawn: whether any examples were given out with their labels, and not only their inputs looked at.
+        batches_drawn: the number of batches taken from the order so far.
+        labels_drawn: whether any examples were given out with their labels, and not only used for their inputs.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Scoring:
         return self._objective.statistics(batches, weights, noise)
 
     def fed(self, count: int, measure: Measure, names: Collection[str]) -> Means:
-        """What the layers with these weights are fed by the next `count` batches."""
+        """Means over the inputs of the layers with these weights, for the next `count` batches."""
         means = Means(measure)
         with torch.no_grad(), means.watching(self._objective.model, names):
             for batch in self._next(count):
@@ -147,7 +147,7 @@ class Scoring:
         return means
 
     def inputs(self, count: int, names: Collection[str]) -> Iterator[dict[str, tuple[Tensor, ...]]]:
-        """What the layers with these weights are fed by each of the next `count` batches."""
+        """The inputs of the layers with these weights, for each of the next `count` batches."""
         for batch in self._next(count):
             inputs = Inputs()
             self._meter.score("forward")

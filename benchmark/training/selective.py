@@ -1,4 +1,4 @@
-"""Selective prediction: how often a classifier errs where it is surest (El-Yaniv & Wiener, 2010)."""
+"""Selective prediction: how often a classifier errs where it is most confident (El-Yaniv & Wiener, 2010)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from torch import Tensor
 Floats = NDArray[np.float64]
 
 COVERAGES = (1.0, 0.99, 0.98, 0.97, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-"""The shares of the examples whose risk a record tells."""
+"""The shares of the examples (coverages) for which a record reports the risk."""
 
 REJECTED = 0.1
-"""The share of the examples that are told one by one: the least sure ones."""
+"""The share of the examples that are listed individually: the least confident ones."""
 
 TOLD = 1000
-"""The most examples, evenly spaced, of which a record tells whether they are among these."""
+"""The most examples, evenly spaced, of which a record reports whether they are among these."""
 
 
 def selective(sureness: Floats, wrong: NDArray[np.bool_]) -> dict[str, Any]:
-    """The risk of a classifier that answers only where it is sure, for each share of answers (coverage).
+    """The risk of a classifier that predicts only where it is confident, for each share of predictions (coverage).
 
     Args:
-        sureness: how sure it is of each example, [n]; only the order counts.
+        sureness: its confidence in each example, [n]; only the order counts.
         wrong: whether it errs there, [n].
 
     Returns:
-        `examples`, `errors`; `aurc`, the mean over i = 1..n of the risk among the i surest, and `e_aurc`, how far it
-        lies above that of the perfect order of the same errors (Geifman et al., 2019); `risk_at`, by coverage; and
-        `rejected`, see `rejected`.
+        `examples`, `errors`; `aurc`, the mean over i = 1..n of the risk among the i most confident ones, and `e_aurc`,
+        how far it lies above that of the perfect order of the same errors (Geifman et al., 2019); `risk_at`, by
+        coverage; and `rejected`, see `rejected`.
     """
     risks, best = risk(sureness, wrong), risk(-wrong.astype(float), wrong)
     at = {f"{share:g}": float(risks[max(1, round(share * len(wrong))) - 1]) for share in COVERAGES}
@@ -43,7 +43,7 @@ def selective(sureness: Floats, wrong: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def risk(sureness: Floats, wrong: NDArray[np.bool_]) -> Floats:
-    """The share of errors among the i surest examples, for i = 1..n. Equally sure ones count the rate of their tie.
+    """The share of errors among the i most confident examples, for i = 1..n. Tied ones count the error rate of the tie.
 
     That is the mean over all orders of a tie, so that neither the order of the examples nor rounding decides.
     """
@@ -68,7 +68,7 @@ def rejected(sureness: Floats) -> list[int]:
 
 
 Doubt = tuple[Tensor, Tensor]
-"""Of examples [b]: how sure the network is, float64, and whether it is wrong."""
+"""For examples [b]: how confident the network is, float64, and whether it is wrong."""
 
 
 def doubt(logits: Tensor, labels: Tensor) -> Doubt:

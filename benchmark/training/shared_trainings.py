@@ -2,9 +2,9 @@
 
 A training is a pure function of the state that it starts from, because its random streams are. A cell that starts from
 the same bits as another loads the result of that one's training, with its cost and its seconds. An algorithm cannot
-tell the difference. A training leaves where it is from time to time; if it is killed, it goes on there.
+tell the difference. A training saves its state from time to time; if it is killed, it resumes from there.
 
-Who makes a training, and what its result is, is known to the `Ledger` of the sweep. A file that is not what its maker
+The `Ledger` of the sweep knows which cell makes a training, and what its result is. A file that is not what its maker
 wrote, or cannot be read, is not used: the cell trains by itself.
 """
 
@@ -38,10 +38,10 @@ FEW = 64
 """Steps after which a training looks at the clock."""
 
 EVERY = 120.0
-"""Most seconds between two states that a training leaves while it goes on."""
+"""The most seconds between two states that a training saves while it goes on."""
 
 LEAST, SHARE = 0.5, 0.01
-"""Least seconds between them; and the share of its time that a training spends on leaving them, up to `EVERY`."""
+"""The fewest seconds between them; and the share of its time that a training spends on saving them, up to `EVERY`."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Made:
 
     Args:
         digest: the SHA-256 of its file.
-        seconds: that it took.
-        steps: how many of its steps were made; None for all. Whoever is told of a begun one goes on with it.
+        seconds: the time that it took.
+        steps: how many of its steps were made; None for all. A caller that gets an unfinished one continues it.
     """
 
     digest: str
@@ -66,7 +66,7 @@ class Ledger(Protocol):
         """The training of this name, or None: then the caller makes it. Waits while another cell is making it."""
 
     def made(self, name: str, digest: str, steps: int | None = None) -> None:
-        """The training that was claimed is made, or the first `steps` of it.
+        """Report that the claimed training is made, or its first `steps` steps.
 
         Its file has this SHA-256; empty if it could not be written.
         """
@@ -74,7 +74,7 @@ class Ledger(Protocol):
 
 @dataclass
 class LocalLedger:
-    """The ledger of a process that answers one cell after the other."""
+    """The ledger of a process that runs one cell after the other."""
 
     _made: dict[str, Made] = field(default_factory=dict)
     _claimed: dict[str, float] = field(default_factory=dict)
@@ -92,10 +92,10 @@ class LocalLedger:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Where the trainings of a sweep lie, and who knows of them. The folder lasts until the sweep is done.
+    """Where the trainings of a sweep are kept, and their ledger. The folder lasts until the sweep is done.
 
     Args:
-        ranks: the processes that train together. The first one asks, and keeps what they make.
+        ranks: the processes that train together. The first one asks the ledger, and saves what they make.
     """
 
     folder: Path
@@ -106,7 +106,8 @@ class Sharing:
 def origin_folder(folder: Path, origin: str) -> Path:
     """The folder of the trainings that plug-ins of one distribution have in common.
 
-    It is made here, with `folder`, but not what that lies in: a results folder that has vanished is not begun anew.
+    It is created, and so is `folder`, but not the parent of `folder`: a results folder that has vanished is not
+    created again.
     """
     inner = folder / f"trainings-{hashlib.sha256(origin.encode()).hexdigest()[:16]}"
     make_folder(inner, within=folder.parent)
@@ -141,8 +142,8 @@ class SharedTrainings:
 
         Args:
             network: the digest of the network that they start from.
-            train: makes so many steps; whether the loss is finite is looked at here.
-            curve: follows the training; that of a result that is loaded goes with it.
+            train: makes the given number of steps; this method checks whether the loss is finite.
+            curve: follows the training; a loaded result comes with its own.
         """
         followed = f" curve={curve.points}" if curve else ""
         name = hashlib.sha256(f"{self.about}{followed} {engine.start_digest(steps, network)}".encode()).hexdigest()
@@ -176,7 +177,7 @@ class SharedTrainings:
     def _go_on(
         self, name: str, state: Callable[[], dict[str, Any]], begun: int, steps: int, train: Callable[[int], None]
     ) -> None:
-        """Train from `begun` to `steps`; a training with a name leaves where it is from time to time."""
+        """Train from `begun` to `steps`; a training with a name saves its state from time to time."""
         last, pause = time.monotonic(), min(LEAST, EVERY)
         while begun < steps:
             few = min(FEW, steps - begun)
@@ -192,9 +193,9 @@ class SharedTrainings:
         return self.sharing.folder / f"{name}.{'part' if part else 'whole'}"
 
     def _load(self, name: str, made: Made, curve: Curve | None) -> dict[str, Any] | None:
-        """The state in a file, with the curve where that one was; None if the file is not the one that was made.
+        """The state in a file, with the curve set to its state there; None if the file is not the one that was made.
 
-        None for all processes if it is for one.
+        None for all processes if it is None for one of them.
         """
         content = self._read(name, made)
         if not self.sharing.ranks.all(content is not None) or content is None:

@@ -1,9 +1,9 @@
 """Divides the batch of every training step among processes, and adds up their gradients (data-parallel training).
 
-The batch stays that of one process: the same examples in the same order, augmentation and dropout, divided into parts
-that lie one after the other. What may be divided is not known of a task's loss, which may be no mean over examples, nor
-of a network, which may mix them. So the first batches are tried: their gradients are computed whole and by parts. Where
-these differ, every process computes whole batches; that is slow and right, and the record says why.
+The batch stays that of one process: the same examples in the same order, augmentation and dropout, divided into
+consecutive parts. Whether a batch may be divided is not known in advance: a task's loss may not be a mean over
+examples, and a network may mix them. So the first batches are tried: their gradients are computed whole and by parts.
+If these differ, every process computes whole batches; that is slow but correct, and the record says why.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TOLERANCE = 1e-4
 """The largest difference between the gradients of a batch, whole and by parts, as a share of the largest entry."""
 
 TRIALS = 5
-"""Batches that are tried. A mean weighted by class, for instance, shows itself where parts differ in their classes."""
+"""The number of batches that are tried. A mean weighted by class, for instance, shows if parts differ in classes."""
 
 Read = Callable[[slice, int], Batch]
-"""Reads examples of the batch of this step, or of one so many steps ahead."""
+"""Reads examples of the batch of this step, or of a step the given number of steps ahead."""
 
 WHOLE = slice(None)
 
@@ -109,7 +109,7 @@ class Shares:
 
 
 def rows_of(batch: Batch, rows: slice) -> Batch:
-    """Some examples of a batch; of one that is no tuple of tensors, only the whole can be had."""
+    """Some examples of a batch; one that is not a tuple of tensors can only be had as a whole."""
     return batch if rows == WHOLE else tuple(value[rows] for value in batch)
 
 

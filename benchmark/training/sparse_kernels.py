@@ -23,7 +23,7 @@ FAST = {"reassoc", "contract", "nsz"}
 
 
 LEAST = np.float32(-60)
-"""Probabilities of less than its exponential are 0: their products are numbers that processors are slow with."""
+"""Probabilities below its exponential are set to 0: products with them would be denormal, which is slow."""
 
 
 def kernel(signature: str) -> Callable[..., Any]:

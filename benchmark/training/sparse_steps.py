@@ -23,7 +23,7 @@ from benchmark.training.recipe import Recipe
 from benchmark.training.update_hooks import call_update_hooks
 
 SPARSE = "sparse below "
-"""What `where.steps` of a record begins with, before the share of kept weights."""
+"""The beginning of `where.steps` of a record, before the share of kept weights."""
 
 CROSSOVER = 0.4
 """The share of kept weights below which they are faster than dense steps (`python -m tests.speed_sparse`)."""
@@ -76,7 +76,7 @@ def why_not(model: nn.Module, recipe: Recipe) -> str:
 
 
 class SparseTraining:
-    """Says when a network is trained in sparse steps.
+    """Decides when a network is trained in sparse steps.
 
     Args:
         engine: trains the weights.
@@ -89,7 +89,7 @@ class SparseTraining:
         self._agreed = False
 
     def steps(self, masks: Masks) -> SparseSteps | None:
-        """The steps of a network with these masks; None where plain ones are made."""
+        """The sparse steps of a network with these masks; None if plain ones are to be made."""
         if masks.density >= self._below or self._engine.fixed.held or why_not(self._model, self._engine.recipe):
             return None
         if not self._steps or self._steps[0] is not masks:

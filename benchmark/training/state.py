@@ -23,7 +23,7 @@ def fingerprint(model: nn.Module) -> str:
 
 
 def network_digest(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the tensors of a network, in whatever order they come: of a record's network, as it was measured."""
+    """SHA-256 of the tensors of a network, whatever their order: for a record, of the network as it was measured."""
     names = sorted(state)
     return digest_of(names, [state[name] for name in names])
 

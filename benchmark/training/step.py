@@ -15,12 +15,12 @@ Tick = Callable[[int], None]
 
 
 def one_draw(name: str) -> nn.Module:
-    """Of a run that has no other network than the one it begins with."""
+    """Stands in for `draw` in a run that has no other network than the one it begins with."""
     raise RuntimeError("this run was made without another draw of its network")
 
 
 def none_found(key: str) -> Masks:
-    """Of a run that is given the masks of no other record."""
+    """Stands in for `found` in a run that is not given the masks of other records."""
     raise RuntimeError("this run was made without the masks of other records")
 
 
@@ -34,12 +34,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the examples that are scored together. They are read from the data when `batch` is.
+    """Some of the examples that are scored together. They are read from the data when `batch` is accessed.
 
     Args:
         index: the positions of these examples in the data, int64 [n].
         share: these examples as a share of all that are scored together.
-        size: the number of these examples, in training batches.
+        size: the number of these examples, as a multiple of the training batch size.
     """
 
     data: Data
@@ -70,7 +70,7 @@ class Step:
 
     @property
     def grads(self) -> Mapping[str, Tensor]:
-        """The dense gradients of all that is trained, by name: weights with their pruned positions, biases, norms.
+        """The dense gradients of all that is trained, by name: weights (pruned positions included), biases, norms.
 
         Editing them in place changes the update.
         """

@@ -1,4 +1,4 @@
-"""Tasks whose data come in parts, one after the other, and what a network answers under masks of one part."""
+"""Tasks whose data come in parts, one after the other, and networks under the masks of one part."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def last_layer(model: nn.Module) -> list[str]:
 
 
 def before_last_layer(model: nn.Module) -> list[str]:
-    """The policy of a stream: every convolution and linear layer but the last, whose rows are the heads of parts."""
+    """What is prunable in a stream: every convolution and linear layer except the last, which has the parts' heads."""
     return conv_and_linear(model)[:-1]
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Says that the data of a task come in parts, of which a network knows the number when it answers.
+    """Declares that the data of a task come in parts, and that the network is told which part an example belongs to.
 
-    The outputs of all parts lie side by side: those of part i, from 0, are i * classes to (i + 1) * classes - 1. They
-    are its head, and loss and metrics of its examples look at no others.
+    The outputs of all parts are side by side: those of part i, from 0, are i * classes to (i + 1) * classes - 1. They
+    are the head of part i, and the loss and metrics of its examples use no other outputs.
 
     Args:
-        divide: from a split to its parts, in their order; every split has as many.
-        classes: the outputs of each part.
-        head: the names of the parameters that have a row for every output. They are not prunable.
+        divide: a function from a split to its parts, in order; every split has the same number of parts.
+        classes: the number of outputs of each part.
+        head: returns the names of the parameters that have a row for every output. They are not prunable.
     """
 
     divide: Callable[[Data], Sequence[Data]]
@@ -58,9 +58,10 @@ class Stream:
 
 
 def by_class(classes: int) -> Callable[[Data], list[Data]]:
-    """Divide a split by its labels: those from i * classes to (i + 1) * classes - 1 are of part i.
+    """A function that divides a split by labels: those from i * classes to (i + 1) * classes - 1 belong to part i.
 
-    Parts share the memory of the split, whose examples have to lie part by part; otherwise ValueError is raised.
+    Parts share the memory of the split, whose examples have to be in the order of parts; otherwise it raises
+    ValueError.
     """
 
     def divide(data: Data) -> list[Data]:
@@ -77,16 +78,17 @@ def by_class(classes: int) -> Callable[[Data], list[Data]]:
 
 
 def bias_of(name: str, parameters: State) -> str | None:
-    """The bias beside the weights of this name, an entry a unit; None if there is none."""
+    """The name of the bias that goes with the weights of this name, one entry per unit; None if there is none."""
     bias = f"{name.removesuffix('weight')}bias"
     fits = bias != name and bias in parameters and parameters[bias].shape == parameters[name].shape[:1]
     return bias if fits else None
 
 
 def answered(state: State, masks: Masks | None) -> dict[str, Tensor]:
-    """The tensors that a network answers with under masks; None for all of them as they are.
+    """The tensors that a network computes with under masks; with None, all of them as they are.
 
-    Other weights count as 0, and so do the biases of units that have no other: a unit is used as a whole, or not.
+    Weights outside the masks count as 0, and so do the biases of units that keep no weight: such a unit is not used at
+    all.
     """
     used = dict(state)
     for name, mask in (masks or {}).items():
@@ -97,7 +99,7 @@ def answered(state: State, masks: Masks | None) -> dict[str, Tensor]:
 
 
 def frozen_entries(model: nn.Module, stream: Stream, masks: Masks, done: int) -> dict[str, Tensor]:
-    """What never moves once these weights are frozen, bool by parameter: what the answers of earlier parts rest on.
+    """What never changes once these weights are frozen, bool by parameter: all that outputs of earlier parts depend on.
 
     That is the weights themselves, biases of units that have one of them, and the heads of the first `done` parts.
     """
@@ -113,7 +115,7 @@ def frozen_entries(model: nn.Module, stream: Stream, masks: Masks, done: int) ->
 
 
 def require_freezable(model: nn.Module, stream: Stream, prunable: Sequence[str]) -> None:
-    """Check that nothing else in a network moves than weights, their biases, and heads.
+    """Check that nothing in a network changes in training but prunable weights, their biases, and heads.
 
     Raises:
         Inapplicable: it has batch norm, for example, whose statistics the later parts would change.

@@ -38,7 +38,7 @@ class TamperCheck:
         """Allow changes of the network within this context.
 
         Args:
-            in_pauses: whether this verb may be used in a pause. Others raise RuntimeError there.
+            in_pauses: whether this verb may be used in a pause. If not, it raises RuntimeError there.
         """
         if not in_pauses:
             self.not_paused(name)

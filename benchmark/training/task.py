@@ -25,9 +25,11 @@ class Task:
     """What a network is trained for: its data, models, recipes and metrics.
 
     Args:
-        models: constructors by name; the first is the default. They draw from the global generator, which is seeded.
+        models: constructors by name; the first is the default. They draw initial weights from torch's global generator,
+            which is seeded.
         recipes: recipes by budget: `smoke` (does it run), `short` (does it learn), `full` (what is published).
-        model_recipes: by model, the recipes of models that are trained differently; by prefix, those of a zoo's.
+        model_recipes: the recipes of models that are trained differently, by model; for all models of a zoo, by its
+            prefix.
         model_zoos: functions that find further models, by prefix: `model_zoos["timm"]` returns the constructor of
             `timm:resnet50` for `resnet50`. They raise UsageError if no such model exists, or if it does not fit the
             task.
@@ -41,18 +43,18 @@ class Task:
         sparsity: the default sparsity.
         pretrained: reads the tensors of a trained network of a model, by name, from a data folder (`--start files`). It
             raises DataMissing, with the command that fetches them, if they are not there, and UsageError if there are
-            none of this model.
-        adapt: makes the tensors of a start fit those of a network, both by name: of a head of 1,000 outputs it takes
-            those of the task's classes, for example. What does not fit is returned as it is.
-        diagnose: computes further properties of a network on the test split. Nothing is ranked by them.
-        logits: the outputs [n, classes] of a model for a batch, and the classes, int64 [n], that `loss` compares them
-            with, so that the option `loss` can compare them otherwise, and risks be measured (`diagnosis`); None if
-            the loss is of another kind.
-        early: the training loss of the first `Recipe.early` updates, where it is another one.
-        collapsed: says why a trained network answers nothing, of batches that cover the validation split; empty if it
-            does answer. A run that ends so has failed.
-        stream: how the data divide into parts that come one after the other; None if they do not. A recipe is for all
-            parts together. Methods that do not go through the parts train on all of them at once.
+            none for this model.
+        adapt: makes the tensors of a start fit those of a network, both by name: from a head of 1,000 outputs it takes
+            those of the task's classes, for example. Tensors that it cannot fit are returned as they are.
+        diagnose: computes further properties of a network on the test split. They are not used for ranking.
+        logits: returns the outputs [n, classes] of a model for a batch, and the classes, int64 [n], that `loss`
+            compares them with. With it, the option `loss` can put another loss in its place, and risks can be measured
+            (`diagnosis`). None if the loss is of another kind.
+        early: the training loss of the first `Recipe.early` updates, if it is a different one.
+        collapsed: says, from batches that cover the validation split, why a trained network predicts nothing; empty if
+            it does predict. A run that ends with such a network has failed.
+        stream: how the data are divided into parts that come one after the other; None if they are not. A recipe covers
+            all parts together. Methods that do not go through the parts train on all of them at once.
     """
 
     models: Mapping[str, Callable[[], nn.Module]]
@@ -76,7 +78,7 @@ class Task:
 
     @property
     def offers(self) -> frozenset[str]:
-        """What methods may work on or need: what can be pruned, and `stream` if the data come in parts."""
+        """What methods may work on or need: what can be pruned, and `streams` if the data come in parts."""
         return self.prunes | ({"streams"} if self.stream else set())
 
     @property
@@ -102,11 +104,11 @@ class Task:
         """The recipe of a budget for a model.
 
         Args:
-            budget: its name; or a length, `10-epochs` or `2000-steps`, to which the recipe `full` is shortened.
-            examples: of the training split, which a length in epochs needs.
+            budget: its name; or a length, `10-epochs` or `2000-steps`, to which the recipe `full` is scaled.
+            examples: the number of training examples, which a length in epochs needs.
 
         Raises:
-            UsageError: an unknown budget, with the known ones.
+            UsageError: the budget is unknown; the message has the known ones.
         """
         of_zoo = self.model_recipes.get(model.partition(":")[0], self.recipes)
         recipes = self.model_recipes.get(model, of_zoo)

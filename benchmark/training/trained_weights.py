@@ -1,4 +1,4 @@
-"""Which weights of a network were ever trained, for methods that bring pruned ones back."""
+"""Which weights of a network were ever trained, for methods that regrow pruned ones."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Trainer:
         weight_engine: trains the weights.
         restored: the snapshot that was restored last.
         held: entries of parameters that never change any more, by name.
-        written: the tensors that were restored or written and that no snapshot had held: the algorithm has made them.
+        written: the tensors that were restored or written but were in no snapshot: the algorithm has made them.
         origin: the snapshot that the last training of the weights started from; None for the initial network.
         log: collects the notes.
         ever_trained: the weights that were ever trained.
@@ -329,7 +329,7 @@ class Trainer:
         return Engine(parameters, loss, recipe, self.data, self._order_seed, self.device, groups, self.shares)
 
     def _loss_now(self) -> Loss:
-        """Of what is in training, at its clock."""
+        """The loss function of what is being trained, at its clock."""
         return self.task.loss_at(self.engine.clock, self.engine.recipe)
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -342,7 +342,7 @@ class Trainer:
 
 
 def _copied(learned: Tensor | None, held: Held) -> bool:
-    """Whether what is learned under the name of a parameter begins as it, and is no score of another kind."""
+    """Whether what is learned under a parameter's name starts as a copy of it, and is not some other kind of score."""
     if learned is None or learned.shape != held.entries.shape:
         return False
     return torch.equal(learned[held.entries], held.values[held.entries])

@@ -41,11 +41,11 @@ def part_of(count: int, ranks: Ranks) -> Part:
 
 
 class WholeBatch(TorchFunctionMode):
-    """Within this context, what a network computes of a part of a batch are rows of what it computes of the whole.
+    """Within this context, what a network computes for a part of a batch are rows of what it computes for the whole.
 
     Batch norm normalises by the statistics of the whole batch, which the processes add up. Dropout draws the noise of
-    the whole batch from the global generator, as one process would, and takes its rows. All else in a network takes
-    every example by itself, or is found out by `benchmark.training.shares`.
+    the whole batch from the global generator, as one process would, and takes its rows. Everything else in a network
+    treats each example by itself, or is detected by `benchmark.training.shares`.
     """
 
     def __init__(self, part: Part, ranks: Ranks) -> None:

@@ -1,4 +1,4 @@
-"""Notes which restored tensors were not made by training: those of a state that was no snapshot of the run."""
+"""Notes which restored tensors do not come from training: those of a state that was not a snapshot of the run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WrittenTensors:
     def note(self, state: State, current: State) -> None:
         """Note the tensors of a state to be restored in place of the `current` one, unless it is a snapshot.
 
-        A state that is put together from tensors of several snapshots is none.
+        A state that is put together from tensors of several snapshots is not one.
         """
         digests = _digests({name: state[name] for name in current})
         self._zeroed = {}

@@ -1,4 +1,4 @@
-"""Places labels at lines and points without overlaps, and widens figures by what is written beside their panels."""
+"""Places labels at lines and points without overlaps, and widens figures for the text beside their panels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COVERED = 0.03
 """Share of a label that may cover something else."""
 
 WIDEST = 0.45
-"""Share of a panel's width that a label beside a point may have."""
+"""The largest width of a label beside a point, as a share of the panel's width."""
 
 ROOM = 4.0
 """Inches by which each column is widened to measure what is written beside its panels."""
@@ -142,8 +142,8 @@ def _inside(centre: float, count: int, gap: float) -> float:
 def label_points(panels: Sequence[Axes], points: Sequence[Sequence[Labelled]], bars: Sequence[Sequence[Bar]]) -> None:
     """Label points, each at the nearest place that covers no point, no bar and no earlier label.
 
-    Where there is none, or the label is wide, the point has a number, and the label stands behind it at the right of
-    the panel. Widen the figure by these.
+    If there is no such place, or the label is wide, the point gets a number, and the label is written after this number
+    at the right of the panel. The figure is widened for these.
     """
     _settle(panels)
     figure: Any = panels[0].figure

@@ -37,13 +37,13 @@ def overlap(
     """Plot the beyond-chance overlap of masks as a heat map of methods, with one panel for each column.
 
     The value for two methods is the mean over their common seeds; that of a method with itself is the mean over pairs
-    of its seeds. 1 means equal or nested masks, 0 the overlap expected by chance at the same layer densities. What has
-    no masks on this machine is left out, and each panel says what that is.
+    of its seeds. 1 means equal or nested masks, 0 the overlap expected by chance at the same layer densities. Rows
+    without masks on this machine are left out, and each panel names them.
 
     Args:
         records: what to draw.
-        masks: reads the masks of a record. It is called for one that is not here only if none is.
-        here: whether the masks of a record are on this machine.
+        masks: reads the masks of a record. It is called for masks that are not here only if none are.
+        here: returns whether the masks of a record are on this machine.
         highlight: the methods whose names are in colour; those of the others are grey (`style.looks`).
 
     Raises:

@@ -54,7 +54,7 @@ def panels(titles: Sequence[str], size: tuple[float, float] = (5.2, 3.6), across
 
 @cache
 def _shown() -> type[Figure]:
-    """The class of our figures: a notebook shows them, though pyplot, which it asks for others, does not know them."""
+    """The class of our figures: notebooks show them although pyplot, which they ask for others, does not know them."""
     from matplotlib.figure import Figure
 
     class Shown(Figure):
@@ -141,7 +141,7 @@ def _of_errors(axes: Axes, along: Literal["x", "y"], least: float, most: float) 
 
 
 def tell_others(axes: Axes, drawn: Iterable[Look]) -> None:
-    """Say below a panel's title how many lines or points are grey, because others are highlighted."""
+    """Write below a panel's title how many lines or points are grey because others are highlighted."""
     if count := sum(look.quiet for look in drawn):
         axes.set_title(f"{axes.get_title(loc='left')}\n{counted(count, 'other')} in grey", loc="left")
 

@@ -103,7 +103,7 @@ def _against_cost(
 
 
 def _budgets(methods: Sequence[Priced]) -> tuple[str, list[str]]:
-    """Return what the budgets of a panel have in common, and the label of each method with what they have not."""
+    """Return what the budgets of a panel have in common, and the label of each method with what they do not share."""
     parts = [method.row.budget.split(", ") for method in methods]
     shared = [part for part in parts[0] if all(part in others for others in parts)]
     own = [", ".join(part for part in of if part not in shared) for of in parts]

@@ -35,10 +35,10 @@ DENSE = (7, "s")
 """Palette index and marker of dense networks: grey squares."""
 
 SALT = 14076684
-"""Colour and marker come from the SHA-256 of a name. By this salt, methods that are often compared differ in colour."""
+"""Colour and marker come from the SHA-256 of a name. With this salt, methods often compared differ in colour."""
 
 OTHERS = (0.78, 0.78, 0.78)
-"""Colour of the methods that are not highlighted, where others are."""
+"""Colour of the methods that are not highlighted, if others are."""
 
 OTHERS_INK = (0.55, 0.55, 0.55)
 """Colour of their names, in figures that cannot do without."""
@@ -150,7 +150,7 @@ def _told_apart(algorithms: Sequence[str], *, distinct: bool = False) -> dict[st
     """Return an index into the palette and a marker for each algorithm: its own, or the next marker that is free.
 
     Args:
-        distinct: whether its colour is the next, too, of those that the fewest before it have.
+        distinct: whether its colour, too, is moved on: to the next one of those used least so far.
     """
     taken: dict[str, tuple[int, str]] = {}
     for name in algorithms:

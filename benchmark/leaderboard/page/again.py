@@ -1,4 +1,4 @@
-"""What to type to make the runs of a row again: an environment as their records tell it, and then the runs."""
+"""The commands that repeat the runs of a row: an environment as recorded, and then the runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmark.results.cell import command
 from benchmark.results.record import Record
 
 DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.-]*) ([\w.+!-]+)", re.ASCII)
-"""A distribution of plug-ins in a record, name and version. Nothing else goes into a command."""
+"""The name and version of a distribution of plug-ins in a record. Nothing else goes into a command."""
 
 
 def again(group: Sequence[Record], absent: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what makes a row again: for each set of versions, a `pip install ...` and the `bench run ...` after it.
+    """Return what repeats a row: for each set of versions, a `pip install ...` and the `bench run ...` after it.
 
-    The first of a pair is empty where records tell no version.
+    The first of a pair is empty if the records have no versions.
 
     Args:
         group: the records of the row, by seed.
@@ -36,9 +36,9 @@ def again(group: Sequence[Record], absent: Mapping[str, Any]) -> list[tuple[str,
 
 
 def install(record: Record) -> str:
-    """Return the command that installs what made a record; empty if it does not say.
+    """Return the command that installs what made a record; empty if the record does not say.
 
-    A version of torch is public, without the part behind `+`: an index has one of the two, and takes either for it.
+    A version of torch is given without the part after `+`: an index has only one of the builds, and any build matches.
     """
     where = record.provenance
     known = {name: str(where[name]).partition("+")[0] for name in ("prunebench", "torch") if where.get(name)}
@@ -50,9 +50,9 @@ def install(record: Record) -> str:
 
 
 def typed(record: Record, kind: Literal["algorithm", "task"]) -> str:
-    """Return how a plug-in of a record is named on the command line: one in a file of its user's by this file.
+    """Return how a plug-in of a record is named on the command line; one in a user's file is named by this file.
 
-    Which method of a chain lies in a file, the command in the record tells; one without a command leaves their names.
+    The command in the record tells which method of a chain is in a file; without a command, names are kept.
     """
     name: str = getattr(record.cell, kind)
     files = [origin for origin in record.origins(kind) if origin.endswith(".py")]
@@ -62,7 +62,7 @@ def typed(record: Record, kind: Literal["algorithm", "task"]) -> str:
 
 
 def _recorded(record: Record) -> str:
-    """Return the algorithm in the command that a record holds, without options; empty if it is not there."""
+    """Return the algorithm in the command of a record, without options; empty if it is not there."""
     try:
         words = shlex.split(str(record.provenance.get("command", "")))
     except ValueError:  # quotes that do not close

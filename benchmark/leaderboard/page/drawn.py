@@ -1,4 +1,4 @@
-"""Draws the figures of the HTML page; of tables, those with the most records: metric over sparsity and over cost."""
+"""Draws the figures of the HTML page, for the tables with the most records: metric against sparsity, and cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects what the page shows of experiments: their verdicts in a sentence, tables, and figures."""
+"""Collects what the page shows about experiments: their verdicts in a sentence, tables, and figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERDICTS = {
     "uninformative": ("is uninformative", "are uninformative"),
     "incomplete": ("is incomplete", "are incomplete"),
 }
-"""Of one claim, and of several, in the order in which a sentence names them."""
+"""The wording for one claim, and for several, in the order in which a sentence names them."""
 
 
 def experiments(answers: Sequence[Answered], asks: Callable[[str], str]) -> list[dict[str, Any]]:

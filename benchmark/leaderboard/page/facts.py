@@ -66,7 +66,7 @@ TOLD = {
     "unrefereed": "not refereed",
     "noted": "with notes",
 }
-"""Counts of a row that are told beside it, with their texts."""
+"""Counts that are shown beside a row, with their texts."""
 
 
 def facts(
@@ -123,7 +123,7 @@ def _add_worth(table: dict[str, Any], board: Sequence[Row]) -> None:
 
 
 def _questioned(board: Sequence[Row]) -> Mapping[int, list[list[Any]]]:
-    """Return what the controls of each row say of it, by the identity of the row."""
+    """Return what the controls of each row say about it, by the identity of the row."""
     found: dict[int, list[list[Any]]] = defaultdict(list)
     for pair in controls(board):
         difference = pair.comparison.difference if pair.comparison else None

@@ -1,6 +1,6 @@
 """Collects the page's overall views: performance profiles and mean ranks over tasks, or why there are none.
 
-Methods that prune weights and those that edit the data or take them in parts are apart; each task counts once.
+Methods that prune weights, and those that edit the data or take them in parts, are separate; each task counts once.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def page(
         numbers: published results, shown next to the records.
         answers: what experiments have found, shown after the records.
         draw: whether to include figures.
-        measured: gives what `bench measure` has found of the network of a record.
+        measured: returns what `bench measure` has measured for the network of a record.
     """
     known = facts(records, numbers, pictures(records) if draw else {}, names, measured, draw=draw)
     known["experiments"] = experiments(answers, names.asks)

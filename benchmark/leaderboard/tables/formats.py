@@ -57,7 +57,7 @@ def literal(value: object) -> object:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a header. A row without a column leaves it empty; texts are no formulas (`literal`)."""
+    """Return rows as CSV with a header. A missing value is empty; texts are never formulas (`literal`)."""
     text = io.StringIO()
     flat_rows = [{name: literal(value) for name, value in flatten(row).items()} for row in rows]
     names = list(dict.fromkeys(name for row in flat_rows for name in row))

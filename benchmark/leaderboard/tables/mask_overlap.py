@@ -27,10 +27,10 @@ def compared(
 
     Args:
         names: two keys or files of records, or two algorithms with options.
-        absent: gives what the absence of options in a cell means.
+        absent: returns what the absence of options in a cell means.
 
     Raises:
-        UsageError: there are not two names, or they have no cell in common.
+        UsageError: there are not exactly two names, or they have no cell in common.
         DataMissing: the masks of a record are missing or damaged.
     """
     if len(names) != 2:

@@ -1,4 +1,4 @@
-"""Tables of what was measured of networks (`bench measure`)."""
+"""Tables of the measurements of networks (`bench measure`)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def speed(records: Sequence[Record], task_name: TaskName, measured: Measured) ->
     """How much faster than dense networks those of each row were, with a table for every machine and its versions.
 
     Raises:
-        UsageError: nothing was measured of any network.
+        UsageError: no network was measured.
     """
     rows = [(row, runs) for row, runs in grouped(records, task_name, measured=measured) if row.worth]
     if not rows:
@@ -58,7 +58,7 @@ def speed(records: Sequence[Record], task_name: TaskName, measured: Measured) ->
 
 
 def _speed(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """Rows with what was measured of them in one place."""
+    """Rows with their measurements in one place."""
     shown = columns(rows)
     return [
         {

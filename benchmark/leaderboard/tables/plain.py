@@ -22,8 +22,8 @@ Facts = list[dict[str, Any]]
 def boards(rows: Sequence[Row]) -> Tables:
     """Return one table for each task (with its options), model and budget, in the order of the rows.
 
-    A table without a standing, as one of single seeds, has no column of ranks. One in which networks were measured has
-    columns of what their zeros were worth.
+    A table without standings, such as one of single seeds, has no column of ranks. One in which networks were measured
+    has columns with what their zeros were worth.
     """
     tables: Tables = {}
     patterns = shows_patterns(row.pattern for row in rows)

@@ -1,4 +1,4 @@
-"""Columns of what zeros were worth (`benchmark.leaderboard.worth`), for every table that has rows."""
+"""Columns with what zeros were worth (`benchmark.leaderboard.worth`), for every table that has rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmark.leaderboard.rows import Row
 from benchmark.leaderboard.worth import Way, Worth
 
 WORDS = {True: "faster", False: "slower", None: "not told apart"}
-"""By `Worth.told`."""
+"""The wording for each value of `Worth.told`."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One value of what was measured in one way. Rows that were not measured in it have an empty cell.
+    """One measured value, in one way of running networks. Rows that were not measured in this way have an empty cell.
 
     Args:
         text: the value as a table shows it.
@@ -38,17 +38,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """What was measured of the rows of one table; without columns if nothing was.
+    """The measurements for the rows of one table; without columns if there are none.
 
     Args:
-        about: what heads mean and where was measured; empty without columns.
+        about: what the column heads mean, and where the networks were measured; empty without columns.
     """
 
     columns: Sequence[Column]
     about: str
 
     def cells(self, row: Row) -> dict[str, str]:
-        """Return the cells of a row by their heads, after how many of its networks were measured."""
+        """Return the cells of a row by their heads, preceded by the number of its networks that were measured."""
         if not self.columns:
             return {}
         counts = sorted({one.networks for one in row.worth.values()})
@@ -58,10 +58,10 @@ class Columns:
 
 
 def columns(rows: Iterable[Row]) -> Columns:
-    """Return the columns of rows of one table.
+    """Return the columns for rows of one table.
 
-    Times have a column for every way. Memory and size have one for every runtime and place, of its largest batch. Where
-    there are several places, they have numbers, which heads and `about` name.
+    Times have a column for every way. Memory and size have one for every runtime and place, with its largest batch. If
+    there are several places, they are numbered, and heads and `about` give the numbers.
     """
     ways = sorted({way for row in rows for way in row.worth})
     places = sorted({way.place for way in ways})
@@ -76,14 +76,14 @@ def columns(rows: Iterable[Row]) -> Columns:
 
 
 def _about(ways: Sequence[Way], places: Iterable[str]) -> str:
-    """Say what the heads mean, by the example of the first way."""
+    """Explain the column heads, with the first way as the example."""
     runtime, batch, _ = ways[0]
     meaning = f"{runtime}, {batch}: seconds of dense / seconds of ours, batches of {batch} (~: not told apart from 1)"
     return f"{meaning}; MB in use (largest batches) and kB stored: ours/dense; measured on {'; '.join(places)}"
 
 
 def worth_facts(row: Row) -> dict[str, dict[str, Any]]:
-    """Return what was measured of a row, by name and then by way. What is not known is left out."""
+    """Return the measurements of a row, by name and then by way. Unknown values are left out."""
     facts: dict[str, dict[str, Any]] = {}
     for name in (field.name for field in fields(Worth)):
         values = {str(way): getattr(one, name) for way, one in sorted(row.worth.items())}
@@ -93,7 +93,7 @@ def worth_facts(row: Row) -> dict[str, dict[str, Any]]:
 
 
 def faster(one: Worth) -> str:
-    """Return the ratio of times. What is slower is called so; what is not told apart from 1 has a tilde."""
+    """Return the ratio of times. A slowdown is called slower; a ratio that may be 1 has a tilde."""
     return f"{'~' if one.told is None else ''}{one.faster:.2f}{' slower' if one.told is False else ''}"
 
 
