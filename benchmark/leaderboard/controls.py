@@ -21,7 +21,7 @@ class Questioned:
         subject: the method's row; or that of its control `retrain`, when the control trains once.
         other: the control's row.
         comparison: subject minus control; None if either has no result.
-        verdict: the conclusion that the confidence interval supports.
+        verdict: the conclusion that the comparison supports after the correction over all controls.
     """
 
     control: str
@@ -47,7 +47,7 @@ def controls(rows: Sequence[Row]) -> list[Questioned]:
 
 
 def verdict(control: str, subject: Row, other: Row, comparison: Comparison | None) -> str:
-    """State in words what the 95 % interval of the difference supports, and no more."""
+    """State in words what the difference supports, corrected for all controls of the table, and no more."""
     if comparison is None:
         without = other if subject.scores else subject
         return "does not apply" if without.skipped else "no result"
@@ -55,7 +55,7 @@ def verdict(control: str, subject: Row, other: Row, comparison: Comparison | Non
     n = f"n={difference.n}" if difference.n else f"unpaired, n={subject.n} and {other.n}"
     if difference.low is None or difference.high is None:
         return f"too few seeds to say ({n})"
-    if difference.low <= 0 <= difference.high:
+    if not comparison.separated:
         return f"no difference seen ({n})"
     if control not in CONTROLS:  # a control of another version of prunebench
         return f"{'better' if comparison.better is subject else 'worse'} than its control {control} ({n})"

@@ -17,8 +17,8 @@ Verdict = Literal["holds", "does not hold", "not told apart", "uninformative", "
 LEAST_SEEDS = 3
 """Claims over fewer seeds never get the verdict that they hold."""
 
-ABOUT = 10
-"""About how many claims an experiment has. With too few seeds for sign-flip tests of so many, t tests are used."""
+MOST = 200
+"""The most claims of an experiment, about. With too few seeds for a sign-flip test of that many, t tests are used."""
 
 POWERFUL = 1.43
 """The effect that is detected with a power of 80 %, in half widths of the 95 % interval: (1.96 + 0.84) / 1.96."""
@@ -67,7 +67,7 @@ class Finding:
 
     @property
     def detectable(self) -> float:
-        """How far from the bound a value has to be to be detected with a power of 80 %."""
+        """How far from the bound a value has to be to be detected with a power of 80 %, were its claim the only one."""
         return POWERFUL * (self.high - self.low) / 2
 
     def verdict(self, p: float | None) -> tuple[Verdict, str]:
@@ -90,7 +90,9 @@ class Finding:
         if self.n < self.least:
             return f"n is {self.n}; {self.least} are needed"
         if self.low <= self.bound <= self.high and self.low < self.high:
-            return f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases"
+            return (
+                f"{self.detectable:.2g} from {self.bound:g} would be found in 80 % of the cases, were it the only claim"
+            )
         return f"p is {p:.2g}, corrected for all claims" if p is not None and p > ALPHA else ""
 
     @property
@@ -164,8 +166,8 @@ def paired(
         raise UsageError("a claim has one bound; give above or below")
     bound = above if above is not None else below if below is not None else 0.0
     noise = _noise(a, b, among)
-    found = compare(a, b, ABOUT, noise)
-    shifted = compare({seed: value - bound for seed, value in a.items()}, b, ABOUT, noise)
+    found = compare(a, b, MOST, noise)
+    shifted = compare({seed: value - bound for seed, value in a.items()}, b, MOST, noise)
     low, high = (found.mean if end is None else end for end in (found.low, found.high))
     n = found.n or min(len(a), len(b))
     return Finding(found.mean, low, high, n, "above" if below is None else "below", bound, shifted.p, says)

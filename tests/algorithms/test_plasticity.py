@@ -46,6 +46,18 @@ def test_the_rate_is_held_where_it_is(at: int, factor: float) -> None:
     assert same(network(run), network(twin))
 
 
+@pytest.mark.parametrize("falling", [{"linear": True}, {"cosine": True}])
+def test_a_rate_that_falls_with_every_step_is_held_too(falling: dict[str, bool]) -> None:
+    recipe = replace(FALLING, milestones=(), **falling)
+    run, twin = toy_run(recipe), toy_run(replace(FALLING, milestones=(), rate=recipe.rate_at(5)))
+    run.train(5)
+    twin.restore(run.snapshot())
+    held(run, 10)
+    twin.rewind(0)
+    twin.train(10)
+    assert same(network(run), network(twin))
+
+
 @pytest.mark.parametrize("criterion", ["magnitude", "random", "snip"])
 def test_at_sparsity_0_it_is_the_dense_network_trained_on(criterion: str) -> None:
     run, twin = toy_run(FALLING, density=1.0), toy_run(FALLING)

@@ -103,6 +103,14 @@ def test_barriers_are_judged_over_pairs_of_orders(study: Study) -> None:
     assert accuracy == ("not told apart", 1), "one draw says nothing of accuracies"
 
 
+def test_pairs_of_one_initialisation_are_one_value_of_several(answering: Answering) -> None:
+    asked = Study("instability", answering, lambda points, draws: [])
+    instability(asked, **instability.resolve({"at": "0", "sparsity": 0.9, "seeds": 4}))
+    found = {one.sentence: one.finding for one in asked.claims}
+    assert found["the dense network is stable from 0 of training on"].n == 4, "and not 4 x 3"
+    assert found["the dense network is stable from 0 of training on"].estimate == pytest.approx(DENSE + 0.002)
+
+
 def test_tables_tell_both_splits_of_every_arm(study: Study) -> None:
     (_, barriers), (_, accuracies) = study.tables
     assert set(barriers.arm) == {"dense", "ticket", "random"}

@@ -92,6 +92,15 @@ def test_the_table_has_every_verdict_and_every_reason(direction: str, first: str
     assert study.figures.keys() == {"sanity"}
 
 
+def test_a_method_is_not_compared_by_itself_where_a_run_of_retrain_has_no_result() -> None:
+    study = answered(of("imp", 0.95, retrain=0.9, shuffle=0.9, invert=0.9))
+    runs = study.runs("imp", task="digits", seeds=3, control=["retrain", *asked.CLAIMS])
+    runs.loc[(runs.control == "retrain") & (runs.seed == 1), "status"] = "failed"
+    found = asked.compared(runs)
+    assert found["imp", "shuffle"].missing == ("imp at 0.9, seed 1 (failed)",)
+    assert not found["imp", "invert"].missing
+
+
 def test_runs_without_a_result_leave_their_claim_open() -> None:
     study = answered(of("snip", 0.9, shuffle=0.9))
     runs = study.runs("snip", task="digits", seeds=3, control=["retrain", *asked.CLAIMS])

@@ -204,6 +204,16 @@ def test_a_verdict_is_what_the_interval_allows(control: str) -> None:
         assert told == {("a", control): f"{words} (n=5)"}
 
 
+def test_verdicts_are_corrected_for_all_controls_of_the_table() -> None:
+    """A difference that one control by itself would show is not seen where seven are compared."""
+    method = [ran(cell("a", seed), 0.9) for seed in range(3)]
+    worse = [ran(cell("a", seed, options={"control": "shuffle"}), 0.87 + 0.005 * seed) for seed in range(3)]
+    others = [name for name in CONTROLS if name not in ("shuffle", "retrain")]
+    rest = [ran(cell("a", n, options={"control": name}), 0.9 + 0.001 * n) for name in others for n in range(3)]
+    assert verdicts([*method, *worse]) == {("a", "shuffle"): f"{CONTROLS['shuffle'].better} (n=3)"}
+    assert verdicts([*method, *worse, *rest])["a", "shuffle"] == "no difference seen (n=3)"
+
+
 def test_what_trains_once_is_held_against_the_control_that_only_trains_once() -> None:
     records = [*scored("a", 0.9), *scored("a", 0.7, turn=1, options={"control": "retrain"})]
     records += scored("a", 0.7001, turn=2, options={"control": "shuffle"})
