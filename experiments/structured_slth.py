@@ -212,7 +212,7 @@ def shown(rows: pd.DataFrame) -> Figure:
         for size in sizes:
             curve(axes, rows[(rows.kernel == kernel) & (rows.eps == eps) & (rows["size"] == size)], colours[size])
         axes.axhline(0.5, color="0.6", lw=0.8, zorder=0)
-        axes.set(xlabel="random filters n", ylabel="share that hold the kernel", ylim=(-0.03, 1.03))
+        axes.set(xlabel="random filters n with v > 0", ylabel="share that hold the kernel", ylim=(-0.03, 1.03))
     grid[0].legend(title="D")
     return figure
 
