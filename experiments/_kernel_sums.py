@@ -1,7 +1,8 @@
 """Subsets of random vectors whose sum is near a kernel in every entry: the nearest, and the probability of a near one.
 
 The vectors are v_i u_i, a normal number times normal numbers: what filter i of two random layers adds to a kernel if
-v_i > 0 (those with v_i < 0 add nothing to inputs that are not negative, and are not counted). The empty subset does not count, since it is near every small kernel.
+v_i > 0. Filters with v_i < 0 add nothing to inputs that are not negative, and are not counted. Nor is the empty subset,
+since it is near every small kernel.
 """
 
 from __future__ import annotations
