@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 from torch import Size, Tensor
 
-from benchmark import Target, keep_top
+from benchmark import Inapplicable, Target, keep_top
 from benchmark.pruning.layer_densities import er, erk, igq, smart_ratio, uniform_plus, weights_per_layer
 from benchmark.pruning.structured import Blocks
 from benchmark.scores import lamp, square
@@ -39,7 +39,7 @@ def on_budget_or_told(distribution: str, shapes: dict[str, Size], density: float
     """Whole numbers that are possible and add up; or an error that names the rule."""
     try:
         counts = weights_per_layer(distribution, shapes, density)
-    except ValueError as error:
+    except Inapplicable as error:
         told = str(error)
     else:
         assert sum(counts.values()) == round(density * sum(sizes(shapes).values()))
