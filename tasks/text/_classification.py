@@ -12,7 +12,7 @@ from sklearn.metrics import matthews_corrcoef
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark import Splits, TensorData, carve
+from benchmark import Splits, TensorData, UsageError, carve
 
 from ._tables import Table, read_table
 from ._vocabulary import NOWHERE, Vocabulary, Words
@@ -24,6 +24,9 @@ TOGETHER = 32
 
 Labelled = tuple[Tensor, Tensor]
 """Rows of `Words.encoded`, [b, 2, length], and labels, int64 [b]."""
+
+DEV = ("dev", "dev_matched")
+"""What the table for validation is called: MNLI has two, of which the first is of the same genres as training."""
 
 VALIDATION = 1_000
 """Training texts that are held out at most, and no more than a tenth, where there is no labelled test table."""
@@ -48,35 +51,48 @@ class Labels:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The tables that `load` needs, relative to the data root. It always reads `test.tsv` if that is there."""
-        names = ("train", "dev", "test") if self.tested else ("train", "dev")
-        return tuple(f"{self.folder}/{name}.tsv" for name in names)
+        """What `load` needs, relative to the data root: the folder, or the tables that have to be in it."""
+        if self.tested:
+            return tuple(f"{self.folder}/{name}.tsv" for name in ("train", "dev", "test"))
+        return (self.folder,)
 
     def sources(self, root: Path) -> list[Path]:
-        """Those of the three tables that are there."""
-        tables = [root / self.folder / f"{name}.tsv" for name in ("train", "dev", "test")]
+        """Those of the tables that are there."""
+        tables = [root / self.folder / f"{name}.tsv" for name in ("train", *DEV, "test")]
         return [table for table in tables if table.is_file()]
 
     def load(self, root: Path) -> Splits:
         """The splits. Validation is `dev.tsv` where `test.tsv` has labels; else that is the test split.
 
         Raises:
-            ValueError: a table cannot be read, or has other labels than the training table; or the test table has none
-                and has to.
+            ValueError: a table is not there or cannot be read, a row has no label or one that no training row has, or
+                the test table has none and has to.
+            UsageError: there are more or fewer labels than `classes`.
         """
-        train, dev = (read_table(root / self.folder / f"{name}.tsv") for name in ("train", "dev"))
+        train, dev = self._table(root, "train"), self._table(root, *DEV)
         test = self._labelled_test(root)
         if self.tested and not test:
             raise ValueError(f"{self.folder}/test.tsv has no labels, as GLUE's own; this task tests on them")
+        for table in (train, dev, *([test] if test else [])):
+            table.require_labels()
         names = sorted(set(train.labels), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
+        if len(names) == 1:
+            raise ValueError(f"{train.file}: every row has the label '{names[0]}'; there is nothing to learn")
         if len(names) != self.classes:
-            shown = ", ".join(names[:5]) or "none"
-            raise ValueError(f"{self.folder}/train.tsv has {len(names)} labels ({shown}); give classes={len(names)}")
+            shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+            raise UsageError(f"{self.folder}/train.tsv has {len(names)} labels ({shown}); give classes={len(names)}")
         words = self.vocabulary.read(root)
         tables = [self._data(table, names, words) for table in (train, dev, *([test] if test else []))]
         if test:
             return Splits(*tables)
         return Splits(*carve(tables[0], min(VALIDATION, len(tables[0]) // 10)), tables[1])
+
+    def _table(self, root: Path, *names: str) -> Table:
+        """The first of these tables that is there. Raises ValueError if none is, or it cannot be read."""
+        for name in names:
+            if (file := root / self.folder / f"{name}.tsv").is_file():
+                return read_table(file)
+        raise ValueError(f"{root / self.folder} has no {' or '.join(f'{name}.tsv' for name in names)}")
 
     def _labelled_test(self, root: Path) -> Table | None:
         """The test table; None if it is not there, or without labels, as GLUE's are."""
@@ -87,7 +103,8 @@ class Labels:
     def _data(self, table: Table, names: list[str], words: Words) -> TensorData:
         numbers = {name: number for number, name in enumerate(names)}
         if other := sorted(set(table.labels) - numbers.keys()):
-            raise ValueError(f"{self.folder} has a label '{other[0]}' that its training table lacks")
+            line = table.first + table.labels.index(other[0])
+            raise ValueError(f"{table.file}, line {line}: the label '{other[0]}' is none of training's")
         labels = torch.tensor([numbers[label] for label in table.labels])
         return TensorData(words.encoded(table.texts, self.length), labels)
 

@@ -19,8 +19,8 @@ def text(
 
     Options:
         folder: holds train.tsv and dev.tsv, with a label and one or two texts in each row, as CoLA's, MRPC's, RTE's and
-            QNLI's have; and test.tsv, which is the test split if it has labels: else that is dev.tsv, and validation is
-            carved from training
+            QNLI's have, or dev_matched.tsv, as MNLI; and test.tsv, which is the test split if it has labels: else that
+            is dev.tsv, and validation is carved from training
         classes: number of labels
         length: word pieces of a row that are read
         vocabulary: a folder with tokenizer.json or vocab.txt, or CORPUS:SIZE, for so many word pieces learnt from the

@@ -29,6 +29,7 @@ from benchmark.tasks.text._vocabulary import (
     word_pieces,
 )
 
+from benchmark import UsageError
 from benchmark.plugins import registry
 
 SENTENCES = ["the film is a joy", "a dull film", "the joy of a good film", "it is dull and it is long", "long live joy"]
@@ -76,11 +77,40 @@ def test_a_row_of_another_length_is_named_with_its_line(tmp_path: Path) -> None:
         read_table(folder / "train.tsv")
 
 
-@pytest.mark.parametrize("content", ["", "label\tsentence\n", "a\tb\n1\t2\n", "label\tname\n1\tx\n"])
-def test_what_is_no_table_says_which_columns_there_may_be(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "it is empty"),
+        ("label\tsentence\n", "its columns are label, sentence, and no row follows"),
+        ("a\tb\n1\t2\n", "its columns are a, b; known ones are label, quality"),
+        ("label\tname\n1\tx\n", "its columns are label, name; known ones are label, quality"),
+        (
+            "a sentence that is as long as those of books are\n" * 2,
+            "its columns are a sentence that is as long as ...;",
+        ),
+    ],
+)
+def test_what_is_no_table_says_which_columns_it_has(content: str, message: str, tmp_path: Path) -> None:
     folder = written(tmp_path, train=content)
-    with pytest.raises(ValueError, match=r"is no table of one or two texts|columns in place of 4"):
+    with pytest.raises(ValueError, match=f"train.tsv is no table of one or two texts: {message}"):
         read_table(folder / "train.tsv")
+
+
+def test_the_mark_of_a_byte_order_is_no_part_of_a_column_or_a_text(tmp_path: Path) -> None:
+    folder = written(tmp_path, train="\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t7\t8\tA.\tB.\n")
+    table = read_table(folder / "train.tsv")
+    assert (table.texts, table.labels) == ([("A.", "B.")], ["1"])
+    (tmp_path / "book.txt").write_text("\n".join(["\ufefffirst", *SENTENCES * 4]))
+    assert Corpus("book.txt").training(tmp_path)[0] == "first"
+    (tmp_path / "vocab.txt").write_text("\ufeff" + "\n".join(SPECIAL))
+    assert Vocabulary(tmp_path.name, word_pieces).read(tmp_path.parent).number("[PAD]") == 0
+
+
+def test_empty_lines_are_skipped_at_the_end_alone(tmp_path: Path) -> None:
+    folder = written(tmp_path, train="label\tsentence\n1\tfine\n\n\n", dev="label\tsentence\n\n1\tfine\n")
+    assert read_table(folder / "train.tsv").texts == [("fine",)]
+    with pytest.raises(ValueError, match=r"dev.tsv, line 2: 0 columns in place of 2"):
+        read_table(folder / "dev.tsv")
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=12))
@@ -128,10 +158,46 @@ def test_where_a_test_table_has_to_be_it_is_never_replaced_by_another(tmp_path: 
 
 def test_labels_that_training_lacks_and_other_numbers_of_classes_are_errors(tmp_path: Path) -> None:
     folder = written(tmp_path / "films", train=films(40), dev=films(6).replace("1\t", "maybe\t"))
-    with pytest.raises(ValueError, match="a label 'maybe' that its training table lacks"):
+    with pytest.raises(ValueError, match=r"dev.tsv, line 3: the label 'maybe' is none of training's"):
         labels(folder).load(tmp_path)
-    with pytest.raises(ValueError, match=r"has 2 labels \(0, 1\); give classes=2"):
+    with pytest.raises(UsageError, match=r"has 2 labels \(0, 1\); give classes=2"):
         labels(folder, classes=3).load(tmp_path)
+    written(folder, train=films(40).replace("1\t", "0\t"))
+    with pytest.raises(ValueError, match="every row has the label '0'; there is nothing to learn"):
+        labels(folder).load(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["train", "dev", "test"])
+def test_a_row_without_a_label_is_named_with_its_line(part: str, tmp_path: Path) -> None:
+    folder = written(tmp_path / "films", train=films(40), dev=films(6), test=films(6))
+    written(folder, **{part: films(6).replace("1\ta dull film 1", " \ta dull film 1")})
+    with pytest.raises(ValueError, match=f"{part}.tsv, line 3: this row has no label"):
+        labels(folder).load(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["train", "dev"])
+def test_a_table_without_labels_says_which_columns_it_has(part: str, tmp_path: Path) -> None:
+    folder = written(tmp_path / "films", **({"train": films(40), "dev": films(6)} | {part: films(6, "class\ttext")}))
+    with pytest.raises(
+        ValueError, match=r"its columns are class, text; that of labels is called label, quality or gold_label"
+    ):
+        labels(folder).load(tmp_path)
+
+
+def test_labels_are_the_same_whatever_spaces_are_around_them(tmp_path: Path) -> None:
+    folder = written(
+        tmp_path / "films", train=films(40).replace("1\ta dull film 1\n", "1 \ta dull film 1\n"), dev=films(6)
+    )
+    assert labels(folder).load(tmp_path).train.classes.unique().tolist() == [0, 1]
+
+
+def test_of_mnli_the_matched_table_is_read(tmp_path: Path) -> None:
+    folder = written(tmp_path / "films", train=films(40), dev_matched=films(6), dev_mismatched=films(8))
+    assert labels(folder).sources(tmp_path) == [folder / "train.tsv", folder / "dev_matched.tsv"]
+    assert len(labels(folder).load(tmp_path).test) == 6
+    (folder / "dev_matched.tsv").unlink()
+    with pytest.raises(ValueError, match=r"films has no dev.tsv or dev_matched.tsv"):
+        labels(folder).load(tmp_path)
 
 
 def test_classes_are_numbered_in_the_order_of_their_numbers_or_names(tmp_path: Path) -> None:
