@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from benchmark import Splits, TensorData, UsageError, carve
 
+from ._published import DIGESTS
 from ._tables import Table, read_table
 from ._vocabulary import NOWHERE, Vocabulary, Words
 
@@ -51,10 +52,10 @@ class Labels:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What `load` needs, relative to the data root: the folder, or the tables that have to be in it."""
-        if self.tested:
-            return tuple(f"{self.folder}/{name}.tsv" for name in ("train", "dev", "test"))
-        return (self.folder,)
+        """What `load` needs, relative to the data root: tables that can be downloaded, or have to be; else the folder."""
+        names = ("train", "dev", "test") if self.tested else ("train", "dev")
+        tables = tuple(f"{self.folder}/{name}.tsv" for name in names)
+        return tables if self.tested or DIGESTS.keys() >= set(tables) else (self.folder,)
 
     def sources(self, root: Path) -> list[Path]:
         """Those of the tables that are there."""

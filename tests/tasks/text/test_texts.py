@@ -156,6 +156,14 @@ def test_where_a_test_table_has_to_be_it_is_never_replaced_by_another(tmp_path: 
     assert "SST-2/test.tsv" in registry.task("sst2").source.files
 
 
+def test_glues_own_folder_of_sst2_will_do_for_text() -> None:
+    """Its test table has no labels and another checksum."""
+    source = registry.task("text", {"folder": "SST-2"}).source
+    assert source.files == ("SST-2/train.tsv", "SST-2/dev.tsv", "bert-base-uncased/vocab.txt")
+    assert source.fetch
+    assert registry.task("text", {"folder": "CoLA"}).source.files == ("CoLA", "bert-base-uncased/vocab.txt")
+
+
 def test_labels_that_training_lacks_and_other_numbers_of_classes_are_errors(tmp_path: Path) -> None:
     folder = written(tmp_path / "films", train=films(40), dev=films(6).replace("1\t", "maybe\t"))
     with pytest.raises(ValueError, match=r"dev.tsv, line 3: the label 'maybe' is none of training's"):
