@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from benchmark.tasks.text import _networks
+from benchmark.tasks.text import _heads
 from benchmark.tasks.text._vocabulary import NOWHERE
 from torch import Tensor
 
@@ -46,19 +46,19 @@ def training(model: str, precision: str, length: int, folder: Path) -> Callable[
 @contextmanager
 def padded() -> Iterator[None]:
     """Every text has a row of its own."""
-    with patch.object(_networks, "PACKED", set()):
+    with patch.object(_heads, "PACKED", set()):
         yield
 
 
 @contextmanager
 def cut() -> Iterator[None]:
     """Every text has a row of its own, as long as the longest text of the batch."""
-    whole = _networks._Encoder.encode
+    whole = _heads._Encoder.encode
 
     def encode(self: Any, rows: Tensor) -> Any:
         return whole(self, rows[:, :, : int((rows[:, 1] != NOWHERE).sum(dim=1).max())])
 
-    with padded(), patch.object(_networks._Encoder, "encode", encode):
+    with padded(), patch.object(_heads._Encoder, "encode", encode):
         yield
 
 

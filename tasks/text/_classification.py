@@ -52,7 +52,7 @@ class Labels:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What `load` needs, relative to the data root: tables that can be downloaded, or have to be; else the folder."""
+        """What `load` needs, relative to the data root: the tables if their names are known for sure, or the folder."""
         names = ("train", "dev", "test") if self.tested else ("train", "dev")
         tables = tuple(f"{self.folder}/{name}.tsv" for name in names)
         return tables if self.tested or DIGESTS.keys() >= set(tables) else (self.folder,)

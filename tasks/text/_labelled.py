@@ -8,7 +8,8 @@ from benchmark import Recipe, Task, shortened
 
 from ..images._classification import cross_entropy
 from ._classification import METRICS, Labels, evaluate, logits
-from ._networks import Classifier, Networks
+from ._heads import Classifier
+from ._networks import Networks
 from ._published import source
 from ._vocabulary import Vocabulary, word_pieces
 
@@ -30,7 +31,7 @@ def labelled(folder: str, classes: int, length: int, vocabulary: str, epoch: int
     """
     pieces = Vocabulary(vocabulary, word_pieces)
     labels = Labels(folder, pieces, length, classes, tested)
-    networks = Networks(partial(Classifier, classes=classes), pieces, MODELS)
+    networks = Networks(partial(Classifier, classes=classes), pieces, length, MODELS)
     return networks.task(
         recipes=recipes(RATES["bert-mini"], epoch),
         model_recipes={name: recipes(rate, epoch) for name, rate in RATES.items()},

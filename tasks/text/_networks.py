@@ -1,28 +1,25 @@
-"""Encoders and decoders of text, as transformers builds them, with the heads of the tasks."""
+"""The networks of a task: those that have names here, and those of folders; what is prunable, and what starts fit."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, BertConfig, OPTConfig
+from transformers import BertConfig, OPTConfig
 from transformers.models.bert import modeling_bert  # noqa: F401  # two seconds, which workers that are forked then save
 from transformers.models.opt import modeling_opt  # noqa: F401
 
-from benchmark import Task, UsageError, fetched, user_cache
+from benchmark import Task, UsageError, fetched
 
-from ._packing import Packing
-from ._vocabulary import BERT, NOWHERE, Vocabulary, knows_berts_words
-
-BODY = "body"
-"""What networks call what they have of transformers."""
+from ._folders import configuration, located, positions, tried, useless
+from ._heads import BODY, DIGEST, Head, TextNetwork
+from ._vocabulary import BERT, BERTS, Content, Vocabulary, Words, found
 
 SIZES = {
     "bert-mini": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512},
@@ -36,106 +33,17 @@ SIZES = {
 LONGEST = 512
 """Positions that they know."""
 
-PACKED = {"bert"}
-"""Kinds of encoders, by transformers' names, that are told the position of each place: their texts may share rows."""
 
+class _Fitting(dict[str, Callable[[], nn.Module]]):
+    """Constructors by name. One whose network does not fit the task's options is refused when it is asked for."""
 
-class _Network(nn.Module):
-    """A network that carries the digest of its vocabulary's name."""
+    def __init__(self, constructors: Mapping[str, Callable[[], nn.Module]], require: Callable[[str], None]) -> None:
+        super().__init__(constructors)
+        self._require = require
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        super().__init__()
-        digest = torch.tensor(vocabulary.digest, device="cpu")  # also where networks have shapes and no values
-        self.register_buffer("vocabulary", digest)
-
-
-class _Encoder(_Network):
-    def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        super().__init__(vocabulary)
-        self.body: Any = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
-        if hasattr(self.body, "pooler"):
-            self.body.pooler = None
-
-    @property
-    def words(self) -> Tensor:
-        """The embedding of every word, [vocabulary, width]."""
-        table: Tensor = self.body.get_input_embeddings().weight
-        return table
-
-    def encode(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """From rows of `Words.encoded`, [b, 2, length], to what each place holds, [b, length, width].
-
-        And where there is text, [b, length, 1].
-        """
-        numbers, segments = rows.unbind(dim=1)
-        there = segments != NOWHERE
-        packing = Packing.of(there) if self.body.config.model_type in PACKED else None
-        if packing is None:
-            held = self._held(numbers, segments, there[:, None, :])
-        else:
-            texts = packing.texts
-            alone = texts[:, :, None] == texts[:, None, :]
-            numbers, segments = packing.pack(numbers, 0), packing.pack(segments, NOWHERE)
-            held = packing.unpack(self._held(numbers, segments, alone, position_ids=packing.positions))
-        return held, there.unsqueeze(-1)
-
-    def _held(self, numbers: Tensor, segments: Tensor, seen: Tensor, **given: Tensor) -> Tensor:
-        """What each place of rows holds at last, [b, length, width].
-
-        Args:
-            seen: which places a place sees, bool [b, length or 1, length].
-        """
-        shut = torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, torch.finfo(torch.float32).min)
-        if getattr(self.body.config, "type_vocab_size", 0) > 1:
-            given["token_type_ids"] = segments.clamp(min=0).long()
-        held: Tensor = self.body(input_ids=numbers, attention_mask=shut[:, None], **given).last_hidden_state
-        return held
-
-
-class Classifier(_Encoder):
-    """Classes of texts: a linear layer on the mean over all places with text, as MiniLM was trained."""
-
-    def __init__(self, config: Any, vocabulary: Vocabulary, classes: int) -> None:
-        super().__init__(config, vocabulary)
-        self.head = nn.Linear(config.hidden_size, classes)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        held, there = self.encode(rows)
-        outputs: Tensor = self.head((held * there).sum(dim=1) / there.sum(dim=1))
-        return outputs
-
-
-class Restorer(_Encoder):
-    """Words at some places of a text, as BERT's head for masked words: compared with the embedding of every word."""
-
-    def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        super().__init__(config, vocabulary)
-        width = config.hidden_size
-        self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-
-    def forward(self, rows: Tensor, places: Tensor) -> Tensor:
-        """From rows [b, 2, length] and places, int64 [b, k], to outputs [b, k, vocabulary]."""
-        held, _ = self.encode(rows)
-        chosen = held.gather(1, places.unsqueeze(-1).expand(-1, -1, held.shape[-1]))
-        return F.linear(self.transform(chosen), self.words, self.bias)
-
-
-class Continuer(_Network):
-    """The next word at every place of a text."""
-
-    def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        super().__init__(vocabulary)
-        self.body: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """From numbers of words, [b, length], to outputs [b, length, vocabulary]."""
-        outputs: Tensor = self.body(input_ids=numbers, use_cache=False).logits
-        return outputs
-
-
-Head = Callable[[Any, Vocabulary], nn.Module]
-"""From transformers' configuration and a vocabulary to a network."""
+    def __getitem__(self, name: str) -> Callable[[], nn.Module]:
+        self._require(name)
+        return super().__getitem__(name)
 
 
 @dataclass(frozen=True)
@@ -144,17 +52,19 @@ class Networks:
 
     Args:
         head: makes one.
+        length: word pieces of a row.
         names: of those that have names here; the first is the task's default.
     """
 
     head: Head
     vocabulary: Vocabulary
+    length: int
     names: tuple[str, ...]
 
     @property
     def models(self) -> dict[str, Callable[[], nn.Module]]:
         """Constructors by name."""
-        return {name: partial(self._named, name) for name in self.names}
+        return _Fitting({name: partial(self._named, name) for name in self.names}, self._require)
 
     @property
     def zoos(self) -> dict[str, Callable[[str], Callable[[], nn.Module]]]:
@@ -192,13 +102,35 @@ class Networks:
             raise UsageError(f"'{model}' does not come trained; {'minilm and ' * ('minilm' in self.names)}hf:FOLDER do")
         if not file.is_file():
             raise UsageError(f"{file.parent} has no model.safetensors")
-        if self.vocabulary.name not in {folder, BERT if knows_berts_words(file.parent) else folder}:
-            raise UsageError(f"{model} knows other words than vocabulary={self.vocabulary.name}; name its own folder")
+        self._require_words(model, file.parent, root)
         return load_file(file)
 
-    def _named(self, name: str, **changed: int) -> nn.Module:
+    def _require_words(self, model: str, folder: Path, root: Path) -> None:
+        """Raise UsageError if a network that comes trained, in a folder, knows other words than the vocabulary."""
+        try:
+            words = Words(found(folder)).content
+        except ValueError as error:
+            raise UsageError(f"{model} has no vocabulary: {error}") from None
+        with suppress(ValueError, OSError):  # of a data folder that lacks it
+            if words == (self.vocabulary.content or self.vocabulary.read(root).content):
+                return
+        kind, _, named = model.partition(":")
+        give = f"vocabulary={BERT}" if words == BERTS else _own(named)
+        left_out = "leave it out, or " * (kind == "minilm")
+        raise UsageError(f"{model} knows other words than vocabulary={self.vocabulary.name}: {left_out}give {give}")
+
+    def _require(self, name: str) -> None:
+        """Raise UsageError if a network that has a name here does not fit the options."""
         if self.vocabulary.size is None:
             raise UsageError(f"{name} has no words of its own: give vocabulary={BERT_OR_LEARNT}")
+        self._require_length(name, LONGEST)
+
+    def _require_length(self, name: str, longest: int | None) -> None:
+        """Raise UsageError if rows are longer than a network's positions."""
+        if longest is not None and self.length > longest:
+            raise UsageError(f"{name} knows {longest:,} positions: give length={longest} or less")
+
+    def _named(self, name: str, **changed: int) -> nn.Module:
         sizes: dict[str, Any] = (
             SIZES[name] | changed | {"vocab_size": self.vocabulary.size, "max_position_embeddings": LONGEST}
         )
@@ -212,18 +144,41 @@ class Networks:
         most = SIZES["minilm"]["num_hidden_layers"]
         if option != "layers" or layers not in map(str, range(1, most + 1)):
             raise UsageError(f"no model named 'minilm:{text}'; give minilm:layers=N, N from 1 to {most}")
+        self._require("minilm")
         return partial(self._named, "minilm", num_hidden_layers=int(layers))
 
     def _of_folder(self, folder: str) -> Callable[[], nn.Module]:
-        config = AutoConfig.from_pretrained(located(folder), local_files_only=True)
-        if self.vocabulary.size not in {None, config.vocab_size}:
-            raise UsageError(
-                f"hf:{folder} knows {config.vocab_size:,} words, and vocabulary={self.vocabulary.name} has "
-                f"{self.vocabulary.size:,}; give vocabulary={folder}"
-            )
+        config = _usable(self, folder, (located(folder) / "config.json").read_bytes())
+        self._require_room(folder, config.vocab_size, self.vocabulary.content)
         return partial(self._made, config)
 
-    def _made(self, config: Any) -> nn.Module:
+    def require_usable(self, folder: str, config: Any) -> None:
+        """Raise UsageError if the task cannot use the network of a folder of this configuration."""
+        with torch.device("cpu"), torch.no_grad():
+            network = tried(folder, config, self._made)
+            try:
+                prunable(network)
+                network.try_out()
+            except Exception as error:  # of many types
+                raise useless(folder, error) from None
+        self._require_length(f"hf:{folder}", positions(network, config))
+        if self.vocabulary.name == folder:
+            with suppress(ValueError):  # reading the data tells
+                self._require_room(folder, config.vocab_size, Words(found(located(folder))).content)
+
+    def _require_room(self, folder: str, known: int, content: Content | None) -> None:
+        """Raise UsageError if a network of a folder knows fewer words than the vocabulary has, or others."""
+        name, size = self.vocabulary.name, self.vocabulary.size
+        if size not in {None, known}:
+            raise UsageError(
+                f"hf:{folder} knows {known:,} words, and vocabulary={name} has {size:,}; give {_own(folder)}"
+            )
+        if content and content.entries > known:
+            raise UsageError(
+                f"hf:{folder} knows {known:,} words, and vocabulary={name} has {content.entries:,}; give a smaller one"
+            )
+
+    def _made(self, config: Any) -> TextNetwork:
         config._attn_implementation = "eager"  # plain attention is reproducible on GPUs, and twice differentiable
         return self.head(config, self.vocabulary)
 
@@ -231,14 +186,17 @@ class Networks:
 BERT_OR_LEARNT = "bert-base-uncased or CORPUS:SIZE"
 
 
-def located(folder: str) -> Path:
-    """A folder with a network of transformers: a path, also below `PRUNEBENCH_DATA`. Raises UsageError if none is."""
-    roots = (Path(), Path(os.environ.get("PRUNEBENCH_DATA", "")), user_cache() / "data")
-    places = list(dict.fromkeys(root / folder for root in roots))
-    for place in places:
-        if (place / "config.json").is_file():
-            return place
-    raise UsageError(f"hf:{folder} is no folder with a config.json: looked for {', '.join(map(str, places))}")
+def _own(folder: str) -> str:
+    """The vocabulary of a folder, in words: options name folders below the data root."""
+    return "its own folder, below the data root" if Path(folder).is_absolute() else f"vocabulary={folder}"
+
+
+@lru_cache(maxsize=32)
+def _usable(networks: Networks, folder: str, content: bytes) -> Any:
+    """The configuration of a folder whose network was tried out, once for every content of its `config.json`."""
+    config = configuration(folder)
+    networks.require_usable(folder, config)
+    return config
 
 
 def prunable(model: nn.Module) -> list[str]:
@@ -261,14 +219,23 @@ def prunable(model: nn.Module) -> list[str]:
 def adapted(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """The tensors of a start, by this network's names: those of transformers begin with the kind of network, or do not.
 
+    The digest of the vocabulary is compared, if both are known, and is no part of them.
+
     Raises:
         UsageError: the start is of a network that knows other words.
     """
-    if "vocabulary" in given and not torch.equal(given["vocabulary"].cpu(), own["vocabulary"].cpu()):
+    theirs, ours = (_words_of(tensors) for tensors in (given, own))
+    if theirs and ours and theirs != ours:
         raise UsageError(
             "the start knows other words than this network: give its task and this one the same vocabulary"
         )
-    return {_renamed(name, own): value for name, value in given.items()}
+    return {_renamed(name, own): value for name, value in given.items() if name != DIGEST}
+
+
+def _words_of(tensors: Mapping[str, Tensor]) -> int:
+    """The digest of the vocabulary that a network carries; 0 if it carries none."""
+    digest = tensors.get(DIGEST)
+    return int(digest) if digest is not None and digest.numel() == 1 and not digest.is_floating_point() else 0
 
 
 def _renamed(name: str, own: Mapping[str, Tensor]) -> str:

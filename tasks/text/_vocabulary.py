@@ -8,10 +8,12 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+
+from benchmark import UsageError
 
 from ._corpus import Corpus
 from ._tables import read_text
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PADDING, UNKNOWN, START, END, MASK = SPECIAL
+"""As BERT calls them."""
+
+OF_ROBERTA = {PADDING: "<pad>", UNKNOWN: "<unk>", START: "<s>", END: "</s>", MASK: "<mask>"}
+"""What else they are called."""
 
 BERT = "bert-base-uncased"
 
@@ -34,13 +40,31 @@ NOWHERE = -1
 """The segment of padding."""
 
 
+class Content(NamedTuple):
+    """What tells one vocabulary from another.
+
+    Args:
+        digest: the first 63 bits of the SHA-256 of its words in the order of their numbers, a line for each.
+        entries: one more than the largest number.
+    """
+
+    digest: int
+    entries: int
+
+
+BERTS = Content(int(BERTS_WORDS[:16], 16) >> 1, 30_522)
+
+_read: dict[str, Content] = {}
+"""What this process has read, by the name of the vocabulary: networks are built after the data were read."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """A vocabulary of pieces of words.
 
     Args:
-        name: a folder below the data root, with a `tokenizer.json` or a `vocab.txt`; or CORPUS:SIZE, for SIZE entries
-            learnt from the training texts of a corpus.
+        name: a folder below the data root, with a `tokenizer.json` or a `vocab.txt`; or CORPUS:SIZE, for at most SIZE
+            entries learnt from the training texts of a corpus.
         learn: what learns that many from texts.
     """
 
@@ -55,9 +79,9 @@ class Vocabulary:
 
     @property
     def size(self) -> int | None:
-        """The number of its entries, if it is known before anything is read."""
+        """The most entries that it has, if that is known before anything is read."""
         learnt = LEARNT.fullmatch(self.name)
-        return int(learnt["size"]) if learnt else (30_522 if self.name == BERT else None)
+        return int(learnt["size"]) if learnt else (BERTS.entries if self.name == BERT else None)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -67,19 +91,40 @@ class Vocabulary:
         return (f"{BERT}/vocab.txt",) if self.name == BERT else (self.name,)
 
     @property
-    def digest(self) -> int:
-        """Of its name, 63 bits: networks carry it, so that none begins with the words of another vocabulary."""
-        return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big") >> 1
+    def content(self) -> Content | None:
+        """What is in it; None if this process has not read it. Networks carry the digest, as starts have to know."""
+        return BERTS if self.name == BERT else _read.get(self.name)
+
+    def remember(self, content: Content) -> None:
+        """Say what is in it, which was read before."""
+        _read[self.name] = content
 
     def sources(self, root: Path) -> list[Path]:
         """The files that it is read or learnt from. Raises ValueError as `read`."""
         return self.corpus.sources(root, [0]) if self.corpus else [listed(root / self.name)]
 
     def read(self, root: Path) -> Words:
-        """The vocabulary, from a data folder. Raises ValueError if the folder holds none."""
-        if self.corpus and self.size:
-            return Words(self.learn(self.corpus.training(root), self.size))
-        return Words(found(root / self.name))
+        """The vocabulary, from a data folder.
+
+        Raises:
+            ValueError: the folder holds none.
+            UsageError: the letters of the corpus alone are more than its entries can be.
+        """
+        words = Words(self._learnt(root) if self.corpus else found(root / self.name))
+        self.remember(words.content)
+        return words
+
+    def _learnt(self, root: Path) -> Tokenizer:
+        corpus, size = self.corpus, self.size
+        assert corpus
+        assert size
+        learnt = self.learn(corpus.training(root), size)
+        if (least := learnt.get_vocab_size()) > size:
+            raise UsageError(
+                f"vocabulary={self.name} has no room for every letter of its corpus; "
+                f"give vocabulary={corpus.name}:{least} or more"
+            )
+        return learnt
 
 
 @dataclass(frozen=True)
@@ -88,12 +133,22 @@ class Words:
 
     tokenizer: Tokenizer
 
+    @property
+    def content(self) -> Content:
+        """What tells it from others."""
+        numbers = self.tokenizer.get_vocab()
+        listed = "".join(f"{word}\n" for word in sorted(numbers, key=numbers.__getitem__))
+        digest = hashlib.sha256(listed.encode()).hexdigest()
+        return Content(int(digest[:16], 16) >> 1, max(numbers.values(), default=-1) + 1)
+
     def number(self, piece: str) -> int:
-        """The number of a piece. Raises ValueError if the vocabulary lacks it."""
-        number = self.tokenizer.token_to_id(piece)
-        if number is None:
-            raise ValueError(f"the vocabulary has no {piece}")
-        return number
+        """The number of a special piece, by BERT's name. Raises ValueError if the vocabulary has none that is known."""
+        for name in (piece, OF_ROBERTA[piece]):
+            if (number := self.tokenizer.token_to_id(name)) is not None:
+                return number
+        raise ValueError(
+            f"the vocabulary has neither {piece} nor {OF_ROBERTA[piece]}: special pieces have BERT's names or RoBERTa's"
+        )
 
     @property
     def special(self) -> list[int]:
@@ -109,7 +164,12 @@ class Words:
 
         The segment is 0 up to the first [SEP], 1 behind it, and -1 for padding. What is too long loses its end, that of
         the longer text first.
+
+        Raises:
+            UsageError: it has no room for a piece of each text.
         """
+        if length < (least := 1 + 2 * len(texts[0])):
+            raise UsageError(f"length={length} has no room for {len(texts[0])} texts; give length={least} or more")
         start, end, padding = (self.number(piece) for piece in (START, END, PADDING))
         parts = [self.pieces([pair[part] for pair in texts]) for part in range(len(texts[0]))]
         numbers, ends = array("i"), list[tuple[int, int]]()
@@ -179,13 +239,6 @@ def found(folder: Path) -> Tokenizer:
         tokenizer.no_truncation()
         return tokenizer
     return _of_bert({word: number for number, word in enumerate(read_text(file).removesuffix("\n").split("\n"))})
-
-
-def knows_berts_words(folder: Path) -> bool:
-    """Whether the vocabulary of a folder is that of bert-base-uncased. Raises ValueError if there is none."""
-    numbers = found(folder).get_vocab()
-    listed = "".join(f"{word}\n" for word in sorted(numbers, key=numbers.__getitem__))
-    return hashlib.sha256(listed.encode()).hexdigest() == BERTS_WORDS
 
 
 def _of_bert(vocabulary: dict[str, int]) -> Tokenizer:

@@ -3,18 +3,21 @@ from functools import partial
 import tokenizers  # noqa: F401
 import transformers  # noqa: F401
 
-from benchmark import Count, Recipe, Task, shortened, task
+from benchmark import Recipe, Task, shortened, task
 
 from ._corpus import Corpus
+from ._heads import Restorer
 from ._masking import METRICS, Packed, diagnose, evaluate, hidden_anew, loss
-from ._networks import Networks, Restorer
-from ._options import CorpusName, VocabularyName
+from ._networks import Networks
+from ._options import CorpusName, MaskedLength, VocabularyName
 from ._published import source
 from ._vocabulary import Vocabulary, word_pieces
 
 
 @task
-def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: VocabularyName = "bert-base-uncased") -> Task:
+def mlm(
+    *, corpus: CorpusName = "SST-2", length: MaskedLength = 48, vocabulary: VocabularyName = "bert-base-uncased"
+) -> Task:
     """Masked words: restore the words that are hidden in a text (Devlin et al., 2019).
 
     Exactly round(.15 * length) words of a row are hidden, other ones whenever it is trained on. The diagnosis has the
@@ -29,7 +32,7 @@ def mlm(*, corpus: CorpusName = "SST-2", length: Count = 48, vocabulary: Vocabul
     """
     pieces = Vocabulary(vocabulary, word_pieces)
     rows = Packed(Corpus(corpus), pieces, length)
-    networks = Networks(Restorer, pieces, ("bert-mini", "bert-small", "minilm"))
+    networks = Networks(Restorer, pieces, length, ("bert-mini", "bert-small", "minilm"))
     return networks.task(
         recipes=recipes(1e-3),
         model_recipes={"minilm": recipes(5e-4), "hf": recipes(1e-4)},

@@ -1,16 +1,16 @@
 import tokenizers  # noqa: F401
 import transformers  # noqa: F401
 
-from benchmark import Count, Task, task
+from benchmark import Task, task
 
 from ._labelled import labelled
-from ._options import VocabularyName
+from ._options import RowLength, VocabularyName
 
 PHRASES = 67_349
 
 
 @task
-def sst2(*, length: Count = 48, vocabulary: VocabularyName = "bert-base-uncased") -> Task:
+def sst2(*, length: RowLength = 48, vocabulary: VocabularyName = "bert-base-uncased") -> Task:
     """SST-2: is a sentence of a film review positive or negative (Socher et al., 2013)?
 
     Training texts are 67,349 phrases. They overlap, so that `examples` counts phrases, not sentences. Validation is

@@ -4,7 +4,7 @@ import transformers  # noqa: F401
 from benchmark import Count, Task, task
 
 from ._labelled import labelled
-from ._options import Folder, VocabularyName
+from ._options import Folder, RowLength, VocabularyName
 
 
 @task
@@ -12,7 +12,7 @@ def text(
     *,
     folder: Folder = "CoLA",
     classes: Count = 2,
-    length: Count = 128,
+    length: RowLength = 128,
     vocabulary: VocabularyName = "bert-base-uncased",
 ) -> Task:
     """Text: classes of one or two texts, from the tables of any folder in a layout of GLUE (Wang et al., 2019).

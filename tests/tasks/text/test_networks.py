@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,17 @@ from torch import Tensor, nn
 
 pytest.importorskip("transformers", reason="transformers are not installed: pip install 'prunebench[text]'")
 
+from benchmark.tasks.text import _networks
+from benchmark.tasks.text._heads import Classifier, Restorer
 from benchmark.tasks.text._labelled import labelled
 from benchmark.tasks.text._masking import hidden as drawn
 from benchmark.tasks.text._masking import loss, packed, restored
-from benchmark.tasks.text._networks import Classifier, Networks, Restorer, adapted, prunable
+from benchmark.tasks.text._networks import Networks, adapted, prunable
 from benchmark.tasks.text._vocabulary import Vocabulary, Words, word_pieces
 
 from benchmark import Target, UsageError, keep_top
 from benchmark.data.networks import read_network
-from benchmark.harness.network import build
+from benchmark.harness.network import build, without_values
 from benchmark.harness.starts import fit
 from benchmark.plugins import registry
 from benchmark.training.run import Run
@@ -53,14 +56,14 @@ def words() -> Words:
     return Words(word_pieces(SENTENCES, 60))
 
 
-def networks(vocabulary: str = "films:60", classes: int = 2) -> Networks:
+def networks(vocabulary: str = "films:80", classes: int = 2) -> Networks:
     head = partial(Classifier, classes=classes)
-    return Networks(head, Vocabulary(vocabulary, word_pieces), ("bert-mini", "minilm"))
+    return Networks(head, Vocabulary(vocabulary, word_pieces), 16, ("bert-mini", "minilm"))
 
 
-def mini(seed: int = 0, head: Callable[..., nn.Module] = Restorer, vocabulary: str = "films:60") -> nn.Module:
+def mini(seed: int = 0, head: Callable[..., nn.Module] = Restorer, vocabulary: str = "films:80") -> nn.Module:
     torch.manual_seed(seed)
-    return Networks(head, Vocabulary(vocabulary, word_pieces), ("bert-mini",)).models["bert-mini"]().eval()
+    return Networks(head, Vocabulary(vocabulary, word_pieces), 16, ("bert-mini",)).models["bert-mini"]().eval()
 
 
 # --- what is prunable -------------------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ def test_the_loss_is_that_of_the_hidden_words_alone(words: Words) -> None:
     network, rows = mini(), packed(SENTENCES * 20, words, 20)
     hidden = drawn(rows, torch.Generator().manual_seed(0))
     outputs, there = restored(network, (rows, hidden))
-    assert outputs.shape == (len(rows) * 3, 60)
+    assert outputs.shape == (len(rows) * 3, 80)
     expected = -outputs.log_softmax(dim=1)[torch.arange(len(there)), there].mean()
     assert torch.allclose(loss(network, (rows, hidden)), expected)
 
@@ -173,10 +176,29 @@ def test_a_folder_that_knows_other_words_is_refused(tmp_path: Path) -> None:
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     folder = saved(transformers.BertModel(transformers.BertConfig(vocab_size=31, **sizes)), tmp_path / "tiny", WORDS)
-    with pytest.raises(UsageError, match=r"knows 31 words, and vocabulary=films:60 has 60; give vocabulary="):
+    with pytest.raises(UsageError, match=r"knows 31 words, and vocabulary=films:80 has 80; give its own folder, below"):
         networks().zoos["hf"](str(folder))
-    with pytest.raises(UsageError, match="knows other words than vocabulary=films:31; name its own folder"):
+    with pytest.raises(UsageError, match="knows other words than vocabulary=films:31: give its own folder, below the"):
         networks("films:31").pretrained(f"hf:{folder}", tmp_path)
+    assert networks("tiny").pretrained(f"hf:{folder}", tmp_path), "the same words, whatever its path is"
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*WORDS, "more"]))
+    with pytest.raises(UsageError, match=r"knows 31 words, and vocabulary=.*/tiny has 32; give a smaller one"):
+        networks(str(folder)).zoos["hf"](str(folder))
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(UsageError, match=r"hf:.* has no vocabulary: .*tiny has neither tokenizer.json nor vocab.txt"):
+        networks("films:31").pretrained(f"hf:{folder}", tmp_path)
+
+
+def test_minilm_knows_berts_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS))
+    (tmp_path / "model.safetensors").touch()
+    monkeypatch.setattr(_networks, "fetched", lambda name, root: tmp_path / "model.safetensors")
+    monkeypatch.setattr(_networks, "BERTS", Vocabulary(tmp_path.name, word_pieces).read(tmp_path.parent).content)
+    with pytest.raises(UsageError) as error:
+        networks("films:31").pretrained("minilm", tmp_path)
+    assert str(error.value) == (
+        "minilm knows other words than vocabulary=films:31: leave it out, or give vocabulary=bert-base-uncased"
+    )
 
 
 def test_a_folder_without_a_network_says_where_it_was_looked_for(tmp_path: Path) -> None:
@@ -187,14 +209,109 @@ def test_a_folder_without_a_network_says_where_it_was_looked_for(tmp_path: Path)
     assert str(error.value) == f"hf:{tmp_path} is no folder with a config.json: looked for {tmp_path}"
 
 
-def test_gpt2_stores_its_weights_transposed(tmp_path: Path) -> None:
+TINY = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 31}
+
+
+def asked_for(kind: str, folder: Path, task: str, **sizes: Any) -> Any:
+    """What a task makes of a folder with this configuration of transformers."""
     import transformers
 
-    config = transformers.GPT2Config(vocab_size=31, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
-    folder = saved(transformers.GPT2LMHeadModel(config), tmp_path / "gpt2", WORDS)
-    task = registry.task("text-lm", {"vocabulary": "films:31"})
-    with pytest.raises(UsageError, match="stores its weights transposed, as GPT-2 does"):
-        task.prunable(task.model(f"hf:{folder}")())
+    getattr(transformers, kind)(**(TINY | sizes)).save_pretrained(folder)
+    learnt = {"vocabulary": "films:31", "length": 16}
+    return registry.task(task, learnt).model(f"hf:{folder}")
+
+
+@pytest.mark.parametrize("kind", ["BertConfig", "RobertaConfig", "ElectraConfig", "DistilBertConfig"])
+def test_what_sees_the_words_that_it_is_to_predict_is_no_language_model(kind: str, tmp_path: Path) -> None:
+    for task in ("text-lm", "wikitext"):
+        with pytest.raises(
+            UsageError, match=r"this task cannot use hf:.*: (it sees the words that it is|Unrecognized)"
+        ):
+            asked_for(kind, tmp_path, task)
+    assert asked_for(kind, tmp_path, "mlm")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("OPTConfig", {"ffn_dim": 32, "word_embed_proj_dim": 16}),
+        ("LlamaConfig", {"num_key_value_heads": 1}),
+        ("GPTNeoXConfig", {}),
+        ("BertConfig", {"is_decoder": True}),
+        ("Qwen2Config", {"num_key_value_heads": 1}),
+    ],
+)
+def test_decoders_are_language_models_and_nothing_is_drawn(kind: str, sizes: dict[str, int], tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    make = asked_for(kind, tmp_path, "text-lm", pad_token_id=0, **sizes)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert len(prunable(make())) >= 2 * 4, "of both layers"
+    with without_values():
+        assert asked_for(kind, tmp_path, "text-lm", pad_token_id=0, **sizes)
+
+
+def test_gpt2_stores_its_weights_transposed(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"cannot use hf:.*: 'body.*' stores its weights transposed, as GPT-2 does; use"
+    ):
+        asked_for("GPT2Config", tmp_path, "text-lm", bos_token_id=0, eos_token_id=0)
+
+
+@pytest.mark.parametrize("task", ["text-lm", "mlm", "text"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "valid JSON"),
+        ("{", "valid JSON"),
+        ("[]", ""),
+        ("{}", "Unrecognized model"),
+        ('{"model_type": "unheard-of"}', "unheard-of"),
+        ('{"model_type": "bert", "hidden_size": "wide"}', ""),
+        ('{"model_type": "bert", "hidden_size": 15}', ""),
+        ('{"model_type": "t5", "d_model": 16}', "hf:"),
+        ('{"model_type": "vit"}', "hf:"),
+    ],
+)
+def test_a_configuration_that_is_of_no_use_is_one_line(content: str, reason: str, task: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(
+        UsageError, match=r"^(hf:.*: transformers cannot read .*config.json: |this task cannot use hf:)"
+    ) as error:
+        registry.task(task, {"vocabulary": "films:31"}).model(f"hf:{tmp_path}")
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"), [("BertConfig", 40), ("RobertaConfig", 38), ("DistilBertConfig", 40), ("ElectraConfig", 40)]
+)
+def test_rows_are_no_longer_than_the_positions_that_a_network_knows(kind: str, positions: int, tmp_path: Path) -> None:
+    import transformers
+
+    config = getattr(transformers, kind)(**TINY, max_position_embeddings=40, pad_token_id=1)
+    config.save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=f"hf:.* knows {positions} positions: give length={positions} or less"):
+        registry.task("mlm", {"vocabulary": "films:31", "length": positions + 1}).model(f"hf:{tmp_path}")
+    longest: Any = registry.task("mlm", {"vocabulary": "films:31", "length": positions}).model(f"hf:{tmp_path}")()
+    rows = torch.stack([torch.full((1, positions), 2), torch.zeros(1, positions, dtype=torch.int64)], dim=1)
+    assert longest.encode(rows)[0].shape == (1, positions, 16)
+
+
+@pytest.mark.parametrize("task", ["text-lm", "wikitext", "mlm", "text", "sst2"])
+def test_networks_that_have_names_know_512_positions(task: str) -> None:
+    long = registry.task(task, {"length": 513})
+    for name in long.models:
+        with pytest.raises(UsageError, match=f"{name} knows 512 positions: give length=512 or less"):
+            long.model(name)
+    if "minilm" in long.models:
+        with pytest.raises(UsageError, match="minilm knows 512 positions: give length=512 or less"):
+            long.model("minilm:layers=2")
+    assert registry.task(task, {"length": 512}).model(next(iter(long.models)))
+
+
+def test_networks_that_have_names_have_no_words_of_a_folder() -> None:
+    with pytest.raises(UsageError, match=r"bert-mini has no words of its own: give vocabulary=bert-base-uncased or"):
+        registry.task("text", {"vocabulary": "somewhere"}).model("bert-mini")
 
 
 def test_opt_of_a_folder_is_the_same_network(tmp_path: Path) -> None:
@@ -204,7 +321,7 @@ def test_opt_of_a_folder_is_the_same_network(tmp_path: Path) -> None:
     config = transformers.OPTConfig(vocab_size=31, word_embed_proj_dim=16, max_position_embeddings=32, **sizes)
     model = transformers.OPTForCausalLM(config).eval()
     folder = saved(model, tmp_path / "opt", WORDS)
-    task = registry.task("text-lm", {"vocabulary": str(folder).lstrip("/")})
+    task = registry.task("text-lm", {"vocabulary": str(folder).lstrip("/"), "length": 32})
     network = task.model(f"hf:{folder}")().eval()
     given = read_network((folder / "model.safetensors").read_bytes(), "model.safetensors")
     found = fit(given, network, task)
@@ -221,18 +338,35 @@ def test_names_of_old_checkpoints_are_known() -> None:
     }
 
 
-def test_a_start_that_knows_other_words_is_refused() -> None:
-    given, own = mini(vocabulary="stars:60").state_dict(), mini().state_dict()
+def test_a_start_that_knows_other_words_is_refused(data: Path, tmp_path: Path) -> None:
+    """Names are not what is compared: a corpus of the same name may hold other texts elsewhere."""
+    name = Vocabulary("films:80", word_pieces)
+    name.read(data)
+    start, own = mini().state_dict(), mini().state_dict()
+    assert adapted(start, own).keys() == own.keys() - {"vocabulary"}
+    shutil.copytree(data / "films", tmp_path / "copy")
+    Vocabulary("copy:80", word_pieces).read(tmp_path)
+    assert adapted(start, mini(vocabulary="copy:80").state_dict()), "the same words under another name"
+    shutil.copytree(data / "stars", tmp_path / "films")
+    (tmp_path / "films" / "train.tsv").write_text("label\tsentence\n1\tjoy of joys\n0\tdull\n")
+    name.read(tmp_path)
     with pytest.raises(UsageError, match="knows other words than this network"):
-        adapted(given, own)
-    assert adapted(mini().state_dict(), own).keys() == own.keys()
+        adapted(start, mini().state_dict())
+
+
+def test_a_start_that_does_not_tell_its_words_is_taken(data: Path) -> None:
+    Vocabulary("films:80", word_pieces).read(data)
+    start, own = mini().state_dict(), mini().state_dict()
+    for unknown in (torch.tensor(0), torch.tensor([1, 2]), torch.tensor(0.5)):
+        assert adapted(start | {"vocabulary": unknown}, own)
+    assert adapted({name: value for name, value in start.items() if name != "vocabulary"}, own)
 
 
 # --- on the way -------------------------------------------------------------------------------------------------------
 
 
 def state(data: Path, length: int = 16) -> tuple[RunState, nn.Module]:
-    task = labelled("films", 2, length, "films:60", epoch=10)
+    task = labelled("films", 2, length, "films:80", epoch=10)
     network, splits = build(task, "bert-mini", 0), task.data(data)
     target = Target(0.5)
     return RunState(task, network, task.recipe("full", "bert-mini"), target, splits.train, 0), network

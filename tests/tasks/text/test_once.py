@@ -24,7 +24,7 @@ LABELS = Labels("films", PIECES, 12, 2)
 ROWS = [
     LABELS,
     Packed(Corpus("films"), PIECES, 10),
-    RunningText(Corpus("films"), Vocabulary("films:60", byte_pairs), 8),
+    RunningText(Corpus("films"), Vocabulary("films:280", byte_pairs), 8),
 ]
 
 

@@ -14,8 +14,9 @@ from torch.func import vmap
 
 pytest.importorskip("transformers", reason="transformers are not installed: pip install 'prunebench[text]'")
 
+from benchmark.tasks.text._heads import Classifier
 from benchmark.tasks.text._labelled import cross_entropy
-from benchmark.tasks.text._networks import Classifier, Networks
+from benchmark.tasks.text._networks import Networks
 from benchmark.tasks.text._packing import Packing
 from benchmark.tasks.text._vocabulary import NOWHERE, Vocabulary, word_pieces
 
@@ -86,7 +87,7 @@ def test_an_exported_network_answers_texts_of_other_lengths() -> None:
 def classifier() -> Any:
     torch.manual_seed(0)
     vocabulary = Vocabulary("films:60", word_pieces)
-    return Networks(partial(Classifier, classes=2), vocabulary, ("bert-mini",)).models["bert-mini"]()
+    return Networks(partial(Classifier, classes=2), vocabulary, 16, ("bert-mini",)).models["bert-mini"]()
 
 
 def batch(lengths: list[int]) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,12 +21,12 @@ from benchmark.tasks.text._masking import HIDDEN, NEVER, Packed, hidden, packed
 from benchmark.tasks.text._tables import maximal, read_table
 from benchmark.tasks.text._vocabulary import (
     BERT,
+    BERTS,
     NOWHERE,
     SPECIAL,
     Vocabulary,
     Words,
     byte_pairs,
-    knows_berts_words,
     word_pieces,
 )
 
@@ -257,7 +258,29 @@ def test_berts_vocabulary(real_data: Path) -> None:
     read = Vocabulary(BERT, word_pieces).read(real_data)
     assert read.tokenizer.encode("Unaffable films").tokens == ["una", "##ffa", "##ble", "films"]
     assert [read.number(piece) for piece in SPECIAL] == [0, 100, 101, 102, 103]
-    assert knows_berts_words(real_data / BERT)
+    assert read.content == BERTS
+
+
+@pytest.mark.parametrize(("learn", "least"), [(word_pieces, 5 + 2 * 17), (byte_pairs, 256)])
+def test_a_vocabulary_has_room_for_the_letters_of_its_corpus(learn: Any, least: int, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("\n".join(SENTENCES * 8))
+    for size in (1, 20, least - 1):
+        with pytest.raises(
+            UsageError, match=rf"book.txt:{size} has no room for .*; give vocabulary=book.txt:{least} or"
+        ):
+            Vocabulary(f"book.txt:{size}", learn).read(tmp_path)
+    assert Vocabulary(f"book.txt:{least}", learn).read(tmp_path).content.entries == least
+
+
+def test_special_pieces_may_have_robertas_names(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("\n".join(["<s>", "<pad>", "</s>", "[UNK]", "<mask>", "joy"]))
+    words = Vocabulary(tmp_path.name, word_pieces).read(tmp_path.parent)
+    assert words.special == [1, 3, 0, 2, 4]
+    assert words.encoded([("joy",)], 5)[0, 0].tolist() == [0, 5, 2, 1, 1]
+    (tmp_path / "vocab.txt").write_text("\n".join(["[UNK]", "joy"]))
+    words = Vocabulary(tmp_path.name, word_pieces).read(tmp_path.parent)
+    with pytest.raises(ValueError, match=r"has neither \[CLS\] nor <s>: special pieces have BERT's names or RoBERTa's"):
+        words.encoded([("joy",)], 5)
 
 
 def test_a_folder_without_a_vocabulary_is_an_error(tmp_path: Path) -> None:
@@ -285,6 +308,19 @@ def test_what_is_too_long_loses_its_end_that_of_the_longer_first(words: Words) -
     [row] = words.encoded([(long, short)], 3 + len(few) + 2)
     assert row[0].tolist() == [words.number("[CLS]"), *whole[:2], 3, *few, 3]
     assert (row[1] != NOWHERE).all()
+
+
+def test_rows_have_room_for_a_word_of_each_text(words: Words) -> None:
+    assert words.encoded([("joy", "film")], 5)[0, 0].tolist().count(words.number("[SEP]")) == 2
+    with pytest.raises(UsageError, match="length=4 has no room for 2 texts; give length=5 or more"):
+        words.encoded([("joy", "film")], 4)
+    for task, least in (("text", 3), ("sst2", 3), ("mlm", 4), ("text-lm", 1)):
+        assert registry.task(task, {"length": least})
+        with pytest.raises(
+            UsageError, match=f"option 'length' of '{task}' cannot be .*; it takes whole number >= {least}"
+        ):
+            registry.task(task, {"length": least - 1})
+    assert round(HIDDEN * 4) == 1
 
 
 def test_hidden_are_exactly_so_many_words_of_each_row_and_never_special_pieces(words: Words) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.runs
 
 SENTENCES = ["the film is a joy", "a dull film", "the joy of a good film", "it is dull and it is long", "long live joy"]
 
-FILMS = "vocabulary=films:60,length=16"
+FILMS = "vocabulary=films:80,length=16"
 
 Asked = Callable[..., list[Record]]
 
@@ -72,7 +72,7 @@ def test_one_shot_masks_depend_on_the_start_alone(asked: Asked) -> None:
 @pytest.mark.slow
 def test_a_start_of_another_vocabulary_is_refused_before_anything_runs(asked: Asked, bench: Bench, data: Path) -> None:
     [start] = asked("dense", f"mlm:corpus=films,{FILMS}")
-    task = "text:folder=films,vocabulary=stars:60,length=16"
+    task = "text:folder=films,vocabulary=stars:80,length=16"
     given = ("--algo", "dense", "--task", task, "--model", "bert-mini", "--steps", "3", "--jobs", "0")
     ended = bench("run", *given, "--start", start.key[:12], "--data-root", data)
     assert ended.code == 2
