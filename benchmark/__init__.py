@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from benchmark.notebook.evaluate import evaluate
     from benchmark.notebook.frames import board, plot, records
     from benchmark.plugins.algorithm import algorithm
-    from benchmark.plugins.options import Absent, Amount, Count, Fraction, Key, Positive, Share, Sparsity
+    from benchmark.plugins.options import Absent, Amount, Count, Follows, Fraction, Key, Positive, Share, Sparsity
     from benchmark.plugins.task import task
     from benchmark.pruning.fan_in import FanIn
     from benchmark.pruning.layer_densities import Distribution, allocate, weights_per_layer
@@ -76,7 +76,17 @@ _HOME = {
     "benchmark.notebook.frames": ("board", "plot", "records"),
     "benchmark.plugins.algorithm": ("algorithm",),
     "benchmark.studies.experiment": ("experiment",),
-    "benchmark.plugins.options": ("Absent", "Amount", "Count", "Fraction", "Key", "Positive", "Share", "Sparsity"),
+    "benchmark.plugins.options": (
+        "Absent",
+        "Amount",
+        "Count",
+        "Follows",
+        "Fraction",
+        "Key",
+        "Positive",
+        "Share",
+        "Sparsity",
+    ),
     "benchmark.plugins.task": ("task",),
     "benchmark.pruning.fan_in": ("FanIn",),
     "benchmark.pruning.layer_densities": ("Distribution", "allocate", "weights_per_layer"),
@@ -121,6 +131,7 @@ __all__ = [
     "Download",
     "FanIn",
     "Finding",
+    "Follows",
     "Fraction",
     "Graphless",
     "Group",

@@ -105,9 +105,11 @@ def kinds_of(name: str) -> list[Kind]:
 
 
 def label(name: str, options: Mapping[str, Any]) -> str:
-    """The label of a task, with the options that are not at their default. Nothing is imported."""
+    """The label of a task, with the options that it needs to be told from others. Nothing is imported."""
     plugin = plugins("task").get(name)
-    return spelled(name, unusual(options, plugin.defaults if plugin else {}))
+    follows = plugin.follows.items() if plugin else ()
+    made = {option: form.format(options[other]) for option, (other, form) in follows if other in options}
+    return spelled(name, unusual(options, {**(plugin.defaults if plugin else {}), **made}))
 
 
 def absent(name: str, kind: Kind = "algorithm") -> dict[str, Any]:

@@ -53,6 +53,7 @@ def described(plugin: Plugin, source: Source) -> Plugin:
         absent=function.absent,
         depends=frozenset(function.depends),
         family=function.family,
+        follows=function.follows,
     )
 
 

@@ -81,6 +81,28 @@ class Absent:
 
 
 @dataclass(frozen=True)
+class Follows:
+    """In the annotation of an option: left out, it is made of the value of another option.
+
+        vocabulary: Annotated[str, Follows("corpus", "{}:4000")] = "SST-2:4000"
+
+    Its default has to be what is made of the other one's default. Cells have the value that was made. It has to stand
+    in the signature itself, with literals: readers look it up without importing the plug-in.
+
+    Args:
+        option: the name of the other one, which comes before it.
+        form: what is made of its value, which stands in place of the braces.
+    """
+
+    option: str
+    form: str
+
+    def made(self, values: Mapping[str, Any]) -> str:
+        """The value, from those of the options before."""
+        return self.form.format(values[self.option])
+
+
+@dataclass(frozen=True)
 class Option:
     """A keyword-only parameter of a plug-in's function.
 
@@ -88,6 +110,7 @@ class Option:
         kind: its annotation.
         meaning: what the docstring, or a `Doc` in its annotation, says about it.
         absent: what its absence in a cell means; None if every cell has it.
+        follows: what it is made of if it is left out; None for its default.
     """
 
     name: str
@@ -95,6 +118,7 @@ class Option:
     default: Any
     meaning: str
     absent: Absent | None = None
+    follows: Follows | None = None
 
     @property
     def values(self) -> str:
@@ -133,20 +157,33 @@ def options_of(function: Callable[..., Any], leading: int, reserved: Collection[
     """The options of a function by name: all of its parameters after the first `leading`.
 
     Raises:
-        TypeError: one of them is not of the form `*, option: type = default`, or has a reserved name.
+        TypeError: one of them is not of the form `*, option: type = default`, has a reserved name, or follows another
+            one whose default does not make its own.
     """
     parameters = list(inspect.signature(function).parameters.values())[leading:]
-    return {parameter.name: _option(function, parameter, reserved) for parameter in parameters}
+    options = {parameter.name: _option(function, parameter, reserved) for parameter in parameters}
+    before = dict[str, Any]()
+    for name, option in options.items():
+        if (follows := option.follows) and (follows.option not in before or follows.made(before) != option.default):
+            raise TypeError(
+                f"{function.__name__}: option '{name}' must come after '{follows.option}' and fit its default"
+            )
+        before[name] = option.default
+    return options
 
 
 def resolved(owner: str, options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a plug-in with its value: `given`, validated, over the defaults.
+    """Every option of a plug-in with its value: `given`, validated, over the defaults and what follows from others.
 
     Raises:
         UsageError: an unknown option or a wrong value, with the valid ones.
     """
     require_known(owner, options, given)
-    return {name: _value(owner, option, given.get(name, option.default)) for name, option in options.items()}
+    values = dict[str, Any]()
+    for name, option in options.items():
+        left_out = option.follows.made(values) if option.follows else option.default
+        values[name] = _value(owner, option, given.get(name, left_out))
+    return values
 
 
 def require_known(owner: str, known: Collection[str], given: Collection[str]) -> None:
@@ -188,22 +225,23 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
     kind = parameter.annotation
     if isinstance(kind, str):
         kind = eval(kind, function.__globals__)  # postponed annotations of the plug-in's own source
-    kind, documented, absent = _without_metadata(kind)
+    kind, documented, absent, follows = _without_metadata(kind)
     text = inspect.getdoc(function) or ""  # without indentation, which Python 3.13 strips itself
     described = re.search(rf"^ *{parameter.name}: (.+(?:\n {{8,}}.+)*)", text, re.MULTILINE)
     meaning = described[1] if described else documented
-    return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()), absent)
+    return Option(parameter.name, kind, parameter.default, " ".join(meaning.split()), absent, follows)
 
 
-def _without_metadata(kind: Any) -> tuple[Any, str, Absent | None]:
-    """An annotation without its `Doc` and `Absent`; the text of the `Doc` (PEP 727), or empty; and the `Absent`."""
+def _without_metadata(kind: Any) -> tuple[Any, str, Absent | None, Follows | None]:
+    """An annotation without its `Doc`, `Absent` and `Follows`; the text of the `Doc` (PEP 727), or empty; and the others."""
     if get_origin(kind) is not Annotated:
-        return kind, "", None
+        return kind, "", None, None
     inner, *metadata = get_args(kind)
     docs = [part.documentation for part in metadata if isinstance(part, Doc)]
-    absent = [part for part in metadata if isinstance(part, Absent)]
-    rest = [part for part in metadata if not isinstance(part, Doc | Absent)]
-    return (Annotated[inner, *rest] if rest else inner), " ".join(docs), absent[0] if absent else None
+    absent = next((part for part in metadata if isinstance(part, Absent)), None)
+    follows = next((part for part in metadata if isinstance(part, Follows)), None)
+    rest = [part for part in metadata if not isinstance(part, Doc | Absent | Follows)]
+    return (Annotated[inner, *rest] if rest else inner), " ".join(docs), absent, follows
 
 
 def _value(owner: str, option: Option, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ class Plugin:
         depends: the options among these whose absence also means that they make no difference on a network.
         family: for an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
         options: the names of its options; None if its source does not say.
+        follows: by option, for those whose default is made of the value of another one: its name and the form (`Follows`).
         file: the user's file that it is in; empty if it came with a distribution.
     """
 
@@ -43,6 +44,7 @@ class Plugin:
     depends: frozenset[str] = frozenset()
     family: str = ""
     options: tuple[str, ...] | None = None
+    follows: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     file: str = ""
 
     def error(self, reason: str) -> PluginError:

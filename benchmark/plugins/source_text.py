@@ -22,6 +22,7 @@ class Definition(NamedTuple):
         absent: what the absence of its options means, for those whose annotation has `Absent(...)`.
         depends: the options among these for which this depends on the network: `Absent(..., matters=...)`.
         family: what its decorator says, `@algorithm(family="before training")`.
+        follows: of options that are made of another one's value, its name and the form: `Follows(..., ...)`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Definition(NamedTuple):
     absent: dict[str, Any]
     depends: list[str]
     family: str
+    follows: dict[str, list[str]]
 
 
 class Source(NamedTuple):
@@ -86,7 +88,7 @@ def _defined(node: ast.stmt) -> Iterator[Definition]:
     if isinstance(node, ast.FunctionDef):
         yield _function(node)
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-        yield Definition(ast.unparse(node.targets[0]), [_callee(node.value)], None, "", [], {}, {}, [], "")
+        yield Definition(ast.unparse(node.targets[0]), [_callee(node.value)], None, "", [], {}, {}, [], "", {})
 
 
 def _function(function: ast.FunctionDef) -> Definition:
@@ -101,6 +103,7 @@ def _function(function: ast.FunctionDef) -> Definition:
         absent,
         depends,
         _family(function),
+        _follows(function),
     )
 
 
@@ -127,10 +130,25 @@ def _defaults(function: ast.FunctionDef) -> dict[str, Any]:
 
 def _absent(function: ast.FunctionDef) -> tuple[dict[str, Any], list[str]]:
     absent, depends = {}, []
+    for name, call in _in_annotations(function, "Absent"):
+        if call.args:
+            with suppress(ValueError):
+                absent[name] = ast.literal_eval(call.args[0])
+                depends += [name] if call.keywords or len(call.args) > 1 else []
+    return absent, depends
+
+
+def _follows(function: ast.FunctionDef) -> dict[str, list[str]]:
+    follows = {}
+    for name, call in _in_annotations(function, "Follows"):
+        with suppress(ValueError):
+            follows[name] = [str(ast.literal_eval(given)) for given in call.args]
+    return {name: given for name, given in follows.items() if len(given) == 2}
+
+
+def _in_annotations(function: ast.FunctionDef, callee: str) -> Iterator[tuple[str, ast.Call]]:
+    """The calls of a function in the annotations of options, with the names of these."""
     for parameter in function.args.kwonlyargs:
         for node in ast.walk(parameter.annotation) if parameter.annotation else ():
-            if isinstance(node, ast.Call) and _callee(node) == "Absent" and node.args:
-                with suppress(ValueError):
-                    absent[parameter.arg] = ast.literal_eval(node.args[0])
-                    depends += [parameter.arg] if node.keywords or len(node.args) > 1 else []
-    return absent, depends
+            if isinstance(node, ast.Call) and _callee(node) == callee:
+                yield parameter.arg, node

@@ -1,14 +1,21 @@
+from typing import Annotated
+
 import tokenizers  # noqa: F401
 import transformers  # noqa: F401
 
-from benchmark import Count, Task, task
+from benchmark import Count, Follows, Task, task
 
 from ._continued import continued
 from ._options import CorpusName, VocabularyName
 
 
 @task
-def text_lm(*, corpus: CorpusName = "SST-2", length: Count = 128, vocabulary: VocabularyName = "SST-2:4000") -> Task:
+def text_lm(
+    *,
+    corpus: CorpusName = "SST-2",
+    length: Count = 128,
+    vocabulary: Annotated[VocabularyName, Follows("corpus", "{}:4000")] = "SST-2:4000",
+) -> Task:
     """Language model: the next word piece of any running text (Radford et al., 2019).
 
     Perplexity is per word piece, so that it compares within one vocabulary only.
@@ -18,6 +25,6 @@ def text_lm(*, corpus: CorpusName = "SST-2", length: Count = 128, vocabulary: Vo
             ten lines are to train
         length: word pieces of a row; rows share nothing
         vocabulary: a folder with tokenizer.json, or CORPUS:SIZE, for so many merges of bytes learnt from the training
-            texts of a corpus
+            texts of a corpus; left out, 4000 of the corpus itself
     """
     return continued(corpus, length, vocabulary)

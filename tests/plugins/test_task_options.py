@@ -114,6 +114,57 @@ WRONG = {
 }
 
 
+FOLLOWS = '''
+    from typing import Annotated
+
+    from benchmark import Follows, Task, task
+    from benchmark.contract.toy import toy
+
+
+    @task
+    def books(*, corpus: str = "a", vocabulary: Annotated[str, Follows("corpus", "{}:40")] = "a:40") -> Task:
+        """Books: the toy task, whose vocabulary is that of its corpus (Nobody, 2026)."""
+        return toy
+'''
+
+
+@pytest.mark.parametrize(
+    ("given", "vocabulary", "label"),
+    [
+        ({}, "a:40", "books"),
+        ({"corpus": "b"}, "b:40", "books:corpus=b"),
+        ({"corpus": "b", "vocabulary": "a:40"}, "a:40", "books:corpus=b,vocabulary=a:40"),
+        ({"vocabulary": "b:40"}, "b:40", "books:vocabulary=b:40"),
+    ],
+)
+def test_an_option_that_is_left_out_may_follow_another_one(
+    given: dict[str, str], vocabulary: str, label: str, tmp_path: Path, known: Callable[[Path], None]
+) -> None:
+    plant(tmp_path / "site", "task", "books", FOLLOWS)
+    known(tmp_path / "site")
+    values = registry.family("books").resolve(given)
+    assert values == {"corpus": given.get("corpus", "a"), "vocabulary": vocabulary}
+    assert registry.family("books").written(values) == values, "cells have the value"
+    assert catalog.label("books", values) == label
+    [typed] = choices([label])
+    assert registry.family("books").resolve(typed.options) == values, "a label means its cells"
+
+
+@pytest.mark.parametrize(
+    "options", ['corpus: str = "b", vocabulary: {} = "a:40"', 'vocabulary: {} = "a:40", corpus: str = "a"']
+)
+def test_an_option_follows_one_before_it_and_fits_its_default(
+    options: str, tmp_path: Path, known: Callable[[Path], None]
+) -> None:
+    signature = options.format('Annotated[str, Follows("corpus", "{}:40")]')
+    _, _, tail = FOLLOWS.partition("def books(*")
+    source = f"{FOLLOWS.partition('def books(*')[0]}def books(*, {signature}) -> Task:{tail.partition('-> Task:')[2]}"
+    plant(tmp_path / "site", "task", "books", source)
+    known(tmp_path / "site")
+    with pytest.raises(PluginError, match="option 'vocabulary' must come after 'corpus' and fit its default"):
+        registry.family("books")
+
+
 @pytest.mark.parametrize(("options", "words"), WRONG.values(), ids=WRONG)
 def test_a_wrong_option_is_a_usage_error(flips: Path, options: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError) as told:

@@ -272,6 +272,17 @@ def test_a_vocabulary_has_room_for_the_letters_of_its_corpus(learn: Any, least: 
     assert Vocabulary(f"book.txt:{least}", learn).read(tmp_path).content.entries == least
 
 
+def test_left_out_a_vocabulary_is_learnt_from_the_corpus_itself() -> None:
+    lm, wiki = registry.family("text-lm"), registry.family("wikitext")
+    assert lm.resolve({}) == {"corpus": "SST-2", "length": 128, "vocabulary": "SST-2:4000"}
+    assert lm.resolve({"corpus": "my.txt"})["vocabulary"] == "my.txt:4000"
+    assert lm.resolve({"corpus": "my.txt", "vocabulary": "SST-2:4000"})["vocabulary"] == "SST-2:4000"
+    assert wiki.resolve({})["vocabulary"] == "wikitext-2-raw:8000"
+    assert wiki.resolve({"folder": "other"})["vocabulary"] == "other:8000"
+    assert registry.task("wikitext", {"folder": "other"}).source.files == ("other",)
+    assert registry.task("text-lm", {"corpus": "my.txt"}).source.files == ("my.txt",)
+
+
 def test_special_pieces_may_have_robertas_names(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(["<s>", "<pad>", "</s>", "[UNK]", "<mask>", "joy"]))
     words = Vocabulary(tmp_path.name, word_pieces).read(tmp_path.parent)
