@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,19 @@ def test_one_shot_masks_depend_on_the_start_alone(asked: Asked) -> None:
 
 
 @pytest.mark.slow
-def test_a_start_of_another_vocabulary_is_refused_before_anything_runs(asked: Asked, bench: Bench, data: Path) -> None:
+@pytest.mark.parametrize("vocabulary", ["tales.txt:80", "films:80"], ids=["another name", "the same name elsewhere"])
+def test_a_start_of_another_vocabulary_is_refused_before_anything_runs(
+    vocabulary: str, asked: Asked, bench: Bench, data: Path, tmp_path: Path
+) -> None:
     [start] = asked("dense", f"mlm:corpus=films,{FILMS}")
-    task = "text:folder=films,vocabulary=stars:80,length=16"
-    given = ("--algo", "dense", "--task", task, "--model", "bert-mini", "--steps", "3", "--jobs", "0")
-    ended = bench("run", *given, "--start", start.key[:12], "--data-root", data)
+    assert asked("dense", f"text:folder=films,{FILMS}", "--start", start.key[:12]), "its network is kept from now on"
+    shutil.copytree(data / "films", tmp_path / "films")
+    tale = "\n".join(f"once upon a time {number}" for number in range(40))
+    (tmp_path / "tales.txt").write_text(tale)
+    table = (data / "films" / "train.tsv").read_text()
+    (tmp_path / "films" / "train.tsv").write_text(table.replace("film", "picture"))
+    task = f"text:folder=films,vocabulary={vocabulary},length=16"
+    given = ("--algo", "dense", "--task", task, "--model", "bert-mini", "--steps", "4", "--jobs", "0")
+    ended = bench("run", *given, "--start", start.key[:12], "--data-root", tmp_path)
     assert ended.code == 2
     assert "the start knows other words than this network" in ended.err
