@@ -71,8 +71,9 @@ def _silent() -> Iterator[None]:
 
 
 def useless(folder: str, error: Exception) -> UsageError:
-    """The error for a network that a task cannot use."""
-    return UsageError(f"this task cannot use hf:{folder}: {_shortened(error)}")
+    """The error for a network that a task cannot use: with the kind of exception, if it comes from transformers."""
+    kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+    return UsageError(f"this task cannot use hf:{folder}: {kind}{_shortened(error)}")
 
 
 def positions(network: nn.Module, config: Any) -> int | None:
