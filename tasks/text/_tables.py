@@ -47,6 +47,8 @@ class Table:
 
     def require_labels(self) -> None:
         """Raise ValueError if not every row has a label, with the first line that has none."""
+        if not self.labels and set(self.columns) & set(LABELS):
+            raise ValueError(f"{self.file}: its column of labels is empty")
         if not self.labels:
             own, known = _listed(self.columns), f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
             raise ValueError(f"{self.file} has no labels: its columns are {own}; that of labels is called {known}")
