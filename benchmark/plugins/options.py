@@ -233,7 +233,7 @@ def _option(function: Callable[..., Any], parameter: inspect.Parameter, reserved
 
 
 def _without_metadata(kind: Any) -> tuple[Any, str, Absent | None, Follows | None]:
-    """An annotation without its `Doc`, `Absent` and `Follows`; the text of the `Doc` (PEP 727), or empty; and the others."""
+    """An annotation without its `Doc`, `Absent` and `Follows`; the text of the first (PEP 727), if any; the others."""
     if get_origin(kind) is not Annotated:
         return kind, "", None, None
     inner, *metadata = get_args(kind)

@@ -28,7 +28,7 @@ class Plugin:
         depends: the options among these whose absence also means that they make no difference on a network.
         family: for an algorithm, when it prunes (`Algorithm.family`); empty if its source does not say.
         options: the names of its options; None if its source does not say.
-        follows: by option, for those whose default is made of the value of another one: its name and the form (`Follows`).
+        follows: for options that are made of the value of another one, its name and the form (`Follows`).
         file: the user's file that it is in; empty if it came with a distribution.
     """
 
