@@ -143,8 +143,9 @@ def from_tickets(study: Study, begin: str, arms: pd.DataFrame) -> pd.DataFrame:
 def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
     """The claims about one task: that tickets match, and beat what lacks their masks or their values."""
     own, dense, everything = short(name), runs[runs.arm == "dense"], runs[runs.arm != ELSEWHERE]
-    useless = helps.verdict(None)[0] != "holds"
-    unhelpful = f"it is not shown that pre-training helps on {own}: {helps.shortfall}"
+    unhelpful = None
+    if helps.verdict(None)[0] != "holds":
+        unhelpful = Finding.uninformative(f"it is not shown that pre-training helps on {own}: {helps.shortfall}")
     for level, rows in runs[runs.arm != "dense"].groupby("sparsity"):
         applies = rows[(rows.arm != ELSEWHERE) & (rows.status != "skipped")]  # some networks have no layers to exchange
         arms = dict(iter(applies.groupby("arm")))
@@ -155,5 +156,4 @@ def claims(study: Study, name: str, runs: pd.DataFrame, helps: Finding) -> None:
             better = difference(arms["ticket"], arms[arm], among=everything)
             found[f"a ticket of {own} is better than {arm}"] = better
         for sentence, finding in found.items():
-            told = Finding.uninformative(unhelpful) if useless else finding
-            study.claim(f"{sentence}, at sparsity {level:g}", told)
+            study.claim(f"{sentence}, at sparsity {level:g}", unhelpful or finding)

@@ -74,7 +74,7 @@ def _controls_of(subject: Row, column: Sequence[Row]) -> list[tuple[str, Row, Ro
     }
     retrained = by_control.get("retrain", subject)
     once = {control.name for control in CONTROLS.values() if control.trains_once}
-    fair = retrained if retrained.scores else subject
+    fair = subject if retrained.skipped and not retrained.scores else retrained  # it trains once itself
     return [(control, fair if control in once else subject, row) for control, row in by_control.items()]
 
 

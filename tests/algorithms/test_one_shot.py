@@ -21,10 +21,10 @@ from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.plugins.algorithm import Algorithm
 from benchmark.pruning.layer_densities import weights_per_layer
-from benchmark.pruning.pattern_names import pattern_named
 from benchmark.scores import magnitude as size_of
 from benchmark.scores import sensitivity
 from benchmark.training.run_state import RunState
+from tests.support import runs
 
 pytestmark = pytest.mark.runs
 
@@ -33,9 +33,7 @@ PATTERNS = pytest.mark.parametrize(("pattern", "density"), [("global", 0.3), ("l
 
 
 def toy_run(density: float = 0.3, pattern: str = "global", seed: int = 0, task: Task = toy, steps: int = 6) -> Run:
-    target = Target(density, pattern_named(pattern))
-    recipe = replace(RECIPE, steps=steps)
-    return Run(RunState(task, build(task, "net", seed), recipe, target, task.data(Path()).train, seed))
+    return runs.toy_run(replace(RECIPE, steps=steps), density, seed, task, pattern=pattern)
 
 
 def after(algorithm: Algorithm, density: float = 0.3, pattern: str = "global", seed: int = 0, **options: object) -> Run:

@@ -204,6 +204,14 @@ def test_a_verdict_is_what_the_interval_allows(control: str) -> None:
         assert told == {("a", control): f"{words} (n=5)"}
 
 
+def test_where_retrain_has_no_result_the_method_itself_does_not_take_its_place() -> None:
+    method, worse = scored("a", 0.9), scored("a", 0.5, turn=1, options={"control": "shuffle"})
+    retrain = cell("a", options={"control": "retrain"})
+    for status, verdict in (("failed", "no result"), ("skipped", f"{CONTROLS['shuffle'].better} (n=5)")):
+        told = verdicts([*method, *worse, failure(retrain, method[0].ranking, status, "a reason")])
+        assert [words for (_, control), words in told.items() if control == "shuffle"] == [verdict]
+
+
 def test_verdicts_are_corrected_for_all_controls_of_the_table() -> None:
     """A difference that one control by itself would show is not seen where seven are compared."""
     method = [ran(cell("a", seed), 0.9) for seed in range(3)]
