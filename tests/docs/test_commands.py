@@ -193,3 +193,18 @@ def test_what_installs_is_what_continuous_integration_runs() -> None:
             for command in block.text.strip().split(" && "):
                 if ".venv" in command and " -m venv " not in command:
                     assert command.removeprefix(".venv/bin/") in ci, command
+
+
+def test_the_rows_of_the_readme_are_those_that_its_command_prints() -> None:
+    [command] = re.findall(r"Seven rows of `bench (.*)`:", (ROOT / "README.md").read_text())
+    printed = bench_here(*command.split(), "--results", ROOT / "results", "--format", "md").out
+    rows = {tuple(row[:2] + row[3:11]) for row in _cells(printed) if len(row) == 12}  # no pattern, and no remarks
+    shown = [tuple(row) for row in _cells((ROOT / "README.md").read_text()) if len(row) == 10]
+    assert len(shown) == 1 + 7, "a line of heads"
+    assert set(shown) <= rows
+
+
+def _cells(text: str) -> list[list[str]]:
+    """The rows of tables in Markdown, without the lines below their heads."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return [row for row in rows if set("".join(row)) - set("-: ")]
