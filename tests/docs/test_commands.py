@@ -204,6 +204,18 @@ def test_the_rows_of_the_readme_are_those_that_its_command_prints() -> None:
     assert set(shown) <= rows
 
 
+def test_the_figure_of_the_readme_shows_what_its_command_draws(tmp_path: Path) -> None:
+    script = next(block.text for block in blocks("sh", "README.md") if block.text.startswith("bench plot"))
+    [[_, *words]] = commands(script, tmp_path)
+    words[words.index("docs/accuracy.svg")] = str(tmp_path / "drawn.svg")
+    assert bench_here(*words, "--results", ROOT / "results").code == 0
+    drawn, committed = (
+        set(re.findall("<!-- (.*) -->", file.read_text()))  # names of rows, among all other words
+        for file in (tmp_path / "drawn.svg", ROOT / "docs" / "accuracy.svg")
+    )
+    assert drawn == committed
+
+
 def _cells(text: str) -> list[list[str]]:
     """The rows of tables in Markdown, without the lines below their heads."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
