@@ -184,7 +184,8 @@ def _discarded(label: str, source: DataSource, folder: Path, cache: Path) -> boo
     corrupt = [file for file, status in file_states(source, folder).items() if status == "corrupt"]
     if corrupt and folder != cache:
         raise DataMissing(
-            f"data set '{label}' in {folder} is corrupt: {', '.join(corrupt)}; that folder is not ours to mend"
+            f"data set '{label}' in {folder} is corrupt: {', '.join(corrupt)}; "
+            "bench data does not change this folder: replace the files there"
         )
     for file in corrupt:
         (folder / file).unlink()

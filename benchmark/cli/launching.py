@@ -40,7 +40,7 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.slurm and self.launcher != "slurm":
-            raise UsageError("--slurm says what jobs of Slurm ask for; give --launcher slurm with it")
+            raise UsageError("--slurm describes jobs of Slurm; give --launcher slurm with it")
         if self.address is not None and self.launcher != "ray":
             raise UsageError("--address is that of a Ray cluster; give --launcher ray with it")
         if self.per_gpu is not None and self.launcher == "slurm":
@@ -117,7 +117,7 @@ def device_at(place: Place, device: str) -> str:
 def _device_of_ray(place: Place, device: str) -> str:
     kind, _, number = device.partition(":")
     if number:
-        raise UsageError(f"Ray says which GPU a cell has; give --device {kind} in place of {device}")
+        raise UsageError(f"Ray assigns the GPUs; give --device {kind} in place of {device}")
     if place.address is None:
         return usable(device)
     from benchmark.launchers.ray_cluster import device_of

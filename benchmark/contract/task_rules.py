@@ -157,7 +157,7 @@ def _can_be_pruned(task: Task, batch: Batch, model: str) -> None:
     right = len(prunable) == len(task.prunable(network)) > 0
     require(right, f"{model} has no prunable tensor, or names a wrong one", NAMED)
     for tensor, parameter in prunable.items():
-        require(parameter.dim() >= 2, f"{model}: '{tensor}' is no weight matrix", NAMED)
+        require(parameter.dim() >= 2, f"{model}: '{tensor}' is not a weight matrix", NAMED)
         require(parameter.grad is not None, f"{model}: '{tensor}' gets no gradient", "leave it out of Task.prunable")
 
 

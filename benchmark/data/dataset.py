@@ -68,7 +68,7 @@ class DatasetData(Graphless):
             object.__setattr__(self, "dataset", self.dataset.dataset)
         if not (hasattr(self.dataset, "__len__") and hasattr(self.dataset, "__getitem__")):
             kind = type(self.dataset).__name__
-            raise NotData(f"a {kind} is not read by number: give a data set with len(dataset) and dataset[number]")
+            raise NotData(f"a {kind} has no examples by number: give a data set with len(dataset) and dataset[number]")
         if self._fits and not isinstance(self.dataset, list):
             object.__setattr__(self, "dataset", [self.dataset[number] for number in range(len(self.dataset))])
 
@@ -206,7 +206,7 @@ def default_batch(examples: list[Any]) -> Batch:
         batch = default_collate(examples)
     except (RuntimeError, TypeError) as error:
         remedy = "give the data set a transform to tensors of one shape, or DatasetData a function collate=..."
-        raise NotData(f"the examples make no batch: {one_line(error)[:200]}; {remedy}") from error
+        raise NotData(f"the examples cannot be put into a batch: {one_line(error)[:200]}; {remedy}") from error
     return mapped(batch, lambda leaf: leaf.float() if leaf.dtype == torch.float64 else leaf)
 
 

@@ -29,14 +29,14 @@ def read_network(content: bytes, name: str) -> dict[str, Tensor]:
         try:
             return safetensors.torch.load(content)
         except safetensors.SafetensorError as error:
-            raise ValueError(f"{name} is no safetensors file: {error}") from None
+            raise ValueError(f"{name} is not a safetensors file: {error}") from None
     from benchmark.data.unpickling import read_tensors  # which scipy comes with
 
     read = read_tensors(io.BytesIO(content), name)
     inner = next((read[key] for key in WRAPPERS if isinstance(read, Mapping) and key in read), read)
     found = {str(key): value for key, value in _items(inner).items() if isinstance(value, Tensor)}
     if not found:
-        raise ValueError(f"{name} has no tensors by name, as a state dict has")
+        raise ValueError(f"{name} is not a state dict: it has no tensors by name")
     return found
 
 

@@ -76,7 +76,7 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
             return dict(arrays)
     except Exception as error:  # a damaged file can raise anything
         what = "it holds objects" if "allow_pickle" in str(error) else f"{type(error).__name__}: {error}"
-        raise ValueError(f"{file} is no npz file of numbers: {what}") from None
+        raise ValueError(f"{file} is not an npz file of numbers: {what}") from None
 
 
 def _first_line(error: Exception) -> str:

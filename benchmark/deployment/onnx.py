@@ -51,7 +51,7 @@ def _open(given: Sequence[Tensor]) -> dict[int, Any]:
 def _traced(network: nn.Module, call: Call, sizes: Sequence[dict[int, Any]]) -> Any:
     if not call.tensors:
         kinds = ", ".join(sorted({type(value).__name__ for value in (*call.args, *call.named.values())}))
-        raise Inapplicable(f"this network is called with {kinds}, which no file of a program takes: only tensors")
+        raise Inapplicable(f"this network is called with {kinds}; an exported program takes only tensors")
     shapes: Any = tuple(sizes) if call.args else dict(zip(call.named, sizes, strict=True))
     try:
         with quiet():

@@ -35,7 +35,7 @@ def middle(values: Sequence[float]) -> Interval:
         ValueError: there are fewer than six values, too few for such an interval.
     """
     if len(values) < 6:
-        raise ValueError(f"an interval of a median takes six values, got {len(values)}")
+        raise ValueError(f"an interval of a median needs six values, got {len(values)}")
     between = quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
     return Interval(median=median(values), low=float(between.low), high=float(between.high))
 

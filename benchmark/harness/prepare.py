@@ -111,11 +111,11 @@ def _placed(question: Question, model: nn.Module) -> Fit | None:
     """Begin the network with the start of its cell, if it has one."""
     cell, start = question.cell, question.start
     if cell.control == "relayer" and not start:
-        raise Inapplicable("this network is drawn; there are no trained tensors that could change places")
+        raise Inapplicable("this network begins with random weights; only layers of a trained start are exchanged")
     if not start:
         return None
     if cell.control == "dense-small":
-        raise Inapplicable("a narrow network is drawn; no start fits it")
+        raise Inapplicable("a narrow network begins with random weights; no start fits it")
     return place(start, model, question.task, stream(cell.seed, "relayer") if cell.control == "relayer" else None)
 
 

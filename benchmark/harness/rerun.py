@@ -73,7 +73,7 @@ def processes_of(record: Record) -> int:
     """How many processes have trained the network of a record, and are to train it again. Raises VerificationFailed."""
     told = record.provenance.get("processes", 1)
     if not isinstance(told, int) or not 1 <= told <= MOST_PROCESSES:
-        raise VerificationFailed(f"it says that {str(told)[:80]} processes have trained it together")
+        raise VerificationFailed(f"it says that {str(told)[:80]} processes trained it together")
     return told
 
 

@@ -126,7 +126,7 @@ def _numbers(name: str, given: Numbers) -> list[float]:
     try:
         return [float(one) for one in several(given)]
     except (TypeError, ValueError):
-        raise UsageError(f"{name} takes a number or several, got {given!r}") from None
+        raise UsageError(f"{name} takes one number or several, got {given!r}") from None
 
 
 def _seeds(given: int | Sequence[int]) -> int | list[int]:

@@ -66,7 +66,7 @@ def _run(asked: Mapping[str, Any]) -> None:
             process.wait()
             raise
     if process.returncode:
-        raise PluginError(f"the process that has the cells answered ended with exit code {process.returncode}")
+        raise PluginError(f"the process that runs the cells ended with exit code {process.returncode}")
 
 
 def _environment(on_a_terminal: bool) -> dict[str, str]:

@@ -51,7 +51,7 @@ def usage(folder: Path) -> str:
 def _check(kind: Kind, name: str) -> None:
     module = name.replace("-", "_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > LONGEST_NAME or keyword.iskeyword(module):
-        raise UsageError(f"'{name}' is no name of a plug-in; it takes lower-case letters, digits and single '-'")
+        raise UsageError(f"'{name}' cannot be the name of a plug-in: use lower-case letters, digits and single '-'")
     if taken := next((plugin for plugin in (catalog.found(k, name) for k in STANDS_FOR) if plugin), None):
         raise UsageError(f"the name '{name}' is taken by the {taken.kind} of {taken.distribution}")
     if module in sys.stdlib_module_names or find_spec(module):

@@ -94,7 +94,7 @@ def _module(plugin: Plugin) -> ModuleType:
         return import_module(plugin.module)
     spec = spec_from_file_location(plugin.module, plugin.file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{plugin.file} is no Python file")
+        raise ImportError(f"{plugin.file} is not a Python file")
     module = sys.modules[plugin.module] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

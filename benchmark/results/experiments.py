@@ -63,7 +63,9 @@ def _answered(folder: Path) -> Answered:
         verdicts = {kind: [str(one["verdict"]) for one in told[kind]] for kind in ("guards", "claims")}
         title, _, text = (folder / "table.md").read_text(encoding="utf-8").partition("\n")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder} is no answer of an experiment: {error!r}; ask again: bench experiment") from None
+        raise UsageError(
+            f"{folder} is not an answer of an experiment: {error!r}; ask again: bench experiment"
+        ) from None
     figures = {file.stem: file.read_bytes() for file in sorted(folder.glob("*.svg"))}
     return Answered(title.removeprefix("# ").strip(), **verdicts, tables=list(_tables(text)), figures=figures)
 

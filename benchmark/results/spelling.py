@@ -85,7 +85,7 @@ def only_choice(text: str) -> Choice:
 def _outside_brackets(text: str) -> list[str]:
     """The pieces between commas outside square brackets, without those that are empty."""
     if not re.fullmatch(r"(?:\[[^\[\]]*\]|[^\[\]])*", text):
-        raise UsageError(f"'{text}' has a square bracket without its other one, or inside of others")
+        raise UsageError(f"'{text}' has square brackets that do not match, or that lie inside others")
     pieces = re.findall(r"(?:\[[^\]]*\]|[^,\[])+", text)
     return [stripped for piece in pieces if (stripped := piece.strip())]
 

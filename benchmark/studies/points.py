@@ -84,7 +84,9 @@ def point(experiment: str, function: Function, values: Mapping[str, Given]) -> P
         )
     for name, value in values.items():
         if not isinstance(value, Value) and not hasattr(value, "digest"):
-            raise TypeError(f"'{name}' of a point is a {type(value).__name__}, no number, text or trained network")
+            raise TypeError(
+                f"'{name}' of a point is a {type(value).__name__}, not a number, a string or a trained network"
+            )
     version = int(function.__globals__.get("VERSION", 1))
     return Point(experiment, function.__module__, function.__name__, version, tuple(sorted(values.items())))
 
@@ -185,7 +187,7 @@ def _plain(value: Any) -> Value:
     """The value as JSON has it. Raises TypeError for anything but a number, a boolean or a string."""
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, bool | int | float | str):
-        raise TypeError(f"a point holds numbers, truth values and texts, not {type(value).__name__}")
+        raise TypeError(f"a point holds numbers, booleans and strings, not {type(value).__name__}")
     return plain
 
 

@@ -143,7 +143,7 @@ class _Process:
         try:
             told = _Declared.model_validate(ask(declare=True))
         except ValidationError:
-            raise self._error(name, "it declares what no algorithm can") from None
+            raise self._error(name, "it declares something that an algorithm cannot") from None
         return Apart(
             name,
             frozenset(told.prunes),
@@ -175,7 +175,7 @@ class _Process:
         except EOFError:
             raise self._error(name, "it ended the process that has imported it") from None
         except Garbled:
-            raise self._error(name, "its process sends what is no message") from None
+            raise self._error(name, "its process sent something that is not a message") from None
         if "error" in answer:
             kind = UsageError if answer.get("usage") is True else PluginError
             raise kind(_shown(str(answer["error"])))
@@ -204,7 +204,7 @@ def _values(answer: object) -> dict[str, Any]:
     try:
         return TypeAdapter(Values).validate_python(answer, strict=True)
     except ValidationError:
-        raise PluginError("the options of an algorithm are none that a record can hold") from None
+        raise PluginError("the options of an algorithm cannot be written to a record") from None
 
 
 def _shown(text: str) -> str:

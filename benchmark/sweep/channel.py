@@ -98,7 +98,7 @@ class Channel:
         try:
             message = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise Garbled(f"no message: {error}") from None
+            raise Garbled(f"not a message: {error}") from None
         if not isinstance(message, dict):
-            raise Garbled("no message: it is not an object")
+            raise Garbled("not a message: it is not an object")
         return message

@@ -120,7 +120,7 @@ class Lead:
         except EOFError:
             self._lost(started)
         except (Garbled, KeyError, TypeError) as problem:
-            self._fail(started, "failed", f"the worker sent what is no message: {problem}")
+            self._fail(started, "failed", f"the worker sent something that is not a message: {problem}")
         else:
             if reason := started.why_stopped(self.limits, self._endings.waits(started)):
                 self._fail(started, "timeout", reason)

@@ -132,7 +132,7 @@ def plan(
     except ValidationError as error:
         raise _unfit(error) from None
     except rfc8785.CanonicalizationError as error:
-        raise UsageError(f"a number that no record can hold: {error}") from None
+        raise UsageError(f"a number that cannot be written to a record: {error}") from None
     if not cells and broken:
         raise broken[0]
     if not cells:

@@ -122,7 +122,7 @@ def _loaded(file: Path) -> Any:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     except (YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{file} is no YAML: {one_line(error)[:200]}") from None
+        raise UsageError(f"{file} is not YAML: {one_line(error)[:200]}") from None
 
 
 def _checked(file: Path, content: Any) -> Sweep:

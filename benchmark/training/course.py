@@ -91,5 +91,5 @@ class Course:
 def require_course(course: Course | None) -> Course:
     """The course of a run. Raises Inapplicable if its task is not a stream."""
     if course is None:
-        raise Inapplicable("this task is no stream: its training data come all at once")
+        raise Inapplicable("this task is not a stream: its training data come all at once")
     return course

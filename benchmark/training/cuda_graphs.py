@@ -136,7 +136,7 @@ def rehearsed(
         captured.passes(inputs)
         captured.update()
         if not agree(plain, tensors()):
-            raise RuntimeError("a recorded step leads elsewhere than a plain one")
+            raise RuntimeError("a recorded step gives other results than a plain one")
         return captured
     finally:
         reset()

@@ -140,7 +140,7 @@ def _reason(policy: Policy, model: nn.Module, name: str, matrix: Tensor) -> str:
         return "parametrised: the weight is computed from it"
     module = owner(model, name)
     kinds = (words for kind, words in _KINDS if isinstance(module, kind))
-    return next(kinds, f"a parameter of {type(module).__name__}, which is no known layer")
+    return next(kinds, f"a parameter of {type(module).__name__}, which is not a known layer")
 
 
 def _tied(model: nn.Module) -> Iterator[tuple[str, str]]:

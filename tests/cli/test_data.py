@@ -332,7 +332,7 @@ def test_what_is_corrupt_in_the_cache_is_fetched_again_and_elsewhere_is_told(
     (tmp_path / "own" / "packed" / "a.txt").write_bytes(b"torn")
     ended = bench("data", "fetch", "packed", "--data-root", tmp_path / "own")
     assert ended.code == 4
-    assert "is corrupt: packed/a.txt; that folder is not ours to mend" in ended.err
+    assert "is corrupt: packed/a.txt; bench data does not change this folder: replace the files there" in ended.err
 
 
 def test_the_checksums_are_those_of_the_published_files(real_data: Path) -> None:

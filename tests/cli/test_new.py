@@ -74,9 +74,9 @@ def test_what_its_commands_leave_behind_is_ignored_by_git(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("Mine", "'Mine' is no name of a plug-in; it takes lower-case letters, digits and single '-'"),
-        ("../mine", "is no name of a plug-in"),
-        ("class", "is no name of a plug-in"),
+        ("Mine", "'Mine' cannot be the name of a plug-in: use lower-case letters, digits and single '-'"),
+        ("../mine", "cannot be the name of a plug-in"),
+        ("class", "cannot be the name of a plug-in"),
         ("snip", "the name 'snip' is taken by the algorithm of prunebench"),
         ("digits", "the name 'digits' is taken by the task of prunebench"),
         ("statistics", "there is a module 'statistics' already, which 'statistics' would hide"),

@@ -456,7 +456,7 @@ def test_a_model_that_draws_from_nowhere_is_told(broken: Callable[..., str]) -> 
     [
         ([], "net has no prunable tensor, or names a wrong one"),
         (["0.weight", "nowhere.weight"], "net has no prunable tensor, or names a wrong one"),
-        (["0.weight", "0.bias"], "net: '0.bias' is no weight matrix"),
+        (["0.weight", "0.bias"], "net: '0.bias' is not a weight matrix"),
     ],
 )
 def test_a_wrong_prunable_policy_is_told(broken: Callable[..., str], names: list[str], says: str) -> None:

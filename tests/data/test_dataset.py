@@ -97,7 +97,7 @@ def test_what_cannot_be_used_is_told() -> None:
         def __iter__(self) -> Iterator[int]:
             yield 1
 
-    with pytest.raises(TypeError, match="a Endless is not read by number"):
+    with pytest.raises(TypeError, match="a Endless has no examples by number"):
         DatasetData(Endless())
     with pytest.raises(ValueError, match="1 of 6 examples have NaN"):
         DatasetData(TensorDataset(INPUTS / INPUTS, LABELS)).check()
@@ -112,5 +112,7 @@ def test_what_cannot_be_used_is_told() -> None:
     [([(torch.ones(1), 0), (torch.ones(2), 1)], "equal size"), ([(object(), 0)] * 2, "must contain")],
 )
 def test_examples_that_make_no_batch_say_what_to_do(examples: list[Any], why: str) -> None:
-    with pytest.raises(PluginError, match=rf"the examples make no batch: .*{why}.*give the data set a transform"):
+    with pytest.raises(
+        PluginError, match=rf"the examples cannot be put into a batch: .*{why}.*give the data set a transform"
+    ):
         DatasetData(examples).batch(torch.tensor([0, 1]))

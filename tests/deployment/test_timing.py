@@ -25,7 +25,7 @@ def test_the_interval_holds_the_median(values: list[float]) -> None:
 
 
 def test_too_few_values_have_no_interval() -> None:
-    with pytest.raises(ValueError, match="takes six values"):
+    with pytest.raises(ValueError, match="needs six values"):
         middle([1.0] * 5)
 
 

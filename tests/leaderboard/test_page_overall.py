@@ -117,7 +117,7 @@ def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("claims", ["", "[]", '{"guards": []}', '{"guards": [], "claims": [{}]}'])
 def test_a_broken_answer_is_named(tmp_path: Path, claims: str) -> None:
     into = answer(tmp_path, claims)
-    with pytest.raises(UsageError, match=f"{into} is no answer of an experiment: .*bench experiment"):
+    with pytest.raises(UsageError, match=f"{into} is not an answer of an experiment: .*bench experiment"):
         answered(tmp_path)
 
 

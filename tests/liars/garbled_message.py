@@ -6,7 +6,7 @@ from honest_plugin import honest
 
 from benchmark import Run, algorithm
 
-OUTCOME = "is no message"
+OUTCOME = "is not a message"
 
 
 @algorithm()

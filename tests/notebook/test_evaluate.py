@@ -122,8 +122,8 @@ def plain(run: Run) -> None: ...
         (3, {}, "the algorithm of type int has no name"),
         ("random", {"task": plain}, "the task plain has no name: write a function under @task"),
         ("random", {"seeds": 0}, "seeds says how many there are, 1 at least, or which; got 0"),
-        ("random", {"sparsity": "many"}, "sparsity takes a number or several, got 'many'"),
-        ("random", {"sparsity": None}, "sparsity takes a number or several, got None"),
+        ("random", {"sparsity": "many"}, "sparsity takes one number or several, got 'many'"),
+        ("random", {"sparsity": None}, "sparsity takes one number or several, got None"),
     ],
 )
 def test_wrong_arguments_are_told_before_anything_runs(pruner: Any, words: dict[str, Any], says: str) -> None:

@@ -87,10 +87,13 @@ def test_what_is_written_reads_the_same(file: Path) -> None:
         ("- a", "Input should be a valid dictionary"),
         ("", "Input should be a valid dictionary"),
         ("algo: &x [*x]", "algo"),
-        ("algo: a\nalgo: b", "is no YAML: while constructing a mapping"),
-        ("algo: [1", "is no YAML"),
-        ("algo: !!python/object/apply:os.system ['touch /tmp/pwned']", "is no YAML: could not determine a constructor"),
-        (b"algo: \xff", "is no YAML"),
+        ("algo: a\nalgo: b", "is not YAML: while constructing a mapping"),
+        ("algo: [1", "is not YAML"),
+        (
+            "algo: !!python/object/apply:os.system ['touch /tmp/pwned']",
+            "is not YAML: could not determine a constructor",
+        ),
+        (b"algo: \xff", "is not YAML"),
         (b"#" * (LARGEST + 1), "has more than"),
     ],
 )

@@ -49,8 +49,8 @@ def test_shares_are_of_all_parameters_and_of_all_matrices() -> None:
         ("weight-norm", "1.parametrizations.weight.original1", "parametrised: the weight is computed from it"),
         ("empty-layer", "none.weight", "it has no weights"),
         ("tied", "second.weight", "tied: the same tensor as 'first.weight', which counts once"),
-        ("bare", "first", "a parameter of Bare, which is no known layer"),
-        ("query", "query", "a parameter of Query, which is no known layer"),
+        ("bare", "first", "a parameter of Bare, which is not a known layer"),
+        ("query", "query", "a parameter of Query, which is not a known layer"),
     ],
 )
 def test_what_is_left_out_has_a_reason(model: str, name: str, reason: str) -> None:

@@ -105,9 +105,9 @@ def test_a_stream_that_is_left_early_is_no_result() -> None:
 
 def test_other_tasks_have_no_parts() -> None:
     run = toy_run()
-    with pytest.raises(Inapplicable, match="no stream"):
+    with pytest.raises(Inapplicable, match="not a stream"):
         next(run.parts())
-    with pytest.raises(Inapplicable, match="no stream"):
+    with pytest.raises(Inapplicable, match="not a stream"):
         run.freeze(Masks.ones(run.weights))
 
 
