@@ -2,7 +2,7 @@
 
 For each method and control at one sparsity, means over seeds: the share of kept first-layer weights that lie on pixels
 which are lit in more than 1 % of the training images (chance: their share of the pixels), the hidden units with any,
-effective over kept weights of the network, and test accuracy. Reads records, and the masks that `bench run` left there.
+effective over kept weights of the network, and test accuracy. Reads records, and those of their masks that are there.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 from torchvision import datasets
 
 from benchmark.cli.output import emit
-from benchmark.results.mask_files import unpack
+from benchmark.results import saved_masks
 from benchmark.results.record import Record
 from benchmark.results.store import Store
 
 
 def label(record: Record) -> str:
     """A method with the options that tell it from its other selves."""
-    telling = ("control", "distribution", "when")
+    telling = ("control", "distribution", "when", "interval", "power")
     options = [f"{name}={record.cell.options[name]}" for name in telling if name in record.cell.options]
     return ":".join([record.cell.algorithm, ",".join(options)]).rstrip(":")
 
@@ -39,7 +39,7 @@ def main() -> None:
     lit = (images > 0).mean(axis=0) > 0.01
     store, found = Store(given.results), defaultdict(list)
     for record in store:
-        cell, masks = record.cell, store.masks(record.cell)
+        cell = record.cell
         asked = (cell.task, cell.network, cell.schedule, cell.sparsity) == (
             "mnist",
             "lenet-300-100",
@@ -47,8 +47,8 @@ def main() -> None:
             given.sparsity,
         )
         diagnosed = record.density is not None and record.density.effective is not None
-        if asked and diagnosed and record.score is not None and masks.exists():
-            first = unpack(masks.read_bytes())["fc1.weight"]
+        if asked and diagnosed and record.score is not None and saved_masks.where(store, record):
+            first = saved_masks.bits(store, record)["fc1.weight"]
             live = record.density.effective / record.density.weights
             on_lit = first[:, lit].sum() / max(1, first.sum())
             found[label(record)].append((on_lit, first.any(axis=1).sum(), live, record.score))
