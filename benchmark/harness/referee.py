@@ -37,7 +37,7 @@ from benchmark.training.flops import Profile
 from benchmark.training.meter import Tally
 from benchmark.training.objective import Objective
 from benchmark.training.recipe import Recipe
-from benchmark.training.sparse_steps import SPARSE
+from benchmark.training.recording import SPARSE
 from benchmark.training.state import put, tensors
 from benchmark.training.trainer import profile_of, trainable
 

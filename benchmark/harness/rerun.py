@@ -9,7 +9,8 @@ from benchmark.errors import PluginError, VerificationFailed
 from benchmark.leaderboard.statistics import summarize
 from benchmark.machine import MOST_PROCESSES
 from benchmark.results.record import Density, Record
-from benchmark.training.sparse_steps import SPARSE, available
+from benchmark.training.recording import SPARSE
+from benchmark.training.sparse_steps import available
 
 ENVIRONMENT = ("python", "torch", "numpy", "numba", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""

@@ -198,7 +198,7 @@ class Engine:
         for parameter, slots in zip(self.parameters.values(), state["memory"], strict=True):
             self._optimizer.state[parameter] = {slot: laid_out(value, parameter) for slot, value in slots.items()}
         self.recording.drop()  # the recorded update writes to the old optimizer state
-        self.recording.mode = state["mode"]
+        self.recording.tell(state["mode"])
         self.clock += steps
         self.updates += steps
         self.recording.warmed(steps)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from benchmark.data.splits import Batch
 from benchmark.training.cuda_graphs import WARM_UP, Captured, Record, recordable
 
+SPARSE = "sparse below "
+"""The beginning of `where.steps` of a record, before the share of kept weights."""
+
 
 class Recording:
     """A recorded step, if there is one, and how often plain steps were made without it.
@@ -71,6 +74,11 @@ class Recording:
         except Exception as problem:  # a step that cannot be recorded, for any reason, is trained with plain code
             self._record, self._may_read = self._record if reads else None, False
             self.mode = f"plain: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+
+    def tell(self, mode: str) -> None:
+        """Say how steps are made from here on. If some were sparse, this stays said: trained again, they have to be."""
+        if not self.mode.startswith(SPARSE):
+            self.mode = mode
 
     def count_rehearsal(self, *_: object) -> None:
         """Count an update as torch's hooks of optimizers see it, also while it is recorded."""

@@ -1,15 +1,17 @@
 """Training steps of a perceptron that compute with its kept weights alone, on the CPU: what is pruned costs nothing.
 
 They are made for flat inputs, linear layers with ReLU between them, cross-entropy, SGD and Adam, in float32
-(`why_not`); a step of plain code has to agree before they are used. Their sums have another order than those of torch,
-and so other last bits.
+(`why_not`); a step of plain code has to agree before they are used, and again once the data or the recipe are others.
+A batch that has no inputs and classes of theirs is trained in plain code. Their sums have another order than those of
+torch, and so other last bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
+from itertools import groupby
 from typing import Self
 
 import numpy as np
@@ -17,13 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmark.data.splits import Data
 from benchmark.pruning.masks import Masks
 from benchmark.training.engine import Engine
 from benchmark.training.recipe import Recipe
+from benchmark.training.recording import SPARSE
 from benchmark.training.update_hooks import call_update_hooks
-
-SPARSE = "sparse below "
-"""The beginning of `where.steps` of a record, before the share of kept weights."""
 
 CROSSOVER = 0.4
 """The share of kept weights below which they are faster than dense steps (`python -m tests.speed_sparse`)."""
@@ -32,6 +33,7 @@ AGREES = 1e-4
 """How far the loss and the gradients of a step may lie from those of plain code, as a share of the largest."""
 
 Vector = NDArray[np.float32]
+Classes = NDArray[np.int64]
 
 
 def available() -> bool:
@@ -70,6 +72,8 @@ def why_not(model: nn.Module, recipe: Recipe) -> str:
         return "sparse steps are for perceptrons: linear layers with biases, and ReLU between them"
     if recipe.clip or recipe.precision != "float32" or recipe.early:
         return "sparse steps are for recipes in float32, without clipping and with one loss"
+    if any(p._backward_hooks or p._post_accumulate_grad_hooks for p in model.parameters()):
+        return "sparse steps are for networks whose gradients no hook changes"
     if any(not p.requires_grad or p.dtype != torch.float32 or p.is_cuda for p in model.parameters()):
         return "sparse steps are for networks on the CPU all of whose parameters are trained"
     return ""
@@ -85,22 +89,35 @@ class SparseTraining:
 
     def __init__(self, model: nn.Module, engine: Engine, below: float) -> None:
         self._model, self._engine, self._below = model, engine, below
-        self._steps: tuple[Masks, SparseSteps] | None = None
-        self._agreed = False
+        self._steps: tuple[Masks, int, SparseSteps] | None = None
+        self._agreed: tuple[Data, Recipe] | None = None
 
     def steps(self, masks: Masks) -> SparseSteps | None:
         """The sparse steps of a network with these masks; None if plain ones are to be made."""
         if masks.density >= self._below or self._engine.fixed.held or why_not(self._model, self._engine.recipe):
             return None
-        if not self._steps or self._steps[0] is not masks:
-            self._steps = masks, SparseSteps(perceptron(self._model), self._engine, masks)
-        if not self._agreed and not self._steps[1].agrees(self._engine.backward()):
+        steps = self._of(masks)
+        if not self._known() and not steps.agrees(self._engine.backward()):
             self._below = 0.0
-            self._engine.recording.mode = "plain: sparse steps do not agree with it"
+            self._engine.recording.tell("plain: sparse steps do not agree with it")
             return None
-        self._agreed = True
-        self._engine.recording.mode = f"{SPARSE}{self._below:g}"
-        return self._steps[1]
+        self._agreed = self._engine.batches.data, self._engine.recipe
+        self._engine.recording.tell(f"{SPARSE}{self._below:g}")
+        return steps
+
+    def _of(self, masks: Masks) -> SparseSteps:
+        """The steps of these masks, in batches of the size that they have now."""
+        size = self._engine.batches.size
+        if not self._steps or self._steps[0] is not masks or self._steps[1] != size:
+            self._steps = masks, size, SparseSteps(perceptron(self._model), self._engine, masks)
+        return self._steps[2]
+
+    def _known(self) -> bool:
+        """Whether steps on these data, by this recipe, have agreed with plain ones."""
+        if self._agreed is None:
+            return False
+        data, recipe = self._agreed
+        return data is self._engine.batches.data and recipe == self._engine.recipe
 
 
 class SparseSteps:
@@ -133,7 +150,7 @@ class SparseSteps:
         self._units = np.zeros((self._inputs + units, engine.batches.size), np.float32)
         self._slopes = np.zeros((units, engine.batches.size), np.float32)
         self._memory: dict[str, Vector] = {}
-        self._updates = 0
+        self._updates: list[int] = []
 
     def agrees(self, loss: Tensor) -> bool:
         """Whether this step's loss and gradients are those of plain code, which has just computed them.
@@ -141,8 +158,10 @@ class SparseSteps:
         Args:
             loss: of plain code, which has left its gradients in `.grad`.
         """
+        if (batch := self._batch()) is None:
+            return False
         self.begin()
-        found, plain = self._passes(), self._gathered(_gradient)
+        found, plain = self._passes(*batch), self._gathered(_gradient)
         near = abs(found - float(loss)) <= AGREES * max(1.0, abs(float(loss)))
         return near and bool(np.abs(self._gradients - plain).max() <= AGREES * max(0.01, np.abs(plain).max()))
 
@@ -157,22 +176,24 @@ class SparseSteps:
         """Take weights, and the optimizer's memory, from the engine."""
         self._values = self._gathered(Tensor.detach)
         self._memory = {slot: self._gathered(partial(self._remembered, slot)) for slot in self._slots}
-        self._updates = int(self._engine.memory(self._places[0][0]).get("step", 0))
+        self._updates = [int(self._engine.memory(parameter).get("step", 0)) for parameter, _ in self._places]
 
     def step(self) -> Tensor:
         """Make a training step. Returns the loss of its batch."""
-        loss, recipe, rate = torch.tensor(self._passes()), self._engine.recipe, self._engine.rate
-        self._updates += 1
+        if (batch := self._batch()) is None:
+            return self._plain()
+        loss, recipe, rate = torch.tensor(self._passes(*batch)), self._engine.recipe, self._engine.rate
         if recipe.optimizer == "sgd":
             momenta = self._memory.get("momentum_buffer", self._nothing)
             factors = np.array([rate, recipe.momentum, recipe.weight_decay], np.float32)
             self._kernels.sgd(self._values, self._gradients, momenta, factors, recipe.nesterov)
         else:
-            averages = self._memory["exp_avg"], self._memory["exp_avg_sq"]
             factors = np.array([rate, recipe.weight_decay], np.float64)
-            self._kernels.adam(
-                self._values, self._gradients, *averages, factors, recipe.optimizer == "adamw", self._updates
-            )
+            self._updates = [updates + 1 for updates in self._updates]
+            for update, stretch in self._stretches():
+                slots = self._values, self._gradients, self._memory["exp_avg"], self._memory["exp_avg_sq"]
+                several = [slot[stretch] for slot in slots]
+                self._kernels.adam(*several, factors, recipe.optimizer == "adamw", update)
         self._engine.updated(loss)
         call_update_hooks()
         return loss
@@ -183,8 +204,19 @@ class SparseSteps:
         for slot, values in self._memory.items():
             self._scatter(values, partial(self._remembered, slot))
         if self._engine.recipe.optimizer != "sgd":
-            for parameter, _ in self._places:
-                self._engine.memory(parameter)["step"] = torch.tensor(float(self._updates))
+            for (parameter, _), updates in zip(self._places, self._updates, strict=True):
+                self._engine.memory(parameter)["step"] = torch.tensor(float(updates))
+
+    def _stretches(self) -> Iterator[tuple[int, slice]]:
+        """The places in `_values` of parameters in a row that have had the same number of updates, with that number.
+
+        Parameters that were written begin anew (`Engine.forget`).
+        """
+        sizes, begin = iter([len(places) for _, places in self._places]), 0
+        for updates, several in groupby(self._updates):
+            end = begin + sum(next(sizes) for _ in several)
+            yield updates, slice(begin, end)
+            begin = end
 
     @property
     def _slots(self) -> Sequence[str]:
@@ -199,13 +231,39 @@ class SparseSteps:
         memory: dict[str, Tensor] = self._engine.memory(parameter)
         return memory.setdefault(slot, torch.zeros_like(parameter).detach())
 
-    def _passes(self) -> float:
-        """Forward and backward through this step's batch. Returns the loss; the gradients are in `_gradients`."""
-        images, labels = self._engine.batch()
-        np.copyto(self._units[: self._inputs], images.flatten(1).numpy().T)
+    def _plain(self) -> Tensor:
+        """Make a step in plain code. Returns the loss of its batch."""
+        self.end()
+        loss = self._engine.backward()
+        self._engine.update()
+        self.begin()
+        return loss
+
+    def _batch(self) -> tuple[Vector, Classes] | None:
+        """This step's inputs [b, inputs], and their classes [b]; None if its batch is anything else."""
+        parts = self._engine.batch()
+        if (
+            not isinstance(parts, tuple | list)
+            or len(parts) != 2
+            or not all(isinstance(part, Tensor) for part in parts)
+        ):
+            return None
+        (images, labels), count = parts, self._units.shape[1]
+        if images.dim() < 2 or images.is_complex() or images.flatten(1).shape != (count, self._inputs):
+            return None
+        if labels.dtype != torch.int64 or labels.shape != (count,):
+            return None
+        classes = labels.contiguous().numpy()
+        if classes.view(np.uint64).max() >= self._outputs:  # also those below 0, which are ignored by convention
+            return None
+        return images.flatten(1).numpy(), classes
+
+    def _passes(self, inputs: Vector, classes: Classes) -> float:
+        """Forward and backward through a batch. Returns the loss; the gradients are in `_gradients`."""
+        np.copyto(self._units[: self._inputs], inputs.T)
         network = self._starts, self._columns, self._values
         self._kernels.forward(*network, self._outputs, self._units)
-        loss = self._kernels.cross_entropy(self._units, labels.numpy(), self._outputs, self._slopes)
+        loss = self._kernels.cross_entropy(self._units, classes, self._outputs, self._slopes)
         self._kernels.backward(*network, self._outputs, self._units, self._slopes, self._gradients)
         return float(loss)
 

@@ -18,8 +18,9 @@ from torch.nn import functional as F
 
 from benchmark import Masks, Recipe, Run, Target, Task, TensorData
 from benchmark.contract.toy import toy
+from benchmark.training.recording import SPARSE
 from benchmark.training.run_state import RunState
-from benchmark.training.sparse_steps import SPARSE, SparseSteps, perceptron, why_not
+from benchmark.training.sparse_steps import SparseSteps, perceptron, why_not
 from tests.support.runs import ADAM, ADAMW, PLAIN, SGD
 
 pytest.importorskip("numba", reason="Numba is not installed: pip install 'prunebench[fast]'")
@@ -78,6 +79,14 @@ def values(state: RunState) -> dict[str, Tensor]:
     return {name: parameter.detach().clone() for name, parameter in named.items()} | memory
 
 
+def passes(steps: SparseSteps) -> float:
+    """The loss of the next batch, whose gradients are in `_gradients`."""
+    batch = steps._batch()
+    assert batch is not None
+    steps.begin()
+    return steps._passes(*batch)
+
+
 def assert_near(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
     assert left.keys() == right.keys()
     for name, value in left.items():
@@ -96,8 +105,7 @@ def test_loss_and_gradients_of_a_small_network_by_hand() -> None:
     model.load_state_dict({name: torch.tensor(value) for name, value in parts.items()})
     masks = Masks({"fc1.weight": torch.tensor([[True]]), "fc2.weight": torch.tensor([[False], [True]])})
     steps = SparseSteps(perceptron(model), found.engine, masks)
-    steps.begin()
-    loss = steps._passes()
+    loss = passes(steps)
     # The hidden unit is 5, the outputs are 0.5 and 0.5: the loss is ln 2, and its gradient there is 1/2 and -1/2.
     assert loss == pytest.approx(np.log(2))
     assert steps._gradients.tolist() == pytest.approx([2 * -0.5 * 0.2, 5 * -0.5, -0.5 * 0.2, 0.5, -0.5])
@@ -136,6 +144,20 @@ def test_plain_steps_may_come_before_and_after(name: str) -> None:
             found.update(found.engine.backward(), skip=False, looked=False)
         found.train(4)
     assert_near(values(mixed), values(plain))
+
+
+@pytest.mark.runs
+@pytest.mark.parametrize("written", ["fc1.weight", "fc2.weight", "fc2.bias"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_was_written_begins_anew_and_nothing_else_does(name: str, written: str) -> None:
+    """Adam counts the updates of each parameter by itself."""
+    sparse, plain = (state(RECIPES[name], below=below) for below in (1.0, 0.0))
+    for found in (sparse, plain):
+        found.train(5)
+        found.write({written: torch.ones_like(dict(found.model.named_parameters())[written])})
+        found.train(5)
+    assert sparse.mode == "sparse below 1"
+    assert_near(values(sparse), values(plain))
 
 
 @pytest.mark.runs
@@ -279,6 +301,95 @@ def test_another_loss_is_found_out() -> None:
     assert all(torch.equal(values(found)[name], value) for name, value in values(plain).items())
 
 
+def squared(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.mse_loss(model(batch[0]), batch[1])
+
+
+def first_of_two(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1][:, 0])
+
+
+def remainder(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1].long() % 3)
+
+
+def left(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(model(batch[0][..., :6]), batch[1])
+
+
+CLASSES = torch.arange(200) % 3
+UNKNOWN: dict[str, tuple[Callable[..., Tensor], Tensor, Tensor]] = {
+    "numbers": (squared, torch.randn(200, 1, 6), torch.randn(200, 3)),
+    "shares of classes": (entropy, torch.randn(200, 1, 6), torch.randn(200, 3).softmax(1)),
+    "labels without a class": (entropy, torch.randn(200, 1, 6), torch.where(CLASSES > 0, CLASSES, -100)),
+    "labels of other classes": (remainder, torch.randn(200, 1, 6), torch.arange(200)),
+    "labels of 32 bits": (remainder, torch.randn(200, 1, 6), CLASSES.int()),
+    "labels in a table": (first_of_two, torch.randn(200, 1, 6), torch.stack([CLASSES, CLASSES], dim=1)),
+    "other inputs": (left, torch.randn(200, 1, 8), CLASSES),
+}
+
+
+@pytest.mark.runs
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_batches_of_another_kind_are_trained_as_ever(name: str) -> None:
+    loss, inputs, targets = UNKNOWN[name]
+    found, plain = (state(SGD, below=below, loss=loss, data=TensorData(inputs, targets)) for below in (1.0, 0.0))
+    for one in (found, plain):
+        one.train(5)
+    assert found.mode == "plain: sparse steps do not agree with it"
+    assert all(torch.equal(values(found)[name], value) for name, value in values(plain).items())
+
+
+@pytest.mark.runs
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_batch_of_another_kind_among_others_is_trained_in_plain_code(name: str) -> None:
+    """One label of 200 is ignored, so that most batches are theirs."""
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(200, 1, 6), CLASSES.clone()
+    sparse, plain = (state(RECIPES[name], below=below, data=TensorData(inputs, labels)) for below in (1.0, 0.0))
+    first = set(sparse.engine.batches.index(0).tolist())
+    labels[next(place for place in sparse.engine.batches.index(3).tolist() if place not in first)] = -100
+    for found in (sparse, plain):
+        found.train(None)
+    assert sparse.mode == "sparse below 1"
+    assert_near(values(sparse), values(plain))
+
+
+@pytest.mark.runs
+def test_on_other_data_they_have_to_agree_again() -> None:
+    """The second part has fewer examples than a batch, and labels that this loss turns around."""
+
+    def turned(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        labels = batch[1] if len(batch[1]) > 20 else 2 - batch[1]
+        return F.cross_entropy(model(batch[0]), labels)
+
+    torch.manual_seed(1)
+    second = TensorData(torch.randn(20, 1, 6), CLASSES[:20])
+    for loss, rows in ((entropy, 12), (turned, 12)):
+        sparse, plain = (state(SGD, below=below, loss=loss) for below in (1.0, 0.0))
+        for found in (sparse, plain):
+            found.train(5)
+            found.move_to(second, None, SGD, 1)
+            found.train(rows)
+        assert sparse.mode == "sparse below 1", "its first steps were sparse, and are when it is trained again"
+        assert_near(values(sparse), values(plain))
+
+
+def test_a_gradient_that_a_hook_changes_is_none_of_theirs() -> None:
+    model = mlp(3, 4, 2)
+    model.get_parameter("fc1.weight").register_hook(lambda gradient: 2 * gradient)
+    assert "no hook changes" in why_not(model, PLAIN)
+
+
+@pytest.mark.runs
+def test_a_plain_training_that_is_loaded_does_not_hide_sparse_ones() -> None:
+    sparse, plain = (state(SGD, below=below) for below in (1.0, 0.0))
+    for found in (sparse, plain):
+        found.train(2)
+    sparse.engine.load(plain.engine.state(), 0)
+    assert sparse.mode == "sparse below 1"
+
+
 @pytest.mark.runs
 @pytest.mark.parametrize(("density", "mode"), [(0.7, "plain"), (0.3, f"{SPARSE}0.4")])
 def test_they_begin_below_a_share_of_kept_weights(density: float, mode: str) -> None:
@@ -291,8 +402,8 @@ def test_what_is_not_a_number_stays_none() -> None:
     found = state(PLAIN)
     steps = SparseSteps(perceptron(found.model), found.engine, found.masks)
     steps.begin()
-    steps._values[0] = np.nan
-    assert np.isnan(steps._passes())
+    found.model.get_parameter("fc1.weight").data[found.masks["fc1.weight"]] = np.nan
+    assert np.isnan(passes(steps))
     assert np.isnan(steps._gradients).any()
 
 
