@@ -93,7 +93,8 @@ def _measured(
     if note := code_note(record):
         click.echo(f"{record.key[:8]}{plain(note)}", err=True)
     network = deployed(network_of(record, Here(store, data_root=data_root)))
-    return measure(network, _runtimes(network, wanted), batches, threads, rounds)
+    leave_out = None if wanted else lambda name, reason: click.echo(f"without {name}: {reason}", err=True)
+    return measure(network, _runtimes(network, wanted), batches, threads, rounds, leave_out)
 
 
 def _runtimes(network: Deployed, wanted: Sequence[str]) -> list[str]:

@@ -54,7 +54,7 @@ class Deployed:
     """A network on the CPU, as it is used.
 
     Args:
-        zeros: names of the layers of `network` with weights that are zero, although nothing was cut there.
+        zeros: names of the layers of `network` with a `weight` that has zeros, although nothing was cut there.
         parent: a network of the same task and model that is not pruned. Its weights are random, since latency does not
             depend on their values.
         call: returns the arguments for a batch of the given number of training examples.
@@ -86,7 +86,8 @@ def as_used(model: nn.Module, masks: Masks, parent: nn.Module, task: Task, train
         VerificationFailed: without them the network has other outputs than with zeros.
     """
     network = deepcopy(model).cpu().eval()
-    zeros = [name.removesuffix(".weight") for name, mask in masks.items() if not bool(mask.all())]
+    pruned = (name.rpartition(".") for name, mask in masks.items() if not bool(mask.all()))
+    zeros = [layer for layer, _, own in pruned if own == "weight"]
 
     def call(count: int) -> Call:
         given = arguments(network, task, train.batch(torch.arange(count) % len(train)))

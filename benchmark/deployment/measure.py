@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -47,16 +47,25 @@ def applicable(network: Deployed) -> dict[str, str]:
 
 
 def measure(
-    network: Deployed, runtimes: Sequence[str], batches: Sequence[int], threads: int, rounds: int
+    network: Deployed,
+    runtimes: Sequence[str],
+    batches: Sequence[int],
+    threads: int,
+    rounds: int,
+    leave_out: Callable[[str, str], None] | None = None,
 ) -> list[Measurement]:
     """Measure a network in runtimes that are applicable to it. Nothing is measured if its outputs differ in one.
+
+    Args:
+        leave_out: called with each runtime that cannot run the network after all, and the reason; the others are
+            measured. Without it, that is an error.
 
     Raises:
         PluginError: a runtime cannot run it after all.
         VerificationFailed: its outputs in a runtime are not those of torch.
     """
     torch.set_num_threads(threads)
-    pairs, found = _pairs(network, runtimes, threads), list[Measurement]()
+    pairs, found = _pairs(network, runtimes, threads, leave_out), list[Measurement]()
     for batch in batches:
         call = network.call(batch)
         _require_same(pairs, call, RUNTIMES["torch"].load(network.network, threads)(call))
@@ -66,23 +75,29 @@ def measure(
     return found
 
 
-def _pairs(network: Deployed, runtimes: Sequence[str], threads: int) -> list[Pair]:
+def _pairs(
+    network: Deployed, runtimes: Sequence[str], threads: int, leave_out: Callable[[str, str], None] | None
+) -> list[Pair]:
     """The network in each runtime, with its parent in the runtime that it is compared with; that is prepared once."""
-    beside = {name: RUNTIMES[name].beside or name for name in runtimes}
-    parents = {
-        name: _variant(name, network.parent, [], network.call, threads) for name in dict.fromkeys(beside.values())
-    }
-    return [
-        (_variant(name, network.network, network.zeros, network.call, threads), parents[beside[name]])
-        for name in runtimes
-    ]
+
+    @cache
+    def parent(name: str) -> _Variant:
+        return _variant(name, network.parent, [], network.call, threads)
+
+    pairs = list[Pair]()
+    for name in dict.fromkeys(runtimes):
+        try:
+            one = _variant(name, network.network, network.zeros, network.call, threads)
+            pairs.append((one, parent(RUNTIMES[name].beside or name)))
+        except Inapplicable as problem:
+            if leave_out is None:
+                raise PluginError(f"{name}: {problem}") from None
+            leave_out(name, str(problem))
+    return pairs
 
 
 def _variant(name: str, network: Any, zeros: list[str], call: Callable[[int], Call], threads: int) -> _Variant:
-    try:
-        prepared = RUNTIMES[name].prepare(network, zeros, call)
-    except Inapplicable as problem:
-        raise PluginError(f"{name}: {problem}") from None
+    prepared = RUNTIMES[name].prepare(network, zeros, call)
     return _Variant(name, prepared, RUNTIMES[name].load(prepared, threads))
 
 

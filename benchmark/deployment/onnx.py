@@ -42,10 +42,14 @@ def program(network: nn.Module, call: Callable[[int], Call]) -> Any:
 
 
 def _open(given: Sequence[Tensor]) -> dict[int, Any]:
-    """The dimensions of an argument that a program leaves open: the first, and those in which batches differ."""
-    shapes = [tensor.shape[1:] for tensor in given]
-    differing = [place for place, sizes in enumerate(zip(*shapes, strict=True), 1) if len(set(sizes)) > 1]
-    return {0: torch.export.Dim("batch"), **dict.fromkeys(differing, torch.export.Dim.AUTO)}
+    """The dimensions of an argument that a program leaves open: those in which batches differ.
+
+    Those that are as long as the batch share one size. A network on a single graph has none: it is called with all of
+    the graph, whatever the batch.
+    """
+    lengths = enumerate(zip(*(tensor.shape for tensor in given), strict=True))
+    of_batch, other = torch.export.Dim("batch"), torch.export.Dim.AUTO
+    return {place: of_batch if sizes == SIZES else other for place, sizes in lengths if len(set(sizes)) > 1}
 
 
 def _traced(network: nn.Module, call: Call, sizes: Sequence[dict[int, Any]]) -> Any:
@@ -82,7 +86,12 @@ def onnx_bytes(exported: Any) -> bytes:
         assert found is not None
         return bytes(found.model_proto.SerializeToString())
     except Exception as problem:
-        raise Inapplicable(f"this network cannot be exported to ONNX: {one_line(problem)[:300]}") from problem
+        raise Inapplicable(f"this network cannot be exported to ONNX: {one_line(_first(problem))[:300]}") from problem
+
+
+def _first(problem: BaseException) -> BaseException:
+    """The exception that others were raised from; the exporter's own say only at which step it was."""
+    return _first(problem.__cause__) if problem.__cause__ else problem
 
 
 def session(content: bytes, threads: int) -> Callable[[Sequence[Tensor]], Tensor]:

@@ -13,7 +13,7 @@ from torch.sparse import SparseSemiStructuredTensor
 from benchmark.deployment import gpu
 from benchmark.deployment.deployed import AGREES, Call, Deployed
 from benchmark.deployment.onnx import available, onnx_bytes, program, session
-from benchmark.deployment.sparse_layers import Rows, compressed
+from benchmark.deployment.sparse_layers import Rows, compressed, compressible
 
 Answer = Callable[[Call], Tensor]
 """The outputs of a network for a call."""
@@ -72,8 +72,11 @@ def _no_onnx(network: Deployed) -> str:
     return _not_tensors(network) if available() else "it is not installed: pip install 'prunebench[onnx]'"
 
 
-def _no_zeros(network: Deployed) -> str:
-    return "" if network.zeros else "no layer of this network has zeros"
+def _no_rows(network: Deployed) -> str:
+    if compressible(network.network, network.zeros):
+        return ""
+    kinds = "no linear layer or plain convolution of this network has zeros"
+    return kinds if network.zeros else "no layer of this network has zeros"
 
 
 def _no_gpu(network: Deployed) -> str:
@@ -92,7 +95,7 @@ RUNTIMES: Mapping[str, Runtime] = {
     "onnxruntime": Runtime(
         _no_onnx, lambda network, zeros, call: onnx_bytes(program(network, call)), _session, package="onnxruntime"
     ),
-    "csr": Runtime(_no_zeros, lambda network, zeros, call: compressed(network, zeros), _eager, beside="torch"),
+    "csr": Runtime(_no_rows, lambda network, zeros, call: compressed(network, zeros), _eager, beside="torch"),
     "cuda": Runtime(
         _no_gpu, lambda network, zeros, call: gpu.halved(network), gpu.answering, gpu.given, gpu.AGREES, on_gpu=True
     ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,11 @@ class SparseConv2d(Rows):
         return (length + 2 * self._padding[axis] - reach) // self._stride[axis] + 1
 
 
+def compressible(network: nn.Module, names: Collection[str]) -> list[str]:
+    """The layers, out of these, that can compute with their nonzero weights alone: linear ones, plain convolutions."""
+    return [name for name in names if _kind(network.get_submodule(name))]
+
+
 def compressed(network: nn.Module, names: Collection[str]) -> nn.Module:
     """A copy of a network in which the layers of these names compute with their nonzero weights alone.
 
@@ -74,15 +80,19 @@ def compressed(network: nn.Module, names: Collection[str]) -> nn.Module:
     """
     copy = deepcopy(network)
     for name in names:
-        if sparse := _sparse(copy.get_submodule(name)):
-            parent, _, own = name.rpartition(".")
-            setattr(copy.get_submodule(parent), own, sparse)
+        layer = copy.get_submodule(name)
+        if not (kind := _kind(layer)):
+            continue
+        if not name:  # the network is this layer
+            return kind(layer)
+        parent, _, own = name.rpartition(".")
+        setattr(copy.get_submodule(parent), own, kind(layer))
     return copy
 
 
-def _sparse(layer: nn.Module) -> nn.Module | None:
+def _kind(layer: nn.Module) -> Callable[[Any], nn.Module] | None:
     if type(layer) is nn.Linear:
-        return SparseLinear(layer)
+        return SparseLinear
     if type(layer) is nn.Conv2d and layer.groups == 1 and layer.padding_mode == "zeros":
-        return None if isinstance(layer.padding, str) else SparseConv2d(layer)
+        return None if isinstance(layer.padding, str) else SparseConv2d
     return None

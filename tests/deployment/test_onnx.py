@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from benchmark.deployment.deployed import Call, Deployed
 from benchmark.deployment.measure import measure
 from benchmark.deployment.onnx import available, onnx_bytes, program, session
-from benchmark.errors import PluginError
+from benchmark.errors import Inapplicable, PluginError
 
 pytestmark = [pytest.mark.runs, pytest.mark.skipif(not available(), reason="needs prunebench[onnx]")]
 
@@ -40,6 +42,64 @@ def test_a_batch_of_any_length_is_answered_as_torch_does() -> None:
     for size in (1, 5, 90):
         call = batches(size)
         assert torch.allclose(runs(call.tensors), call.of(network), atol=1e-5)
+
+
+class MeanOfNeighbours(nn.Module):
+    """A classifier of nodes: of one graph, or of several that are drawn beside each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 3)
+
+    def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
+        answer: Tensor = self.linear(nodes.index_add(0, edges[1], nodes[edges[0]]))
+        return answer
+
+
+def one_graph(size: int) -> Call:
+    """All of the graph, whatever the batch."""
+    nodes = torch.arange(60.0).reshape(10, 6) / 60
+    return Call((nodes, torch.tensor([[0, 1, 2, 3], [1, 2, 3, 9]])), {})
+
+
+def several_graphs(size: int) -> Call:
+    """One graph for each example, with as many nodes as its number, and more."""
+    count = sum(number + 4 for number in range(size))
+    nodes = torch.rand((count, 6), generator=torch.Generator().manual_seed(size))
+    return Call((nodes, torch.stack([torch.arange(count - 1), torch.arange(1, count)])), {})
+
+
+@pytest.mark.parametrize("call", [one_graph, several_graphs])
+def test_graphs_of_any_size_are_answered_as_torch_does(call: Callable[[int], Call]) -> None:
+    network = MeanOfNeighbours().eval()
+    traced = program(network, call)
+    runs, loaded = session(onnx_bytes(traced), threads=1), traced.module()
+    for size in (1, 5):
+        given = call(size)
+        assert torch.allclose(runs(given.tensors), given.of(network), atol=1e-5)
+        assert torch.allclose(given.of(loaded), given.of(network), atol=1e-5)
+
+
+class Sorted(MeanOfWords):
+    """Its sort keeps the order of equals, for which ONNX has no operation."""
+
+    def forward(self, words: Tensor) -> Tensor:
+        return super().forward(words.sort(stable=True).values)
+
+
+def test_what_onnx_lacks_is_named() -> None:
+    with pytest.raises(Inapplicable, match=r"No ONNX function found for .*aten.sort"):
+        onnx_bytes(program(Sorted().eval(), batches))
+
+
+def test_a_runtime_that_cannot_run_a_network_after_all_may_be_left_out() -> None:
+    """As for a network on Cora: torch is measured, and why onnxruntime is not is said."""
+    network, told = Deployed(Sorted().eval(), Sorted().eval(), [], batches), dict[str, str]()
+    found = measure(network, ["onnxruntime", "torch"], [1], threads=1, rounds=6, leave_out=told.__setitem__)
+    assert [one.runtime for one in found] == ["torch"]
+    assert "No ONNX function found" in told["onnxruntime"]
+    with pytest.raises(PluginError, match="onnxruntime: this network cannot be exported to ONNX"):
+        measure(network, ["onnxruntime", "torch"], [1], threads=1, rounds=6)
 
 
 @pytest.mark.slow
