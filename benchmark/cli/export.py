@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.cli.completion import keys
-from benchmark.cli.output import Split, code_note, flat, results_option, usable
+from benchmark.cli.output import Split, code_note, edits_note, flat, results_option, usable
 from benchmark.errors import UsageError, VerificationFailed, unknown_name
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.results.lookup import find_network
@@ -54,13 +54,14 @@ def export(
                  and this machine has sparse tensor cores, also network-2-4.pt2, which runs on these in float16
     In the last two, removed channels are cut out, and other pruned weights are zeros.
     """
-    from benchmark.deployment.files import FORMATS, write_network
+    from benchmark.deployment.files import FORMATS, require_packages, write_network
     from benchmark.sweep.again import Here
 
     chosen = flat(formats) or ["safetensors"]
     for name in chosen:
         if name not in FORMATS:
             raise unknown_name("format", name, FORMATS, f"there are {', '.join(FORMATS)}")
+    require_packages(chosen)
     wanted = find_network(record, Store(results))
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
@@ -70,6 +71,8 @@ def export(
         (workshop / "record.json").write_text(json.dumps(json.loads(wanted.to_bytes()), indent=1) + "\n")
     if left_out:
         click.echo(left_out, err=True)
+    if note := edits_note(wanted):
+        click.echo(f"{note}; the files do not have them", err=True)
     click.echo(
         f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}{plain(code_note(wanted))}", err=True
     )
@@ -77,23 +80,46 @@ def export(
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder, which replaces `folder` on success and is deleted on failure.
+    """Yield a temporary folder, which becomes `folder` on success and is deleted on failure.
+
+    An empty folder that is there already stays, and gets the files: others may be in it, or a disk may be mounted.
 
     Raises:
-        UsageError: the folder cannot be created.
+        UsageError: the folder cannot be created, or written to.
     """
+    there = folder.exists()
     try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        workshop = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
+        place = folder if there else folder.absolute().parent
+        place.mkdir(parents=True, exist_ok=True)
+        workshop = Path(tempfile.mkdtemp(prefix=f".{folder.absolute().name}-", dir=place))
     except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror or error}") from None
+        raise _unmade(folder, error) from None
     try:
         yield workshop
-        workshop.chmod(0o755)
-        workshop.replace(folder)
+        _publish(workshop, folder, there)
     except BaseException:
         shutil.rmtree(workshop, ignore_errors=True)
         raise
+
+
+def _publish(workshop: Path, folder: Path, there: bool) -> None:
+    """Make a folder of the files in the temporary one, which all users may read."""
+    try:
+        for file in workshop.iterdir():
+            file.chmod(0o644)  # safetensors writes files for their owner alone
+        if there:
+            for file in sorted(workshop.iterdir()):
+                file.replace(folder / file.name)
+            workshop.rmdir()
+        else:
+            workshop.chmod(0o755)
+            workshop.replace(folder)
+    except OSError as error:
+        raise _unmade(folder, error) from None
+
+
+def _unmade(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"{folder} cannot be made: {error.strerror or error}")
 
 
 def _trained(record: Record, here: Here) -> Network:

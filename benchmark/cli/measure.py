@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.cli.completion import keys
-from benchmark.cli.output import Split, code_note, data_root_option, emit, flat, format_option, results_option
+from benchmark.cli.output import (
+    Split,
+    code_note,
+    data_root_option,
+    edits_note,
+    emit,
+    flat,
+    format_option,
+    results_option,
+)
 from benchmark.errors import UsageError, unknown_name
 from benchmark.leaderboard.tables.formats import plain
 from benchmark.leaderboard.tables.measured import measured_rows
@@ -92,6 +101,8 @@ def _measured(
             raise unknown_name("runtime", name, RUNTIMES, f"there are {', '.join(RUNTIMES)}")
     if note := code_note(record):
         click.echo(f"{record.key[:8]}{plain(note)}", err=True)
+    if note := edits_note(record):
+        click.echo(f"{note}; both networks are timed without them", err=True)
     network = deployed(network_of(record, Here(store, data_root=data_root)))
     leave_out = None if wanted else lambda name, reason: click.echo(f"without {name}: {reason}", err=True)
     return measure(network, _runtimes(network, wanted), batches, threads, rounds, leave_out)

@@ -148,6 +148,13 @@ def code_note(record: Record) -> str:
     return f"; the code of {' and '.join(edited)} has changed since" if edited else ""
 
 
+def edits_note(record: Record) -> str:
+    """Return a remark if a record's metrics are those of edited graphs, which its network alone does not have."""
+    if not record.edits or not (record.edits.deleted or record.edits.added):
+        return ""
+    return f"{record.key[:8]}: its metrics are of graphs whose edges {record.cell.algorithm} has edited"
+
+
 def _table(rows: Rows) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numbers = [name for name in (rows[0] if rows else {}) if all(_is_number(row[name]) for row in rows)]

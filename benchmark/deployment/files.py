@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from benchmark.deployment import gpu
+from benchmark.deployment import gpu, onnx
 from benchmark.deployment.deployed import AGREES, Call, Deployed, deployed, require_near
 from benchmark.deployment.onnx import onnx_bytes, program, quiet, session
 from benchmark.errors import Inapplicable, PluginError
@@ -88,6 +88,12 @@ FORMATS: Mapping[str, Callable[[Path, Network, Deployed], None]] = {
     "onnx": write_onnx,
     "torch": write_torch,
 }
+
+
+def require_packages(formats: Collection[str]) -> None:
+    """Raise PluginError if the packages for one of these formats are not installed: before a network is trained."""
+    if "onnx" in formats:
+        onnx.require()
 
 
 def write_network(folder: Path, trained: Network, formats: list[str]) -> str:

@@ -24,6 +24,12 @@ def available() -> bool:
     return all(find_spec(name) for name in PACKAGES)
 
 
+def require() -> None:
+    """Raise PluginError if the packages of the extra `onnx` are not installed."""
+    if not available():
+        raise PluginError("ONNX needs the packages of an extra: pip install 'prunebench[onnx]'")
+
+
 SIZES = (2, 3, 16, 64)
 """Batch sizes that are compared to find dimensions that vary, such as lengths of texts; the first one is traced."""
 
@@ -78,8 +84,7 @@ def onnx_bytes(exported: Any) -> bytes:
         PluginError: the packages of the extra `onnx` are not installed.
         Inapplicable: ONNX has no operation for one of the network's.
     """
-    if not available():
-        raise PluginError("ONNX needs the packages of an extra: pip install 'prunebench[onnx]'")
+    require()
     try:
         with quiet():
             found = torch.onnx.export(exported, verbose=False)

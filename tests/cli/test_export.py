@@ -15,7 +15,7 @@ from benchmark.contract.toy import toy
 from benchmark.pruning.masks import Masks
 from benchmark.results.record import Record
 from benchmark.results.store import Store
-from tests.support.command import Bench
+from tests.support.command import Bench, assert_one_clear_line
 from tests.support.masks import digest
 from tests.support.outside import plant
 
@@ -92,6 +92,45 @@ def test_a_place_that_cannot_be_made_is_told_before_training(store: Store, bench
     ended = bench("export", of(store, "global").key[:12], "--results", store.root, "--to", tmp_path / "file" / "net")
     assert ended.code == 2
     assert "cannot be made" in ended.err
+
+
+@pytest.mark.parametrize("way", ["as it is", "the folder one is in", "a link"])
+def test_an_empty_folder_gets_the_files_and_all_may_read_them(
+    store: Store, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    place = {"as it is": folder, "the folder one is in": ".", "a link": tmp_path / "link"}[way]
+    before = folder.stat().st_ino
+    ended = bench("export", of(store, "global").key[:12], "--results", store.root, "--to", place)
+    assert ended.code == 0, ended.err
+    found = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    assert found == dict.fromkeys(("masks.safetensors", "record.json", "weights.safetensors"), 0o644)
+    assert folder.stat().st_ino == before, "whoever is in it stays in it"
+
+
+def test_a_missing_extra_is_told_before_training(
+    store: Store, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.deployment.onnx.available", lambda: False)
+    monkeypatch.setattr("benchmark.sweep.again.network_of", lambda *_: pytest.fail("it is trained"))
+    words = ("--results", store.root, "--to", tmp_path / "net", "--format", "onnx")
+    assert_one_clear_line(bench("export", of(store, "global").key[:12], *words), 3, "pip install 'prunebench[onnx]'")
+
+
+def test_that_metrics_are_of_edited_graphs_is_told(bench: Bench, tmp_path: Path) -> None:
+    """Its edges are no part of a network, so that on its own it answers otherwise."""
+    words = ("--task", "planted-partition", "--budget", "smoke", "--jobs", "0", "--results", tmp_path / "results")
+    assert bench("run", "--algo", "random-edges:edges=3", *words).code == 0
+    [record] = Store(tmp_path / "results")
+    told = f"{record.key[:8]}: its metrics are of graphs whose edges random-edges has edited"
+    words = (record.key[:12], "--results", tmp_path / "results")
+    ended = bench("export", *words, "--to", tmp_path / "net")
+    assert f"{told}; the files do not have them" in ended.err.splitlines()
+    ended = bench("measure", *words, "--runtime", "torch", "--batch", "1", "--rounds", "6")
+    assert f"{told}; both networks are timed without them" in ended.err.splitlines()
 
 
 def test_a_full_folder_is_left_alone(store: Store, bench: Bench, tmp_path: Path) -> None:
