@@ -73,6 +73,8 @@ def measure(
         raise UsageError("--batch must be numbers of examples, 1 or more")
     store = Store(results)
     chosen = {record.key: record for record in (find_network(text, store) for text in records)}
+    for record in chosen.values():
+        _require_own(record, store)
     tables, facts = {}, list[dict[str, object]]()
     for record in chosen.values():
         found = _measured(record, flat(runtimes), sizes, threads, rounds, store, data_root)
@@ -80,6 +82,16 @@ def measure(
         tables[f"{record.key[:8]}  {record.cell}; {_how(found[0])}"] = measured_rows(found)
         facts += [{"key": record.key} | one.model_dump() for one in found]
     emit(form, tables, facts)
+
+
+def _require_own(record: Record, store: Store) -> None:
+    """Raise UsageError if measurements of a record would be kept beside another record of its cell."""
+    known = store.get(record.cell)
+    networks = {known.network_digest, record.network_digest} - {None} if known else set()  # older records tell none
+    if known and (known.mask_digest != record.mask_digest or len(networks) > 1):
+        raise UsageError(
+            f"{store.root} has another network of record {record.key[:8]}; name the folder of this one with --results"
+        )
 
 
 def _measured(

@@ -11,7 +11,7 @@ from typing import Literal
 from benchmark.errors import DataMissing, UsageError
 from benchmark.files import write as write_file
 from benchmark.results.cell import Cell
-from benchmark.results.measured import add, further
+from benchmark.results.measured import add, file_of, further, measurements
 from benchmark.results.record import Record
 from benchmark.results.saved_masks import content, where
 from benchmark.results.sources import Source
@@ -66,13 +66,16 @@ def merge(theirs: Store, ours: Store, *, replace: bool, write: bool) -> Merged:
             if write:
                 write_file(masks, ours.masks(record.cell))
         if verdict != "differing":
-            _bring_measurements(record.cell, theirs.root, ours.root, merged, write)
+            _bring_measurements(record.cell, theirs.root, ours.root, merged, write, stale=verdict == "replaced")
     return merged
 
 
-def _bring_measurements(cell: Cell, theirs: Path, ours: Path, merged: Merged, write: bool) -> None:
+def _bring_measurements(cell: Cell, theirs: Path, ours: Path, merged: Merged, write: bool, *, stale: bool) -> None:
+    """Copy their measurements of a network; if ours are stale, they are of a network that is no longer here."""
+    if stale and write:
+        file_of(ours, cell).unlink(missing_ok=True)
     try:
-        found = further(theirs, ours, cell)
+        found = measurements(theirs, cell) if stale else further(theirs, ours, cell)
     except UsageError as problem:
         merged.refused.append(str(problem))
         return

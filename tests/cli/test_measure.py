@@ -93,6 +93,18 @@ def test_wrong_words_are_one_line(store: Store, bench: Bench, words: tuple[str, 
     assert message in ended.err
 
 
+def test_a_network_is_not_measured_in_the_place_of_another(store: Store, bench: Bench, tmp_path: Path) -> None:
+    """A file of another folder may be named; the record of its cell here has other masks."""
+    record = of(store, "global")
+    other = Store(tmp_path / "other")
+    other.put(record.model_copy(update={"mask_digest": "0" * 64}))
+    ended = bench("measure", store.path(record.cell), *QUICK, "--runtime", "torch", "--results", other.root)
+    assert_one_clear_line(ended, 2, f"has another network of record {record.key[:8]}")
+    assert not (other.root / "measured").exists()
+    ended = bench("measure", store.path(record.cell), *QUICK, "--runtime", "torch", "--results", tmp_path / "empty")
+    assert ended.code == 0, ended.err
+
+
 def test_what_cannot_be_measured_says_why(store: Store, bench: Bench) -> None:
     ended = bench("measure", of(store, "channels").key[:12], "--runtime", "csr", "--results", store.root)
     assert ended.code == 2

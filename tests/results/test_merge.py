@@ -92,6 +92,19 @@ def test_what_was_measured_elsewhere_comes_with_its_record(theirs: Store, ours: 
     assert merge()[1] == {"same": 1, "differing": 1}
 
 
+def test_what_was_measured_of_a_replaced_network_goes_with_it(theirs: Store, ours: Store, merge: Merge) -> None:
+    before, after = measurement(faster=(9, 8, 10)), measurement(faster=(2, 1.5, 3))
+    for seed in range(2):
+        ours.put(ran(cell(seed), 0.9))
+        theirs.put(ran(cell(seed), 0.8))
+        add(ours.root, cell(seed), [before])
+    add(theirs.root, cell(0), [after])
+    assert merge("--replace", "--dry-run")[:2] == (0, {"replaced": 2, "measurements": 1})
+    assert measurements(ours.root, cell(0)) == [before]
+    assert merge("--replace")[:2] == (0, {"replaced": 2, "measurements": 1})
+    assert [measurements(ours.root, cell(seed)) for seed in range(2)] == [[after], []]
+
+
 def test_measurements_that_cannot_be_read_are_refused(theirs: Store, merge: Merge) -> None:
     theirs.put(ran(cell(0)))
     file_of(theirs.root, cell(0)).parent.mkdir()
