@@ -51,10 +51,10 @@ def _open(given: Sequence[Tensor]) -> dict[int, Any]:
     """The dimensions of an argument that a program leaves open: those in which batches differ.
 
     Those that are as long as the batch share one size. A network on a single graph has none: it is called with all of
-    the graph, whatever the batch.
+    the graph, whatever the batch. Of the others, none may turn out to be fixed: a program of one size is of no use.
     """
     lengths = enumerate(zip(*(tensor.shape for tensor in given), strict=True))
-    of_batch, other = torch.export.Dim("batch"), torch.export.Dim.AUTO
+    of_batch, other = torch.export.Dim("batch"), torch.export.Dim.DYNAMIC
     return {place: of_batch if sizes == SIZES else other for place, sizes in lengths if len(set(sizes)) > 1}
 
 

@@ -80,6 +80,18 @@ def test_graphs_of_any_size_are_answered_as_torch_does(call: Callable[[int], Cal
         assert torch.allclose(given.of(loaded), given.of(network), atol=1e-5)
 
 
+class OneByOne(MeanOfNeighbours):
+    """Its loop over nodes is unrolled for as many as there are when it is traced."""
+
+    def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
+        return super().forward(torch.stack([nodes[place] for place in range(len(nodes))]), edges)
+
+
+def test_a_program_for_one_number_of_nodes_alone_is_none() -> None:
+    with pytest.raises(Inapplicable, match=r"cannot trace this network: .*specialized it to be a constant"):
+        program(OneByOne().eval(), several_graphs)
+
+
 class Sorted(MeanOfWords):
     """Its sort keeps the order of equals, for which ONNX has no operation."""
 
