@@ -25,6 +25,7 @@ from scipy.sparse.linalg import eigsh
 
 from benchmark.graphs.edges import Edit, Graph
 from benchmark.graphs.modes import Modes
+from tests.support.arguments import at_least
 from tests.support.graphs import cora, heterophilous
 
 
@@ -95,7 +96,7 @@ def timed(function: Callable[[], list[Edit]]) -> tuple[float, list[Edit]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spectral edits against a straightforward version.")
     parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
-    parser.add_argument("--rounds", type=int, default=3, help="times that each is run")
+    parser.add_argument("--rounds", type=at_least(1), default=3, help="times that each is run")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     given = parser.parse_args()
     print(f"{'':28}{'ours':>9}{'limit':>8}{'plain':>9}{'ratio':>8}  edits")

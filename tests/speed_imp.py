@@ -25,6 +25,7 @@ from scipy import stats
 
 from benchmark.cli.output import emit
 from benchmark.results.store import Store
+from tests.support.arguments import at_least
 from tests.support.spent import spent
 
 LEVELS = 20
@@ -125,8 +126,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", type=lambda text: Path(text).resolve(), required=True)
     parser.add_argument("--peer", metavar="openlth=DIR")
-    parser.add_argument("--seeds", type=int, default=5, help="of ours")
-    parser.add_argument("--peer-runs", type=int, default=3, help="of OpenLTH")
+    parser.add_argument("--seeds", type=at_least(1), default=5, help="of ours")
+    parser.add_argument("--peer-runs", type=at_least(1), default=3, help="of OpenLTH")
     options = parser.parse_args()
     ways: dict[str, tuple[int, Callable[[int], Ran]]] = {
         "sparse steps": (options.seeds, lambda seed: ours(seed, "auto", options.data_root)),

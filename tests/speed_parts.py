@@ -36,6 +36,7 @@ from benchmark.training.channel_tracing import cut, trace
 from benchmark.training.engine import Engine
 from benchmark.training.run_state import RunState
 from benchmark.training.state import digest_of
+from tests.support.arguments import at_least
 
 SIZES = {"100 thousand": 10**5, "1 million": 10**6, "10 million": 10**7, "100 million": 10**8}
 """From a small network to one of four times ResNet-50's weights."""
@@ -203,7 +204,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least(1), default=7)
     parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--format", choices=["table", "md", "json"], default="table")
     given = parser.parse_args()

@@ -24,6 +24,7 @@ from benchmark.plugins import registry
 from benchmark.results.cell import Cell
 from benchmark.results.store import Store
 from benchmark.sweep.referee_process import Court
+from tests.support.arguments import at_least
 
 
 def timed(function: Callable[[], object], repeat: int) -> str:
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="digits")
     parser.add_argument("--model", default="")
-    parser.add_argument("--repeat", type=int, default=20)
+    parser.add_argument("--repeat", type=at_least(1), default=20)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     task = registry.task(asked.task)

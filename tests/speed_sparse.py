@@ -20,6 +20,7 @@ from benchmark.data.splits import Data
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
+from tests.support.arguments import at_least
 
 MODEL = "lenet-300-100"
 KEPT = (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -60,7 +61,7 @@ def measured(task: Task, data: Data, share: float, rounds: int) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least(1), default=7)
     given = parser.parse_args()
     torch.set_num_threads(1)
     task = registry.task("mnist")

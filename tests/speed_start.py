@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from benchmark.cli.output import emit
+from tests.support.arguments import at_least
 from tests.support.spent import spent
 
 BENCH = ["-m", "benchmark"]
@@ -40,7 +41,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--checkout", type=Path, action="append", help="Of other code.  [default: this one]")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least(1), default=7)
     parser.add_argument("--command", choices=COMMANDS, action="append")
     parser.add_argument("--format", choices=["table", "md", "json"], default="table")
     given = parser.parse_args()

@@ -27,6 +27,7 @@ from benchmark.cli.output import emit
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
+from tests.support.arguments import at_least
 
 CASES = [
     (model, precision) for model in ("minilm", "minilm:layers=2", "bert-mini") for precision in ("float32", "bfloat16")
@@ -94,8 +95,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
-    parser.add_argument("--length", type=int, default=48, help="word pieces of a row")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--length", type=at_least(3), default=48, help="word pieces of a row")
+    parser.add_argument("--rounds", type=at_least(1), default=7)
     parser.add_argument("--format", choices=["table", "md", "json"], default="table")
     given = parser.parse_args()
     torch.set_num_threads(1)

@@ -19,10 +19,12 @@ from benchmark.cli.output import emit
 from benchmark.deployment.deployed import Deployed, as_used
 from benchmark.deployment.measure import applicable, measure
 from benchmark.harness.network import build
+from benchmark.leaderboard.tables.formats import FORMATS
 from benchmark.leaderboard.tables.measured import measured_rows
 from benchmark.plugins import registry
 from benchmark.results.measured import Measurement
 from benchmark.training.channel_tracing import trace
+from tests.support.arguments import at_least
 
 BATCHES = (1, 128)
 
@@ -112,9 +114,9 @@ def tables(found: dict[str, list[Measurement]]) -> dict[str, list[dict[str, str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=at_least(6), default=21)
     parser.add_argument("--figure", type=Path)
-    parser.add_argument("--format", default="md")
+    parser.add_argument("--format", choices=FORMATS, default="md")
     options = parser.parse_args()
     found: dict[str, list[Measurement]] = {}
     for case in CASES:
