@@ -242,21 +242,20 @@ class SparseSteps:
     def _batch(self) -> tuple[Vector, Classes] | None:
         """This step's inputs [b, inputs], and their classes [b]; None if its batch is anything else."""
         parts = self._engine.batch()
-        if (
-            not isinstance(parts, tuple | list)
-            or len(parts) != 2
-            or not all(isinstance(part, Tensor) for part in parts)
-        ):
+        if not isinstance(parts, tuple | list) or len(parts) != 2:
             return None
-        (images, labels), count = parts, self._units.shape[1]
-        if images.dim() < 2 or images.is_complex() or images.flatten(1).shape != (count, self._inputs):
+        images, labels = parts
+        if not isinstance(images, Tensor) or not isinstance(labels, Tensor) or labels.dtype != torch.int64:
             return None
-        if labels.dtype != torch.int64 or labels.shape != (count,):
+        if images.dim() < 2 or images.is_complex():
             return None
-        classes = labels.contiguous().numpy()
-        if classes.view(np.uint64).max() >= self._outputs:  # also those below 0, which are ignored by convention
+        inputs, classes = images.flatten(1).numpy(), np.ascontiguousarray(labels.numpy())
+        count = self._units.shape[1]
+        if inputs.shape != (count, self._inputs) or classes.shape != (count,):
             return None
-        return images.flatten(1).numpy(), classes
+        if np.maximum.reduce(classes.view(np.uint64)) >= self._outputs:  # also below 0, which losses may ignore
+            return None
+        return inputs, classes
 
     def _passes(self, inputs: Vector, classes: Classes) -> float:
         """Forward and backward through a batch. Returns the loss; the gradients are in `_gradients`."""
