@@ -26,6 +26,10 @@ LEAST = np.float32(-60)
 """Probabilities below its exponential are set to 0: products with them would be denormal, which is slow."""
 
 
+NO_CLASS = -1.0
+"""Stands for a loss where there is none."""
+
+
 def kernel(signature: str) -> Callable[..., Any]:
     """Compile a function when this module is imported, or load it from Numba's cache."""
 
@@ -72,8 +76,14 @@ def forward(starts: Ints, columns: Ints, values: Floats, outputs: int, units: Fl
 
 @kernel("f8(f4[:, ::1], i8[::1], i8, f4[:, ::1])")
 def cross_entropy(units: Floats, labels: Ints, outputs: int, slopes: Floats) -> float:
-    """Return the mean cross-entropy of the logits, and write its gradient to the last `outputs` rows of `slopes`."""
+    """Return the mean cross-entropy of the logits, and write its gradient to the last `outputs` rows of `slopes`.
+
+    If a label is no class, nothing is written, and `NO_CLASS` returned.
+    """
     logits, gradient, batch = units[len(units) - outputs :], slopes[len(slopes) - outputs :], units.shape[1]
+    for b in range(batch):
+        if labels[b] < 0 or labels[b] >= outputs:
+            return NO_CLASS
     total = 0.0
     for b in range(batch):
         most = logits[0, b]

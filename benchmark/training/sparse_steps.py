@@ -158,10 +158,10 @@ class SparseSteps:
         Args:
             loss: of plain code, which has left its gradients in `.grad`.
         """
-        if (batch := self._batch()) is None:
-            return False
         self.begin()
-        found, plain = self._passes(*batch), self._gathered(_gradient)
+        if (found := self._passes()) is None:
+            return False
+        plain = self._gathered(_gradient)
         near = abs(found - float(loss)) <= AGREES * max(1.0, abs(float(loss)))
         return near and bool(np.abs(self._gradients - plain).max() <= AGREES * max(0.01, np.abs(plain).max()))
 
@@ -180,9 +180,9 @@ class SparseSteps:
 
     def step(self) -> Tensor:
         """Make a training step. Returns the loss of its batch."""
-        if (batch := self._batch()) is None:
+        if (found := self._passes()) is None:
             return self._plain()
-        loss, recipe, rate = torch.tensor(self._passes(*batch)), self._engine.recipe, self._engine.rate
+        loss, recipe, rate = torch.tensor(found), self._engine.recipe, self._engine.rate
         if recipe.optimizer == "sgd":
             momenta = self._memory.get("momentum_buffer", self._nothing)
             factors = np.array([rate, recipe.momentum, recipe.weight_decay], np.float32)
@@ -240,7 +240,7 @@ class SparseSteps:
         return loss
 
     def _batch(self) -> tuple[Vector, Classes] | None:
-        """This step's inputs [b, inputs], and their classes [b]; None if its batch is anything else."""
+        """This step's inputs [b, inputs], and labels [b]; None if its batch is anything else."""
         parts = self._engine.batch()
         if not isinstance(parts, tuple | list) or len(parts) != 2:
             return None
@@ -253,16 +253,23 @@ class SparseSteps:
         count = self._units.shape[1]
         if inputs.shape != (count, self._inputs) or classes.shape != (count,):
             return None
-        if np.maximum.reduce(classes.view(np.uint64)) >= self._outputs:  # also below 0, which losses may ignore
-            return None
         return inputs, classes
 
-    def _passes(self, inputs: Vector, classes: Classes) -> float:
-        """Forward and backward through a batch. Returns the loss; the gradients are in `_gradients`."""
+    def _passes(self) -> float | None:
+        """Forward and backward through this step's batch; the gradients are in `_gradients`.
+
+        Returns:
+            The loss; None if the batch has no inputs and classes of this network.
+        """
+        if (batch := self._batch()) is None:
+            return None
+        inputs, classes = batch
         np.copyto(self._units[: self._inputs], inputs.T)
         network = self._starts, self._columns, self._values
         self._kernels.forward(*network, self._outputs, self._units)
         loss = self._kernels.cross_entropy(self._units, classes, self._outputs, self._slopes)
+        if loss == self._kernels.NO_CLASS:
+            return None
         self._kernels.backward(*network, self._outputs, self._units, self._slopes, self._gradients)
         return float(loss)
 
