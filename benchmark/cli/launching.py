@@ -152,7 +152,7 @@ def launcher_for(place: Place, cells: int, device: str, jobs: int | None, data_r
 
 def _require_sparse(place: Place, device: str) -> None:
     """Raise UsageError or PluginError if steps cannot be sparse."""
-    from benchmark.training.sparse_steps import available
+    from benchmark.training.sparse_training import available
 
     if device.startswith("cuda"):
         raise UsageError("--engine sparse is for the CPU; give --device cpu with it")

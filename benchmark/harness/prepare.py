@@ -32,7 +32,7 @@ from benchmark.training.ranks import ALONE, Ranks
 from benchmark.training.recipe import Recipe, finetuned
 from benchmark.training.run_state import RunState
 from benchmark.training.shared_trainings import SharedTrainings
-from benchmark.training.sparse_steps import CROSSOVER, available, why_not
+from benchmark.training.sparse_training import CROSSOVER, available, why_not
 from benchmark.training.state import tensors
 from benchmark.training.step import Tick
 

@@ -112,8 +112,8 @@ class Settings:
         starts: the files of starts, by `start_of`.
         found: the masks of records, by key.
         processes: the number of processes that run one cell together.
-        sparse_below: the share of kept weights below which steps are sparse (`benchmark.training.sparse_steps`): 0 for
-            never, 1 for whenever something is pruned; None for when it is faster, if what it needs is installed.
+        sparse_below: the share of kept weights below which steps are sparse (`benchmark.training.sparse_training`): 0
+            for never, 1 for whenever something is pruned; None for when it is faster, if what it needs is installed.
     """
 
     folders: dict[str, Path]

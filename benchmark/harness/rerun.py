@@ -10,7 +10,7 @@ from benchmark.leaderboard.statistics import summarize
 from benchmark.machine import MOST_PROCESSES
 from benchmark.results.record import Density, Record
 from benchmark.training.recording import SPARSE
-from benchmark.training.sparse_steps import available
+from benchmark.training.sparse_training import available
 
 ENVIRONMENT = ("python", "torch", "numpy", "numba", "prunebench", "commit", "code", "device", "processor", "threads")
 """The entries of `Record.provenance` that must agree before two records can be equal to the last bit."""

@@ -26,7 +26,7 @@ from benchmark.training.ranks import Ranks
 from benchmark.training.recipe import Recipe
 from benchmark.training.shared_trainings import SharedTrainings
 from benchmark.training.shares import Shares
-from benchmark.training.sparse_steps import SparseTraining
+from benchmark.training.sparse_training import SparseTraining
 from benchmark.training.state import digest_of, fingerprint, put, tensors
 from benchmark.training.step import Snapshot, Tick
 from benchmark.training.task import Loss, Task

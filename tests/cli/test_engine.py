@@ -26,7 +26,7 @@ def by_sparsity(results: Path) -> dict[float, Record]:
 
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that has none; for this process alone."""
-    for module in ("benchmark.training.sparse_steps", "benchmark.harness.prepare", "benchmark.harness.rerun"):
+    for module in ("benchmark.training.sparse_training", "benchmark.harness.prepare", "benchmark.harness.rerun"):
         monkeypatch.setattr(f"{module}.available", lambda: False)
 
 

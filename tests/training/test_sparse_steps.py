@@ -20,7 +20,8 @@ from benchmark import Masks, Recipe, Run, Target, Task, TensorData
 from benchmark.contract.toy import toy
 from benchmark.training.recording import SPARSE
 from benchmark.training.run_state import RunState
-from benchmark.training.sparse_steps import SparseSteps, perceptron, why_not
+from benchmark.training.sparse_steps import SparseSteps
+from benchmark.training.sparse_training import perceptron, why_not
 from tests.support.runs import ADAM, ADAMW, PLAIN, SGD
 
 pytest.importorskip("numba", reason="Numba is not installed: pip install 'prunebench[fast]'")
