@@ -24,7 +24,7 @@ from benchmark.training.run_state import RunState
 from tests.support.pretended import PRETENDED, pretended
 
 ALGORITHMS = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == catalog.BUILT_IN]
-QUICK = {"dense", "snip", "granet", "imp", "spectral", "packnet"}
+QUICK = {"granet", "imp", "spectral", "packnet"}
 TASKS = ["digits", "mnist", "cifar10", "sst2", "mlm", "text-lm", "split-mnist", "teacher", "cora", "crossed-ring"]
 """At least one of each family: others of a family differ in data."""
 PATTERNS = ["layer", "channels", "2:4", "blocks:2x2", "fan-in"]

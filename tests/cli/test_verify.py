@@ -201,6 +201,7 @@ def test_without_training_nothing_is_stamped(store: Store, bench: Bench) -> None
     assert the(store).verified is None
 
 
+@pytest.mark.slow
 def test_our_own_records_are_sound(bench: Bench) -> None:
     ended = bench("verify", "--all", "--no-training", "--results", ROOT / "results", "--format", "json")
     assert ended.code == 0, ended.err

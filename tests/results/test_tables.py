@@ -222,6 +222,7 @@ def test_a_line_is_merged_and_verified_like_a_file(store: Store, table: Path, be
     assert [row["record"] for row in json.loads(ended.out)] == [f"{table}:{number}" for number in range(1, 6)]
 
 
+@pytest.mark.slow
 def test_our_own_records_are_merged_into_an_empty_folder_and_found_the_same(bench: Bench, tmp_path: Path) -> None:
     from tests.support.command import ROOT
 

@@ -58,7 +58,7 @@ def test_the_networks_have_the_published_sizes(task: Task, model: str, weights: 
         ("resnet-20", 16 + 3 * 16 + 32 + 3 * 32 + 64 + 3 * 64),  # tied over each stage, and free inside its blocks
         ("wrn-22-2", 16 + 3 * 32 + 32 + 3 * 64 + 64 + 3 * 128 + 128),
         pytest.param("vgg-16-bn", 2 * 64 + 2 * 128 + 3 * 256 + 6 * 512, marks=pytest.mark.slow),
-        pytest.param("conv-2", 2 * 64 + 2 * 256, marks=pytest.mark.runs),
+        pytest.param("conv-2", 2 * 64 + 2 * 256, marks=pytest.mark.slow),
     ],
 )
 def test_channels_can_be_removed(task: Task, model: str, channels: int) -> None:
