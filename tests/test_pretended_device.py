@@ -53,6 +53,21 @@ def test_so_does_one_that_keeps_a_pattern(pattern: str) -> None:
     require_the_same("magnitude", pattern, model="residual")
 
 
+@pytest.mark.runs
+@pytest.mark.parametrize(
+    ("name", "in_each_step"), [("dense", 0), ("granet", 0), ("imp", 0), ("acdc", 0), ("sr-ste", 5), ("top-kast", 10)]
+)
+def test_a_longer_training_is_waited_for_no_more_often_unless_each_step_ranks_weights(
+    name: str, in_each_step: int
+) -> None:
+    counts = []
+    for steps in (20, 40):
+        with pretended() as waits:
+            answer(replace(trial.question(name, "", 0.5, "net", f"{steps}-steps"), device=PRETENDED))
+        counts.append(len(waits))
+    assert counts[1] - counts[0] == 20 * in_each_step
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_trains_there_and_no_step_is_waited_for(name: str, real_data: Path) -> None:
