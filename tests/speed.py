@@ -27,11 +27,11 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from benchmark import Run, Target, keep_top
-from benchmark.cli.output import emit
+from benchmark.cli.output import emit, usable
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 DENSITY = 0.1
 CASES = {"mnist/lenet-300-100": 100, "mnist/lenet-5": 25, "cifar10/resnet-20": 2}
@@ -201,18 +201,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("PRUNEBENCH_DATA", "data")))
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=at_least(1), default=7)
     parser.add_argument("--case", choices=CASES, action="append")
     parser.add_argument("--format", choices=["table", "md", "json"], default="table")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [measured(case, given.data_root, given.device, given.rounds) for case in given.case or CASES]
-    title = (
-        f"a step of training on {given.device}, torch {torch.__version__}, 1 thread, medians of {given.rounds} rounds"
-    )
+    device = torch.device(usable(given.device))
+    rows = [measured(case, given.data_root, device, given.rounds) for case in given.case or CASES]
+    title = f"a step of training on {device}, torch {torch.__version__}, 1 thread, medians of {given.rounds} rounds"
     emit(given.format, {title: rows}, rows)
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

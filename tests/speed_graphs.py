@@ -25,7 +25,7 @@ from scipy.sparse.linalg import eigsh
 
 from benchmark.graphs.edges import Edit, Graph
 from benchmark.graphs.modes import Modes
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 from tests.support.graphs import cora, heterophilous
 
 
@@ -114,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

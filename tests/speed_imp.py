@@ -25,7 +25,7 @@ from scipy import stats
 
 from benchmark.cli.output import emit
 from benchmark.results.store import Store
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 from tests.support.spent import spent
 
 LEVELS = 20
@@ -160,4 +160,4 @@ def _levels(sparse: list[Ran], dense: list[Ran]) -> list[tuple[list[float], list
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

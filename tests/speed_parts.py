@@ -36,7 +36,7 @@ from benchmark.training.channel_tracing import cut, trace
 from benchmark.training.engine import Engine
 from benchmark.training.run_state import RunState
 from benchmark.training.state import digest_of
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 SIZES = {"100 thousand": 10**5, "1 million": 10**6, "10 million": 10**7, "100 million": 10**8}
 """From a small network to one of four times ResNet-50's weights."""
@@ -215,4 +215,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -24,7 +24,7 @@ from benchmark.plugins import registry
 from benchmark.results.cell import Cell
 from benchmark.results.store import Store
 from benchmark.sweep.referee_process import Court
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 
 def timed(function: Callable[[], object], repeat: int) -> str:
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

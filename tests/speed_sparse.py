@@ -20,7 +20,7 @@ from benchmark.data.splits import Data
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 MODEL = "lenet-300-100"
 KEPT = (0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -71,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

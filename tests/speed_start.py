@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from benchmark.cli.output import emit
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 from tests.support.spent import spent
 
 BENCH = ["-m", "benchmark"]
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

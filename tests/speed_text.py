@@ -27,7 +27,7 @@ from benchmark.cli.output import emit
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 CASES = [
     (model, precision) for model in ("minilm", "minilm:layers=2", "bert-mini") for precision in ("float32", "bfloat16")
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)

@@ -24,7 +24,7 @@ from benchmark.leaderboard.tables.measured import measured_rows
 from benchmark.plugins import registry
 from benchmark.results.measured import Measurement
 from benchmark.training.channel_tracing import trace
-from tests.support.arguments import at_least
+from tests.support.arguments import at_least, carry_out
 
 BATCHES = (1, 128)
 
@@ -134,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(main)
