@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+LEGEND = 1.8
+"""Its width, in inches."""
 
 
 def over_zero(rows: DataFrame, column: str, *, above: float | None = None, below: float | None = None) -> Finding:
@@ -46,7 +50,7 @@ def summary(runs: DataFrame, by: Sequence[str], of: Sequence[str]) -> DataFrame:
     return pd.DataFrame(rows)
 
 
-def curves(runs: DataFrame, columns: Mapping[str, str], arms: Sequence[str]) -> Figure:
+def curves(runs: DataFrame, columns: Mapping[str, str], arms: Sequence[str], dotted: Collection[str] = ()) -> Figure:
     """A panel for each column: every arm over the share of weights kept, mean and range of seeds; dense as a line."""
     import seaborn
 
@@ -58,13 +62,15 @@ def curves(runs: DataFrame, columns: Mapping[str, str], arms: Sequence[str]) -> 
             axes.axhline(reference.mean(), color="0.35", ls="--", lw=1.2, label="dense")
         for arm, colour in colours.items():
             rows = runs[(runs.arm == arm) & runs[column].notna()]
-            band(axes, rows.assign(kept=100 * (1 - rows.sparsity)), "kept", column, color=colour, label=arm)
+            style = {"color": colour, "label": arm, "ls": ":" if arm in dotted else "-"}
+            band(axes, rows.assign(kept=100 * (1 - rows.sparsity)), "kept", column, **style)
         axes.set(xlabel="weights kept, in percent", xscale="log")
         axes.set_xticks(100 * (1 - runs[runs.arm.isin(arms)].sparsity.unique()), minor=False)
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.2g}")
         axes.invert_xaxis()
-    grid[0].legend(fontsize=8)
+    figure.set_figwidth(figure.get_figwidth() + LEGEND)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 

@@ -100,7 +100,8 @@ def over_levels(on: DataFrame, target: str, arms: Sequence[str]) -> Figure:
     """Every arm on a target over the share of weights kept, together with the tickets of other tasks."""
     moved = on.arm == "moved"
     named = on.assign(arm=on.arm.mask(moved, "ticket of " + on.source.map(short)))
-    return curves(named, {"score": f"score on {short(target)}"}, [*arms, *named.arm[moved].unique()])
+    others = [*named.arm[moved].unique()]
+    return curves(named, {"score": f"score on {short(target)}"}, [*arms, *others], dotted=others)
 
 
 def file_name(task: str, tasks: Sequence[str]) -> str:
