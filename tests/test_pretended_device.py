@@ -24,7 +24,7 @@ from benchmark.training.run_state import RunState
 from tests.support.pretended import PRETENDED, pretended
 
 ALGORITHMS = [name for name, plugin in catalog.plugins("algorithm").items() if plugin.distribution == catalog.BUILT_IN]
-QUICK = {"granet", "imp", "spectral", "packnet"}
+QUICK = {"granet", "spectral", "packnet"}
 TASKS = ["digits", "mnist", "cifar10", "sst2", "mlm", "text-lm", "split-mnist", "teacher", "cora", "crossed-ring"]
 """At least one of each family: others of a family differ in data."""
 PATTERNS = ["layer", "channels", "2:4", "blocks:2x2", "fan-in"]
@@ -47,7 +47,7 @@ def test_a_method_ends_as_on_the_cpu(name: str) -> None:
     require_the_same(name)
 
 
-@pytest.mark.runs
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_so_does_one_that_keeps_a_pattern(pattern: str) -> None:
     require_the_same("magnitude", pattern, model="residual")

@@ -120,6 +120,7 @@ def test_a_missing_extra_is_told_before_training(
     assert_one_clear_line(bench("export", of(store, "global").key[:12], *words), 3, "pip install 'prunebench[onnx]'")
 
 
+@pytest.mark.slow
 def test_that_metrics_are_of_edited_graphs_is_told(bench: Bench, tmp_path: Path) -> None:
     """Its edges are no part of a network, so that on its own it answers otherwise."""
     words = ("--task", "planted-partition", "--budget", "smoke", "--jobs", "0", "--results", tmp_path / "results")

@@ -111,6 +111,7 @@ def test_what_cannot_be_measured_says_why(store: Store, bench: Bench) -> None:
     assert "csr cannot be measured: no layer of this network has zeros" in ended.err
 
 
+@pytest.mark.slow
 def test_without_a_gpu_one_line_says_what_is_not_measured(
     store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

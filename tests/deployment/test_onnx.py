@@ -104,6 +104,7 @@ def test_what_onnx_lacks_is_named() -> None:
         onnx_bytes(program(Sorted().eval(), batches))
 
 
+@pytest.mark.slow
 def test_a_runtime_that_cannot_run_a_network_after_all_may_be_left_out() -> None:
     """As for a network on Cora: torch is measured, and why onnxruntime is not is said."""
     network, told = Deployed(Sorted().eval(), Sorted().eval(), [], batches), dict[str, str]()

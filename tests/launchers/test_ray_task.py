@@ -71,6 +71,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest
         ray_task.Server({**os.environ, "PYTHONPATH": str(tmp_path)})
 
 
+@pytest.mark.slow
 @pytest.mark.runs
 def test_a_folder_where_it_runs_is_not_taken_for_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "benchmark").mkdir()

@@ -70,6 +70,7 @@ def test_a_prefix_names_the_network_of_a_record_which_is_trained_again_once(
     assert bench(*DENSE, "--start", first.key[:8], "--finetune", "0.5").code == 0
 
 
+@pytest.mark.slow
 def test_an_edited_network_fails_by_its_name(bench: Bench, own: Store, first: Record) -> None:
     assert bench("export", first.key[:8], "--to", own.root / "net").code == 0
     [file] = kept()
@@ -79,6 +80,7 @@ def test_an_edited_network_fails_by_its_name(bench: Bench, own: Store, first: Re
     assert not [record for record in own if record.cell.start]
 
 
+@pytest.mark.slow
 def test_an_old_record_has_no_digest_and_its_network_is_a_start_all_the_same(
     bench: Bench, own: Store, first: Record
 ) -> None:
@@ -88,6 +90,7 @@ def test_an_old_record_has_no_digest_and_its_network_is_a_start_all_the_same(
     assert f"record {first.key[:8]} tells no digest of its network" in ended.err
 
 
+@pytest.mark.slow
 def test_a_record_with_another_digest_is_not_reproduced(bench: Bench, own: Store, first: Record) -> None:
     own.put(first.model_copy(update={"network_digest": "0" * 64}), own.masks(first.cell).read_bytes())
     ended = bench(*DENSE, "--start", first.key[:8])
