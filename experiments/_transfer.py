@@ -27,6 +27,24 @@ EQUAL = 1e-9
 """Scores that differ by less are equal: means are rounded."""
 
 
+LEARNED = 5
+"""How many times as often as the commonest word of all is right, a network has to be that was pre-trained on words."""
+
+
+def has_learned(pretrained: DataFrame) -> Finding | None:
+    """How often a network that was pre-trained here predicts a masked word; None if it was trained on other data.
+
+    The bound is `LEARNED` times the accuracy of always answering the commonest word, which networks reach early and may
+    not leave for long.
+    """
+    if lost := without_result(pretrained):
+        return Finding.incomplete(lost)
+    if "diagnosis.commonest" not in pretrained or pretrained["diagnosis.commonest"].isna().all():
+        return None
+    [score], [commonest] = pretrained.score, pretrained["diagnosis.commonest"]
+    return Finding.of_one_run(score, above=LEARNED * commonest)
+
+
 def matches(rows: DataFrame, dense: DataFrame, among: DataFrame) -> Finding:
     """How far a row lies above the dense network; it matches if it is at most one standard deviation of that below."""
     if lost := without_result(rows, dense):

@@ -4,7 +4,7 @@ from benchmark import Count, Finding, Share, Study, UsageError, difference, expe
 
 from ._arms import best, summary
 from ._options import AmountsOrNone, Shares, shares, with_option
-from ._transfer import drawn, file_name, matches, matrix, over_levels, short
+from ._transfer import LEARNED, drawn, file_name, has_learned, matches, matrix, over_levels, short
 
 SMALL = "sst2:examples=1000,length=40,rate=0.001,precision=bfloat16;mlm:length=20,rate=0.001,precision=bfloat16"
 """Targets that two cores train and measure in ten minutes."""
@@ -77,8 +77,7 @@ def ticket_transfer(
         gain: how much better the pre-trained network has to be
     """
     study.on(targets.split(";"), model=model, budget=f"{steps}-steps", seeds=seeds)
-    trained_here = start == "pretraining"
-    begin = study.runs("dense", task=pretraining, seeds=1).key.item() if trained_here else start
+    begin = pretrained_here(study, pretraining) if start == "pretraining" else start
     both = study.runs("dense", start=[begin, ""])
     if both.attrs.get("direction") != "max":
         raise UsageError("targets of ticket-transfer are tasks that are ranked by what is better when it is higher")
@@ -101,6 +100,15 @@ def ticket_transfer(
     study.figure("transfer", drawn(first, helped))
     for name in names if len(levels) > 1 else []:
         study.figure(f"levels-{file_name(name, names)}", over_levels(everything[everything.task == name], name, ARMS))
+
+
+def pretrained_here(study: Study, task: str) -> str:
+    """The key of a network that is trained on a task; on masked words it must have learned more than the commonest."""
+    trained = study.runs("dense", task=task, seeds=1)
+    if finding := has_learned(trained):
+        study.guard(f"pre-training is right {LEARNED} times as often as the commonest word", finding)
+    key: str = trained.key.item()
+    return key
 
 
 def pretraining_helps(study: Study, dense: pd.DataFrame, rates: str, gain: float) -> dict[str, Finding]:

@@ -35,7 +35,7 @@ class Finding:
         says: where and for what it was found, as in "at sparsity 0.98".
         missing: cells and points that the number needs but that have no result.
         misses: why the number is uninformative, whatever its value: "the grid misses the transition".
-        least: the smallest `n` for which a claim can hold.
+        least: the smallest `n` for which a claim can hold; 0 if it is about one run alone, 1 if about a count.
     """
 
     estimate: float
@@ -54,6 +54,11 @@ class Finding:
     def counted(cls, found: int, of: int, *, says: str = "") -> Self:
         """A claim about each of `of` cells, of which `found` break it."""
         return cls(found, found, found, of, "below", 0.5, says=says, least=1)
+
+    @classmethod
+    def of_one_run(cls, number: float, *, above: float, says: str = "") -> Self:
+        """A claim about one run alone: its number has no interval."""
+        return cls(number, number, number, 1, "above", above, says=says, least=0)
 
     @classmethod
     def incomplete(cls, missing: Sequence[str]) -> Self:
@@ -105,7 +110,9 @@ class Finding:
 
     def __str__(self) -> str:
         where = f" {self.says}" if self.says else ""
-        if self.least == 1:  # a count
+        if self.least == 0:
+            return f"{self.estimate:.4g}, one run{where}"
+        if self.least == 1:
             return f"{self.estimate:.4g} of {self.n}{where}"
         return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}], n = {self.n}{where}"
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from benchmark.experiments._transfer import drawn, file_name, matches, matrix, over_levels, short
+from benchmark.experiments._transfer import drawn, file_name, has_learned, matches, matrix, over_levels, short
 from benchmark.experiments.ticket_transfer import claims, from_tickets
 
 from benchmark import Finding, Study
@@ -56,6 +56,22 @@ def claimed(runs: pd.DataFrame, helps: Finding = HELPS) -> dict[str, Finding]:
     told = Told()
     claims(cast("Study", told), "a", runs, helps)
     return told.found
+
+
+@pytest.mark.parametrize(("score", "verdict"), [(0.21, "holds"), (0.19, "does not hold")])
+def test_pretraining_has_to_beat_the_commonest_word_five_times(score: float, verdict: str) -> None:
+    finding = has_learned(rows("dense", "dense", [score]).assign(**{"diagnosis.commonest": 0.04}))
+    assert finding
+    assert finding.verdict(None)[0] == verdict
+    assert str(finding) == f"{score:g}, one run"
+    assert finding.bound == pytest.approx(0.2)
+
+
+def test_pretraining_on_other_data_is_not_held_against_words() -> None:
+    assert has_learned(rows("dense", "dense", [0.1])) is None
+    lost = has_learned(rows("dense", "dense", [float("nan")], status="failed"))
+    assert lost
+    assert lost.verdict(None)[0] == "incomplete"
 
 
 def test_a_row_matches_from_one_dense_deviation_below_on() -> None:
