@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmark.pruning.masks import Masks, Ties
 from benchmark.pruning.pattern_counts import counts
-from benchmark.pruning.ranking import Cut, Scores, checked, count_of, cut, cut_rows, keep_each
+from benchmark.pruning.ranking import Cut, Scores, all_checked, checked, count_of, cut, cut_rows, keep_each
 
 
 class Pattern(Protocol):
@@ -41,7 +41,7 @@ class Anywhere:
     name: str = field(default="global", init=False)
 
     def keep(self, scores: Scores, density: float, among: Masks | None = None) -> Masks:
-        flat = torch.cat([checked(name, s).reshape(-1) for name, s in scores.items()])
+        flat = torch.cat([s.reshape(-1) for s in all_checked(scores).values()])
         live = None if among is None else torch.cat([among[name].reshape(-1) for name in scores])
         best, sizes = cut(flat, count_of(density, flat.numel()), live), [s.numel() for s in scores.values()]
         parts = zip(scores.items(), torch.split(best.chosen, sizes), strict=True)

@@ -22,9 +22,9 @@ Scores = Mapping[str, Tensor]
 def keep_each(scores: Scores, counts: Mapping[str, int], among: Masks | None = None) -> Masks:
     """Keep the `counts[name]` highest-scoring weights of every tensor, for methods that set the layer densities."""
     cuts = {}
-    for name, score in scores.items():
+    for name, score in all_checked(scores).items():
         live = None if among is None else among[name].reshape(-1)
-        cuts[name] = cut(checked(name, score).reshape(-1), counts[name], live)
+        cuts[name] = cut(score.reshape(-1), counts[name], live)
     tied = {name: cut.tied.numel() for name, cut in cuts.items() if cut.divides}
     ties = Ties(sum(cut.tied_kept for cut in cuts.values() if cut.divides), tied)
     return Masks({name: cuts[name].chosen.view(score.shape) for name, score in scores.items()}, ties)
@@ -51,6 +51,14 @@ def checked(name: str, score: Tensor) -> Tensor:
     if bool(score.sum().isnan()) and bool(score.isnan().any()):  # the sum, at a tenth of the time, rules it out
         raise ValueError(f"the scores of '{name}' hold NaN; they cannot be ranked")
     return score.detach()
+
+
+def all_checked(scores: Scores) -> dict[str, Tensor]:
+    """The scores, detached. Raises ValueError if one is NaN. All are checked at once: a GPU is waited for once."""
+    sums = [score.detach().sum().double() for score in scores.values()]
+    if sums and bool(torch.stack(sums).isnan().any()):
+        return {name: checked(name, score) for name, score in scores.items()}
+    return {name: score.detach() for name, score in scores.items()}
 
 
 @dataclass(frozen=True)
