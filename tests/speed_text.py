@@ -24,6 +24,7 @@ from torch import Tensor
 
 from benchmark import Run, Target
 from benchmark.cli.output import emit
+from benchmark.data.folders import DataFolders
 from benchmark.harness.network import build
 from benchmark.plugins import registry
 from benchmark.training.run_state import RunState
@@ -40,7 +41,7 @@ STEPS = 5
 def training(model: str, precision: str, length: int, folder: Path) -> Callable[[int], None]:
     """Training of a dense network, as `bench run` does it."""
     task = registry.task("sst2", {"length": length, "precision": precision})
-    network, data = build(task, model, 0), task.data(folder).train
+    network, data = build(task, model, 0), task.data(DataFolders(folder).locate("sst2", task.source)).train
     return Run(RunState(task, network, task.recipe("full", model), Target(0.5), data, 0)).train
 
 
