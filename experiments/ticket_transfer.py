@@ -95,8 +95,8 @@ def ticket_transfer(
     shown = ["score", "trainings"]
     ran = everything[everything.status != "skipped"]
     called = ran.assign(task=ran.task.map(short), source=ran.source.map(short))
-    called = called.sort_values(["task", "sparsity"], kind="stable")
-    study.table(summary(called, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
+    ordered = called.sort_values("sparsity", kind="stable")
+    study.table(summary(ordered, ["task", "sparsity", "source", "arm"], shown), "means over seeds")
     study.figure("transfer", drawn(first, helped))
     for name in names if len(levels) > 1 else []:
         study.figure(f"levels-{file_name(name, names)}", over_levels(everything[everything.task == name], name, ARMS))

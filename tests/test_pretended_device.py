@@ -112,6 +112,10 @@ def test_tensors_of_two_devices_do_not_meet(mixed: Callable[[Tensor, Tensor], Te
         (lambda there: float(there.sum()), True),
         (lambda there: there.cpu(), True),
         (lambda there: there.nonzero(), True),
+        (lambda there: there.tolist(), True),
+        (lambda there: there[there > 0], True),
+        (lambda there: there.long().bincount(), True),
+        (lambda there: there.unique(), True),
     ],
 )
 def test_what_is_read_back_is_waited_for(read: Callable[[Tensor], object], is_waited_for: bool) -> None:

@@ -38,7 +38,7 @@ class SparseSteps:
     def __init__(self, layers: Mapping[str, nn.Linear], engine: Engine, masks: Mapping[str, Tensor]) -> None:
         from benchmark.training import sparse_kernels
 
-        self._kernels, self._engine = sparse_kernels, engine
+        self._kernels, self._engine, self._masks = sparse_kernels, engine, masks
         sizes = [layer.in_features for layer in layers.values()]
         self._inputs, self._outputs = sizes[0], [*layers.values()][-1].out_features
         self._places: list[tuple[Tensor, Tensor]] = []
@@ -57,6 +57,10 @@ class SparseSteps:
         self._slopes = np.zeros((units, engine.batches.size), np.float32)
         self._memory: dict[str, Vector] = {}
         self._updates: list[int] = []
+
+    def fit(self, masks: Mapping[str, Tensor]) -> bool:
+        """Whether they are those of these masks, and of batches of the size that the engine has now."""
+        return self._masks is masks and self._units.shape[1] == self._engine.batches.size
 
     def agrees(self, loss: Tensor) -> bool:
         """Whether this step's loss and gradients are those of plain code, which has just computed them.

@@ -75,7 +75,7 @@ class SparseTraining:
 
     def __init__(self, model: nn.Module, engine: Engine, below: float) -> None:
         self._model, self._engine, self._below = model, engine, below
-        self._steps: tuple[Masks, int, SparseSteps] | None = None
+        self._steps: SparseSteps | None = None
         self._agreed: tuple[Data, Recipe] | None = None
 
     def steps(self, masks: Masks) -> SparseSteps | None:
@@ -93,10 +93,9 @@ class SparseTraining:
 
     def _of(self, masks: Masks) -> SparseSteps:
         """The steps of these masks, in batches of the size that they have now."""
-        size = self._engine.batches.size
-        if not self._steps or self._steps[0] is not masks or self._steps[1] != size:
-            self._steps = masks, size, SparseSteps(perceptron(self._model), self._engine, masks)
-        return self._steps[2]
+        if not self._steps or not self._steps.fit(masks):
+            self._steps = SparseSteps(perceptron(self._model), self._engine, masks)
+        return self._steps
 
     def _known(self) -> bool:
         """Whether steps on these data, by this recipe, have agreed with plain ones."""

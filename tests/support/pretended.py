@@ -26,7 +26,8 @@ aten = torch.ops.aten
 COPIES = {aten.copy_.default, aten._to_copy.default}
 INDEXED = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 """A GPU takes indices from the CPU, and copies them."""
-WAITED_FOR = {aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default}
+WAITED_FOR = {aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten.equal, aten.bincount, aten._unique2}
+"""What is read back, and what has a shape that the values decide."""
 
 OPTIMIZER = import_module("torch.optim.optimizer")  # torch.optim hides it
 FUSED = "_get_fused_kernels_supported_devices"
@@ -55,7 +56,7 @@ class There(Tensor):
         return _carried_out(function, args, kwargs or {})
 
     def tolist(self) -> Any:
-        return self.here.tolist()
+        return self.cpu().tolist()
 
 
 class _Operations(TorchDispatchMode):
@@ -68,7 +69,7 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         from_there = any(isinstance(one, There) for one in tree_leaves((args, kwargs)))
-        if from_there and (function in WAITED_FOR or _leads_to_the_cpu(function, args, kwargs)):
+        if from_there and (_is_waited_for(function, args) or _leads_to_the_cpu(function, args, kwargs)):
             self._waits.append(str(function))
         return _carried_out(function, args, kwargs)
 
@@ -95,6 +96,14 @@ def pretended() -> Iterator[list[str]]:
         stack.enter_context(_Operations(waits))
         stack.enter_context(_Constructors())
         yield waits
+
+
+def _is_waited_for(function: Any, args: Any) -> bool:
+    """Whether an operation reads back, or has a shape that the values decide, as that of a mask in place of indices."""
+    masked = function.overloadpacket in {one.overloadpacket for one in INDEXED} and any(
+        isinstance(index, Tensor) and index.dtype in (torch.bool, torch.uint8) for index in args[1]
+    )
+    return masked or function.overloadpacket in WAITED_FOR
 
 
 def _leads_to_the_cpu(function: Any, args: Any, kwargs: Mapping[str, Any]) -> bool:
