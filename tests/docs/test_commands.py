@@ -25,7 +25,7 @@ from benchmark.plugins.new_package import TEMPLATES
 from benchmark.plugins.sources import VARIABLE
 from benchmark.results.store import Store
 from tests.support.command import BENCH, ROOT, Ended, bench_here, bench_process
-from tests.support.documents import PAGES, blocks, commands, in_sentences
+from tests.support.documents import PAGES, blocks, commands, in_sentences, tables
 from tests.support.once import once
 
 pytestmark = pytest.mark.runs
@@ -198,10 +198,10 @@ def test_what_installs_is_what_continuous_integration_runs() -> None:
 def test_the_rows_of_the_readme_are_those_that_its_command_prints() -> None:
     [command] = re.findall(r"Seven rows of `bench (.*)`:", (ROOT / "README.md").read_text())
     printed = bench_here(*command.split(), "--results", ROOT / "results", "--format", "md").out
-    rows = {tuple(row[:2] + row[3:11]) for row in _cells(printed) if len(row) == 12}  # no pattern, and no remarks
-    shown = [tuple(row) for row in _cells((ROOT / "README.md").read_text()) if len(row) == 10]
-    assert len(shown) == 1 + 7, "a line of heads"
-    assert set(shown) <= rows
+    rows = {tuple(row[:2] + row[3:11]) for table in tables(printed) for row in table}  # no pattern, and no remarks
+    [here] = tables((ROOT / "README.md").read_text())
+    assert len(here) == 1 + 7, "a line of heads"
+    assert {tuple(row) for row in here} <= rows
 
 
 def test_the_figure_of_the_readme_shows_what_its_command_draws(tmp_path: Path) -> None:
@@ -214,9 +214,3 @@ def test_the_figure_of_the_readme_shows_what_its_command_draws(tmp_path: Path) -
         for file in (tmp_path / "drawn.svg", ROOT / "docs" / "accuracy.svg")
     )
     assert drawn == committed
-
-
-def _cells(text: str) -> list[list[str]]:
-    """The rows of tables in Markdown, without the lines below their heads."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    return [row for row in rows if set("".join(row)) - set("-: ")]

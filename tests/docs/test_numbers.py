@@ -18,7 +18,7 @@ import pytest
 
 from benchmark import board
 from tests.support.command import ROOT, bench_here
-from tests.support.documents import blocks
+from tests.support.documents import blocks, tables
 
 pytestmark = [pytest.mark.runs, pytest.mark.slow]
 
@@ -110,7 +110,7 @@ MEANS = [
 
 @pytest.mark.parametrize("table", MEANS, ids=str)
 def test_a_table_of_means_is_the_leaderboards(table: Means) -> None:
-    head, *lines = tables(table.page)[table.number]
+    head, *lines = tables((RESULTS / table.page).read_text())[table.number]
     for column, cells in zip(head[1:], list(zip(*lines, strict=True))[1:], strict=True):
         names = [NAMES[table.page].get(line[0], line[0]) for line in lines]
         rows = [row(name, table.where | table.columns[column]) for name in names]
@@ -140,7 +140,7 @@ def test_the_table_of_snip_is_the_leaderboards_beside_the_published_one() -> Non
     paper = pd.read_csv(RESULTS / "published" / "lee2019-snip.csv")
     printed = paper[(paper.model == "lenet-300-100") & paper.algorithm.isin(["dense", "snip"])]
     accuracies = dict(zip(printed.sparsity, printed["mean"], strict=True))
-    lines = tables("mnist-snip.md")[0][1:]
+    lines = tables((RESULTS / "mnist-snip.md").read_text())[0][1:]
     assert len(lines) == 3
     for name, sparsity, *cells in lines:
         label = "dense" if name == "dense" else "snip:reinit=False"
@@ -153,7 +153,7 @@ def test_the_table_of_snip_is_the_leaderboards_beside_the_published_one() -> Non
 @pytest.mark.parametrize(("number", "model"), [(1, "lenet-300-100"), (2, "lenet-5")])
 def test_what_imp_loses_under_its_controls_is_what_the_view_prints(number: int, model: str) -> None:
     view = answer("leaderboard --task mnist --budget short --view controls")
-    head, *lines = tables("mnist-short.md")[number]
+    head, *lines = tables((RESULTS / "mnist-short.md").read_text())[number]
     controls = {"other initial weights": "reinit", "positions shuffled within layers": "shuffle"}
     assert [line[0] for line in lines] == list(controls)
     for name, *cells in lines:
@@ -167,7 +167,7 @@ def test_the_table_of_edges_is_what_its_command_prints() -> None:
     _, first, second, *_ = line.split()
     assert (first, second) == ("spectral:edges=50,mode=delete", "random-edges:edges=50,mode=delete")
     edits = {"deleting": "mode=delete", "adding": "mode=add", "50": "edges=50", "10 %": "edges=0.1"}
-    head, *lines = tables("edges.md")[0]
+    head, *lines = tables((RESULTS / "edges.md").read_text())[0]
     for name, *cells in lines:
         for column, cell in zip(head[1:], cells, strict=True):
             if not cell:
@@ -197,13 +197,6 @@ def test_intervals_in_sentences_are_what_the_commands_of_the_page_print(page: st
         assert any(interval.endswith(one) for interval in known), one
     corrected = {f"{p:.4f}" for p in told.p_corrected.dropna()}
     assert set(re.findall(r"\b0\.\d{4}\b", " ".join(re.findall(r"\(p [^)]*", text)))) <= corrected
-
-
-def tables(page: str) -> list[list[list[str]]]:
-    """The tables of a page, as rows of cells, without the lines below their heads."""
-    found = re.findall(r"(?:^\|.*\n)+", (RESULTS / page).read_text(), re.MULTILINE)
-    split = [[[cell.strip() for cell in line.strip("|").split("|")] for line in one.splitlines()] for one in found]
-    return [[rows[0], *rows[2:]] for rows in split]
 
 
 def row(name: str, where: Where) -> Any:

@@ -47,6 +47,13 @@ def blocks(language: str = "", page: str = "") -> list[Block]:
     return [block for block in found if language in ("", block.language) and page in ("", block.page)]
 
 
+def tables(text: str) -> list[list[list[str]]]:
+    """The tables of a text in Markdown, as rows of cells, without the lines below their heads."""
+    found = re.findall(r"(?:^\|.*(?:\n|$))+", text, re.MULTILINE)
+    split = [[[cell.strip() for cell in line.strip("|").split("|")] for line in one.splitlines()] for one in found]
+    return [[rows[0], *rows[2:]] for rows in split]
+
+
 def in_sentences(page: str) -> list[list[str]]:
     """The words of each command that stands in a sentence of a page."""
     return [found.split() for found in _INLINE.findall(_FENCED.sub("", (ROOT / page).read_text()))]
